@@ -1,0 +1,567 @@
+// SPDX-License-Identifier: MIT
+pragma solidity 0.8.37;
+
+import {Multicall} from "@openzeppelin/contracts/utils/Multicall.sol";
+
+import {IFederation, Terms} from "./interfaces/IFederation.sol";
+import {Commitments} from "./libraries/Commitments.sol";
+import {Committee} from "./libraries/Committee.sol";
+import {FixedPoint} from "./libraries/FixedPoint.sol";
+import {Leaves} from "./libraries/Leaves.sol";
+import {Phases} from "./libraries/Phases.sol";
+import {Record, Records} from "./libraries/Records.sol";
+import {Scores} from "./libraries/Scores.sol";
+import {Seats} from "./libraries/Seats.sol";
+import {TermsReader as T} from "./libraries/TermsReader.sol";
+import {Stakes} from "./Stakes.sol";
+
+/// @title Federation: the round
+/// @dev Runs as a clone whose terms are immutable arguments; there is nothing to initialise. The interface is the manual.
+contract Federation is IFederation, Stakes, Multicall {
+    using Committee for uint120;
+    using Records for Record;
+    using Seats for uint128;
+
+    uint256 private constant MAX_LOCATOR = 64;
+
+    struct Demand {
+        address demander;
+        uint40 deadline;
+    }
+
+    Round private _round;
+    bytes32 private _model;
+    bool public concluded;
+    mapping(uint256 seat => Record) private _records;
+    mapping(uint256 position => Record) private _scoreRecords;
+    mapping(bytes32 key => Demand) private _demands;
+
+    // ---- open, commit, reveal
+
+    function openRound() external {
+        _in(Phase.Idle);
+        if (concluded) revert AlreadyConcluded();
+        uint128 active = _eligible;
+        uint256 n = active.count();
+        uint256 minimum = T.word(T.MIN_REVEALS);
+        if (n < minimum) revert TooFewSeats(n, minimum);
+        uint256 cost =
+            n * T.word(T.TRAINER_RATE) + T.word(T.COMMITTEE) * T.word(T.VALIDATOR_RATE) + T.word(T.PROPOSER_FEE);
+        if (cost > _pool) revert PoolTooSmall(_pool, cost);
+        _pool -= uint128(cost);
+        _pot = uint128(cost);
+
+        Round storage r = _round;
+        r.number += 1;
+        r.active = active;
+        r.openedAt = uint40(block.timestamp);
+        r.closeBlock = 0;
+        // One word: live, and all else in it forgotten.
+        r.drawnAt = 0;
+        r.accepted = 0;
+        r.settledAt = 0;
+        r.voided = false;
+        r.attempts = 0;
+        r.live = true;
+        emit RoundOpened(r.number, active, model(), cost, block.timestamp);
+    }
+
+    function commit(uint256 seat, bytes32 commitment) external {
+        Round storage r = _round;
+        if (block.timestamp >= r.openedAt + T.word(T.COMMIT_WINDOW)) _in(Phase.Commit);
+        _onlyOperator(seat);
+        uint256 number = r.number;
+        if (!r.active.contains(seat)) revert NotActive(number, seat);
+        _records[seat] = Records.make(number, Records.COMMITTED, commitment);
+        emit Committed(number, seat, commitment);
+    }
+
+    function reveal(uint256 seat, bytes32 root, bytes32 salt, bytes calldata locator) external {
+        _in(Phase.Reveal);
+        if (root == 0) revert ZeroRoot();
+        if (locator.length > MAX_LOCATOR) revert LocatorTooLong(locator.length, MAX_LOCATOR);
+        uint256 number = _round.number;
+        Record record = _records[seat];
+        uint256 state = record.state(number);
+        if (state == Records.NOTHING) revert NothingCommitted(number, seat);
+        if (state == Records.REVEALED) revert AlreadyRevealed(number, seat);
+        bytes32 commitment = Commitments.update(address(this), number, seat, root, salt);
+        if (!record.matches(commitment)) revert WrongOpening(record.digestOf(), commitment);
+        _records[seat] = Records.make(number, Records.REVEALED, root);
+        emit Revealed(number, seat, root, salt, locator);
+    }
+
+    // ---- draw
+
+    function close() external {
+        _in(Phase.Draw);
+        if (_round.closeBlock != 0) revert AlreadyClosed(_round.number);
+        _close();
+    }
+
+    function draw() external {
+        _in(Phase.Draw);
+        Round storage r = _round;
+        uint256 closeBlock = r.closeBlock;
+        uint256 number = r.number;
+        if (closeBlock == 0) revert NotClosed(number);
+        if (block.number < closeBlock + 2) revert DrawTooEarly(block.number, closeBlock + 2);
+        bytes32 entropy = blockhash(closeBlock + 1);
+        if (entropy == 0) {
+            r.closeBlock = uint40(block.number);
+            emit DrawPostponed(number, block.number);
+            return;
+        }
+        bytes32 seed = keccak256(abi.encode(entropy, block.chainid, address(this), number));
+        uint256 size = T.word(T.COMMITTEE);
+        r.committee = Committee.draw(seed, r.revealed.list(), size);
+        r.committeeSize = uint8(size);
+        r.drawnAt = uint40(block.timestamp);
+        emit Drawn(number, seed, r.committee);
+    }
+
+    // ---- scores
+
+    function commitScores(uint256 seat, bytes32 commitment) external {
+        _in(Phase.ScoreCommit);
+        _onlyOperator(seat);
+        uint256 number = _round.number;
+        _scoreRecords[_positionOf(seat)] = Records.make(number, Records.COMMITTED, commitment);
+        emit ScoresCommitted(number, seat, commitment);
+    }
+
+    function revealScores(uint256 seat, bytes calldata scores, bytes32 salt) external {
+        _in(Phase.ScoreReveal);
+        uint256 number = _round.number;
+        uint256 position = _positionOf(seat);
+        uint256 expected = _round.revealed.count();
+        if (scores.length != expected) revert WrongScoresLength(expected, scores.length);
+        Record record = _scoreRecords[position];
+        uint256 state = record.state(number);
+        if (state == Records.NOTHING) revert NothingCommitted(number, seat);
+        if (state == Records.REVEALED) revert AlreadyRevealed(number, seat);
+        bytes32 digest = keccak256(scores);
+        bytes32 commitment = Commitments.scores(address(this), number, seat, digest, salt);
+        if (!record.matches(commitment)) revert WrongOpening(record.digestOf(), commitment);
+        _scoreRecords[position] = Records.make(number, Records.REVEALED, digest);
+        emit ScoresRevealed(number, seat, scores, salt);
+    }
+
+    function settle(bytes[] calldata scores) external {
+        _in(Phase.Settle);
+        Round storage r = _round;
+        uint256 number = r.number;
+        uint256[] memory validators = _matchScores(scores);
+        if (2 * validators.length <= r.committeeSize) {
+            _slashSilentValidators();
+            r.voided = true;
+            emit Voided(number);
+            return;
+        }
+        uint256[] memory seats = r.revealed.list();
+        (bytes memory medians, uint256[] memory distances) = _medians(seats, validators, scores);
+        (uint128 accepted, uint256 paid) = _payTrainers(seats, medians);
+        uint256[] memory validatorPay = _payValidators(validators, distances, seats.length - 1);
+        for (uint256 i = 0; i < validatorPay.length; ++i) paid += validatorPay[i];
+        _slashSilentValidators();
+
+        _pot -= uint128(paid);
+        r.accepted = accepted;
+        r.settledAt = uint40(block.timestamp);
+        r.fallen = 0;
+        r.proposer = 0;
+        r.proposeFrom = uint40(block.timestamp);
+        r.proposedAt = 0;
+        r.openDemands = 0;
+        emit Settled(number, accepted, medians, validatorPay, paid);
+    }
+
+    // ---- the new model
+
+    function propose(uint256 seat, bytes32 root, bytes calldata locator) external {
+        _in(Phase.Propose);
+        _onlyOperator(seat);
+        if (root == 0) revert ZeroRoot();
+        if (locator.length > MAX_LOCATOR) revert LocatorTooLong(locator.length, MAX_LOCATOR);
+        Round storage r = _round;
+        if (r.proposedAt != 0) _fall(address(0), address(0)); // by the clock; not booked yet
+        if (r.fallen.contains(seat)) revert ProposerFell(seat);
+        if (!_eligible.contains(seat)) revert NotEligible(seat);
+        r.attempts += 1;
+        r.proposer = uint8(seat);
+        r.proposedAt = uint40(block.timestamp);
+        r.proposal = root;
+        emit Proposed(r.number, r.attempts, seat, root, locator);
+    }
+
+    function challenge(uint256 leaf, uint256 coordinate, bytes calldata proof) external {
+        _in(Phase.Challenge);
+        if (coordinate >= Leaves.PARAMETERS) revert CoordinateOutOfRange(coordinate);
+        uint256 pathBytes = 32 * _checkLeaf(leaf);
+        uint256[] memory seats = _round.accepted.list();
+        uint256 modelBytes = Leaves.MODEL_BYTES + pathBytes;
+        uint256 split = seats.length * (Leaves.UPDATE_BYTES + pathBytes);
+        if (proof.length != split + 2 * modelBytes) revert WrongProofLength(split + 2 * modelBytes, proof.length);
+
+        int256[] memory values = _openUpdates(seats, leaf, coordinate, proof[:split]);
+        int256 previous = _openModel(Artifact.Previous, leaf, coordinate, proof[split:split + modelBytes]);
+        int256 proposed = _openModel(Artifact.Proposed, leaf, coordinate, proof[split + modelBytes:]);
+        if (FixedPoint.aggregate(previous, values, T.word(T.TRIM)) == proposed) revert NumberIsRight(proposed);
+        _fall(msg.sender, msg.sender);
+    }
+
+    function demand(Artifact artifact, uint256 seat, uint256 leaf) external nonReentrant {
+        _in(Phase.Challenge);
+        Round storage r = _round;
+        _checkLeaf(leaf);
+        if (artifact == Artifact.Update ? !r.accepted.contains(seat) : seat != 0) revert NotAccepted(seat);
+        uint256 window = T.word(T.ANSWER_WINDOW);
+        uint256 last = Phases.challengeEnd(r) - 2 * window;
+        if (block.timestamp >= last) revert DemandTooLate(block.timestamp, last);
+        Demand storage d = _demands[_key(r.number, r.attempts, artifact, seat, leaf)];
+        if (d.demander != address(0)) revert DemandOpen(artifact, seat, leaf);
+        (d.demander, d.deadline) = (msg.sender, uint40(block.timestamp + window));
+        r.openDemands += 1;
+        emit Demanded(r.number, r.attempts, msg.sender, artifact, seat, leaf, d.deadline);
+        _takeDeposit(T.word(T.DEMAND_DEPOSIT));
+    }
+
+    function answer(Artifact artifact, uint256 seat, uint256 leaf, bytes calldata content, bytes calldata path) external {
+        _in(Phase.Challenge);
+        Round storage r = _round;
+        bytes32 key = _key(r.number, r.attempts, artifact, seat, leaf);
+        Demand memory d = _demands[key];
+        if (d.demander == address(0)) revert NoDemand(artifact, seat, leaf);
+        if (block.timestamp >= d.deadline) revert AnswerTooLate(block.timestamp, d.deadline);
+        uint256 size = artifact == Artifact.Update ? Leaves.UPDATE_BYTES : Leaves.MODEL_BYTES;
+        uint256 depth = T.word(T.DEPTH);
+        if (content.length != size) revert WrongProofLength(size, content.length);
+        if (path.length != 32 * depth) revert WrongProofLength(32 * depth, path.length);
+        if (!_isRoot(artifact, seat, Leaves.rootOf(content, leaf, path))) revert WrongLeaf(artifact, seat);
+        delete _demands[key];
+        r.openDemands -= 1;
+        emit Answered(r.number, r.attempts, msg.sender, artifact, seat, leaf, content, path);
+        _returnDeposit(msg.sender, T.word(T.DEMAND_DEPOSIT));
+    }
+
+    function expire(Artifact artifact, uint256 seat, uint256 leaf) external {
+        Round storage r = _round;
+        bytes32 key = _key(r.number, r.attempts, artifact, seat, leaf);
+        Demand memory d = _demands[key];
+        if (!_proposalStands() || d.demander == address(0)) revert NoDemand(artifact, seat, leaf);
+        if (block.timestamp < d.deadline) revert AnswerPending(block.timestamp, d.deadline);
+        delete _demands[key];
+        _fall(msg.sender, d.demander);
+        _returnDeposit(d.demander, T.word(T.DEMAND_DEPOSIT));
+    }
+
+    function reclaim(uint256 round, uint256 attempt, Artifact artifact, uint256 seat, uint256 leaf) external {
+        bytes32 key = _key(round, attempt, artifact, seat, leaf);
+        address demander = _demands[key].demander;
+        if (demander == address(0)) revert NoDemand(artifact, seat, leaf);
+        if (round == _round.number && attempt == _round.attempts && _proposalStands()) revert ProposalStands(round, attempt);
+        delete _demands[key];
+        emit DepositReclaimed(round, attempt, demander, artifact, seat, leaf);
+        _returnDeposit(demander, T.word(T.DEMAND_DEPOSIT));
+    }
+
+    function finalize() external {
+        (Phase actual,) = Phases.read(_round, block.timestamp);
+        if (actual != Phase.Final && actual != Phase.Void) revert WrongPhase(Phase.Final, actual);
+        _finalize(actual);
+    }
+
+    // ---- the sponsor
+
+    function conclude() external {
+        address sponsor = T.toAddress(T.SPONSOR);
+        if (msg.sender != sponsor) revert NotSponsor(sponsor, msg.sender);
+        if (concluded) revert AlreadyConcluded();
+        concluded = true;
+        emit NoticeGiven();
+    }
+
+    function refund() external {
+        _in(Phase.Idle);
+        if (!concluded) revert NotConcluded();
+        uint256 amount = _pool;
+        if (amount == 0) revert NothingToPay();
+        _pool = 0;
+        address sponsor = T.toAddress(T.SPONSOR);
+        emit Refunded(sponsor, amount);
+        _addCredit(sponsor, amount);
+    }
+
+    // ---- views
+
+    function terms() external view returns (Terms memory) {
+        return T.all();
+    }
+
+    function roundInfo() external view returns (Round memory r) {
+        r = _round;
+        if (r.closeBlock == 0) r.revealed = 0;
+        if (r.drawnAt == 0) (r.committee, r.committeeSize) = (0, 0);
+        if (r.settledAt == 0) (r.fallen, r.proposer, r.proposeFrom, r.proposedAt, r.openDemands) = (0, 0, 0, 0, 0);
+        if (r.proposedAt == 0) (r.proposal, r.proposer) = (0, 0);
+    }
+
+    function phase() external view returns (Phase current) {
+        (current,) = Phases.read(_round, block.timestamp);
+    }
+
+    function phaseEnd() external view returns (uint256 end) {
+        (, end) = Phases.read(_round, block.timestamp);
+    }
+
+    function model() public view returns (bytes32) {
+        return _model == 0 ? bytes32(T.word(T.GENESIS)) : _model;
+    }
+
+    function recordOf(uint256 seat) external view returns (uint256 state, bytes28 digest) {
+        return _shown(_records[seat]);
+    }
+
+    function scoreRecordOf(uint256 position) external view returns (uint256 state, bytes28 digest) {
+        return _shown(_scoreRecords[position]);
+    }
+
+    function demandInfo(Artifact artifact, uint256 seat, uint256 leaf)
+        external
+        view
+        returns (address demander, uint256 deadline)
+    {
+        if (!_proposalStands()) return (address(0), 0);
+        Demand memory d = _demands[_key(_round.number, _round.attempts, artifact, seat, leaf)];
+        return (d.demander, d.deadline);
+    }
+
+    // ---- private: who and when
+
+    function _in(Phase expected) private view {
+        (Phase actual,) = Phases.read(_round, block.timestamp);
+        if (actual != expected) revert WrongPhase(expected, actual);
+    }
+
+    function _onlyOperator(uint256 seat) private view {
+        address operator = _seats[seat].operator;
+        if (operator != msg.sender) revert NotOperator(seat, operator, msg.sender);
+    }
+
+    function _positionOf(uint256 seat) private view returns (uint256 position) {
+        Round storage r = _round;
+        position = r.committee.positionOf(r.committeeSize, seat);
+        if (position == r.committeeSize) revert NotDrawn(r.number, seat);
+    }
+
+    function _release(uint256 seat) internal override {
+        Round storage r = _round;
+        (Phase actual,) = Phases.read(r, block.timestamp);
+        if (actual == Phase.Final || actual == Phase.Void) _finalize(actual);
+        if (r.live && (r.active.contains(seat) || (_proposalStands() && r.proposer == seat))) {
+            revert StillEngaged(seat, r.number);
+        }
+    }
+
+    // ---- private: ends
+
+    function _close() private {
+        Round storage r = _round;
+        uint256 number = r.number;
+        uint128 revealed;
+        for (uint128 rest = r.active; rest != 0; rest &= rest - 1) {
+            uint256 seat = rest.lowest();
+            uint256 state = _records[seat].state(number);
+            if (state == Records.REVEALED) revealed = revealed.add(seat);
+            else if (state == Records.COMMITTED) _slash(seat, Offence.NoReveal, T.word(T.NO_REVEAL_SLASH), 0, address(0));
+        }
+        r.revealed = revealed;
+        r.closeBlock = uint40(block.number);
+        emit Closed(number, revealed, block.number);
+        if (revealed.count() < T.word(T.MIN_REVEALS)) {
+            r.voided = true;
+            emit Voided(number);
+        }
+    }
+
+    function _slashSilentValidators() private {
+        Round storage r = _round;
+        uint256 size = r.committeeSize;
+        for (uint256 position = 0; position < size; ++position) {
+            if (_scoreRecords[position].state(r.number) == Records.REVEALED) continue;
+            _slash(r.committee.seatAt(position), Offence.NoScores, T.word(T.NO_SCORES_SLASH), 0, address(0));
+        }
+    }
+
+    function _finalize(Phase ending) private {
+        Round storage r = _round;
+        bool adopted;
+        if (ending == Phase.Void) {
+            // What the clock ended before anybody called is booked here, slashes included: waiting saves nobody.
+            if (r.closeBlock == 0) _close();
+            if (r.drawnAt != 0 && !r.voided) _slashSilentValidators();
+            if (!r.voided) {
+                r.voided = true;
+                emit Voided(r.number);
+            }
+        } else if (r.proposedAt != 0) {
+            if (r.openDemands > 0) {
+                _fall(address(0), address(0));
+            } else {
+                adopted = true;
+                _model = r.proposal;
+                uint256 fee = T.word(T.PROPOSER_FEE);
+                _pot -= uint128(fee);
+                _pay(r.proposer, fee);
+            }
+        }
+        r.live = false;
+        _pool += _pot;
+        _pot = 0;
+        emit Finalized(r.number, model(), adopted);
+    }
+
+    /// @dev The proposal falls; the next attempt begins now, or when the window closed over an unanswered demand.
+    function _fall(address by, address feeTo) private {
+        Round storage r = _round;
+        uint256 seat = r.proposer;
+        uint256 end = Phases.challengeEnd(r);
+        r.fallen = r.fallen.add(seat);
+        r.proposeFrom = uint40(block.timestamp < end ? block.timestamp : end);
+        r.proposedAt = 0;
+        r.openDemands = 0;
+        emit ProposalFell(r.number, r.attempts, seat, by);
+        _slash(seat, Offence.Fraud, T.word(T.FRAUD_SLASH), T.word(T.CHALLENGE_FEE), feeTo);
+    }
+
+    function _proposalStands() private view returns (bool) {
+        return _round.live && _round.settledAt != 0 && _round.proposedAt != 0;
+    }
+
+    // ---- private: scores to money
+
+    /// @dev Checks that `scores` are the revealed vectors in committee order. @return validators The seats they belong to.
+    function _matchScores(bytes[] calldata scores) private view returns (uint256[] memory validators) {
+        Round storage r = _round;
+        uint256 size = r.committeeSize;
+        validators = new uint256[](size);
+        uint256 n;
+        for (uint256 position = 0; position < size; ++position) {
+            Record record = _scoreRecords[position];
+            if (record.state(r.number) != Records.REVEALED) continue;
+            if (n == scores.length || !record.matches(keccak256(scores[n]))) revert WrongScores(position);
+            validators[n++] = r.committee.seatAt(position);
+        }
+        if (n != scores.length) revert WrongScores(size);
+        assembly ("memory-safe") {
+            mstore(validators, n)
+        }
+    }
+
+    /// @dev Per revealed seat the median of the others' bytes; per validator the sum of its distances from those medians.
+    function _medians(uint256[] memory seats, uint256[] memory validators, bytes[] calldata scores)
+        private
+        pure
+        returns (bytes memory medians, uint256[] memory distances)
+    {
+        uint256 size = validators.length;
+        medians = new bytes(seats.length);
+        distances = new uint256[](size);
+        uint256[] memory column = new uint256[](size);
+        for (uint256 i = 0; i < seats.length; ++i) {
+            uint256 seat = seats[i];
+            uint256 n;
+            for (uint256 v = 0; v < size; ++v) {
+                if (validators[v] != seat) column[n++] = uint8(scores[v][i]);
+            }
+            uint256 median = Scores.median(column, n);
+            medians[i] = bytes1(uint8(median));
+            for (uint256 v = 0; v < size; ++v) {
+                if (validators[v] == seat) continue;
+                uint256 score = uint8(scores[v][i]);
+                distances[v] += score > median ? score - median : median - score;
+            }
+        }
+    }
+
+    function _payTrainers(uint256[] memory seats, bytes memory medians) private returns (uint128 accepted, uint256 paid) {
+        uint256 rate = T.word(T.TRAINER_RATE);
+        for (uint256 i = 0; i < seats.length; ++i) {
+            uint256 median = uint8(medians[i]);
+            if (median == 0) continue;
+            accepted = accepted.add(seats[i]);
+            uint256 amount = Scores.trainerPayDown(rate, median);
+            paid += amount;
+            _pay(seats[i], amount);
+        }
+    }
+
+    function _payValidators(uint256[] memory validators, uint256[] memory distances, uint256 judged)
+        private
+        returns (uint256[] memory amounts)
+    {
+        uint256 rate = T.word(T.VALIDATOR_RATE);
+        uint256 strictness = T.word(T.STRICTNESS);
+        amounts = new uint256[](validators.length);
+        for (uint256 v = 0; v < validators.length; ++v) {
+            amounts[v] = Scores.validatorPayDown(rate, strictness, distances[v], judged);
+            _pay(validators[v], amounts[v]);
+        }
+    }
+
+    // ---- private: openings
+
+    function _checkLeaf(uint256 leaf) private view returns (uint256 depth) {
+        depth = T.word(T.DEPTH);
+        if (leaf >> depth != 0) revert LeafOutOfRange(leaf, 1 << depth);
+    }
+
+    /// @dev What each accepted update adds to the coordinate.
+    function _openUpdates(uint256[] memory seats, uint256 leaf, uint256 coordinate, bytes calldata proof)
+        private
+        view
+        returns (int256[] memory values)
+    {
+        uint256 n = seats.length;
+        values = new int256[](n);
+        uint256 maxExponent = T.word(T.MAX_EXPONENT);
+        for (uint256 i = 0; i < n; ++i) {
+            uint256 part = proof.length / (n - i);
+            bytes calldata content = proof[:Leaves.UPDATE_BYTES];
+            bytes32 root = Leaves.rootOf(content, leaf, proof[Leaves.UPDATE_BYTES:part]);
+            if (!_isRoot(Artifact.Update, seats[i], root)) revert WrongLeaf(Artifact.Update, seats[i]);
+            values[i] = Leaves.updateValue(content, coordinate, maxExponent);
+            proof = proof[part:];
+        }
+    }
+
+    function _openModel(Artifact artifact, uint256 leaf, uint256 coordinate, bytes calldata proof)
+        private
+        view
+        returns (int256)
+    {
+        bytes calldata content = proof[:Leaves.MODEL_BYTES];
+        bytes32 root = Leaves.rootOf(content, leaf, proof[Leaves.MODEL_BYTES:]);
+        if (!_isRoot(artifact, 0, root)) revert WrongLeaf(artifact, 0);
+        return Leaves.modelValue(content, coordinate);
+    }
+
+    function _isRoot(Artifact artifact, uint256 seat, bytes32 root) private view returns (bool) {
+        if (artifact == Artifact.Proposed) return root == _round.proposal;
+        if (artifact == Artifact.Previous) return root == model();
+        return _records[seat].matches(root);
+    }
+
+    function _key(uint256 round, uint256 attempt, Artifact artifact, uint256 seat, uint256 leaf)
+        private
+        pure
+        returns (bytes32)
+    {
+        return keccak256(abi.encode(round, attempt, artifact, seat, leaf));
+    }
+
+    function _shown(Record record) private view returns (uint256 state, bytes28 digest) {
+        state = record.state(_round.number);
+        if (state != Records.NOTHING) digest = record.digestOf();
+    }
+}

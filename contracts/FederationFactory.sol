@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: MIT
+pragma solidity 0.8.37;
+
+import {Clones} from "@openzeppelin/contracts/proxy/Clones.sol";
+
+import {IFederationFactory} from "./interfaces/IFederationFactory.sol";
+import {Terms} from "./interfaces/IFederation.sol";
+import {TermsRules} from "./libraries/TermsRules.sol";
+
+/// @title FederationFactory: creates and lists federations
+contract FederationFactory is IFederationFactory {
+    address public immutable implementation;
+    address[] public federations;
+    mapping(address federation => bool) public isFederation;
+
+    constructor(address implementation_) {
+        implementation = implementation_;
+    }
+
+    function create(Terms calldata terms) external returns (address federation) {
+        uint256 rule = TermsRules.firstBroken(terms);
+        if (rule != 0) revert BadTerms(rule);
+        federation = Clones.cloneWithImmutableArgs(implementation, abi.encode(terms));
+        isFederation[federation] = true;
+        federations.push(federation);
+        emit Created(federation, terms.sponsor, terms.manifest);
+    }
+
+    function count() external view returns (uint256) {
+        return federations.length;
+    }
+}

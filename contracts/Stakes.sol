@@ -1,0 +1,271 @@
+// SPDX-License-Identifier: MIT
+pragma solidity 0.8.37;
+
+import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
+import {IERC20Permit} from "@openzeppelin/contracts/token/ERC20/extensions/IERC20Permit.sol";
+import {SafeERC20} from "@openzeppelin/contracts/token/ERC20/utils/SafeERC20.sol";
+import {MerkleProof} from "@openzeppelin/contracts/utils/cryptography/MerkleProof.sol";
+import {ReentrancyGuardTransient} from "@openzeppelin/contracts/utils/ReentrancyGuardTransient.sol";
+
+import {IAdmission} from "./interfaces/IAdmission.sol";
+import {IStakes} from "./interfaces/IStakes.sol";
+import {Seats} from "./libraries/Seats.sol";
+import {TermsReader as T} from "./libraries/TermsReader.sol";
+
+/// @title Stakes: custody
+/// @dev Knows nothing of rounds; asks `_release` whether one still engages a seat. Every function writes its books before it
+/// moves tokens, so that a view called from inside a transfer already sees the end.
+abstract contract Stakes is IStakes, ReentrancyGuardTransient {
+    using SafeERC20 for IERC20;
+    using Seats for uint128;
+
+    mapping(uint256 seat => Seat) internal _seats;
+    mapping(address account => uint256) public credits;
+
+    uint128 internal _taken;
+    uint128 internal _eligible;
+
+    uint128 private _leaving;
+    uint128 private _stakes;
+
+    uint128 private _earned;
+    uint128 private _slashed;
+
+    uint256 private _credit;
+
+    uint128 internal _pool;
+    uint128 internal _pot;
+
+    uint256 private _deposits;
+
+    // ---- seats
+
+    function join(address owner, address operator, uint256 amount, bytes calldata evidence)
+        external
+        nonReentrant
+        returns (uint256 seat)
+    {
+        if (owner == address(0) || operator == address(0)) revert ZeroAddress();
+        uint256 minimum = T.word(T.MIN_STAKE);
+        if (amount < minimum) revert StakeTooSmall(amount, minimum);
+        _checkAmount(amount, type(uint96).max);
+        _admit(owner, operator, evidence);
+
+        uint128 free = ~_taken;
+        uint256 maxSeats = T.word(T.MAX_SEATS);
+        if (free == 0 || free.lowest() >= maxSeats) revert SeatsFull(maxSeats);
+        seat = free.lowest();
+
+        _taken = _taken.add(seat);
+        _eligible = _eligible.add(seat);
+        _seats[seat] = Seat({owner: owner, stake: uint96(amount), operator: operator, earned: 0});
+        _stakes += uint128(amount);
+        emit Joined(seat, owner, operator, amount);
+        _pull(amount);
+    }
+
+    function topUp(uint256 seat, uint256 amount) external nonReentrant {
+        if (amount == 0) revert ZeroAmount();
+        if (!_taken.contains(seat)) revert SeatNotTaken(seat);
+        if (_leaving.contains(seat)) revert AlreadyLeaving(seat);
+        Seat storage s = _seats[seat];
+        _checkAmount(amount, type(uint96).max - s.stake);
+        s.stake += uint96(amount);
+        _stakes += uint128(amount);
+        if (s.stake >= T.word(T.MIN_STAKE)) _eligible = _eligible.add(seat);
+        emit ToppedUp(seat, msg.sender, amount, s.stake);
+        _pull(amount);
+    }
+
+    function setOperator(uint256 seat, address operator) external {
+        _onlyOwner(seat);
+        if (operator == address(0)) revert ZeroAddress();
+        _seats[seat].operator = operator;
+        emit OperatorReplaced(seat, operator);
+    }
+
+    function exit(uint256 seat) external {
+        _onlyOwner(seat);
+        if (_leaving.contains(seat)) revert AlreadyLeaving(seat);
+        _leaving = _leaving.add(seat);
+        _eligible = _eligible.remove(seat);
+        emit Leaving(seat);
+    }
+
+    function withdraw(uint256 seat, address to) external nonReentrant {
+        _onlyOwner(seat);
+        if (to == address(0)) revert ZeroAddress();
+        if (!_leaving.contains(seat)) revert NotLeaving(seat);
+        _release(seat);
+
+        uint256 stake = _seats[seat].stake;
+        uint256 earned = _seats[seat].earned;
+        delete _seats[seat];
+        _taken = _taken.remove(seat);
+        _leaving = _leaving.remove(seat);
+        _stakes -= uint128(stake);
+        _earned -= uint128(earned);
+        emit Withdrawn(seat, to, stake, earned);
+        if (stake + earned > 0) _push(to, stake + earned);
+    }
+
+    function claim(uint256 seat, address to) external nonReentrant {
+        _onlyOwner(seat);
+        if (to == address(0)) revert ZeroAddress();
+        uint256 amount = _seats[seat].earned;
+        if (amount == 0) revert NothingToPay();
+        _seats[seat].earned = 0;
+        _earned -= uint128(amount);
+        emit Claimed(seat, to, amount);
+        _push(to, amount);
+    }
+
+    // ---- other money
+
+    function claimCredit(address to) external nonReentrant {
+        if (to == address(0)) revert ZeroAddress();
+        uint256 amount = credits[msg.sender];
+        if (amount == 0) revert NothingToPay();
+        credits[msg.sender] = 0;
+        _credit -= amount;
+        emit CreditClaimed(msg.sender, to, amount);
+        _push(to, amount);
+    }
+
+    function sweep() external nonReentrant {
+        uint256 amount = _slashed;
+        if (amount == 0) revert NothingToPay();
+        _slashed = 0;
+        address sink = T.toAddress(T.SINK);
+        emit Swept(sink, amount);
+        _push(sink, amount);
+    }
+
+    function fund(uint256 amount) external nonReentrant {
+        if (amount == 0) revert ZeroAmount();
+        // Pool and pot together stay below 2^128, so that a round's end can always give its pot back.
+        _checkAmount(amount, type(uint128).max - _pool - _pot);
+        _pool += uint128(amount);
+        emit Funded(msg.sender, amount, _pool);
+        _pull(amount);
+    }
+
+    function permit(uint256 amount, uint256 deadline, uint8 v, bytes32 r, bytes32 s) external {
+        address token = T.toAddress(T.TOKEN);
+        try IERC20Permit(token).permit(msg.sender, address(this), amount, deadline, v, r, s) {}
+        catch {
+            // Somebody may have used the signature first to make this call fail; what counts is the allowance.
+            uint256 allowance = IERC20(token).allowance(msg.sender, address(this));
+            if (allowance < amount) revert PermitFailed(allowance, amount);
+        }
+    }
+
+    // ---- views
+
+    function seatInfo(uint256 seat) external view returns (Seat memory) {
+        return _seats[seat];
+    }
+
+    function seatSets() external view returns (uint128 taken, uint128 eligible, uint128 leaving) {
+        return (_taken, _eligible, _leaving);
+    }
+
+    function books()
+        external
+        view
+        returns (uint256 stakes, uint256 earned, uint256 credit, uint256 slashed, uint256 deposits, uint256 pool, uint256 pot)
+    {
+        return (_stakes, _earned, _credit, _slashed, _deposits, _pool, _pot);
+    }
+
+    // ---- for the round
+
+    /// @dev Books a round that the clock has ended; reverts StillEngaged while a live one engages the seat.
+    function _release(uint256 seat) internal virtual;
+
+    /// @dev Takes `amount`, or what is left, from a stake; `fee` of it is credited to `feeTo`, the rest waits for the sink.
+    function _slash(uint256 seat, Offence offence, uint256 amount, uint256 fee, address feeTo) internal {
+        Seat storage s = _seats[seat];
+        uint256 stake = s.stake;
+        if (amount > stake) amount = stake;
+        stake -= amount;
+        s.stake = uint96(stake);
+        _stakes -= uint128(amount);
+        if (stake < T.word(T.MIN_STAKE)) _eligible = _eligible.remove(seat);
+        emit Slashed(seat, offence, amount, stake);
+        if (feeTo == address(0)) fee = 0;
+        else if (fee > amount) fee = amount;
+        _slashed += uint128(amount - fee);
+        if (fee > 0) _addCredit(feeTo, fee);
+    }
+
+    /// @dev Pays a seat from the pot; the caller lowers the pot by the sum of what it paid.
+    function _pay(uint256 seat, uint256 amount) internal {
+        Seat storage s = _seats[seat];
+        // A seat's purse holds 96 bits; what no longer fits goes to the owner's credit, so that nothing can block a round.
+        if (amount > type(uint96).max - s.earned) return _addCredit(s.owner, amount);
+        s.earned += uint96(amount);
+        _earned += uint128(amount);
+    }
+
+    function _addCredit(address account, uint256 amount) internal {
+        credits[account] += amount;
+        _credit += amount;
+        emit Credited(account, amount);
+    }
+
+    function _takeDeposit(uint256 amount) internal {
+        if (amount == 0) return;
+        _deposits += amount;
+        _pull(amount);
+    }
+
+    function _returnDeposit(address account, uint256 amount) internal {
+        if (amount == 0) return;
+        _deposits -= amount;
+        _addCredit(account, amount);
+    }
+
+    // ---- private
+
+    function _onlyOwner(uint256 seat) private view {
+        address owner = _seats[seat].owner;
+        if (owner != msg.sender) revert NotOwner(seat, owner, msg.sender);
+    }
+
+    function _admit(address owner, address operator, bytes calldata evidence) private view {
+        bytes32 allowlist = bytes32(T.word(T.ALLOWLIST));
+        address admission = T.toAddress(T.ADMISSION);
+        if (allowlist != 0) {
+            bytes32 leaf = keccak256(bytes.concat(keccak256(abi.encode(owner))));
+            if (!MerkleProof.verifyCalldata(_proofIn(evidence), allowlist, leaf)) revert NotAdmitted(owner);
+        } else if (admission != address(0)) {
+            if (!IAdmission(admission).admits(owner, operator, evidence)) revert NotAdmitted(owner);
+        }
+    }
+
+    /// @dev The words of `evidence` as a Merkle proof.
+    function _proofIn(bytes calldata evidence) private pure returns (bytes32[] calldata proof) {
+        assembly ("memory-safe") {
+            proof.offset := evidence.offset
+            proof.length := shr(5, evidence.length)
+        }
+    }
+
+    function _checkAmount(uint256 amount, uint256 maximum) private pure {
+        if (amount > maximum) revert AmountTooLarge(amount, maximum);
+    }
+
+    /// @dev What arrives is measured: a token that takes a fee is refused.
+    function _pull(uint256 amount) private {
+        IERC20 token = IERC20(T.toAddress(T.TOKEN));
+        uint256 before = token.balanceOf(address(this));
+        token.safeTransferFrom(msg.sender, address(this), amount);
+        uint256 received = token.balanceOf(address(this)) - before;
+        if (received != amount) revert WrongAmountReceived(amount, received);
+    }
+
+    function _push(address to, uint256 amount) private {
+        IERC20(T.toAddress(T.TOKEN)).safeTransfer(to, amount);
+    }
+}

@@ -1,0 +1,170 @@
+"""Everything a fresh clone needs, into the project folder alone; a second call skips what is done.
+
+Standard library only, and syntax that old Pythons can read, so that an unfit one can be told so in one line.
+"""
+
+import hashlib
+import os
+import platform
+import re
+import shutil
+import subprocess
+import sys
+import urllib.request
+
+HOME = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+VENV = os.path.join(HOME, ".venv")
+STAMPS = os.path.join(VENV, "stamps")
+BIN = os.path.join(VENV, "bin")
+SOLC = "0.8.37"
+TORCH = "torch==2.13.0"
+TORCH_CPU = "https://download.pytorch.org/whl/cpu"
+
+
+def path(*parts):
+    return os.path.join(HOME, *parts)
+
+
+def fail(message):
+    sys.exit("set-up: " + message)
+
+
+def run(what, remedy, *command, **kwargs):
+    """Run a command quietly; when it fails, one line that says what to do, and the log's place for the curious."""
+    print("set-up: " + what, flush=True)
+    env = dict(os.environ, PATH=BIN + os.pathsep + os.environ["PATH"], npm_config_cache=path(".venv", "npm"))
+    env.update(UV_CACHE_DIR=path(".venv", "uv"), PIP_CACHE_DIR=path(".venv", "pip"))
+    log = os.path.join(VENV, "setup.log") if os.path.isdir(VENV) else os.devnull
+    with open(log, "ab") as out:
+        code = subprocess.call(command, cwd=HOME, env=env, stdout=out, stderr=out, stdin=subprocess.DEVNULL, **kwargs)
+    if code:
+        fail("%s failed: %s (details: .venv/setup.log)" % (what, remedy))
+
+
+def done(name, *inputs):
+    """Whether the step ran on these very inputs; returns (bool, a function that records it)."""
+    digest = hashlib.sha256()
+    for item in inputs:
+        digest.update(open(item, "rb").read() if os.path.isfile(item) else item.encode())
+    stamp = os.path.join(STAMPS, name)
+    same = os.path.isfile(stamp) and open(stamp).read() == digest.hexdigest()
+
+    def record():
+        os.makedirs(STAMPS, exist_ok=True)
+        with open(stamp, "w") as out:
+            out.write(digest.hexdigest())
+
+    return same, record
+
+
+def answers(url):
+    try:
+        urllib.request.urlopen(url, timeout=4).close()
+        return True
+    except Exception:
+        return False
+
+
+def python_packages():
+    network = "check the network and the free disk space (3 GB), then call again"
+    if not os.path.isfile(os.path.join(BIN, "python")):
+        print("set-up: virtual environment", flush=True)
+        if subprocess.call([sys.executable, "-m", "venv", VENV]):
+            fail("no virtual environment: install the venv module of Python (Debian: apt-get install python3-venv)")
+    pip = [os.path.join(BIN, "python"), "-m", "pip", "install", "-q", "--disable-pip-version-check"]
+    ready, record = done("torch", TORCH, sys.version)
+    if not ready:
+        # The CPU build saves gigabytes where PyTorch's own index answers; elsewhere the ordinary one does.
+        cpu = sys.platform == "linux" and not shutil.which("nvidia-smi") and answers(TORCH_CPU + "/torch/")
+        extra = ["--index-url", TORCH_CPU, "--extra-index-url", "https://pypi.org/simple"] if cpu else []
+        run("PyTorch (some minutes the first time)", network, *(pip + extra + [TORCH, "numpy==1.26.4"]))
+        record()
+    lock = path("requirements.txt")
+    ready, record = done("python", lock, path("pyproject.toml"), TORCH)
+    if not ready:
+        run("uv", network, *(pip + ["uv==0.13.9"]))
+        uv = [os.path.join(BIN, "uv"), "pip", "install", "--python", os.path.join(BIN, "python")]
+        run("Python packages", network, *(uv + ["--require-hashes", "-r", lock]))
+        run("the project itself", network, *(uv + ["--no-deps", "-e", "."]))
+        record()
+
+
+def node_packages():
+    ready, record = done("node", path("package-lock.json"))
+    if not ready or not os.path.isdir(path("node_modules")):
+        run("compiler and local chain", "check the network, then call again", os.path.join(BIN, "npm"), "ci", "--ignore-scripts")
+        record()
+    native = path("node_modules", "@foundry-rs", "anvil-linux-amd64", "bin", "anvil")
+    if not os.path.isfile(native) and not shutil.which("anvil"):
+        fail("no anvil for %s: install Foundry (getfoundry.sh), then call again" % platform.platform())
+
+
+def compiler():
+    target = path(".solcx", "solc-v" + SOLC)
+    ready, record = done("solc", SOLC, path("tooling", "solc.js"))
+    if ready and os.path.isfile(target):
+        return
+    os.makedirs(path(".solcx"), exist_ok=True)
+    for old in os.listdir(path(".solcx")):
+        os.remove(path(".solcx", old))
+    if sys.platform == "linux" and answers("https://binaries.soliditylang.org/linux-amd64/list.json"):
+        env = dict(os.environ, SOLCX_BINARY_PATH=path(".solcx"))
+        script = "import solcx; solcx.install_solc('%s')" % SOLC
+        try:
+            subprocess.call([os.path.join(BIN, "python"), "-c", script], env=env, timeout=60, stderr=subprocess.DEVNULL)
+        except subprocess.TimeoutExpired:
+            pass
+    if not os.path.isfile(target):
+        node = os.path.realpath(os.path.join(BIN, "node"))
+        with open(target, "w") as out:
+            out.write('#!/bin/sh\nexec "%s" "%s" "$@"\n' % (node, path("tooling", "solc.js")))
+        os.chmod(target, 0o755)
+    record()
+
+
+def openzeppelin():
+    """A slim copy of what the contracts import: past 500 files Ape silently loses contracts."""
+    source, target = path("node_modules", "@openzeppelin", "contracts"), path(".openzeppelin")
+    wanted, queue = set(), []
+    for folder in ("contracts", os.path.join("tests", "solidity")):
+        for place, _, names in os.walk(path(folder)):
+            if ".cache" not in place:
+                queue += [os.path.join(place, name) for name in names if name.endswith(".sol")]
+    while queue:
+        file = queue.pop()
+        for name in re.findall(r'import[^;]*?"([^"]+)"', open(file).read()):
+            if name.startswith("@openzeppelin/contracts/"):
+                found = os.path.join(source, name[len("@openzeppelin/contracts/"):])
+            elif name.startswith(".") and file.startswith(source):
+                found = os.path.normpath(os.path.join(os.path.dirname(file), name))
+            else:
+                continue
+            if found not in wanted:
+                if not os.path.isfile(found):
+                    fail("%s imports %s, which OpenZeppelin does not have" % (os.path.relpath(file, HOME), name))
+                wanted.add(found)
+                queue.append(found)
+    missing = [f for f in wanted if not os.path.isfile(os.path.join(target, "contracts", os.path.relpath(f, source)))]
+    for file in missing:
+        copy = os.path.join(target, "contracts", os.path.relpath(file, source))
+        os.makedirs(os.path.dirname(copy), exist_ok=True)
+        shutil.copyfile(file, copy)
+    if missing:
+        # Ape keeps its own copy of a dependency and would not look again.
+        shutil.rmtree(path(".ape", "packages"), ignore_errors=True)
+        shutil.rmtree(path("contracts", ".cache"), ignore_errors=True)
+
+
+def main():
+    if not (3, 11) <= sys.version_info[:2] < (3, 13):
+        fail("Python %d.%d does not fit: install Python 3.11 or 3.12, or name one with PYTHON=/path" % sys.version_info[:2])
+    if shutil.disk_usage(HOME).free < 1 << 30:
+        fail("less than 1 GB of disk is free here: make room for 3 GB, then call again")
+    python_packages()
+    node_packages()
+    compiler()
+    openzeppelin()
+
+
+if __name__ == "__main__":
+    main()

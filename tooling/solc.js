@@ -1,0 +1,25 @@
+#!/usr/bin/env node
+// solc for Ape where no native build can be had: npm's compiler behind the two calls Ape makes,
+// `--version` and `--standard-json [--base-path DIR]`.
+"use strict";
+const fs = require("fs");
+const path = require("path");
+const solc = require(path.join(__dirname, "..", "node_modules", "solc"));
+
+const args = process.argv.slice(2);
+if (args.includes("--version")) {
+  console.log("solc, the solidity compiler commandline interface\nVersion: " + solc.version().replace(".Emscripten.clang", ""));
+  process.exit(0);
+}
+const at = args.indexOf("--base-path");
+const base = path.resolve(at >= 0 ? args[at + 1] : ".");
+const read = (name) => {
+  const file = path.resolve(base, name);
+  if (!file.startsWith(base + path.sep)) return { error: "outside of the base path: " + name };
+  try {
+    return { contents: fs.readFileSync(file, "utf8") };
+  } catch (error) {
+    return { error: "not found: " + name };
+  }
+};
+process.stdout.write(solc.compile(fs.readFileSync(0, "utf8"), { import: read }));
