@@ -1,0 +1,1 @@
+"""Treaty: federated learning under contract. Layers: protocol <- learning, network <- agents <- tools <- scripts."""

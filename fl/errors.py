@@ -1,0 +1,35 @@
+"""One root for everything that Treaty refuses, and small named causes. Each message names the input and the remedy."""
+
+from __future__ import annotations
+
+
+class TreatyError(Exception):
+    """Something was refused; nothing was changed."""
+
+
+class ArtifactError(TreatyError):
+    """Bytes that are no update or model of this federation."""
+
+
+class NumberError(TreatyError):
+    """A number that fixed point cannot hold: NaN, infinite or out of range."""
+
+
+class TermsError(TreatyError):
+    """Terms that no federation can be made of."""
+
+
+class TaskError(TreatyError):
+    """A task, split or setting that does not fit."""
+
+
+class StoreError(TreatyError):
+    """Content that is missing, too large, or not what its name says."""
+
+
+class ChainError(TreatyError):
+    """The chain refused, or said something that cannot be true."""
+
+
+class AuditError(TreatyError):
+    """The record differs from what its own parts recompute to."""

@@ -1,0 +1,29 @@
+"""Commitments, bound to chain, contract, round and seat, so that a copy is worthless elsewhere."""
+
+from __future__ import annotations
+
+from eth_abi.abi import encode
+from eth_hash.auto import keccak
+
+UPDATE_TYPEHASH = keccak(
+    b"TreatyUpdate(uint256 chainId,address federation,uint256 round,uint256 seat,bytes32 root,bytes32 salt)"
+)
+SCORES_TYPEHASH = keccak(
+    b"TreatyScores(uint256 chainId,address federation,uint256 round,uint256 seat,bytes32 scoresHash,bytes32 salt)"
+)
+_TYPES = ["bytes32", "uint256", "address", "uint256", "uint256", "bytes32", "bytes32"]
+
+
+def update_commitment(chain_id: int, federation: str, round_number: int, seat: int, root: bytes, salt: bytes) -> bytes:
+    """32 bytes that bind a seat to an update's root."""
+    return keccak(encode(_TYPES, [UPDATE_TYPEHASH, chain_id, federation, round_number, seat, root, salt]))
+
+
+def score_commitment(chain_id: int, federation: str, round_number: int, seat: int, scores: bytes, salt: bytes) -> bytes:
+    """32 bytes that bind a validator to its score vector."""
+    return keccak(encode(_TYPES, [SCORES_TYPEHASH, chain_id, federation, round_number, seat, keccak(scores), salt]))
+
+
+def truncate(digest: bytes) -> bytes:
+    """The high 28 bytes, which is what a record on the chain keeps."""
+    return digest[:28]

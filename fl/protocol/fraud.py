@@ -1,0 +1,80 @@
+"""The fraud proof: one coordinate of a wrong model, opened with Merkle paths, recomputed by the contract."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fl.errors import ArtifactError
+from fl.protocol.aggregate import aggregate, aggregate_coordinate
+from fl.protocol.artifact import LEAF_PARAMETERS, Data, Kind, leaf_bytes, parse_model, parse_update
+from fl.protocol.leaves import Tree, root_from
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A file with its tree, ready to show any leaf."""
+
+    data: Data
+    kind: Kind
+    tree: Tree
+
+    @classmethod
+    def of(cls, data: Data, kind: Kind) -> Opened:
+        return cls(data, kind, Tree.build(data, kind))
+
+    def show(self, leaf: int) -> bytes:
+        """Leaf and path, joined, as the contract reads them."""
+        return leaf_bytes(self.data, self.kind, leaf) + b"".join(self.tree.path(leaf))
+
+
+def find_wrong(
+    previous: NDArray[np.int32], updates: Sequence[NDArray[np.int32]], proposed: NDArray[np.int32], trim: int
+) -> tuple[int, int] | None:
+    """The first (leaf, coordinate) at which `proposed` is not the aggregate; None if it is right."""
+    wrong = np.flatnonzero(aggregate(previous, updates, trim) != proposed)
+    return divmod(int(wrong[0]), LEAF_PARAMETERS) if wrong.size else None
+
+
+def challenge_proof(leaf: int, updates: Sequence[Opened], previous: Opened, proposed: Opened) -> bytes:
+    """The bytes of `challenge`: every accepted update's leaf and path (seats ascending), the previous model's, the proposed."""
+    return b"".join(part.show(leaf) for part in (*updates, previous, proposed))
+
+
+def check_challenge(
+    leaf: int,
+    coordinate: int,
+    proof: bytes,
+    *,
+    depth: int,
+    max_exponent: int,
+    trim: int,
+    update_roots: Sequence[bytes],
+    previous_root: bytes,
+    proposed_root: bytes,
+) -> bool:
+    """Whether the contract would topple the proposal. Raises ArtifactError where it would refuse the proof itself.
+
+    An update's root may be given as its high 28 bytes, which is all the contract keeps.
+    """
+    if not (0 <= leaf < 1 << depth and 0 <= coordinate < LEAF_PARAMETERS):
+        raise ArtifactError(f"leaf {leaf} or coordinate {coordinate} is out of range")
+    parts = [(Kind.UPDATE, root) for root in update_roots]
+    parts += [(Kind.MODEL, previous_root), (Kind.MODEL, proposed_root)]
+    if len(proof) != sum(kind.value + 32 * depth for kind, _ in parts):
+        raise ArtifactError(f"a proof of {len(proof):,} bytes has the wrong length")
+    values, offset = [], 0
+    for kind, root in parts:
+        content = proof[offset : offset + kind.value]
+        offset += kind.value
+        path = tuple(proof[offset + 32 * i : offset + 32 * (i + 1)] for i in range(depth))
+        offset += 32 * depth
+        if not root_from(content, leaf, path).startswith(root):
+            raise ArtifactError(f"an opened {kind.name.lower()} leaf does not lead to its root")
+        decoded = parse_update(content, 0, max_exponent) if kind is Kind.UPDATE else parse_model(content, 0)
+        values.append(int(decoded[coordinate]))
+    *added, before, claimed = values
+    return aggregate_coordinate(before, added, trim) != claimed

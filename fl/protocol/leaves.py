@@ -1,0 +1,75 @@
+"""The SHA-256 tree over an artifact's leaves; its root is the artifact's name.
+
+leaf hash = sha256(0x00 ++ content), node = sha256(0x01 ++ left ++ right), as in RFC 6962, with a depth fixed by the terms.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from hashlib import sha256
+
+from fl.errors import ArtifactError
+from fl.protocol.artifact import Data, Kind
+
+
+def leaf_hash(content: Data) -> bytes:
+    """Hash of one leaf's bytes."""
+    return sha256(b"\x00" + content).digest()
+
+
+def node_hash(left: bytes, right: bytes) -> bytes:
+    """Hash of two children."""
+    return sha256(b"\x01" + left + right).digest()
+
+
+@dataclass(frozen=True)
+class Tree:
+    """Every level of hashes, leaves first, root last."""
+
+    levels: tuple[tuple[bytes, ...], ...]
+
+    @classmethod
+    def build(cls, data: Data, kind: Kind) -> Tree:
+        """The tree over a file. Raises ArtifactError unless it is a power of two of whole leaves."""
+        count, rest = divmod(len(data), kind.value)
+        if rest or count & (count - 1) or count == 0:
+            raise ArtifactError(f"{len(data):,} bytes are no power of two of {kind.value}-byte leaves")
+        view = memoryview(data)
+        level = tuple(leaf_hash(view[i : i + kind.value]) for i in range(0, len(data), kind.value))
+        levels = [level]
+        while len(level) > 1:
+            level = tuple(node_hash(level[i], level[i + 1]) for i in range(0, len(level), 2))
+            levels.append(level)
+        return cls(tuple(levels))
+
+    @property
+    def root(self) -> bytes:
+        return self.levels[-1][0]
+
+    @property
+    def depth(self) -> int:
+        return len(self.levels) - 1
+
+    def path(self, index: int) -> tuple[bytes, ...]:
+        """The siblings of leaf `index`, bottom up."""
+        return tuple(level[(index >> height) ^ 1] for height, level in enumerate(self.levels[:-1]))
+
+
+def root_of(data: Data, kind: Kind) -> bytes:
+    """The root of a file's tree."""
+    return Tree.build(data, kind).root
+
+
+def root_from(content: Data, index: int, path: tuple[bytes, ...]) -> bytes:
+    """The root that a leaf and its path lead to."""
+    node = leaf_hash(content)
+    for sibling in path:
+        node = node_hash(sibling, node) if index & 1 else node_hash(node, sibling)
+        index >>= 1
+    return node
+
+
+def verify(content: Data, index: int, path: tuple[bytes, ...], depth: int, kind: Kind, root: bytes) -> bool:
+    """Whether the leaf stands at `index` under `root`: right size, range and length of path included."""
+    fits = len(content) == kind.value and 0 <= index < 1 << depth and len(path) == depth
+    return fits and root_from(content, index, path) == root

@@ -1,0 +1,121 @@
+"""A federation's terms and the rules they must satisfy; twin of TermsRules.sol."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import astuple, dataclass, fields
+
+ZERO_ADDRESS = "0x" + "00" * 20
+MIN_WINDOW, MAX_WINDOW = 10, 365 * 24 * 3600
+MAX_AMOUNT = 2**88
+
+
+@dataclass(frozen=True)
+class Terms:
+    """Fields in the order of the contract's struct; times in seconds, amounts in token units. See IFederation.sol."""
+
+    token: str
+    sponsor: str
+    sink: str
+    admission: str
+    allowlist: bytes
+    manifest: bytes
+    genesis: bytes
+    depth: int
+    max_exponent: int
+    trim: int
+    max_seats: int
+    min_reveals: int
+    committee: int
+    max_attempts: int
+    commit_window: int
+    reveal_window: int
+    draw_window: int
+    score_commit_window: int
+    score_reveal_window: int
+    settle_window: int
+    propose_window: int
+    challenge_window: int
+    answer_window: int
+    min_stake: int
+    no_reveal_slash: int
+    no_scores_slash: int
+    fraud_slash: int
+    challenge_fee: int
+    demand_deposit: int
+    trainer_rate: int
+    validator_rate: int
+    strictness: int
+    proposer_fee: int
+
+    def as_tuple(self) -> tuple[object, ...]:
+        """For the contract's ABI."""
+        return astuple(self)
+
+    def round_cost(self, active: int) -> int:
+        """What a round of so many active seats sets aside from the pool, in token units."""
+        return active * self.trainer_rate + self.committee * self.validator_rate + self.proposer_fee
+
+
+def _windows(t: Terms) -> list[int]:
+    return [getattr(t, f.name) for f in fields(t) if f.name.endswith("_window")]
+
+
+_AMOUNTS = [
+    "min_stake",
+    "no_reveal_slash",
+    "no_scores_slash",
+    "fraud_slash",
+    "challenge_fee",
+    "demand_deposit",
+    "trainer_rate",
+    "validator_rate",
+    "proposer_fee",
+]
+
+# The contract's numbers; rule 1 (the token has code) only a chain can check.
+_RULES: list[tuple[int, str, Callable[[Terms], bool]]] = [
+    (1, "token: give the address of an ERC-20", lambda t: t.token != ZERO_ADDRESS),
+    (2, "sponsor: give an address", lambda t: t.sponsor != ZERO_ADDRESS),
+    (3, "sink: give the address that slashed money goes to", lambda t: t.sink != ZERO_ADDRESS),
+    (
+        4,
+        "admission and allowlist: give one of them at most",
+        lambda t: t.admission == ZERO_ADDRESS or not any(t.allowlist),
+    ),
+    (5, "manifest: give its sha256", lambda t: any(t.manifest)),
+    (6, "genesis: give the first model's root", lambda t: any(t.genesis)),
+    (7, "depth: at most 22", lambda t: 0 <= t.depth <= 22),
+    (8, "max_exponent: at most 23", lambda t: 0 <= t.max_exponent <= 23),
+    (9, "trim: at most 64", lambda t: 0 <= t.trim <= 64),
+    (10, "max_seats: 1 to 128", lambda t: 1 <= t.max_seats <= 128),
+    (11, "committee: an odd number from 3 to 15", lambda t: t.committee % 2 == 1 and 3 <= t.committee <= 15),
+    (
+        12,
+        "min_reveals: at least the committee, at most max_seats",
+        lambda t: t.committee <= t.min_reveals <= t.max_seats,
+    ),
+    (13, "max_attempts: 1 to 8", lambda t: 1 <= t.max_attempts <= 8),
+    (14, "windows: 10 seconds to 365 days each", lambda t: all(MIN_WINDOW <= w <= MAX_WINDOW for w in _windows(t))),
+    (
+        15,
+        "challenge_window: at least (depth + 3) * answer_window, so that a checker can walk down the tree",
+        lambda t: t.challenge_window >= (t.depth + 3) * t.answer_window,
+    ),
+    (16, "amounts: at most 2^88 token units each", lambda t: all(0 <= getattr(t, a) <= MAX_AMOUNT for a in _AMOUNTS)),
+    (
+        17,
+        "slashes: at least 1 each, and no more than min_stake together",
+        lambda t: (
+            min(t.no_reveal_slash, t.no_scores_slash, t.fraud_slash) >= 1
+            and t.min_stake >= t.no_reveal_slash + t.no_scores_slash + t.fraud_slash
+        ),
+    ),
+    (18, "challenge_fee: below fraud_slash", lambda t: t.challenge_fee < t.fraud_slash),
+    (19, "strictness: at most 65535", lambda t: 0 <= t.strictness <= 65535),
+]
+
+
+def check(terms: Terms) -> list[tuple[int, str]]:
+    """The rules that the terms break, as (number, what to give), in the order the contract checks them."""
+    return [(number, remedy) for number, remedy, holds in _RULES if not holds(terms)]
