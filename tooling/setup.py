@@ -92,7 +92,13 @@ def python_packages():
 def node_packages():
     ready, record = done("node", path("package-lock.json"))
     if not ready or not os.path.isdir(path("node_modules")):
-        run("compiler and local chain", "check the network, then call again", os.path.join(BIN, "npm"), "ci", "--ignore-scripts")
+        run(
+            "compiler and local chain",
+            "check the network, then call again",
+            os.path.join(BIN, "npm"),
+            "ci",
+            "--ignore-scripts",
+        )
         record()
     native = path("node_modules", "@foundry-rs", "anvil-linux-amd64", "bin", "anvil")
     if not os.path.isfile(native) and not shutil.which("anvil"):
@@ -134,7 +140,7 @@ def openzeppelin():
         file = queue.pop()
         for name in re.findall(r'import[^;]*?"([^"]+)"', open(file).read()):
             if name.startswith("@openzeppelin/contracts/"):
-                found = os.path.join(source, name[len("@openzeppelin/contracts/"):])
+                found = os.path.join(source, name[len("@openzeppelin/contracts/") :])
             elif name.startswith(".") and file.startswith(source):
                 found = os.path.normpath(os.path.join(os.path.dirname(file), name))
             else:
