@@ -1,0 +1,70 @@
+"""What the federation is compared with: each participant alone, everybody's data in the clear, and float FedAvg.
+
+FedAvg with equal weights (McMahan et al., "Communication-efficient learning of deep networks", 2017), in the same rounds,
+splits and seeds as the federation, but with float sums and unquantised updates.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fl.learning.codec import encode_update, floats_of, load_floats, to_vector
+from fl.learning.partition import Part, Split
+from fl.learning.task import Task, build
+from fl.learning.trainer import Evaluator, load_and_measure, train
+from fl.protocol.aggregate import aggregate
+from fl.protocol.artifact import depth_for, parse_update
+
+
+def generator(seed: int, round_: int, seat: int) -> np.random.Generator:
+    """The one stream of randomness that a participant trains with in a round."""
+    return np.random.default_rng([seed, round_, seat])
+
+
+def _change(task: Task, base: NDArray[np.float64], part: Part, rng: np.random.Generator) -> NDArray[np.float64]:
+    model = build(task, 0)
+    load_floats(model, base)
+    train(task, model, part, rng)
+    return floats_of(model) - base
+
+
+def alone(task: Task, part: Part, test: Part, rounds: int, seed: int, seat: int = 0) -> float:
+    """The metric of a participant that trains as long by itself."""
+    floats = floats_of(build(task, seed))
+    for number in range(1, rounds + 1):
+        floats = floats + _change(task, floats, part, generator(seed, number, seat))
+    return load_and_measure(task, floats, test)
+
+
+def pooled(task: Task, split: Split, rounds: int, seed: int) -> float:
+    """The metric with all training rows in one place."""
+    parts = [shard.train for shard in split.shards]
+    whole = Part(np.concatenate([p.x for p in parts]), np.concatenate([p.y for p in parts]))
+    return alone(task, whole, split.test, rounds, seed)
+
+
+def float_fedavg(task: Task, split: Split, rounds: int, seed: int) -> float:
+    """The metric of plain FedAvg in floats."""
+    floats = floats_of(build(task, seed))
+    for number in range(1, rounds + 1):
+        changes = [_change(task, floats, s.train, generator(seed, number, i)) for i, s in enumerate(split.shards)]
+        floats = floats + np.mean(changes, axis=0)
+    return load_and_measure(task, floats, split.test)
+
+
+def exact_fedavg(task: Task, split: Split, rounds: int, seed: int, trim: int = 0) -> float:
+    """The metric of the protocol's own arithmetic, 8-bit updates and integer aggregation, without chain or gate."""
+    vector = to_vector(build(task, seed))
+    size = floats_of(build(task, seed)).size
+    depth = depth_for(size)
+    residues: list[NDArray[np.float64] | None] = [None] * len(split.shards)
+    for number in range(1, rounds + 1):
+        updates = []
+        for i, shard in enumerate(split.shards):
+            rng = generator(seed, number, i)
+            base = vector.astype(np.float64)[:size] * 2.0**-24
+            data, residues[i] = encode_update(_change(task, base, shard.train, rng), residues[i], depth, task.max_exponent, rng)
+            updates.append(parse_update(data, depth, task.max_exponent))
+        vector = aggregate(vector, updates, trim)
+    return Evaluator(task).metric(vector, split.test)

@@ -1,0 +1,62 @@
+"""Between PyTorch's floats and the protocol's integers."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from fl.protocol import fixed_point
+from fl.protocol.artifact import depth_for, pack_update, pad, parse_update
+from fl.protocol.blocks import quantize
+
+
+def parameters_of(model: nn.Module) -> int:
+    """How many numbers the model has."""
+    return sum(p.numel() for p in model.parameters())
+
+
+def depth_of(model: nn.Module) -> int:
+    """The depth of its leaf tree."""
+    return depth_for(parameters_of(model))
+
+
+def floats_of(model: nn.Module) -> NDArray[np.float64]:
+    """All parameters, flat, float64 (parameters,)."""
+    with torch.no_grad():
+        return np.concatenate([p.detach().numpy().reshape(-1) for p in model.parameters()]).astype(np.float64)
+
+
+def to_vector(model: nn.Module) -> NDArray[np.int32]:
+    """The model in units, padded, int32 (256 * 2^depth,)."""
+    return pad(fixed_point.to_fixed(floats_of(model)), depth_of(model)).astype(np.int32)
+
+
+def load_vector(model: nn.Module, vector: NDArray[np.int32]) -> nn.Module:
+    """Puts a vector in units into the model, in place."""
+    load_floats(model, fixed_point.to_float(vector))
+    return model
+
+
+def load_floats(model: nn.Module, values: NDArray[np.float64]) -> None:
+    """Puts flat floats (at least as many as the model has) into the model, in place."""
+    start = 0
+    with torch.no_grad():
+        for p in model.parameters():
+            part = values[start : start + p.numel()]
+            p.copy_(torch.from_numpy(part.astype(np.float32)).reshape(p.shape))
+            start += p.numel()
+
+
+def encode_update(
+    delta: NDArray[np.float64], residue: NDArray[np.float64] | None, depth: int, max_exponent: int, rng: np.random.Generator
+) -> tuple[bytes, NDArray[np.float64]]:
+    """A change of parameters (n,) to (the update's file, what rounding lost (n,), to be added next time).
+
+    Error feedback after Seide et al., "1-bit stochastic gradient descent", 2014.
+    """
+    wanted = delta if residue is None else delta + residue
+    data = pack_update(*quantize(pad(wanted, depth).astype(np.float64), max_exponent, rng))
+    sent = fixed_point.to_float(parse_update(data, depth, max_exponent))[: wanted.size]
+    return data, wanted - sent

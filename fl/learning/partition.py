@@ -1,0 +1,122 @@
+"""Who holds which rows: by the world's own owners, evenly at random, or Dirichlet(alpha) over the labels; always seeded.
+
+Dirichlet splits after Hsu et al., "Measuring the effects of non-identical data distribution", 2019: the smaller alpha, the
+fewer labels a participant sees.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fl.errors import TaskError
+from fl.learning.task import Data
+
+TEST_SHARE, HELD_OUT_SHARE = 0.25, 0.25
+LEAST_ROWS = 8  # a shard needs rows to train on and rows to score with
+
+Rows = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Part:
+    """Rows of a table: x (n, ...), y (n, ...)."""
+
+    x: NDArray[np.float32]
+    y: NDArray[np.generic]
+
+    def __len__(self) -> int:
+        return len(self.x)
+
+
+@dataclass(frozen=True)
+class Shard:
+    """What one participant holds: rows to train on, and rows that it only scores others with."""
+
+    name: str
+    train: Part
+    held_out: Part
+
+
+@dataclass(frozen=True)
+class Split:
+    """A federation's data. Nobody trains or scores on `test`, except on a public toy table."""
+
+    shards: tuple[Shard, ...]
+    test: Part
+
+
+def split(data: Data, seats: int, alpha: float | None, seed: int) -> Split:
+    """Deal a table to `seats` participants. alpha None: by owner where the table has owners, else evenly at random."""
+    if seats < 1:
+        raise TaskError(f"{seats} seats: a federation needs at least one participant with data")
+    rng = np.random.default_rng([seed, 0x5917])
+    everything = np.arange(len(data.x))
+    if data.public:
+        dealt = [everything[i % len(everything) :: min(seats, len(everything))] for i in range(seats)]
+        whole = _part(data, everything)
+        return Split(tuple(Shard(f"device {i}", _part(data, rows), whole) for i, rows in enumerate(dealt)), whole)
+    if alpha is None and data.owner is not None:
+        groups = _by_owner(data, seats, rng)
+    else:
+        test, rest = _stratified(everything, data.y, TEST_SHARE, rng)
+        dealt = _dirichlet(rest, data.y, seats, alpha, rng) if alpha else np.array_split(rng.permutation(rest), seats)
+        groups = [(f"seat {i}", np.empty(0, np.int64), rows) for i, rows in enumerate(dealt)]
+        groups[0] = (groups[0][0], test, groups[0][2])
+    shards = []
+    for name, _, rows in groups:
+        if len(rows) < LEAST_ROWS:
+            raise TaskError(f"{name} would hold {len(rows)} rows, fewer than {LEAST_ROWS}: take fewer seats or a larger alpha")
+        held_out, train = _stratified(rows, data.y, HELD_OUT_SHARE, rng)
+        shards.append(Shard(name, _part(data, train), _part(data, held_out)))
+    return Split(tuple(shards), _part(data, np.concatenate([test for _, test, _ in groups])))
+
+
+def _part(data: Data, rows: Rows) -> Part:
+    return Part(data.x[rows], data.y[rows])
+
+
+def _stratified(rows: Rows, y: NDArray[np.generic], share: float, rng: np.random.Generator) -> tuple[Rows, Rows]:
+    """(taken, rest), the share taken of every label."""
+    taken = []
+    for label in np.unique(y[rows]):
+        group = rng.permutation(rows[y[rows] == label])
+        taken.append(group[: round(share * len(group))])
+    chosen = np.concatenate(taken)
+    return chosen, rng.permutation(np.setdiff1d(rows, chosen))
+
+
+def _by_owner(data: Data, seats: int, rng: np.random.Generator) -> list[tuple[str, Rows, Rows]]:
+    """(name, test rows, own rows) per seat; the largest owners are halved until there are enough."""
+    assert data.owner is not None
+    if seats < len(data.owners):
+        raise TaskError(f"{seats} seats for {len(data.owners)} owners: take at least {len(data.owners)}, or give alpha")
+    groups = []
+    for i, name in enumerate(data.owners):
+        test, rest = _stratified(np.flatnonzero(data.owner == i), data.y, TEST_SHARE, rng)
+        groups.append((name, test, rest))
+    while len(groups) < seats:
+        largest = max(range(len(groups)), key=lambda i: len(groups[i][2]))
+        name, test, rows = groups.pop(largest)
+        first, second = _stratified(rows, data.y, 0.5, rng)
+        groups.insert(largest, (f"{name} I", test, first))
+        groups.append((f"{name} II", np.empty(0, np.int64), second))
+    return groups
+
+
+def _dirichlet(rows: Rows, y: NDArray[np.generic], seats: int, alpha: float, rng: np.random.Generator) -> list[Rows]:
+    if alpha <= 0:
+        raise TaskError(f"alpha {alpha}: give a positive number, such as 0.5")
+    for _ in range(100):  # until everybody has rows enough; a small alpha needs some tries
+        dealt: list[list[Rows]] = [[] for _ in range(seats)]
+        for label in np.unique(y[rows]):
+            group = rng.permutation(rows[y[rows] == label])
+            cuts = (np.cumsum(rng.dirichlet([alpha] * seats))[:-1] * len(group)).astype(int)
+            for seat, part in enumerate(np.split(group, cuts)):
+                dealt[seat].append(part)
+        joined = [rng.permutation(np.concatenate(parts)) for parts in dealt]
+        if min(map(len, joined)) >= LEAST_ROWS:
+            return joined
+    raise TaskError(f"no Dirichlet({alpha}) split over {seats} seats gives everybody {LEAST_ROWS} rows: raise alpha")

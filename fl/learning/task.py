@@ -1,0 +1,112 @@
+"""What a user replaces: one file with a model, data, local training settings and a measure of success.
+
+The file defines one subclass of Task and `TASK = ThatClass()`. Everything the protocol does is the same for every task.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+from abc import ABC, abstractmethod
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from fl.errors import TaskError
+
+SHIPPED = ("linear", "heart", "breast_cancer", "digits")
+
+torch.set_num_threads(1)  # two OpenMP threads on two busy cores cost up to ten times; one is also one result
+
+
+@dataclass(frozen=True)
+class LocalTraining:
+    """How a participant trains between two rounds: SGD, by hand.
+
+    proximal: FedProx's mu (Li et al., "Federated optimization in heterogeneous networks", 2020); 0 is FedAvg.
+    """
+
+    learning_rate: float
+    epochs: int = 1
+    batch_size: int = 32
+    momentum: float = 0.0
+    weight_decay: float = 0.0
+    proximal: float = 0.0
+
+
+@dataclass(frozen=True)
+class Data:
+    """A table of examples. x: float32 (n, ...); y: float32 or int64 (n, ...) as the loss wants it.
+
+    owner: int (n,), which of `owners` each row belongs to, where the world split the data; else None.
+    public: the rows are everybody's, so that training, scoring and testing share them (for toy tables).
+    """
+
+    x: NDArray[np.float32]
+    y: NDArray[np.generic]
+    owner: NDArray[np.int64] | None = None
+    owners: tuple[str, ...] = ()
+    public: bool = False
+
+
+class Task(ABC):
+    """One learning problem. Subclass it in a file of your own."""
+
+    name: str
+    metric: str  # what `evaluate` returns, for people
+    higher_is_better: bool = True
+    training: LocalTraining
+    max_exponent: int = 16  # an update moves a parameter by at most 127 * 2^(this - 24)
+
+    @abstractmethod
+    def data(self) -> Data:
+        """The whole table, from the participant's disk."""
+
+    @abstractmethod
+    def model(self) -> nn.Module:
+        """A fresh model; its random start is seeded by the caller."""
+
+    @abstractmethod
+    def loss(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        """Mean loss over a batch, a scalar."""
+
+    @abstractmethod
+    def evaluate(self, outputs: Tensor, targets: Tensor) -> float:
+        """The metric over a whole test set."""
+
+    def facts(self) -> dict[str, object]:
+        """What the manifest says of the task."""
+        return {"task": self.name, "metric": self.metric, "training": asdict(self.training)}
+
+
+def build(task: Task, seed: int) -> nn.Module:
+    """The task's model from a seed; refuses state that does not travel."""
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        model = task.model()
+    if any(True for _ in model.buffers()):
+        raise TaskError(f"task {task.name}: the model keeps buffers (batch norm?), which are no parameters: use group norm")
+    return model
+
+
+def load_task(name: str) -> Task:
+    """A shipped task by name, or a user's by the path of its file. Raises TaskError with what to do."""
+    if name in SHIPPED:
+        module = importlib.import_module(f"fl.learning.tasks.{name}")
+    else:
+        path = Path(name)
+        if not path.is_file():
+            raise TaskError(f"no task {name!r}: give one of {', '.join(SHIPPED)}, or the path of a task file")
+        spec = importlib.util.spec_from_file_location(path.stem, path)
+        if spec is None or spec.loader is None:
+            raise TaskError(f"{name} is no Python file: give the path of a task file, such as my_task.py")
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+    task = getattr(module, "TASK", None)
+    if not isinstance(task, Task):
+        raise TaskError(f"{name} defines no TASK: end the file with TASK = YourTask()")
+    return task

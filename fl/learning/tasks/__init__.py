@@ -1,0 +1,1 @@
+"""The tasks that ship with Treaty. Copy one to start your own."""

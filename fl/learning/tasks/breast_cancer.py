@@ -1,0 +1,52 @@
+"""Wisconsin diagnostic breast cancer: 569 biopsies, 30 measurements of cell nuclei, malignant or benign."""
+
+from __future__ import annotations
+
+import numpy as np
+from sklearn.datasets import load_breast_cancer
+from sklearn.metrics import roc_auc_score
+from torch import Tensor, nn
+
+from fl.learning.task import Data, LocalTraining, Task
+
+# Round numbers near each measurement's usual size, public before anybody trains (mean, spread).
+SCALE = np.array(
+    [
+        [14, 4],
+        [19, 4],
+        [92, 24],
+        [650, 350],
+        [0.1, 0.014],
+        [0.1, 0.05],
+        [0.09, 0.08],
+        [0.05, 0.04],
+        [0.18, 0.03],
+        [0.063, 0.007],
+    ]
+    + [[0.4, 0.3], [1.2, 0.55], [2.9, 2], [40, 45], [0.007, 0.003], [0.025, 0.018], [0.03, 0.03], [0.012, 0.006]]
+    + [[0.02, 0.008], [0.0038, 0.0026], [16, 5], [26, 6], [107, 34], [880, 570], [0.13, 0.023], [0.25, 0.16], [0.27, 0.21]]
+    + [[0.115, 0.066], [0.29, 0.06], [0.084, 0.018]]
+)
+
+
+class BreastCancer(Task):
+    name = "breast_cancer"
+    metric = "AUC"
+    training = LocalTraining(learning_rate=0.05, epochs=2, batch_size=16, momentum=0.5)
+
+    def data(self) -> Data:
+        table = load_breast_cancer()
+        x = (table.data - SCALE[:, 0]) / SCALE[:, 1]
+        return Data(x.astype(np.float32), (table.target == 0).astype(np.float32))
+
+    def model(self) -> nn.Module:
+        return nn.Sequential(nn.Linear(30, 16), nn.ReLU(), nn.Linear(16, 1), nn.Flatten(0))
+
+    def loss(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        return nn.functional.binary_cross_entropy_with_logits(outputs, targets)
+
+    def evaluate(self, outputs: Tensor, targets: Tensor) -> float:
+        return float(roc_auc_score(targets.numpy(), outputs.numpy()))
+
+
+TASK = BreastCancer()

@@ -1,0 +1,88 @@
+"""Local training: SGD by hand, with momentum, weight decay and FedProx's proximal term.
+
+By hand, because torch.optim imports two seconds' worth of compiler the first time, and because one visible loop is what a
+participant wants to read before handing over its data.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from fl.learning.codec import encode_update, floats_of, load_floats, load_vector
+from fl.learning.partition import Part
+from fl.learning.task import Task, build
+from fl.protocol.artifact import depth_for
+from fl.protocol.fixed_point import to_float
+
+
+def tensors(part: Part) -> tuple[torch.Tensor, torch.Tensor]:
+    """The rows as tensors that share their memory."""
+    return torch.from_numpy(part.x), torch.from_numpy(np.ascontiguousarray(part.y))
+
+
+def train(task: Task, model: nn.Module, part: Part, rng: np.random.Generator) -> None:
+    """Train in place on `part`, as the task's settings say. `rng` orders the batches."""
+    settings = task.training
+    x, y = tensors(part)
+    weights = list(model.parameters())
+    start = [w.detach().clone() for w in weights]
+    velocity = [torch.zeros_like(w) for w in weights]
+    for _ in range(settings.epochs):
+        order = torch.from_numpy(rng.permutation(len(part)))
+        for batch in order.split(settings.batch_size):
+            gradients = torch.autograd.grad(task.loss(model(x[batch]), y[batch]), weights)
+            with torch.no_grad():
+                for w, g, v, w0 in zip(weights, gradients, velocity, start, strict=True):
+                    step = g + settings.weight_decay * w + settings.proximal * (w - w0)
+                    v.mul_(settings.momentum).add_(step)
+                    w.sub_(v, alpha=settings.learning_rate)
+
+
+def local_change(task: Task, base: NDArray[np.int32], part: Part, rng: np.random.Generator) -> NDArray[np.float64]:
+    """What training on `part` from the model `base` (units) changes, float64 (parameters,)."""
+    model = load_vector(build(task, 0), base)
+    train(task, model, part, rng)
+    after = floats_of(model)
+    return after - to_float(base)[: after.size]
+
+
+def local_update(
+    task: Task, base: NDArray[np.int32], part: Part, residue: NDArray[np.float64] | None, rng: np.random.Generator
+) -> tuple[bytes, NDArray[np.float64]]:
+    """(the update's file, what rounding lost), from the model `base` (units), the participant's rows and its last residue."""
+    delta = local_change(task, base, part, rng)
+    return encode_update(delta, residue, depth_for(delta.size), task.max_exponent, rng)
+
+
+class Evaluator:
+    """Runs a model's vector over rows; keeps one module, since building one costs more than a small batch."""
+
+    def __init__(self, task: Task):
+        self.task = task
+        self.module = build(task, 0)
+
+    def outputs(self, vector: NDArray[np.int32], part: Part) -> tuple[torch.Tensor, torch.Tensor]:
+        load_vector(self.module, vector)
+        x, y = tensors(part)
+        with torch.no_grad():
+            return self.module(x), y
+
+    def loss(self, vector: NDArray[np.int32], part: Part) -> float:
+        """Mean loss of the model (units) over the rows."""
+        return float(self.task.loss(*self.outputs(vector, part)))
+
+    def metric(self, vector: NDArray[np.int32], part: Part) -> float:
+        """The task's metric of the model (units) over the rows."""
+        return self.task.evaluate(*self.outputs(vector, part))
+
+
+def load_and_measure(task: Task, floats: NDArray[np.float64], part: Part) -> float:
+    """The task's metric of a model given in floats."""
+    model = build(task, 0)
+    load_floats(model, floats)
+    x, y = tensors(part)
+    with torch.no_grad():
+        return task.evaluate(model(x), y)
