@@ -251,6 +251,7 @@ contract Federation is IFederation, Stakes, Multicall {
         if (!_proposalStands() || d.demander == address(0)) revert NoDemand(artifact, seat, leaf);
         if (block.timestamp < d.deadline) revert AnswerPending(block.timestamp, d.deadline);
         delete _demands[key];
+        emit DepositReclaimed(r.number, r.attempts, d.demander, artifact, seat, leaf);
         _fall(msg.sender, d.demander);
         _returnDeposit(d.demander, T.word(T.DEMAND_DEPOSIT));
     }

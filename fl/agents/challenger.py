@@ -1,0 +1,144 @@
+"""A challenger checks every proposal: recomputes it, disproves a wrong one, and forces a withheld one open.
+
+Where the proposed file is withheld, it walks: an answered demand shows a path, and the lowest sibling that differs from the
+right tree's says in which half the wrong leaf lies. At most depth + 1 demands reach it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from fl.agents.actions import Action, Publish
+from fl.agents.history import Demanded
+from fl.agents.view import View
+from fl.protocol.artifact import LEAF_PARAMETERS, Kind, parse_model
+from fl.protocol.fraud import Opened, challenge_proof
+from fl.protocol.leaves import Tree
+from fl.protocol.phases import Phase
+
+PROPOSED, PREVIOUS, UPDATE = 0, 1, 2
+MOST_DEMANDS = 64
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A leaf that an answer showed."""
+
+    content: bytes
+    path: bytes
+
+    def show(self, leaf: int) -> bytes:
+        return self.content + self.path
+
+
+class Challenger:
+    """Checks for anybody; demands and challenges from the account that the loop gives it."""
+
+    def decide(self, view: View) -> list[Action]:
+        if view.phase is not Phase.CHALLENGE:
+            return self._expired(view) if view.facts.live and view.facts.proposed_at else []
+        return self._expired(view) or self._check(view)
+
+    def _check(self, view: View) -> list[Action]:
+        log, record = view.round, view.record
+        proposal = log.proposal
+        if proposal is None:
+            return []
+        missing = [seat for seat in log.accepted if record.update(log.reveals[seat].root) is None]
+        if missing:
+            return self._force_updates(view, missing)
+        right = record.next_model(log)
+        if right is None:
+            return [a for leaf in range(1 << view.terms.depth) for a in self._demand(view, PREVIOUS, 0, leaf)][:MOST_DEMANDS]
+        tree = Opened.of(right, Kind.MODEL).tree
+        if tree.root == proposal.root:
+            return []
+        wrong = record.model_file(proposal.root)
+        if wrong is not None:
+            opened = Opened.of(wrong, Kind.MODEL)
+            leaf = next(i for i in range(1 << tree.depth) if tree.levels[0][i] != opened.tree.levels[0][i])
+            return self._challenge(view, leaf, opened, right)
+        return self._walk(view, tree, right)
+
+    def _challenge(self, view: View, leaf: int, proposed: Opened | Shown, right: bytes) -> list[Action]:
+        log, record = view.round, view.record
+        size = Kind.MODEL.value
+        shown = parse_model(proposed.show(leaf)[:size], 0)
+        wanted = parse_model(right[leaf * size : (leaf + 1) * size], 0)
+        coordinate = next(i for i in range(LEAF_PARAMETERS) if shown[i] != wanted[i])
+        files = [record.update(log.reveals[seat].root) for seat in log.accepted]
+        updates = [Opened.of(data, Kind.UPDATE) for data in files if data is not None]
+        base = record.model_file(log.base)
+        if base is None:
+            return []
+        proof = challenge_proof(leaf, updates, Opened.of(base, Kind.MODEL), proposed)
+        return [Action("challenge", (leaf, coordinate, proof), shared=True, note="disproves the proposal")]
+
+    def _walk(self, view: View, tree: Tree, right: bytes) -> list[Action]:
+        log = view.round
+        attempt = view.facts.attempts
+        leaf = 0
+        while (answer := log.answers.get(Demanded(attempt, PROPOSED, 0, leaf))) is not None:
+            content, path = answer
+            if content != right[leaf * len(content) : (leaf + 1) * len(content)]:
+                return self._challenge(view, leaf, Shown(content, path), right)
+            siblings = [path[32 * i : 32 * (i + 1)] for i in range(tree.depth)]
+            height = next(i for i in range(tree.depth) if siblings[i] != tree.path(leaf)[i])
+            leaf = ((leaf >> height) ^ 1) << height
+        return self._demand(view, PROPOSED, 0, leaf)
+
+    def _force_updates(self, view: View, missing: list[int]) -> list[Action]:
+        """Demands every leaf of an accepted update that the store lacks; a file whose leaves were all shown is published."""
+        log, attempt = view.round, view.facts.attempts
+        leaves = range(1 << view.terms.depth)
+        actions: list[Action] = []
+        for seat in missing:
+            shown = [log.answers.get(Demanded(attempt, UPDATE, seat, leaf)) for leaf in leaves]
+            if all(shown):
+                data = b"".join(answer[0] for answer in shown if answer)
+                return [Action("", (), publish=(Publish(data, Kind.UPDATE),), shared=True)]
+            actions += [a for leaf in leaves if not shown[leaf] for a in self._demand(view, UPDATE, seat, leaf)]
+        return actions[:MOST_DEMANDS]
+
+    def _demand(self, view: View, artifact: int, seat: int, leaf: int) -> list[Action]:
+        demanded = Demanded(view.facts.attempts, artifact, seat, leaf)
+        last = view.facts.proposed_at + view.terms.challenge_window - 2 * view.terms.answer_window
+        if demanded in view.round.demands or demanded in view.round.answers or view.time >= last:
+            return []
+        return [Action("demand", (artifact, seat, leaf), shared=True, note="demands a leaf")]
+
+    def _expired(self, view: View) -> list[Action]:
+        for demanded, deadline in view.round.demands.items():
+            if view.time >= deadline and demanded.attempt == view.facts.attempts:
+                args = (demanded.artifact, demanded.seat, demanded.leaf)
+                return [Action("expire", args, shared=True, note="topples a proposal that nobody could open")]
+        return []
+
+
+class Answerer:
+    """Answers demands from files that its store holds: for the deposit, and so that a right model stands."""
+
+    def decide(self, view: View) -> list[Action]:
+        if view.phase is not Phase.CHALLENGE:
+            return []
+        actions = []
+        for demanded, deadline in view.round.demands.items():
+            if view.time >= deadline or demanded.attempt != view.facts.attempts:
+                continue
+            opened = self._opened(view, demanded)
+            if opened is not None:
+                leaf = demanded.leaf
+                content = opened.show(leaf)[: opened.kind.value]
+                args = (demanded.artifact, demanded.seat, leaf, content, b"".join(opened.tree.path(leaf)))
+                actions.append(Action("answer", args, shared=True))
+        return actions[:1]
+
+    def _opened(self, view: View, demanded: Demanded) -> Opened | None:
+        log, record = view.round, view.record
+        if demanded.artifact == UPDATE:
+            data, kind = record.update(log.reveals[demanded.seat].root), Kind.UPDATE
+        elif demanded.artifact == PREVIOUS:
+            data, kind = record.model_file(log.base), Kind.MODEL
+        else:
+            data, kind = record.model_file(log.proposals[-1].root), Kind.MODEL
+        return Opened.of(data, kind) if data is not None else None

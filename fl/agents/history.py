@@ -1,0 +1,191 @@
+"""What happened, folded from a federation's events alone: seats, rounds, proposals, demands."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from fl.network.chain import Event
+from fl.protocol.committee import unpack
+from fl.protocol.seats import from_bitmap
+
+
+@dataclass
+class SeatLog:
+    """A seat as its events tell it."""
+
+    owner: str
+    operator: str
+    stake: int
+    leaving: bool = False
+
+
+@dataclass
+class Reveal:
+    """An opened commitment to an update."""
+
+    root: bytes
+    salt: bytes
+    locator: bytes
+
+
+@dataclass
+class Proposal:
+    """A proposed model, and whether it fell."""
+
+    attempt: int
+    seat: int
+    root: bytes
+    fell: bool = False
+
+
+@dataclass(frozen=True)
+class Demanded:
+    """What a demand asks to see: artifact (0 proposed, 1 previous, 2 update), seat, leaf."""
+
+    attempt: int
+    artifact: int
+    seat: int
+    leaf: int
+
+
+@dataclass
+class RoundLog:
+    """One round as its events tell it. Lists of seats ascend, the committee is in the order drawn."""
+
+    number: int
+    active: list[int]
+    base: bytes
+    pot: int
+    opened_at: int
+    commitments: dict[int, bytes] = field(default_factory=dict)
+    reveals: dict[int, Reveal] = field(default_factory=dict)
+    revealed: list[int] | None = None
+    close_block: int = 0
+    seed: bytes = b""
+    committee: list[int] = field(default_factory=list)
+    score_commitments: dict[int, bytes] = field(default_factory=dict)
+    scores: dict[int, bytes] = field(default_factory=dict)
+    score_salts: dict[int, bytes] = field(default_factory=dict)
+    accepted: list[int] = field(default_factory=list)
+    medians: bytes = b""
+    validator_pay: list[int] = field(default_factory=list)
+    paid: int = 0
+    settled: bool = False
+    proposals: list[Proposal] = field(default_factory=list)
+    demands: dict[Demanded, int] = field(default_factory=dict)  # open ones, to their deadline
+    answers: dict[Demanded, tuple[bytes, bytes]] = field(default_factory=dict)  # (leaf, path)
+    voided: bool = False
+    finalized: bool = False
+    adopted: bool = False
+    model: bytes = b""
+
+    @property
+    def validators(self) -> list[int]:
+        """Committee members that revealed scores, in the order drawn: the order in which `settle` wants their vectors."""
+        return [seat for seat in self.committee if seat in self.scores]
+
+    @property
+    def proposal(self) -> Proposal | None:
+        """The proposal that stands."""
+        return self.proposals[-1] if self.proposals and not self.proposals[-1].fell else None
+
+
+class History:
+    """Grows by events in order. Readers treat it as read-only."""
+
+    def __init__(self, committee_size: int) -> None:
+        self._committee_size = committee_size
+        self.seats: dict[int, SeatLog] = {}
+        self.rounds: list[RoundLog] = []
+        self.events: list[Event] = []
+
+    @property
+    def round(self) -> RoundLog | None:
+        return self.rounds[-1] if self.rounds else None
+
+    def apply(self, events: Iterable[Event]) -> None:
+        """Folds further events in."""
+        for event in events:
+            self.events.append(event)
+            handler = getattr(self, f"_{event.name}", None)
+            if handler:
+                handler(**event.fields)
+
+    # ---- seats
+
+    def _Joined(self, seat: int, owner: str, operator: str, stake: int) -> None:
+        self.seats[seat] = SeatLog(owner, operator, stake)
+
+    def _ToppedUp(self, seat: int, stake: int, **_: object) -> None:
+        self.seats[seat].stake = stake
+
+    def _OperatorReplaced(self, seat: int, operator: str) -> None:
+        self.seats[seat].operator = operator
+
+    def _Leaving(self, seat: int) -> None:
+        self.seats[seat].leaving = True
+
+    def _Withdrawn(self, seat: int, **_: object) -> None:
+        del self.seats[seat]
+
+    def _Slashed(self, seat: int, stake: int, **_: object) -> None:
+        self.seats[seat].stake = stake
+
+    # ---- rounds
+
+    def _RoundOpened(self, round: int, active: int, base: bytes, pot: int, openedAt: int) -> None:
+        self.rounds.append(RoundLog(round, from_bitmap(active), base, pot, openedAt))
+
+    def _Committed(self, round: int, seat: int, commitment: bytes) -> None:
+        self.rounds[-1].commitments[seat] = commitment
+
+    def _Revealed(self, round: int, seat: int, root: bytes, salt: bytes, locator: bytes) -> None:
+        self.rounds[-1].reveals[seat] = Reveal(root, salt, locator)
+
+    def _Closed(self, round: int, revealed: int, closeBlock: int) -> None:
+        self.rounds[-1].revealed = from_bitmap(revealed)
+        self.rounds[-1].close_block = closeBlock
+
+    def _DrawPostponed(self, round: int, closeBlock: int) -> None:
+        self.rounds[-1].close_block = closeBlock
+
+    def _Drawn(self, round: int, seed: bytes, committee: int) -> None:
+        self.rounds[-1].seed = seed
+        self.rounds[-1].committee = unpack(committee, self._committee_size)
+
+    def _ScoresCommitted(self, round: int, seat: int, commitment: bytes) -> None:
+        self.rounds[-1].score_commitments[seat] = commitment
+
+    def _ScoresRevealed(self, round: int, seat: int, scores: bytes, salt: bytes) -> None:
+        self.rounds[-1].scores[seat] = scores
+        self.rounds[-1].score_salts[seat] = salt
+
+    def _Settled(self, round: int, accepted: int, medians: bytes, validatorPay: tuple[int, ...], paid: int) -> None:
+        log = self.rounds[-1]
+        log.accepted, log.medians, log.validator_pay = from_bitmap(accepted), medians, list(validatorPay)
+        log.paid, log.settled = paid, True
+
+    def _Proposed(self, round: int, attempt: int, seat: int, root: bytes, locator: bytes) -> None:
+        self.rounds[-1].proposals.append(Proposal(attempt, seat, root))
+
+    def _ProposalFell(self, round: int, attempt: int, seat: int, by: str) -> None:
+        self.rounds[-1].proposals[attempt - 1].fell = True
+        self.rounds[-1].demands.clear()
+
+    def _Demanded(self, round: int, attempt: int, by: str, artifact: int, seat: int, leaf: int, deadline: int) -> None:
+        self.rounds[-1].demands[Demanded(attempt, artifact, seat, leaf)] = deadline
+
+    def _Answered(
+        self, round: int, attempt: int, by: str, artifact: int, seat: int, leaf: int, content: bytes, path: bytes
+    ) -> None:
+        demanded = Demanded(attempt, artifact, seat, leaf)
+        self.rounds[-1].demands.pop(demanded, None)
+        self.rounds[-1].answers[demanded] = (content, path)
+
+    def _Voided(self, round: int) -> None:
+        self.rounds[-1].voided = True
+
+    def _Finalized(self, round: int, model: bytes, adopted: bool) -> None:
+        log = self.rounds[-1]
+        log.finalized, log.model, log.adopted = True, model, adopted

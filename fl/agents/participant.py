@@ -1,0 +1,73 @@
+"""A participant trains, commits and reveals. Update, salt and residue are on disk before a commitment leaves."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors.numpy import load, save
+
+from fl.agents.actions import Action, Publish
+from fl.agents.view import View
+from fl.learning.baselines import generator
+from fl.learning.partition import Shard
+from fl.learning.task import Task
+from fl.learning.trainer import local_update
+from fl.protocol.artifact import Kind
+from fl.protocol.commitment import update_commitment
+from fl.protocol.leaves import root_of
+from fl.protocol.phases import Phase
+
+
+class Participant:
+    """Trains one seat's shard. What it must not lose lies in `journal`, one folder per seat."""
+
+    def __init__(self, seat: int, task: Task, shard: Shard, seed: int, journal: Path):
+        self.seat, self.task, self.shard, self.seed, self.journal = seat, task, shard, seed, journal
+
+    def decide(self, view: View) -> list[Action]:
+        if view.phase is Phase.COMMIT and self.seat in view.round.active and self.seat not in view.round.commitments:
+            return self.commits(view)
+        if view.phase is Phase.REVEAL and self.seat in view.round.commitments and self.seat not in view.round.reveals:
+            return self.reveals(view)
+        return []
+
+    def update(self, view: View) -> tuple[bytes, NDArray[np.float64]]:
+        """(the update's file, what rounding lost). Adversaries differ here."""
+        number = view.round.number
+        base = view.record.model(view.round.base)
+        return local_update(self.task, base, self.shard.train, self._residue(number), generator(self.seed, number, self.seat))
+
+    def commits(self, view: View) -> list[Action]:
+        number = view.round.number
+        # After a crash the same update and salt are used again: a second salt would be a second secret to lose.
+        kept = self._kept(f"{number}.update"), self._kept(f"{number}.salt")
+        if kept[0] is not None and kept[1] is not None:
+            data, salt, keep = kept[0], kept[1], {}
+        else:
+            data, residue = self.update(view)
+            salt = os.urandom(32)
+            keep = {f"{number}.residue": save({"residue": residue}), f"{number}.salt": salt, f"{number}.update": data}
+        commitment = update_commitment(view.chain_id, view.federation, number, self.seat, root_of(data, Kind.UPDATE), salt)
+        return [Action("commit", (self.seat, commitment), self.seat, keep=keep)]
+
+    def reveals(self, view: View) -> list[Action]:
+        number = view.round.number
+        data, salt = self._kept(f"{number}.update"), self._kept(f"{number}.salt")
+        if data is None or salt is None:
+            return []
+        root = root_of(data, Kind.UPDATE)
+        return [Action("reveal", (self.seat, root, salt, b""), self.seat, publish=(Publish(data, Kind.UPDATE),))]
+
+    def _residue(self, number: int) -> NDArray[np.float64] | None:
+        """What the last update's rounding lost."""
+        for earlier in range(number - 1, 0, -1):
+            if (data := self._kept(f"{earlier}.residue")) is not None:
+                return load(data)["residue"]
+        return None
+
+    def _kept(self, name: str) -> bytes | None:
+        path = self.journal / name
+        return path.read_bytes() if path.is_file() else None

@@ -1,0 +1,92 @@
+"""The public record, recomputed: which revealed updates are available and well-formed, what the gate makes of them, what
+the next model is. Pure functions of events and store, kept per round, since everybody needs them and none may differ."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fl.agents.history import History, RoundLog
+from fl.errors import StoreError
+from fl.learning.gate import GateState, gate
+from fl.learning.scoring import PublicRound
+from fl.network.store import LocalStore
+from fl.protocol.aggregate import aggregate
+from fl.protocol.artifact import Kind, pack_model, parse_model, parse_update, update_is_canonical
+from fl.protocol.terms import Terms
+
+Vector = NDArray[np.int32]
+
+
+@dataclass(frozen=True)
+class Judged:
+    """What everybody must find about a round's revealed updates."""
+
+    updates: dict[int, Vector]  # well-formed and available, in units, by seat
+    inside: frozenset[int]  # let in by the gate
+    state: GateState  # afterwards
+
+
+class Record:
+    """What the record of one federation says, as far as this store shows it."""
+
+    def __init__(self, terms: Terms, parameters: int, store: LocalStore):
+        self.terms, self.parameters, self.store = terms, parameters, store
+        self._judged: dict[int, Judged] = {}
+        self._models: dict[bytes, Vector] = {}
+        self._next: dict[int, bytes] = {}
+
+    def update(self, root: bytes) -> bytes | None:
+        """An update's file, or None if the store cannot show it."""
+        return self._get(root, Kind.UPDATE)
+
+    def model_file(self, root: bytes) -> bytes | None:
+        """A model's file, or None if the store cannot show it."""
+        return self._get(root, Kind.MODEL)
+
+    def model(self, root: bytes) -> Vector:
+        """A model in units. Raises StoreError if the store cannot show it."""
+        if root not in self._models:
+            self._models = {root: parse_model(self.store.get(root, Kind.MODEL, self.terms.depth), self.terms.depth)}
+        return self._models[root]
+
+    def judged(self, history: History, log: RoundLog) -> Judged:
+        """The gate's verdict on a closed round."""
+        if log.number not in self._judged:
+            earlier = next((r for r in reversed(history.rounds[: log.number - 1]) if r.settled), None)
+            before = self.judged(history, earlier).state if earlier else GateState()
+            updates = {seat: v for seat in log.revealed or [] if (v := self._well_formed(log.reveals[seat].root)) is not None}
+            inside, state = gate(before, updates)
+            self._judged[log.number] = Judged(updates, inside, state)
+        return self._judged[log.number]
+
+    def next_model(self, log: RoundLog) -> bytes | None:
+        """The file of the model that a settled round must give; None while the store lacks an accepted update."""
+        if log.number not in self._next:
+            files = [self.update(log.reveals[seat].root) for seat in log.accepted]
+            if any(data is None for data in files) or not self.store.has(log.base, Kind.MODEL):
+                return None
+            vectors = [parse_update(data, self.terms.depth, self.terms.max_exponent) for data in files if data is not None]
+            self._next = {log.number: pack_model(aggregate(self.model(log.base), vectors, self.terms.trim))}
+        return self._next[log.number]
+
+    def public_round(self, history: History, log: RoundLog, accepted: frozenset[int] | list[int]) -> PublicRound:
+        """What scoring reads of a round, with the seats taken to be accepted."""
+        updates = self.judged(history, log).updates
+        return PublicRound(
+            log.number, self.model(log.base), {s: updates[s] for s in sorted(accepted) if s in updates}, self.terms.trim
+        )
+
+    def _well_formed(self, root: bytes) -> Vector | None:
+        data = self.update(root)
+        if data is None or not update_is_canonical(data, self.terms.depth, self.terms.max_exponent, self.parameters):
+            return None
+        return parse_update(data, self.terms.depth, self.terms.max_exponent)
+
+    def _get(self, root: bytes, kind: Kind) -> bytes | None:
+        try:
+            return self.store.get(root, kind, self.terms.depth)
+        except StoreError:
+            return None

@@ -1,0 +1,192 @@
+"""The chain. The only module that knows Ape: contracts, accounts, transactions, events, the clock."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import ape
+from ape.api.accounts import AccountAPI
+from ape.contracts import ContractInstance
+from ape.exceptions import ContractLogicError, TransactionError
+
+from fl.errors import ChainError
+from fl.protocol.phases import RoundFacts
+from fl.protocol.terms import Terms
+
+LOG_BLOCKS = 2_000  # a span that public nodes serve
+
+
+@dataclass(frozen=True)
+class Event:
+    """One log of a federation, decoded: bytes as bytes, numbers as int, addresses checksummed."""
+
+    name: str
+    fields: Mapping[str, Any]
+    block: int
+    index: int
+    transaction: str
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """What a transaction did and cost."""
+
+    transaction: str
+    gas: int
+    size: int  # bytes of calldata
+
+
+def local_accounts(count: int) -> list[AccountAPI]:
+    """Funded test accounts of a local chain."""
+    return [ape.accounts.test_accounts[i] for i in range(count)]
+
+
+def is_local() -> bool:
+    """Whether the connected network is a chain of this machine, whose clock we may turn."""
+    return bool(ape.chain.provider.network.is_dev)
+
+
+def chain_id() -> int:
+    return int(ape.chain.chain_id)
+
+
+def now() -> int:
+    """The time that the next transaction would see, in seconds; on a local chain, the last block's."""
+    return int(ape.chain.provider.get_block("latest").timestamp)
+
+
+def turn_clock(time_: int) -> None:
+    """Mines one block at `time_` on a local chain."""
+    ape.chain.provider.set_timestamp(time_)
+    ape.chain.mine()
+
+
+def wait_blocks(number: int) -> None:
+    """Until the next transaction would be in block `number` or later."""
+    while (head := int(ape.chain.provider.get_block("latest").number)) < number - 1:
+        if is_local():
+            ape.chain.mine(number - 1 - head)
+        else:
+            time.sleep(2)
+
+
+def wait_until(time_: int) -> None:
+    """Until the chain's clock reaches `time_`: at once on a local chain, by sleeping on a real one."""
+    if is_local():
+        if time_ > now():
+            turn_clock(time_)
+        return
+    while (left := time_ - now()) > 0:
+        time.sleep(min(left, 12))
+
+
+def contract(name: str) -> Any:
+    """A contract of this project, to deploy or to attach to."""
+    return getattr(ape.project, name)
+
+
+def transact(function: Callable[..., Any], *args: Any, sender: AccountAPI, **kwargs: Any) -> Any:
+    """Sends one transaction and waits for it; a refusal becomes a ChainError that names the contract's error."""
+    try:
+        return function(*args, sender=sender, **kwargs)
+    except ContractLogicError as error:
+        raise ChainError(f"the contract refused: {_reason(error)}") from error
+    except TransactionError as error:
+        raise ChainError(f"the transaction failed: {error}") from error
+
+
+def _reason(error: ContractLogicError) -> str:
+    inputs = getattr(error, "inputs", None)
+    return f"{type(error).__name__}({', '.join(f'{k}={v}' for k, v in inputs.items())})" if inputs else str(error)
+
+
+def deploy(account: AccountAPI, name: str, *args: Any, **options: Any) -> tuple[Any, int]:
+    """Deploys a contract of this project; returns (the instance, gas used)."""
+    try:
+        instance = account.deploy(contract(name), *args, **options)
+    except (ContractLogicError, TransactionError) as error:
+        raise ChainError(f"{name} could not be deployed: {error}") from error
+    return instance, int(instance.creation_metadata.receipt.gas_used)
+
+
+class FederationClient:
+    """One federation on the connected chain, read and written."""
+
+    def __init__(self, address: str):
+        self.contract: ContractInstance = contract("Federation").at(address)
+        self.address: str = self.contract.address
+        self.chain_id = chain_id()
+        self.terms = self._terms()
+        self._seen = -1
+
+    def _terms(self) -> Terms:
+        try:
+            facts = self.contract.terms()
+        except Exception as error:
+            raise ChainError(f"no federation at {self.address} on chain {self.chain_id}: check address and network") from error
+        values = [bytes(v) if isinstance(v, bytes) else v for v in facts]
+        return Terms(*[int(v) if isinstance(v, int) else v for v in values])
+
+    def facts(self) -> RoundFacts:
+        """The round's facts, in one call."""
+        values = self.contract.roundInfo()
+        return RoundFacts(*[bytes(v) if isinstance(v, bytes) else v for v in values])
+
+    def moment(self) -> tuple[int, int]:
+        """(time, number) of the block that the next transaction would be in, at the earliest."""
+        head = ape.chain.provider.get_block("latest")
+        return int(head.timestamp), int(head.number) + 1
+
+    def pool(self) -> int:
+        """What the pool holds for rounds to come, in token units."""
+        return int(self.contract.books()[5])
+
+    def earned(self, seat: int) -> int:
+        """A seat's pay that was not yet claimed, in token units."""
+        return int(self.contract.seatInfo(seat).earned)
+
+    def concluded(self) -> bool:
+        """Whether the sponsor gave notice."""
+        return bool(self.contract.concluded())
+
+    def books(self) -> dict[str, int]:
+        """The contract's books in token units, and what it holds."""
+        names = ("stakes", "earned", "credit", "slashed", "deposits", "pool", "pot")
+        books = dict(zip(names, map(int, self.contract.books()), strict=True))
+        books["held"] = int(contract("TestToken").at(self.terms.token).balanceOf(self.address))
+        return books
+
+    def new_events(self) -> list[Event]:
+        """The events since the last call, in order."""
+        provider = ape.chain.provider
+        head = int(provider.get_block("latest").number)
+        found: list[Event] = []
+        start = self._seen + 1
+        while start <= head:
+            end = min(head, start + LOG_BLOCKS - 1)
+            found += self._events(start, end)
+            start = end + 1
+        self._seen = head
+        return found
+
+    def _events(self, start: int, end: int) -> Iterable[Event]:
+        provider = ape.chain.provider
+        abis = self.contract.contract_type.events
+        logs = provider.web3.eth.get_logs({"address": self.address, "fromBlock": start, "toBlock": end})
+        raw = [dict(log) for log in logs]
+        for log in provider.network.ecosystem.decode_logs(raw, *abis):
+            fields = {k: bytes(v) if isinstance(v, bytes) else v for k, v in log.event_arguments.items()}
+            yield Event(log.event_name, fields, int(log.block_number), int(log.log_index), str(log.transaction_hash))
+
+    def send(self, sender: AccountAPI, function: str, *args: Any) -> Receipt:
+        """Calls a function of the federation and waits for the receipt. Raises ChainError if it is refused."""
+        receipt = transact(getattr(self.contract, function), *args, sender=sender)
+        return Receipt(str(receipt.txn_hash), int(receipt.gas_used), len(receipt.transaction.data))
+
+    def send_together(self, sender: AccountAPI, calls: Sequence[tuple[str, tuple[Any, ...]]]) -> Receipt:
+        """Several calls in one transaction: all or none."""
+        data = [getattr(self.contract, function).encode_input(*args) for function, args in calls]
+        return self.send(sender, "multicall", data)

@@ -1,0 +1,264 @@
+"""The audit: every round again, from events and store alone, with the protocol's own arithmetic; it stops at the first
+difference and names it. It trusts nobody's summary, least of all the simulator's."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from fl.agents.history import History, RoundLog
+from fl.agents.record import Record
+from fl.errors import AuditError, StoreError
+from fl.network.chain import Event
+from fl.network.store import LocalStore
+from fl.protocol import committee, scores
+from fl.protocol.aggregate import aggregate
+from fl.protocol.artifact import Kind, pack_model, parse_model, parse_update
+from fl.protocol.commitment import score_commitment, update_commitment
+from fl.protocol.leaves import root_of
+from fl.protocol.seats import from_bitmap
+from fl.protocol.terms import ZERO_ADDRESS, Terms, check
+
+NO_REVEAL, NO_SCORES, FRAUD = 0, 1, 2
+TOKEN = 10**18
+BOOKS = ("stakes", "earned", "credit", "slashed", "deposits", "pool", "pot")
+
+
+@dataclass
+class Verdict:
+    """What was recomputed and agreed."""
+
+    checks: dict[str, int] = field(default_factory=dict)
+    rounds: int = 0
+    model: str = ""
+
+    def count(self, what: str, n: int = 1) -> None:
+        self.checks[what] = self.checks.get(what, 0) + n
+
+
+class Auditor:
+    """Replays a federation event by event."""
+
+    def __init__(self, chain_id: int, federation: str, terms: Terms, store: LocalStore):
+        self.chain_id, self.federation, self.terms, self.store = chain_id, federation, terms, store
+        self.history = History(terms.committee)
+        self.verdict = Verdict()
+        self.books = dict.fromkeys(BOOKS, 0)
+        self.model = terms.genesis
+        self.slashed_now: dict[int, set[int]] = {}
+        self.fell_by = ZERO_ADDRESS
+        if broken := check(terms):
+            raise AuditError(f"the terms break rule {broken[0][0]}: {broken[0][1]}")
+        self.manifest = self._stored(lambda: store.get_manifest(terms.manifest))
+        self._stored(lambda: store.get(terms.genesis, Kind.MODEL, terms.depth))
+        self.record = Record(terms, int(self.manifest["parameters"]), store)
+
+    def run(self, events: Iterable[Event]) -> Verdict:
+        """Checks every event in order. Raises AuditError at the first difference."""
+        for event in events:
+            before = getattr(self, f"_before_{event.name}", None)
+            if before:
+                before(**event.fields)
+            self.history.apply([event])
+            after = getattr(self, f"_after_{event.name}", None)
+            if after:
+                after(**event.fields)
+            self.verdict.count("events")
+        self.verdict.rounds = sum(r.finalized for r in self.history.rounds)
+        self.verdict.model = self.model.hex()
+        return self.verdict
+
+    def compare_books(self, reported: dict[str, int]) -> None:
+        """The money recomputed from events against the contract's books and its balance."""
+        for name in BOOKS:
+            self._same(f"the books' {name}", self.books[name], reported[name])
+        self._same("the tokens held", sum(self.books.values()), reported["held"])
+        self.verdict.count("books")
+
+    def compare_model(self, reported: bytes) -> None:
+        """The model recomputed against the contract's."""
+        self._same("the final model", self.model.hex(), reported.hex())
+
+    def compare_summary(self, summary: dict[str, Any]) -> None:
+        """What a simulation's summary says of roots, accepted seats, scores, stakes and pay."""
+        logs = self.history.rounds
+        self._same("summary: rounds", len(logs), len(summary["rounds"]))
+        for log, told in zip(logs, summary["rounds"], strict=True):
+            where = f"summary, round {log.number}"
+            self._same(f"{where}: model root", log.model.hex(), told["model_root"])
+            self._same(f"{where}: accepted seats", log.accepted, told["accepted"])
+            medians = {str(seat): m for seat, m in zip(log.revealed or [], log.medians, strict=False)}
+            self._same(f"{where}: scores", medians, told["scores"])
+        pay = self._pay()
+        for told in summary["seats"]:
+            seat = told["seat"]
+            self._same(f"summary, seat {seat}: pay", pay[seat] / TOKEN, told["pay"])
+            self._same(f"summary, seat {seat}: stake", self.history.seats[seat].stake / TOKEN, told["stake"])
+        self.verdict.count("seats", len(summary["seats"]))
+
+    def _pay(self) -> dict[int, int]:
+        """What every seat earned over all rounds, in token units."""
+        pay = dict.fromkeys(self.history.seats, 0)
+        for log in self.history.rounds:
+            for seat, m in zip(log.revealed or [], log.medians, strict=False):
+                pay[seat] += scores.trainer_pay(self.terms.trainer_rate, m)
+            for seat, amount in zip(log.validators, log.validator_pay, strict=False):
+                pay[seat] += amount
+            if log.adopted and log.proposal:
+                pay[log.proposal.seat] += self.terms.proposer_fee
+        return pay
+
+    # ---- rounds
+
+    def _before_RoundOpened(self, round: int, active: int, base: bytes, pot: int, openedAt: int) -> None:
+        whole = [i for i, s in sorted(self.history.seats.items()) if not s.leaving and s.stake >= self.terms.min_stake]
+        self._same(f"round {round}: number", len(self.history.rounds) + 1, round)
+        self._same(f"round {round}: active seats", whole, from_bitmap(active))
+        self._same(f"round {round}: base model", self.model.hex(), base.hex())
+        self._same(f"round {round}: pot", self.terms.round_cost(len(whole)), pot)
+        self.books["pool"] -= pot
+        self.books["pot"] += pot
+        self.slashed_now = {NO_REVEAL: set(), NO_SCORES: set(), FRAUD: set()}
+
+    def _after_Revealed(self, round: int, seat: int, root: bytes, salt: bytes, **_: Any) -> None:
+        expected = update_commitment(self.chain_id, self.federation, round, seat, root, salt)
+        committed = self._round.commitments.get(seat, b"")
+        self._same(f"round {round}, seat {seat}: commitment to its update", expected.hex(), committed.hex())
+        self.verdict.count("commitments")
+
+    def _after_Closed(self, round: int, **_: Any) -> None:
+        log = self._round
+        self._same(f"round {round}: revealed seats", sorted(log.reveals), log.revealed)
+        silent = set(log.commitments) - set(log.reveals)
+        self._same(f"round {round}: seats slashed for not revealing", silent, self.slashed_now[NO_REVEAL])
+
+    def _after_Drawn(self, round: int, seed: bytes, **_: Any) -> None:
+        expected = committee.draw(seed, self._round.revealed or [], self.terms.committee)
+        self._same(f"round {round}: committee", expected, self._round.committee)
+        self.verdict.count("draws")
+
+    def _after_ScoresRevealed(self, round: int, seat: int, scores: bytes, salt: bytes) -> None:
+        expected = score_commitment(self.chain_id, self.federation, round, seat, scores, salt)
+        committed = self._round.score_commitments.get(seat, b"")
+        self._same(f"round {round}, seat {seat}: commitment to its scores", expected.hex(), committed.hex())
+        self.verdict.count("commitments")
+
+    def _after_Settled(self, round: int, paid: int, **_: Any) -> None:
+        log = self._round
+        revealed = log.revealed or []
+        vectors = {seat: log.scores[seat] for seat in log.validators}
+        medians = scores.medians(revealed, vectors)
+        self._same(f"round {round}: median scores", medians.hex(), log.medians.hex())
+        self._same(f"round {round}: accepted seats", scores.accepted(revealed, medians), log.accepted)
+        rates = self.terms.validator_rate, self.terms.strictness
+        pay = [scores.validator_pay(*rates, seat, vectors[seat], medians, revealed) for seat in log.validators]
+        self._same(f"round {round}: validators' pay", pay, log.validator_pay)
+        total = sum(pay) + sum(scores.trainer_pay(self.terms.trainer_rate, m) for m in medians)
+        self._same(f"round {round}: pay in all", total, paid)
+        silent = set(log.committee) - set(log.validators)
+        self._same(f"round {round}: validators slashed for silence", silent, self.slashed_now[NO_SCORES])
+        self.books["pot"] -= paid
+        self.books["earned"] += paid
+        for seat in log.accepted:
+            self._stored(lambda seat=seat: self.store.get(log.reveals[seat].root, Kind.UPDATE, self.terms.depth))
+            self.verdict.count("updates")
+        inside = sorted(self.record.judged(self.history, log).inside)
+        self._same(f"round {round}: seats that the gate lets in, and the committee", inside, log.accepted)
+        self.verdict.count("medians", len(medians))
+
+    def _after_ProposalFell(self, round: int, by: str, **_: Any) -> None:
+        self.fell_by = by
+
+    def _before_Finalized(self, round: int, model: bytes, adopted: bool) -> None:
+        log = self._round
+        proposal = log.proposal
+        self._same(f"round {round}: a proposal stands", proposal is not None, adopted)
+        if proposal is not None:
+            right = self._aggregate(log)
+            self._same(f"round {round}: model", right.hex(), proposal.root.hex())
+            self.model = right
+            self.books["pot"] -= self.terms.proposer_fee
+            self.books["earned"] += self.terms.proposer_fee
+            self._stored(lambda: self.store.get(right, Kind.MODEL, self.terms.depth))
+        self._same(f"round {round}: model in force", self.model.hex(), model.hex())
+        self.books["pool"] += self.books["pot"]
+        self.books["pot"] = 0
+        self.verdict.count("models")
+
+    def _aggregate(self, log: RoundLog) -> bytes:
+        depth, exponent = self.terms.depth, self.terms.max_exponent
+        base = parse_model(self._stored(lambda: self.store.get(log.base, Kind.MODEL, depth)), depth)
+        files = [
+            self._stored(lambda seat=seat: self.store.get(log.reveals[seat].root, Kind.UPDATE, depth)) for seat in log.accepted
+        ]
+        return root_of(
+            pack_model(aggregate(base, [parse_update(f, depth, exponent) for f in files], self.terms.trim)), Kind.MODEL
+        )
+
+    # ---- money
+
+    def _after_Joined(self, stake: int, **_: Any) -> None:
+        self.books["stakes"] += stake
+
+    def _after_ToppedUp(self, amount: int, **_: Any) -> None:
+        self.books["stakes"] += amount
+
+    def _after_Withdrawn(self, stake: int, earned: int, **_: Any) -> None:
+        self.books["stakes"] -= stake
+        self.books["earned"] -= earned
+
+    def _before_Slashed(self, seat: int, offence: int, amount: int, stake: int) -> None:
+        due = (self.terms.no_reveal_slash, self.terms.no_scores_slash, self.terms.fraud_slash)[offence]
+        had = self.history.seats[seat].stake
+        self._same(f"seat {seat}: what it was slashed", min(due, had), amount)
+        self._same(f"seat {seat}: stake after the slash", had - amount, stake)
+        self.slashed_now[offence].add(seat)
+        fee = min(self.terms.challenge_fee, amount) if offence == FRAUD and self.fell_by != ZERO_ADDRESS else 0
+        self.books["stakes"] -= amount
+        self.books["slashed"] += amount - fee
+        self.verdict.count("slashes")
+
+    def _after_Credited(self, amount: int, **_: Any) -> None:
+        self.books["credit"] += amount
+
+    def _after_CreditClaimed(self, amount: int, **_: Any) -> None:
+        self.books["credit"] -= amount
+
+    def _after_Claimed(self, amount: int, **_: Any) -> None:
+        self.books["earned"] -= amount
+
+    def _after_Swept(self, amount: int, **_: Any) -> None:
+        self.books["slashed"] -= amount
+
+    def _after_Funded(self, amount: int, pool: int, **_: Any) -> None:
+        self.books["pool"] += amount
+        self._same("the pool after funding", self.books["pool"], pool)
+
+    def _after_Refunded(self, amount: int, **_: Any) -> None:
+        self.books["pool"] -= amount
+
+    def _after_Demanded(self, **_: Any) -> None:
+        self.books["deposits"] += self.terms.demand_deposit
+
+    def _after_Answered(self, **_: Any) -> None:
+        self.books["deposits"] -= self.terms.demand_deposit
+
+    def _after_DepositReclaimed(self, **_: Any) -> None:
+        self.books["deposits"] -= self.terms.demand_deposit
+
+    # ---- helpers
+
+    @property
+    def _round(self) -> RoundLog:
+        return self.history.rounds[-1]
+
+    def _same(self, what: str, recomputed: object, recorded: object) -> None:
+        if recomputed != recorded:
+            raise AuditError(f"{what}: recomputed {recomputed}, recorded {recorded}")
+
+    def _stored(self, read: Any) -> Any:
+        try:
+            return read()
+        except StoreError as error:
+            raise AuditError(f"the store cannot show what the chain names: {error}") from error

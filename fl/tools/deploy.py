@@ -1,0 +1,171 @@
+"""Putting a federation on a chain: token, implementation, factory, federation. The same on any network."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, fields, replace
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from fl.errors import TermsError
+from fl.learning.codec import depth_of, parameters_of, to_vector
+from fl.learning.task import Task, build
+from fl.network import chain
+from fl.network.store import LocalStore, canonical, write_durably
+from fl.protocol.artifact import Kind, pack_model
+from fl.protocol.fixed_point import FRACTION_BITS
+from fl.protocol.terms import ZERO_ADDRESS, Terms, check
+
+SINK = "0x000000000000000000000000000000000000dEaD"
+TOKEN = 10**18
+
+# What a laptop's federation runs under; a terms file changes what it names. Amounts in whole tokens, times in seconds.
+DEFAULTS: dict[str, Any] = {
+    "trim": 0,
+    "max_seats": 128,
+    "min_reveals": 3,
+    "committee": 3,
+    "max_attempts": 3,
+    "commit_window": 3600,
+    "reveal_window": 1800,
+    "draw_window": 3600,
+    "score_commit_window": 1800,
+    "score_reveal_window": 1800,
+    "settle_window": 3600,
+    "propose_window": 1800,
+    "challenge_window": 7200,
+    "answer_window": 300,
+    "min_stake": 100,
+    "no_reveal_slash": 10,
+    "no_scores_slash": 10,
+    "fraud_slash": 50,
+    "challenge_fee": 5,
+    "demand_deposit": 1,
+    "trainer_rate": 10,
+    "validator_rate": 2,
+    "strictness": 2,
+    "proposer_fee": 1,
+}
+AMOUNTS = (
+    "min_stake",
+    "no_reveal_slash",
+    "no_scores_slash",
+    "fraud_slash",
+    "challenge_fee",
+    "demand_deposit",
+    "trainer_rate",
+    "validator_rate",
+    "proposer_fee",
+)
+ADDRESSES = ("token", "sponsor", "sink", "admission")
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """What was put where."""
+
+    chain_id: int
+    federation: str
+    factory: str
+    implementation: str
+    token: str
+    manifest: str
+    genesis: str
+    gas: dict[str, int]
+
+
+def manifest_of(task: Task, seed: int) -> dict[str, object]:
+    """Everything off-chain that participants must agree on, as facts."""
+    model = build(task, seed)
+    return {
+        **task.facts(),
+        "parameters": parameters_of(model),
+        "fraction_bits": FRACTION_BITS,
+        "max_exponent": task.max_exponent,
+        "genesis_seed": seed,
+        "gate": "norm at most 3 x median norm; moving average (0.7) of the cosine to the coordinate-wise median above 0",
+        "score": "leave-one-out share of the loss, yardstick of past rounds, half last median",
+        "version": 1,
+    }
+
+
+def read_terms(path: Path) -> dict[str, Any]:
+    """A terms file in YAML, checked for names and kinds. Raises TermsError that names the line's key and the remedy."""
+    try:
+        given = yaml.safe_load(path.read_text())
+    except FileNotFoundError:
+        raise TermsError(f"no terms file {path}: write one, or leave --terms out for the defaults") from None
+    except yaml.YAMLError as error:
+        raise TermsError(f"{path} is no YAML: {error}") from error
+    if not isinstance(given, dict):
+        raise TermsError(f"{path}: a terms file holds `name: value` lines")
+    known = {f.name for f in fields(Terms)}
+    for name, value in given.items():
+        if name not in known:
+            raise TermsError(f"{path}: no term is called {name!r}; known are {', '.join(sorted(known))}")
+        if name in ADDRESSES:
+            if not (isinstance(value, str) and value.startswith("0x") and len(value) == 42):
+                raise TermsError(f"{path}: {name} is an address, 0x and 40 hexadecimal digits, in quotes; not {value!r}")
+        elif not isinstance(value, int | float) or isinstance(value, bool):
+            raise TermsError(f"{path}: {name} is a number, not {value!r}")
+    return given
+
+
+def make_terms(given: dict[str, Any], task: Task, sponsor: str, token: str, manifest: bytes, genesis: bytes) -> Terms:
+    """Defaults, a terms file's choices and what follows from the task. Raises TermsError that lists every broken rule."""
+    chosen = {**DEFAULTS, **given}
+    for name in AMOUNTS:
+        chosen[name] = round(chosen[name] * TOKEN)
+    facts = {"sponsor": sponsor, "sink": SINK, "admission": ZERO_ADDRESS, "allowlist": bytes(32), **chosen}
+    facts |= {"token": token, "manifest": manifest, "genesis": genesis}
+    facts |= {"depth": depth_of(build(task, 0)), "max_exponent": task.max_exponent}
+    terms = Terms(**facts)
+    broken = check(terms)
+    if broken:
+        raise TermsError("these terms make no federation: " + "; ".join(f"{remedy} (rule {n})" for n, remedy in broken))
+    return terms
+
+
+def deploy(
+    task: Task,
+    given: dict[str, Any],
+    account: Any,
+    store: LocalStore,
+    *,
+    seed: int = 0,
+    factory: str | None = None,
+    **options: Any,
+) -> Deployment:
+    """Deploys what is missing and creates the federation; `account` pays. Genesis model and manifest go to the store."""
+    gas: dict[str, int] = {}
+
+    def put(name: str, *args: Any) -> Any:
+        instance, gas[name] = chain.deploy(account, name, *args, **options)
+        return instance
+
+    genesis = store.put(pack_model(to_vector(build(task, seed))), Kind.MODEL)
+    manifest = store.put_manifest(manifest_of(task, seed))
+    # Terms are checked before anything is paid for.
+    draft = make_terms(given, task, str(given.get("sponsor", account.address)), "0x" + "11" * 20, manifest, genesis)
+    token = given.get("token") or put("TestToken").address
+    if factory is None:
+        implementation = put("Federation").address
+        maker = put("FederationFactory", implementation)
+    else:
+        maker = chain.contract("FederationFactory").at(factory)
+        implementation = str(maker.implementation())
+    terms = replace(draft, token=token)
+    receipt = chain.transact(maker.create, terms.as_tuple(), sender=account, **options)
+    gas["create"] = int(receipt.gas_used)
+    federation = str(receipt.events.filter(maker.Created)[0].federation)
+    return Deployment(chain.chain_id(), federation, maker.address, implementation, token, manifest.hex(), genesis.hex(), gas)
+
+
+def remember(deployment: Deployment, folder: Path) -> Path:
+    """Adds a deployment to `folder`/<chain id>.json; returns the file."""
+    path = folder / f"{deployment.chain_id}.json"
+    known = json.loads(path.read_text()) if path.is_file() else []
+    write_durably(path, canonical({"all": [*(known["all"] if known else []), asdict(deployment)]}))
+    return path

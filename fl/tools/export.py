@@ -1,0 +1,58 @@
+"""Events as JSON and back: what an audit needs when the chain they came from is gone."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, fields
+from pathlib import Path
+from typing import Any
+
+from fl.errors import AuditError
+from fl.network.chain import Event
+from fl.network.store import write_durably
+from fl.protocol.terms import Terms
+
+
+def _out(value: Any) -> Any:
+    if isinstance(value, bytes):
+        return "0x" + value.hex()
+    if isinstance(value, list | tuple):
+        return [_out(v) for v in value]
+    return value
+
+
+def _back(value: Any) -> Any:
+    if isinstance(value, str) and value.startswith("0x") and len(value) != 42:
+        return bytes.fromhex(value[2:])
+    return [_back(v) for v in value] if isinstance(value, list) else value
+
+
+def terms_to_json(terms: Terms) -> dict[str, Any]:
+    return {name: _out(value) for name, value in asdict(terms).items()}
+
+
+def write_events(path: Path, chain_id: int, federation: str, terms: Terms, events: list[Event]) -> None:
+    """The whole public record of a federation, one event a line."""
+    head = {"chain_id": chain_id, "federation": federation, "terms": terms_to_json(terms)}
+    lines = [json.dumps(head)]
+    for e in events:
+        facts = {k: _out(v) for k, v in e.fields.items()}
+        lines.append(json.dumps([e.name, facts, e.block, e.index, e.transaction]))
+    write_durably(path, ("\n".join(lines) + "\n").encode())
+
+
+def read_events(path: Path) -> tuple[int, str, Terms, list[Event]]:
+    """(chain id, federation, terms, events) of a written record. Raises AuditError if it is not one."""
+    try:
+        head, *lines = path.read_text().splitlines()
+        facts = json.loads(head)
+        values = {f.name: _back(facts["terms"][f.name]) for f in fields(Terms)}
+        events = []
+        for line in lines:
+            name, given, block, index, transaction = json.loads(line)
+            events.append(Event(name, {k: _back(v) for k, v in given.items()}, block, index, transaction))
+        return facts["chain_id"], facts["federation"], Terms(**values), events
+    except FileNotFoundError:
+        raise AuditError(f"no record {path}: give the folder that simulate wrote, whole") from None
+    except (ValueError, KeyError, TypeError) as error:
+        raise AuditError(f"{path} is no record of a federation: {error!r}") from error

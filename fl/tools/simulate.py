@@ -1,0 +1,303 @@
+"""A whole federation on a local chain: deploy, seat, train, commit, reveal, score, settle, aggregate, pay, audit, tell."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter, defaultdict
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from fl.agents import adversaries
+from fl.agents.agent import Agent
+from fl.agents.challenger import Answerer, Challenger
+from fl.agents.history import RoundLog
+from fl.agents.keeper import Keeper
+from fl.agents.loop import Done, Loop
+from fl.agents.participant import Participant
+from fl.agents.proposer import Proposer
+from fl.agents.record import Record
+from fl.agents.validator import Validator
+from fl.agents.view import View
+from fl.errors import AuditError, TaskError
+from fl.learning import baselines
+from fl.learning.partition import Split, split
+from fl.learning.task import Task, load_task
+from fl.learning.trainer import Evaluator
+from fl.network import chain
+from fl.network.chain import FederationClient
+from fl.network.store import LocalStore, write_durably
+from fl.protocol.artifact import Kind, parse_model
+from fl.tools.audit import Auditor, Verdict
+from fl.tools.deploy import TOKEN, Deployment, deploy
+from fl.tools.export import read_events, terms_to_json, write_events
+
+SPONSOR, HOUSE, FIRST_SEAT = 0, 1, 2  # local accounts: who funds, who turns the crank and checks, who sits
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Everything that a simulation depends on. The same plan gives the same model roots."""
+
+    task: str = "heart"
+    seats: int = 4
+    rounds: int = 8
+    alpha: float | None = None
+    trim: int = 0
+    seed: int = 0
+    adversaries: tuple[tuple[str, int], ...] = ()
+    names: tuple[str, ...] = ()  # of the adversaries, for people
+    terms: dict[str, Any] = field(default_factory=dict)
+    compare: bool = True  # measure what each alone, everybody in the clear and float FedAvg reach
+
+
+@dataclass
+class Watcher:
+    """What a simulation tells while it runs; all of it optional."""
+
+    say: Callable[[str], None] = lambda text: None
+    view: Callable[[View], None] = lambda view: None
+    done: Callable[[Done], None] = lambda done: None
+    measured: Callable[[int, float], None] = lambda number, metric: None
+
+
+def parse_adversaries(given: tuple[str, ...]) -> tuple[tuple[str, int], ...]:
+    """KIND:COUNT words to pairs. Raises TaskError that names the kinds."""
+    pairs = []
+    for word in given:
+        kind, _, count = word.partition(":")
+        if kind not in adversaries.KINDS or not (count or "1").isdigit() or int(count or "1") < 1:
+            raise TaskError(
+                f"adversary {word!r}: give KIND:COUNT, such as sign_flip:2; kinds are {', '.join(adversaries.KINDS)}"
+            )
+        pairs.append((kind, int(count or "1")))
+    return tuple(pairs)
+
+
+def simulate(plan: Plan, out: Path, watcher: Watcher | None = None) -> dict[str, Any]:
+    """Runs the plan on the connected local chain; writes summary.json, events.jsonl and the store to `out`."""
+    watcher = watcher or Watcher()
+    kinds = [kind for kind, count in plan.adversaries for _ in range(count)]
+    honest = plan.seats - len(kinds)
+    if not 3 <= plan.seats <= 128:
+        raise TaskError(f"{plan.seats} seats: a committee of three needs 3, a federation has room for 128")
+    if honest < 1:
+        raise TaskError(f"{len(kinds)} adversaries on {plan.seats} seats: leave at least one honest participant")
+    if plan.rounds < 1:
+        raise TaskError(f"{plan.rounds} rounds: run at least one")
+    if (out / "summary.json").exists():
+        raise TaskError(f"{out} holds an earlier simulation: give another --out, or remove that folder")
+    task = load_task(plan.task)
+    data = split(task.data(), honest, plan.alpha, plan.seed)
+    return _Simulation(plan, out, watcher, task, data, kinds).run()
+
+
+class _Simulation:
+    def __init__(self, plan: Plan, out: Path, watcher: Watcher, task: Task, data: Split, kinds: list[str]):
+        self.plan, self.out, self.watcher, self.task, self.data = plan, out, watcher, task, data
+        self.kinds = ["honest"] * len(data.shards) + kinds
+        self.evaluator = Evaluator(task)
+        self.store = LocalStore(out / "store")
+        self.gas: dict[str, list[int]] = defaultdict(list)
+        self.gas_of_round: dict[int, Counter[str]] = defaultdict(Counter)
+        self.gas_of_seat: Counter[int] = Counter()
+        self.metrics: dict[int, float] = {}
+
+    def run(self) -> dict[str, Any]:
+        plan, say = self.plan, self.watcher.say
+        accounts = chain.local_accounts(FIRST_SEAT + plan.seats)
+        sponsor, house, seats = accounts[SPONSOR], accounts[HOUSE], accounts[FIRST_SEAT:]
+        say("deploying the contracts")
+        deployment = deploy(self.task, {"trim": plan.trim, **plan.terms}, sponsor, self.store, seed=plan.seed)
+        client = FederationClient(deployment.federation)
+        say(f"seating {plan.seats} participants")
+        self._seat(client, deployment, sponsor, house, seats)
+        manifest = self.store.get_manifest(client.terms.manifest)
+        record = Record(client.terms, int(str(manifest["parameters"])), self.store)
+        loop = Loop(client, record, self._agents(seats, house), watch=self._watch, done=self._done)
+        self.metrics[0] = self._metric(client.terms.genesis, client.terms.depth)
+        self.watcher.measured(0, self.metrics[0])
+        view = loop.run()
+        say("paying out")
+        owed = self._claim(client, view, seats)
+        loop.look()
+        write_events(self.out / "events.jsonl", client.chain_id, client.address, client.terms, loop.history.events)
+        summary = self._summary(client, deployment, view, owed)
+        say("auditing from events and store alone")
+        summary["audit"] = verdict_of(self.out, summary)
+        write_durably(self.out / "summary.json", json.dumps(summary, indent=1).encode())
+        return summary
+
+    # ---- before
+
+    def _seat(self, client: FederationClient, deployment: Deployment, sponsor: Any, house: Any, seats: list[Any]) -> None:
+        token = chain.contract("TestToken").at(deployment.token)
+        stake = client.terms.min_stake + 2 * client.terms.fraud_slash  # a fraud or two, and still whole
+        budget = self.plan.rounds * client.terms.round_cost(self.plan.seats)
+        for account, amount in [(sponsor, budget), (house, 1000 * client.terms.demand_deposit), *((a, stake) for a in seats)]:
+            chain.transact(token.mint, account, amount, sender=account)
+            chain.transact(token.approve, client.address, amount, sender=account)
+        self._note("fund", client.send(sponsor, "fund", budget).gas)
+        for account in seats:
+            self._note("join", client.send(account, "join", account.address, account.address, stake, b"").gas)
+        for name, gas in deployment.gas.items():
+            self._note(f"deploy {name}", gas)
+
+    def _agents(self, seats: list[Any], house: Any) -> list[Agent]:
+        agents = []
+        for seat, (kind, account) in enumerate(zip(self.kinds, seats, strict=True)):
+            shard = self.data.shards[seat % len(self.data.shards)]
+            journal = self.out / "participants" / str(seat)
+            participant = adversaries.PARTICIPANTS.get(kind, Participant)(seat, self.task, shard, self.plan.seed, journal)
+            validator = adversaries.VALIDATORS.get(kind, Validator)(seat, self.evaluator, shard, journal)
+            proposer = adversaries.PROPOSERS.get(kind, Proposer)(seat)
+            roles = (participant, validator, proposer)
+            agents.append(Agent(self.name(seat), account, roles, journal, self.store, seat, kind))
+        # Whoever cheats moves first; the house checks, answers and turns the crank, as everybody's daemon would.
+        agents.sort(key=lambda agent: agent.kind == "honest")
+        crank = Agent("house", house, (Challenger(), Answerer(), Keeper(self.plan.rounds)), self.out / "house", self.store)
+        return [*agents, crank]
+
+    def name(self, seat: int) -> str:
+        honest = len(self.data.shards)
+        if seat < honest:
+            return self.data.shards[seat].name
+        names = self.plan.names
+        return names[seat - honest] if seat - honest < len(names) else f"{self.kinds[seat]} {seat}"
+
+    # ---- during
+
+    def _watch(self, view: View) -> None:
+        for log in view.history.rounds:
+            if log.finalized and log.number not in self.metrics:
+                self.metrics[log.number] = self._metric(log.model, view.terms.depth)
+                self.watcher.measured(log.number, self.metrics[log.number])
+        self.watcher.view(view)
+
+    def _done(self, done: Done) -> None:
+        self._note(done.action.function, done.receipt.gas)
+        self.gas_of_round[done.round][done.action.function] += done.receipt.gas
+        if done.agent.seat is not None:
+            self.gas_of_seat[done.agent.seat] += done.receipt.gas
+        self.watcher.done(done)
+
+    def _note(self, what: str, gas: int) -> None:
+        self.gas[what].append(gas)
+
+    def _metric(self, root: bytes, depth: int) -> float:
+        return self.evaluator.metric(parse_model(self.store.get(root, Kind.MODEL, depth), depth), self.data.test)
+
+    # ---- after
+
+    def _claim(self, client: FederationClient, view: View, seats: list[Any]) -> dict[int, int]:
+        owed = {seat: client.earned(seat) for seat in sorted(view.history.seats)}
+        for seat, amount in owed.items():
+            if amount:
+                receipt = client.send(seats[seat], "claim", seat, seats[seat].address)
+                self._note("claim", receipt.gas)
+                self.gas_of_seat[seat] += receipt.gas
+        return owed
+
+    def _summary(self, client: FederationClient, deployment: Deployment, view: View, owed: dict[int, int]) -> dict[str, Any]:
+        rounds = [self._round(log) for log in view.history.rounds]
+        seats = [self._seat_facts(seat, view, owed[seat]) for seat in sorted(view.history.seats)]
+        size = self.store.get(client.terms.genesis, Kind.MODEL, client.terms.depth)
+        return {
+            "plan": asdict(self.plan),
+            "metric": self.task.metric,
+            "higher_is_better": self.task.higher_is_better,
+            "chain_id": client.chain_id,
+            "federation": client.address,
+            "deployment": asdict(deployment),
+            "terms": terms_to_json(client.terms),
+            "start": self.metrics[0],
+            "rounds": rounds,
+            "seats": seats,
+            "totals": {
+                "final": self.metrics[max(self.metrics)],
+                "model_root": view.history.rounds[-1].model.hex(),
+                "parameters": int(str(self.store.get_manifest(client.terms.manifest)["parameters"])),
+                "model_bytes": len(size),
+                "paid": sum(s["pay"] for s in seats),
+                "slashed": sum(sum(s["slashes"].values()) for s in seats),
+                "gas": sum(map(sum, self.gas.values())),
+            },
+            "gas": {
+                what: {"calls": len(g), "mean": round(sum(g) / len(g)), "most": max(g)} for what, g in sorted(self.gas.items())
+            },
+            "baselines": self._baselines() if self.plan.compare else None,
+            "books": client.books(),
+        }
+
+    def _round(self, log: RoundLog) -> dict[str, Any]:
+        revealed = log.revealed or []
+        standing = log.proposal
+        return {
+            "number": log.number,
+            "metric": self.metrics[log.number],
+            "model_root": log.model.hex(),
+            "active": log.active,
+            "revealed": revealed,
+            "accepted": log.accepted,
+            "left_out": [seat for seat in revealed if seat not in log.accepted],
+            "committee": log.committee,
+            "scores": dict(zip(map(str, revealed), log.medians, strict=False)),
+            "voided": log.voided,
+            "adopted": log.adopted,
+            "proposer": standing.seat if standing else None,
+            "fallen": [p.seat for p in log.proposals if p.fell],
+            "gas": dict(self.gas_of_round[log.number]),
+        }
+
+    def _seat_facts(self, seat: int, view: View, owed: int) -> dict[str, Any]:
+        slashes: dict[str, float] = defaultdict(float)
+        for event in view.history.events:
+            if event.name == "Slashed" and event.fields["seat"] == seat:
+                slashes[("no reveal", "no scores", "fraud")[event.fields["offence"]]] += event.fields["amount"] / TOKEN
+        scores = [dict(zip(log.revealed or [], log.medians, strict=False)).get(seat) for log in view.history.rounds]
+        return {
+            "seat": seat,
+            "name": self.name(seat),
+            "kind": self.kinds[seat],
+            "owner": view.history.seats[seat].owner,
+            "stake": view.history.seats[seat].stake / TOKEN,
+            "scores": scores,
+            "pay": owed / TOKEN,
+            "slashes": dict(slashes),
+            "gas": self.gas_of_seat[seat],
+        }
+
+    def _baselines(self) -> dict[str, Any]:
+        self.watcher.say("measuring what each would have reached alone, and all together in the clear")
+        rounds, seed, test = self.plan.rounds, self.plan.seed, self.data.test
+        alone = [baselines.alone(self.task, s.train, test, rounds, seed, i) for i, s in enumerate(self.data.shards)]
+        return {
+            "alone": dict(zip([s.name for s in self.data.shards], alone, strict=True)),
+            "pooled": baselines.pooled(self.task, self.data, rounds, seed),
+            "float_fedavg": baselines.float_fedavg(self.task, self.data, rounds, seed),
+        }
+
+
+def _spread(gas: list[int]) -> dict[str, int]:
+    return {"calls": len(gas), "mean": round(sum(gas) / len(gas)), "most": max(gas)}
+
+
+def audit_folder(out: Path, summary: dict[str, Any]) -> Verdict:
+    """Audits what `simulate` wrote: events and store first, then what the summary says of money, models and pay."""
+    chain_id, federation, terms, events = read_events(out / "events.jsonl")
+    auditor = Auditor(chain_id, federation, terms, LocalStore(out / "store"))
+    verdict = auditor.run(events)
+    auditor.compare_books(summary["books"])
+    auditor.compare_model(bytes.fromhex(summary["totals"]["model_root"]))
+    auditor.compare_summary(summary)
+    return verdict
+
+
+def verdict_of(out: Path, summary: dict[str, Any]) -> dict[str, Any]:
+    """The audit as facts for a summary."""
+    try:
+        verdict = audit_folder(out, summary)
+    except AuditError as error:
+        return {"passed": False, "difference": str(error)}
+    return {"passed": True, "checks": verdict.checks, "model": verdict.model}

@@ -1,0 +1,33 @@
+"""ape run demo: four hospitals, two bad actors, one model; about a minute."""
+
+import tempfile
+from pathlib import Path
+
+import click
+from ape.cli import ConnectedProviderCommand
+
+from fl.errors import TreatyError
+
+
+@click.command(cls=ConnectedProviderCommand, short_help="Four hospitals and two bad actors, in a minute.")
+@click.option("--rounds", type=int, default=8, show_default=True, help="Rounds to play, at least 4.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Another seed, another split and start.")
+@click.option("--out", type=click.Path(path_type=Path), help="Keep summary, events and store here.")
+def cli(rounds, seed, out):
+    """Starts a local chain and plays the heart-disease federation of four real hospitals. One bad actor poisons its updates and
+    once commits without revealing; the other proposes a wrong model. Watch both being caught, and what it costs them."""
+    from fl.tools import console
+    from fl.tools.simulate import Plan, simulate
+
+    cheats = (("poisoner_once_silent", 1), ("wrong_model_once", 1))
+    plan = Plan("heart", 6, max(rounds, 4), seed=seed, adversaries=cheats, names=("the poisoner", "the forger"))
+    folder = out or Path(tempfile.mkdtemp(prefix="treaty-demo-"))
+    try:
+        with console.Live(plan.rounds) as live:
+            summary = simulate(plan, folder, live.watcher)
+        console.report(summary)
+        click.echo(f"summary, events and store: {folder}   (check them again: ape run audit --summary {folder}/summary.json)")
+    except TreatyError as error:
+        raise click.ClickException(str(error)) from error
+    if not summary["audit"]["passed"]:
+        raise SystemExit(1)

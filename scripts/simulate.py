@@ -1,0 +1,38 @@
+"""ape run simulate: a whole federation on a local chain, every choice open."""
+
+from pathlib import Path
+
+import click
+from ape.cli import ConnectedProviderCommand
+
+from fl.errors import TreatyError
+
+
+@click.command(cls=ConnectedProviderCommand, short_help="Run a whole federation on a local chain.")
+@click.option("--task", default="heart", show_default=True, help="linear, heart, breast_cancer, digits, or a task file.")
+@click.option("--seats", type=int, default=4, show_default=True, help="Participants, adversaries included (3 to 128).")
+@click.option("--rounds", type=int, default=8, show_default=True, help="Rounds to play.")
+@click.option("--alpha", type=float, help="Split by Dirichlet(ALPHA) over labels. Default: by owner, else evenly.")
+@click.option("--trim", default="0", show_default=True, help="Drop the K lowest and highest of each number, or 'median'.")
+@click.option("--adversary", multiple=True, metavar="KIND:COUNT", help="Seats that cheat; may be given several times.")
+@click.option("--seed", type=int, default=0, show_default=True, help="The same seed gives the same model roots.")
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder for summary.json, events and store.")
+def cli(task, seats, rounds, alpha, trim, adversary, seed, out):
+    """Deploys to the local chain, seats participants, plays rounds of commit, reveal, scoring, settlement and aggregation,
+    pays, audits, and writes OUT/summary.json, OUT/events.jsonl and OUT/store."""
+    from fl.tools import console
+    from fl.tools.simulate import Plan, parse_adversaries, simulate
+
+    try:
+        if trim != "median" and not trim.isdigit():
+            raise TreatyError(f"--trim {trim}: give a number of seats to drop on each side, or 'median'")
+        k = 64 if trim == "median" else int(trim)
+        plan = Plan(task, seats, rounds, alpha, k, seed, parse_adversaries(adversary))
+        with console.Live(rounds) as live:
+            summary = simulate(plan, out, live.watcher)
+        console.report(summary)
+        click.echo(f"written: {out}/summary.json")
+    except TreatyError as error:
+        raise click.ClickException(str(error)) from error
+    if not summary["audit"]["passed"]:
+        raise SystemExit(1)
