@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ import ape
 from ape.api.accounts import AccountAPI
 from ape.contracts import ContractInstance
 from ape.exceptions import ContractLogicError, TransactionError
+from ape.logging import LogLevel, logger
 
 from fl.errors import ChainError
 from fl.protocol.phases import RoundFacts
@@ -42,6 +44,18 @@ class Receipt:
 def local_accounts(count: int) -> list[AccountAPI]:
     """Funded test accounts of a local chain."""
     return [ape.accounts.test_accounts[i] for i in range(count)]
+
+
+def unattended(account: AccountAPI) -> None:
+    """Lets a key whose passphrase stands in the environment sign without asking."""
+    if hasattr(account, "set_autosign") and os.environ.get(f"APE_ACCOUNTS_{account.alias}_PASSPHRASE"):
+        account.set_autosign(True)
+
+
+def quiet() -> None:
+    """No line per transaction from Ape; warnings stay."""
+    if logger.level == LogLevel.INFO:
+        logger.set_level(LogLevel.WARNING)
 
 
 def is_local() -> bool:
@@ -143,6 +157,10 @@ class FederationClient:
     def pool(self) -> int:
         """What the pool holds for rounds to come, in token units."""
         return int(self.contract.books()[5])
+
+    def model(self) -> bytes:
+        """Root of the model in force."""
+        return bytes(self.contract.model())
 
     def earned(self, seat: int) -> int:
         """A seat's pay that was not yet claimed, in token units."""

@@ -3,14 +3,16 @@ difference and names it. It trusts nobody's summary, least of all the simulator'
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from fl.agents.history import History, RoundLog
 from fl.agents.record import Record
 from fl.errors import AuditError, StoreError
-from fl.network.chain import Event
+from fl.network.chain import Event, FederationClient
 from fl.network.store import LocalStore
 from fl.protocol import committee, scores
 from fl.protocol.aggregate import aggregate
@@ -19,6 +21,7 @@ from fl.protocol.commitment import score_commitment, update_commitment
 from fl.protocol.leaves import root_of
 from fl.protocol.seats import from_bitmap
 from fl.protocol.terms import ZERO_ADDRESS, Terms, check
+from fl.tools.export import read_events
 
 NO_REVEAL, NO_SCORES, FRAUD = 0, 1, 2
 TOKEN = 10**18
@@ -35,6 +38,33 @@ class Verdict:
 
     def count(self, what: str, n: int = 1) -> None:
         self.checks[what] = self.checks.get(what, 0) + n
+
+
+def audit_summary(path: Path) -> Verdict:
+    """Audits what `simulate` wrote: events and store first, then what the summary says. Raises AuditError."""
+    try:
+        summary = json.loads(path.read_text())
+        chain_id, federation, terms, events = read_events(path.parent / "events.jsonl")
+        auditor = Auditor(chain_id, federation, terms, LocalStore(path.parent / "store"))
+        verdict = auditor.run(events)
+        auditor.compare_books(summary["books"])
+        auditor.compare_model(bytes.fromhex(summary["totals"]["model_root"]))
+        auditor.compare_summary(summary)
+    except FileNotFoundError:
+        raise AuditError(f"no summary {path}: give the summary.json that simulate wrote") from None
+    except (ValueError, KeyError, TypeError) as error:
+        raise AuditError(f"{path} is no summary of a simulation: {error!r}") from error
+    return verdict
+
+
+def audit_federation(address: str, store: Path) -> Verdict:
+    """Audits a federation of the connected chain against a store. Raises AuditError."""
+    client = FederationClient(address)
+    auditor = Auditor(client.chain_id, client.address, client.terms, LocalStore(store))
+    verdict = auditor.run(client.new_events())
+    auditor.compare_books(client.books())
+    auditor.compare_model(client.model())
+    return verdict
 
 
 class Auditor:

@@ -10,7 +10,11 @@ from rich.table import Table
 
 from fl.agents.loop import Done
 from fl.agents.view import View
+from fl.network.chain import quiet
 from fl.protocol.phases import Phase
+from fl.protocol.terms import Terms
+from fl.tools.deploy import AMOUNTS, TOKEN, Deployment
+from fl.tools.export import terms_to_json
 from fl.tools.simulate import Watcher
 
 LOUD = {"challenge": "bold red", "demand": "yellow", "expire": "bold red"}
@@ -28,6 +32,7 @@ class Live:
         self.watcher = Watcher(self.say, self.view, self.done, self.measured)
 
     def __enter__(self) -> Live:
+        quiet()
         self.progress.start()
         return self
 
@@ -59,9 +64,22 @@ class Live:
             self.progress.console.print(f"[{LOUD[done.action.function]}]{done.action.function}[/] {text}")
 
 
+def deployed(deployment: Deployment, terms: Terms) -> None:
+    """What was put where, and under which terms."""
+    console = Console(soft_wrap=True)
+    for name in ("federation", "factory", "implementation", "token", "manifest", "genesis"):
+        console.print(f"{name:15} {getattr(deployment, name)}", highlight=False)
+    table = _table("Terms", "term", "value")
+    for name, value in terms_to_json(terms).items():
+        amount = isinstance(value, int) and name in AMOUNTS
+        table.add_row(name, f"{value / TOKEN:g} tokens" if amount else str(value))
+    console.print(table)
+    console.print(f"gas: {', '.join(f'{what} {gas:,}' for what, gas in deployment.gas.items())}", highlight=False)
+
+
 def report(summary: dict[str, Any]) -> None:
     """The tables after a federation ended."""
-    console = Console(soft_wrap=False)
+    console = Console(width=max(Console().width, 100))
     names = {s["seat"]: s["name"] for s in summary["seats"]}
     console.print()
     console.print(_rounds(summary, names))
@@ -82,7 +100,7 @@ def report(summary: dict[str, Any]) -> None:
 def _table(title: str, *columns: str) -> Table:
     table = Table(title=title, title_justify="left", title_style="bold")
     for i, column in enumerate(columns):
-        table.add_column(column, justify="left" if i == 0 else "right", no_wrap=i != 0)
+        table.add_column(column, justify="left" if i == 0 else "right", no_wrap=True)
     return table
 
 
@@ -136,7 +154,7 @@ def _caught(summary: dict[str, Any], names: dict[int, str]) -> list[str]:
         out = [r["number"] for r in summary["rounds"] if s["seat"] in r["left_out"]]
         deeds = [f"lost {amount:g} of stake for {deed}" for deed, amount in s["slashes"].items()]
         if out:
-            deeds.append(f"left out and unpaid in {len(out)} of {len(summary['rounds'])} rounds")
+            deeds.append(f"update left out and unpaid in {len(out)} of {len(summary['rounds'])} rounds")
         lines.append(
             f"[red]{s['name']}[/] (seat {s['seat']}, {s['kind']}): {'; '.join(deeds) or 'nothing to catch'}; pay {s['pay']:.2f}"
         )

@@ -29,9 +29,9 @@ from fl.network import chain
 from fl.network.chain import FederationClient
 from fl.network.store import LocalStore, write_durably
 from fl.protocol.artifact import Kind, parse_model
-from fl.tools.audit import Auditor, Verdict
+from fl.tools.audit import audit_summary
 from fl.tools.deploy import TOKEN, Deployment, deploy
-from fl.tools.export import read_events, terms_to_json, write_events
+from fl.tools.export import terms_to_json, write_events
 
 SPONSOR, HOUSE, FIRST_SEAT = 0, 1, 2  # local accounts: who funds, who turns the crank and checks, who sits
 
@@ -125,8 +125,14 @@ class _Simulation:
         write_events(self.out / "events.jsonl", client.chain_id, client.address, client.terms, loop.history.events)
         summary = self._summary(client, deployment, view, owed)
         say("auditing from events and store alone")
-        summary["audit"] = verdict_of(self.out, summary)
-        write_durably(self.out / "summary.json", json.dumps(summary, indent=1).encode())
+        path = self.out / "summary.json"
+        write_durably(path, json.dumps(summary, indent=1).encode())
+        try:
+            verdict = audit_summary(path)
+            summary["audit"] = {"passed": True, "checks": verdict.checks, "model": verdict.model}
+        except AuditError as error:
+            summary["audit"] = {"passed": False, "difference": str(error)}
+        write_durably(path, json.dumps(summary, indent=1).encode())
         return summary
 
     # ---- before
@@ -281,23 +287,3 @@ class _Simulation:
 
 def _spread(gas: list[int]) -> dict[str, int]:
     return {"calls": len(gas), "mean": round(sum(gas) / len(gas)), "most": max(gas)}
-
-
-def audit_folder(out: Path, summary: dict[str, Any]) -> Verdict:
-    """Audits what `simulate` wrote: events and store first, then what the summary says of money, models and pay."""
-    chain_id, federation, terms, events = read_events(out / "events.jsonl")
-    auditor = Auditor(chain_id, federation, terms, LocalStore(out / "store"))
-    verdict = auditor.run(events)
-    auditor.compare_books(summary["books"])
-    auditor.compare_model(bytes.fromhex(summary["totals"]["model_root"]))
-    auditor.compare_summary(summary)
-    return verdict
-
-
-def verdict_of(out: Path, summary: dict[str, Any]) -> dict[str, Any]:
-    """The audit as facts for a summary."""
-    try:
-        verdict = audit_folder(out, summary)
-    except AuditError as error:
-        return {"passed": False, "difference": str(error)}
-    return {"passed": True, "checks": verdict.checks, "model": verdict.model}

@@ -1,0 +1,38 @@
+"""ape run audit: recompute a whole federation from its events and its store."""
+
+import json
+from pathlib import Path
+
+import click
+from ape.cli import ConnectedProviderCommand
+
+from fl.errors import TreatyError
+
+
+@click.command(cls=ConnectedProviderCommand, short_help="Recompute a federation from events and store.")
+@click.option("--summary", type=click.Path(path_type=Path), help="summary.json of a simulation, in its folder.")
+@click.option("--federation", metavar="ADDRESS", help="A federation on the connected network.")
+@click.option("--store", type=click.Path(path_type=Path), help="The folder of its content store.")
+@click.option("--json", "as_json", is_flag=True, help="Print the verdict as JSON.")
+def cli(summary, federation, store, as_json):
+    """Rebuilds every round: commitments, draws, medians, payments, gate, models, money. Exits with 1 at the first difference
+    and names it. Give either --summary, or --federation and --store."""
+    from fl.tools.audit import audit_federation, audit_summary
+
+    try:
+        if summary and not federation:
+            verdict = audit_summary(summary)
+        elif federation and store:
+            verdict = audit_federation(federation, store)
+        else:
+            raise TreatyError("give --summary FILE, or --federation ADDRESS with --store PATH")
+    except TreatyError as error:
+        if as_json:
+            click.echo(json.dumps({"passed": False, "difference": str(error)}))
+        raise click.ClickException(f"audit failed: {error}") from error
+    if as_json:
+        click.echo(json.dumps({"passed": True, "rounds": verdict.rounds, "model": verdict.model, "checks": verdict.checks}))
+        return
+    for what, n in verdict.checks.items():
+        click.echo(f"{n:8,} {what} agree")
+    click.echo(f"audit passed: {verdict.rounds} rounds, model {verdict.model}")

@@ -1,0 +1,22 @@
+"""ape run compare: does it learn? 8-bit federation against float FedAvg, alone, and together in the clear."""
+
+from pathlib import Path
+
+import click
+
+from fl.errors import TreatyError
+
+
+@click.command(short_help="Compare with float FedAvg, alone, and together in the clear.")
+@click.option("--task", "tasks", multiple=True, help="Tasks to compare; may be given several times. Default: all four.")
+@click.option("--seeds", type=int, default=5, show_default=True, help="Seeds 0 to N-1; each another split, start and order.")
+@click.option("--out", type=click.Path(path_type=Path), help="Also write compare.json and compare.md here.")
+def cli(tasks, seeds, out):
+    """Trains every task by the protocol's own arithmetic (8-bit updates, integer aggregation) and in three other ways on the
+    same splits, seeds and rounds, and prints a table. Needs no chain."""
+    from fl.tools.compare import compare
+
+    try:
+        compare(tasks, seeds, out)
+    except TreatyError as error:
+        raise click.ClickException(str(error)) from error
