@@ -1,0 +1,58 @@
+"""Compiles when sources are newer than the build; keeps Hypothesis deterministic, so that red today is red tomorrow."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, Phase, settings
+
+ROOT = Path(__file__).parent.parent
+BUILD = ROOT / ".build" / "__local__.json"
+
+quick = {"deadline": None, "database": None, "suppress_health_check": list(HealthCheck)}
+unshrunk = [Phase.explicit, Phase.generate, Phase.target]
+settings.register_profile("quick", max_examples=60, derandomize=True, phases=unshrunk, **quick)
+settings.register_profile("deep", max_examples=2000, phases=unshrunk, **quick)
+settings.register_profile("shrink", max_examples=200, **quick)
+settings.load_profile("quick")
+
+
+def pytest_addoption(parser):
+    parser.addoption("--profile", default="quick", help="Hypothesis profile: quick, deep, shrink")
+
+
+def pytest_configure(config):
+    settings.load_profile(config.getoption("--profile"))
+    sources = [p for p in (ROOT / "contracts").rglob("*.sol") if ".cache" not in p.parts]
+    worker = hasattr(config, "workerinput")
+    if not worker and (not BUILD.is_file() or max(p.stat().st_mtime for p in sources) > BUILD.stat().st_mtime):
+        subprocess.run(["ape", "compile"], cwd=ROOT, check=True)
+
+
+@pytest.fixture
+def system():
+    """A funded federation of five seats, no round open."""
+    from system import System
+
+    return System.create().join(5).fund()
+
+
+@pytest.fixture
+def updates():
+    """A random update for each of five seats."""
+    import numpy as np
+    from system import random_update
+
+    rng = np.random.default_rng(7)
+    return {seat: random_update(rng) for seat in range(5)}
+
+
+@pytest.fixture(autouse=True)
+def books_balance(request):
+    """After every test that used a system: what the contract holds is what its books say, to the wei."""
+    yield
+    used = request.node.funcargs.get("system") if hasattr(request.node, "funcargs") else None
+    if used is not None:
+        assert sum(used.books().values()) == used.held()
