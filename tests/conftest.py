@@ -28,7 +28,8 @@ def pytest_configure(config):
     sources = [p for p in (ROOT / "contracts").rglob("*.sol") if ".cache" not in p.parts]
     worker = hasattr(config, "workerinput")
     if not worker and (not BUILD.is_file() or max(p.stat().st_mtime for p in sources) > BUILD.stat().st_mtime):
-        subprocess.run(["ape", "compile"], cwd=ROOT, check=True)
+        # Forced: Ape does not recompile what only imports a changed file.
+        subprocess.run(["ape", "compile", "--force"], cwd=ROOT, check=True, capture_output=True)
 
 
 @pytest.fixture

@@ -133,7 +133,7 @@ class System:
         return self
 
     def fund(self, amount: int = 10**6 * UNIT) -> System:
-        self.do("fund", amount, by=self.rich(SPONSOR))
+        self.do("fund", amount, by=self.rich(SPONSOR, amount))
         return self
 
     # ---- seeing

@@ -226,7 +226,7 @@ interface IFederation {
     error NotActive(uint256 round, uint256 seat);
     error NothingCommitted(uint256 round, uint256 seat);
     error AlreadyRevealed(uint256 round, uint256 seat);
-    error WrongOpening(bytes32 expected, bytes32 actual);
+    error WrongOpening(bytes28 expected, bytes32 actual);
     error ZeroRoot();
     error LocatorTooLong(uint256 length, uint256 maximum);
     error AlreadyClosed(uint256 round);

@@ -1,0 +1,234 @@
+"""demand, answer, expire, reclaim
+
+when a leaf is demanded       then whoever shows it earns the deposit, and if nobody does the proposal falls
+when the window nears its end then no demand is taken: an answer must still be challengeable
+"""
+
+import numpy as np
+import pytest
+from evm import refused
+from fl.protocol.artifact import Kind
+from fl.protocol.fraud import Opened
+from fl.protocol.phases import Phase
+from system import CHALLENGER, SPONSOR, STRANGER, UNIT, System, operator, random_update
+
+PROPOSED, PREVIOUS, UPDATE = 0, 1, 2
+
+
+@pytest.fixture
+def open_system():
+    rng = np.random.default_rng(5)
+    system = System.create(depth=1).join(5).fund()
+    system.to_challenge({seat: random_update(rng, 1) for seat in range(5)})
+    system.rich(CHALLENGER)
+    yield system
+    assert sum(system.books().values()) == system.held()
+
+
+def shown(system, artifact, seat, leaf):
+    data = {PROPOSED: system.proposal, PREVIOUS: system.model}.get(artifact) or system.updates[seat]
+    opened = Opened.of(data, Kind.UPDATE if artifact == UPDATE else Kind.MODEL)
+    both = opened.show(leaf)
+    return both[: opened.kind.value], both[opened.kind.value :]
+
+
+@pytest.mark.parametrize("artifact, seat", [(PROPOSED, 0), (PREVIOUS, 0), (UPDATE, 3)])
+def test_demand__answered__pays_the_answerer(open_system, artifact, seat):
+    system = open_system
+    deadline = system.evm.time + system.terms.answer_window
+    about = {"artifact": artifact, "seat": seat, "leaf": 1}
+    events = system.do("demand", artifact, seat, 1, by=CHALLENGER)
+    assert events[0] == ("Demanded", {"round": 1, "attempt": 1, "by": CHALLENGER, **about, "deadline": deadline})
+    assert system.see("demandInfo", artifact, seat, 1) == (CHALLENGER, deadline)
+    assert (system.round.openDemands, system.books()["deposits"]) == (1, UNIT)
+    content, path = shown(system, artifact, seat, 1)
+    events = system.do("answer", artifact, seat, 1, content, path, by=STRANGER)
+    answered = {"round": 1, "attempt": 1, "by": STRANGER, **about, "content": content, "path": path}
+    assert events == [("Answered", answered), ("Credited", {"account": STRANGER, "amount": UNIT})]
+    assert system.see("demandInfo", artifact, seat, 1) == ("0x" + "00" * 20, 0)
+    assert (system.round.openDemands, system.books()["deposits"], system.see("credits", STRANGER)) == (0, 0, UNIT)
+    system.finish()
+
+
+def test_demand__unanswered__topples_the_proposal(open_system):
+    system = open_system
+    system.do("demand", PROPOSED, 0, 0, by=CHALLENGER)
+    deadline = system.evm.time + system.terms.answer_window
+    system.evm.warp(deadline - 1)
+    with refused("AnswerPending", deadline - 1, deadline):
+        system.do("expire", PROPOSED, 0, 0)
+    system.evm.warp(deadline)
+    content, path = shown(system, PROPOSED, 0, 0)
+    with refused("AnswerTooLate", deadline, deadline):
+        system.do("answer", PROPOSED, 0, 0, content, path)
+    events = system.do("expire", PROPOSED, 0, 0, by=STRANGER)
+    terms, about = system.terms, {"artifact": PROPOSED, "seat": 0, "leaf": 0}
+    assert events == [
+        ("DepositReclaimed", {"round": 1, "attempt": 1, "by": CHALLENGER, **about}),
+        ("ProposalFell", {"round": 1, "attempt": 1, "seat": 0, "by": STRANGER}),
+        ("Slashed", {"seat": 0, "offence": 2, "amount": terms.fraud_slash, "stake": terms.min_stake - terms.fraud_slash}),
+        ("Credited", {"account": CHALLENGER, "amount": terms.challenge_fee}),
+        ("Credited", {"account": CHALLENGER, "amount": terms.demand_deposit}),
+    ]
+    assert system.phase is Phase.PROPOSE
+
+
+def test_demand__refusals(open_system):
+    system = open_system
+    with refused("LeafOutOfRange", 2, 2):
+        system.do("demand", PROPOSED, 0, 2, by=CHALLENGER)
+    with refused("NotAccepted", 1):
+        system.do("demand", PROPOSED, 1, 0, by=CHALLENGER)
+    with refused("NotAccepted", 9):
+        system.do("demand", UPDATE, 9, 0, by=CHALLENGER)
+    system.do("demand", PROPOSED, 0, 0, by=CHALLENGER)
+    with refused("DemandOpen", PROPOSED, 0, 0):
+        system.do("demand", PROPOSED, 0, 0, by=CHALLENGER)
+    last = system.see("phaseEnd") - 2 * system.terms.answer_window
+    content, path = shown(system, PROPOSED, 0, 0)
+    system.do("answer", PROPOSED, 0, 0, content, path)
+    system.evm.warp(last - 1)
+    system.do("demand", PROPOSED, 0, 1, by=CHALLENGER)
+    content, path = shown(system, PROPOSED, 0, 1)
+    system.do("answer", PROPOSED, 0, 1, content, path)
+    system.evm.warp(last)
+    with refused("DemandTooLate", last, last):
+        system.do("demand", PROPOSED, 0, 0, by=CHALLENGER)
+    system.skip()
+    with refused("WrongPhase", Phase.CHALLENGE, Phase.FINAL):
+        system.do("demand", PROPOSED, 0, 0, by=CHALLENGER)
+
+
+def test_answer__refusals(open_system):
+    system = open_system
+    content, path = shown(system, PROPOSED, 0, 0)
+    with refused("NoDemand", PROPOSED, 0, 0):
+        system.do("answer", PROPOSED, 0, 0, content, path)
+    system.do("demand", PROPOSED, 0, 0, by=CHALLENGER)
+    with refused("WrongProofLength", 1024, 1023):
+        system.do("answer", PROPOSED, 0, 0, content[:-1], path)
+    with refused("WrongProofLength", 32, 64):
+        system.do("answer", PROPOSED, 0, 0, content, path * 2)
+    with refused("WrongLeaf", PROPOSED, 0):
+        system.do("answer", PROPOSED, 0, 0, content, bytes(32))
+    other, path = shown(system, PROPOSED, 0, 1)
+    with refused("WrongLeaf", PROPOSED, 0):
+        system.do("answer", PROPOSED, 0, 0, other, path)
+    system.skip()
+    with refused("WrongPhase", Phase.CHALLENGE, Phase.PROPOSE):
+        system.do("answer", PROPOSED, 0, 0, content, path)
+
+
+def test_expire__refusals(open_system):
+    system = open_system
+    with refused("NoDemand", PROPOSED, 0, 0):
+        system.do("expire", PROPOSED, 0, 0)
+    system.finish()
+    with refused("NoDemand", PROPOSED, 0, 0):
+        system.do("expire", PROPOSED, 0, 0)
+
+
+def test_demand__left_open_when_the_window_closes__topples_by_the_clock(open_system):
+    system = open_system
+    system.do("demand", PROPOSED, 0, 0, by=CHALLENGER)
+    end = system.see("phaseEnd")
+    assert system.skip() is Phase.PROPOSE
+    assert system.see("phaseEnd") == end + system.terms.propose_window
+    events = system.propose(system.aggregate(), 1).round
+    assert (events.attempts, events.proposer, events.fallen) == (2, 1, 1)
+    assert system.seat(0).stake == system.terms.min_stake - system.terms.fraud_slash
+    with refused("NoDemand", PROPOSED, 0, 0):  # it belongs to the first attempt
+        system.do("expire", PROPOSED, 0, 0)
+    reclaimed = {"round": 1, "attempt": 1, "by": CHALLENGER, "artifact": PROPOSED, "seat": 0, "leaf": 0}
+    assert system.do("reclaim", 1, 1, PROPOSED, 0, 0)[0] == ("DepositReclaimed", reclaimed)
+    with refused("NoDemand", PROPOSED, 0, 0):
+        system.do("reclaim", 1, 1, PROPOSED, 0, 0)
+
+
+def test_demand__left_open_and_nobody_calls__is_booked_by_finalize(open_system):
+    system = open_system
+    system.do("demand", PROPOSED, 0, 0, by=CHALLENGER)
+    system.skip()
+    system.evm.warp(system.see("phaseEnd"))
+    assert system.phase is Phase.FINAL
+    assert [e[0] for e in system.do("finalize")] == ["ProposalFell", "Slashed", "Finalized"]
+    assert system.see("model") == system.terms.genesis
+    assert system.books()["slashed"] == system.terms.fraud_slash  # nobody proved it, nobody is paid
+    system.do("reclaim", 1, 1, PROPOSED, 0, 0)
+    assert system.see("credits", CHALLENGER) == UNIT
+
+
+def test_demand__left_open_when_the_window_closes__may_still_be_expired_for_the_fee(open_system):
+    system = open_system
+    system.do("demand", PROPOSED, 0, 0, by=CHALLENGER)
+    system.skip()
+    system.do("expire", PROPOSED, 0, 0)
+    assert system.see("credits", CHALLENGER) == UNIT + system.terms.challenge_fee
+
+
+def test_reclaim__while_the_proposal_stands__is_refused(open_system):
+    system = open_system
+    system.do("demand", PROPOSED, 0, 0, by=CHALLENGER)
+    with refused("ProposalStands", 1, 1):
+        system.do("reclaim", 1, 1, PROPOSED, 0, 0)
+
+
+def test_two_demands__one_expired__the_other_reclaimed(open_system):
+    system = open_system
+    system.do("demand", PROPOSED, 0, 0, by=CHALLENGER)
+    system.rich(STRANGER)
+    system.do("demand", UPDATE, 2, 1, by=STRANGER)
+    system.evm.warp(system.evm.time + system.terms.answer_window)
+    system.do("expire", UPDATE, 2, 1)
+    system.do("reclaim", 1, 1, PROPOSED, 0, 0)
+    assert system.books()["deposits"] == 0
+    assert system.see("credits", CHALLENGER) == UNIT
+    assert system.see("credits", STRANGER) == UNIT + system.terms.challenge_fee
+
+
+def test_demands_without_deposit__work_too():
+    rng = np.random.default_rng(5)
+    system = System.create(demand_deposit=0).join(3).fund()
+    system.to_challenge({seat: random_update(rng) for seat in range(3)})
+    system.do("demand", PROPOSED, 0, 0)
+    content, path = shown(system, PROPOSED, 0, 0)
+    assert [e[0] for e in system.do("answer", PROPOSED, 0, 0, content, path)] == ["Answered"]
+    system.do("demand", PROPOSED, 0, 0)
+    system.evm.warp(system.evm.time + 60)
+    system.do("expire", PROPOSED, 0, 0)
+    assert system.see("credits", STRANGER) == system.terms.challenge_fee
+
+
+def test_proposer_that_leaves__stays_engaged_until_the_round_ends(open_system):
+    system = open_system
+    from system import owner
+
+    system.do("exit", 0, by=owner(0))
+    with refused("StillEngaged", 0, 1):
+        system.do("withdraw", 0, owner(0), by=owner(0))
+    assert (SPONSOR, operator(0)) != (owner(0), owner(0))
+
+
+def test_late_joiner_that_proposes__cannot_take_its_stake_before_the_challenge():
+    rng = np.random.default_rng(6)
+    system = System.create().join(4).fund()
+    system.open()
+    system.join(1)
+    system.commit({s: random_update(rng) for s in range(4)})
+    system.skip()
+    system.reveal()
+    system.skip()
+    system.commit_scores({s: bytes([9] * 4) for s in system.draw()})
+    system.skip()
+    system.reveal_scores()
+    system.skip()
+    system.settle()
+    from system import owner
+
+    system.propose(b"\x01" * 1024, 4)
+    system.do("exit", 4, by=owner(4))
+    with refused("StillEngaged", 4, 1):
+        system.do("withdraw", 4, owner(4), by=owner(4))
+    system.do("challenge", 0, 0, system.proof(), by=CHALLENGER)
+    system.do("withdraw", 4, owner(4), by=owner(4))
+    assert system.books()["slashed"] == system.terms.fraud_slash - system.terms.challenge_fee
