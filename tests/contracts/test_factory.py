@@ -1,0 +1,102 @@
+"""create
+
+when terms keep every rule   then a federation is deployed under them, listed and known
+when a rule is broken        then refused with its number, the same that the Python twin names
+"""
+
+from dataclasses import replace
+
+import pytest
+from evm import refused
+from fl.protocol.terms import check
+from system import STRANGER, System
+
+ZERO = "0x" + "00" * 20
+ONE = b"\x01" * 32
+
+BROKEN = [
+    (2, {"sponsor": ZERO}),
+    (3, {"sink": ZERO}),
+    (4, {"admission": STRANGER, "allowlist": ONE}),
+    (5, {"manifest": bytes(32)}),
+    (6, {"genesis": bytes(32)}),
+    (7, {"depth": 23}),
+    (8, {"max_exponent": 24}),
+    (9, {"trim": 65}),
+    (10, {"max_seats": 0}),
+    (10, {"max_seats": 129}),
+    (11, {"committee": 1}),
+    (11, {"committee": 4}),
+    (11, {"committee": 17}),
+    (12, {"min_reveals": 2}),
+    (12, {"max_seats": 3, "min_reveals": 4}),
+    (13, {"max_attempts": 0}),
+    (13, {"max_attempts": 9}),
+    *[(14, {f"{w}_window": 9}) for w in "commit reveal draw score_commit score_reveal settle propose challenge answer".split()],
+    *[(14, {f"{w}_window": 365 * 86400 + 1}) for w in "commit reveal draw score_commit score_reveal settle propose".split()],
+    (15, {"challenge_window": 179}),
+    (15, {"depth": 18}),
+    *[(16, {f"{a}": 2**88 + 1}) for a in "demand_deposit trainer_rate validator_rate proposer_fee min_stake".split()],
+    (17, {"min_stake": 70 * 10**18 - 1}),
+    (17, {"no_reveal_slash": 0}),
+    (17, {"no_scores_slash": 0}),
+    (17, {"fraud_slash": 0, "challenge_fee": 0}),
+    (18, {"challenge_fee": 50 * 10**18}),
+    (19, {"strictness": 65536}),
+]
+KEPT = [
+    {"depth": 17, "challenge_window": 1200},
+    {"max_exponent": 23, "trim": 64},
+    {"committee": 15, "min_reveals": 15},
+    {"max_seats": 3},
+    {"min_stake": 70 * 10**18},
+    {"challenge_fee": 50 * 10**18 - 1},
+    {"strictness": 65535},
+    {"commit_window": 10, "answer_window": 10, "challenge_window": 30},
+    {"max_attempts": 8, "trainer_rate": 2**88, "demand_deposit": 0, "proposer_fee": 0, "validator_rate": 0},
+]
+
+
+def test_create__lists_knows_and_emits(system):
+    factory, terms = system.factory, replace(system.terms, strictness=9)
+    name, facts = factory.send("create", terms.as_tuple(), by=STRANGER)[0]
+    assert (name, facts["sponsor"], facts["manifest"]) == ("Created", terms.sponsor, terms.manifest)
+    assert factory.call("count") == 2
+    assert factory.call("federations", 1) == facts["federation"]
+    assert factory.call("isFederation", facts["federation"]) is True
+    assert factory.call("isFederation", STRANGER) is False
+    made = system.evm.at("Federation", facts["federation"])
+    assert tuple(made.call("terms").values()) == terms.as_tuple()
+    assert made.call("model") == terms.genesis
+
+
+@pytest.mark.parametrize("rule, changes", BROKEN)
+def test_create__with_a_broken_rule__is_refused(system, rule, changes):
+    terms = replace(system.terms, **changes)
+    assert check(terms)[0][0] == rule
+    with refused("BadTerms", rule):
+        system.factory.send("create", terms.as_tuple(), by=STRANGER)
+
+
+def test_create__with_a_token_without_code__is_refused(system):
+    with refused("BadTerms", 1):
+        system.factory.send("create", replace(system.terms, token=STRANGER).as_tuple(), by=STRANGER)
+
+
+@pytest.mark.parametrize("changes", KEPT)
+def test_create__at_every_limit__is_taken(system, changes):
+    terms = replace(system.terms, **changes)
+    assert check(terms) == []
+    system.factory.send("create", terms.as_tuple(), by=STRANGER)
+
+
+def test_two_federations_of_one_token__keep_separate_books(system, updates):
+    other = System.create(system.evm).join(3).fund()
+    twin = replace(system.terms, strictness=9)
+    address = system.factory.send("create", twin.as_tuple(), by=STRANGER)[0][1]["federation"]
+    sister = System(system.evm, system.token, system.factory, system.evm.at("Federation", address), twin, system.model)
+    sister.join(3).fund()
+    system.to_challenge(updates)
+    sister.to_challenge({s: updates[s] for s in range(3)})
+    for one in (system, other, sister):
+        assert sum(one.books().values()) == one.held()

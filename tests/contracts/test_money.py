@@ -1,0 +1,266 @@
+"""claim, claimCredit, fund, permit, conclude, refund
+
+when earned     then the owner takes it, once
+when concluded  then no round opens any more, the live one ends as it would, and the sponsor gets the pool back
+"""
+
+from eth_account import Account
+from eth_account.messages import encode_typed_data
+from evm import LocalEvm, refused
+from fl.protocol.phases import Phase
+from system import CHALLENGER, PLENTY, SPONSOR, STRANGER, UNIT, System, address, operator, owner
+
+ZERO = "0x" + "00" * 20
+
+
+def test_claim__pays_the_seat_s_pay_and_emits(system, updates):
+    system.to_propose(updates)
+    earned = system.seat(1).earned
+    assert earned > 0
+    events = system.do("claim", 1, address("vault"), by=owner(1))
+    assert events[0] == ("Claimed", {"seat": 1, "to": address("vault"), "amount": earned})
+    assert system.token.call("balanceOf", address("vault")) == earned
+    assert system.seat(1).earned == 0
+    assert system.seat(1).stake == system.terms.min_stake
+
+
+def test_claim__refusals(system, updates):
+    with refused("NothingToPay"):
+        system.do("claim", 1, owner(1), by=owner(1))
+    system.to_propose(updates)
+    with refused("NotOwner", 1, owner(1), operator(1)):
+        system.do("claim", 1, operator(1), by=operator(1))
+    with refused("ZeroAddress"):
+        system.do("claim", 1, ZERO, by=owner(1))
+    system.do("claim", 1, owner(1), by=owner(1))
+    with refused("NothingToPay"):
+        system.do("claim", 1, owner(1), by=owner(1))
+
+
+def test_claim_credit__pays_and_refuses(system, updates):
+    system.to_propose(updates)
+    system.propose(b"\x01" * 1024, 0)
+    system.do("challenge", 0, 0, system.proof(), by=CHALLENGER)
+    fee = system.terms.challenge_fee
+    with refused("ZeroAddress"):
+        system.do("claimCredit", ZERO, by=CHALLENGER)
+    with refused("NothingToPay"):
+        system.do("claimCredit", STRANGER, by=STRANGER)
+    events = system.do("claimCredit", address("vault"), by=CHALLENGER)
+    assert events[0] == ("CreditClaimed", {"account": CHALLENGER, "to": address("vault"), "amount": fee})
+    assert system.token.call("balanceOf", address("vault")) == fee
+    with refused("NothingToPay"):
+        system.do("claimCredit", CHALLENGER, by=CHALLENGER)
+
+
+def test_fund__adds_to_the_pool_and_refuses(system):
+    payer, pool = system.rich(address("payer"), 2**200), system.books()["pool"]
+    assert system.do("fund", 5, by=payer)[0] == ("Funded", {"from": payer, "amount": 5, "pool": pool + 5})
+    with refused("ZeroAmount"):
+        system.do("fund", 0, by=payer)
+    most = 2**128 - 1 - pool - 5
+    with refused("AmountTooLarge", most + 1, most):
+        system.do("fund", most + 1, by=payer)
+    system.do("fund", most, by=payer)
+    system.open()
+    with refused("AmountTooLarge", 1, 0):  # pot and pool together must fit, so that the pot can come back
+        system.do("fund", 1, by=payer)
+    system.evm.warp(system.evm.time + 10**6)
+    system.do("finalize")
+
+
+def signed(system, account, amount, deadline=2**40):
+    domain = {"name": "Treaty Test Token", "version": "1", "chainId": system.evm.chain_id}
+    domain["verifyingContract"] = system.token.address
+    permit = [("owner", "address"), ("spender", "address"), ("value", "uint256"), ("nonce", "uint256"), ("deadline", "uint256")]
+    message = {"owner": account.address, "spender": system.federation.address, "value": amount, "nonce": 0, "deadline": deadline}
+    types = {"Permit": [{"name": n, "type": t} for n, t in permit]}
+    s = account.sign_message(encode_typed_data(domain, types, message))
+    return amount, deadline, s.v, s.r.to_bytes(32, "big"), s.s.to_bytes(32, "big")
+
+
+def test_permit_and_join__in_one_transaction(system):
+    account, stake = Account.from_key(b"\x05" * 32), system.terms.min_stake
+    system.token.send("mint", account.address, stake, by=STRANGER)
+    join = system.federation.data("join", account.address, operator(7), stake, b"")
+    calls = [system.federation.data("permit", *signed(system, account, stake)), join]
+    events = system.do("multicall", calls, by=account.address)
+    assert ("Joined", {"seat": 5, "owner": account.address.lower(), "operator": operator(7), "stake": stake}) in events
+
+
+def test_permit__that_somebody_used_first__is_no_failure(system):
+    account, stake = Account.from_key(b"\x05" * 32), system.terms.min_stake
+    system.token.send("mint", account.address, stake, by=STRANGER)
+    args = signed(system, account, stake)
+    system.token.send("permit", account.address, system.federation.address, *args, by=STRANGER)
+    system.do("permit", *args, by=account.address)
+    system.do("join", account.address, operator(7), stake, b"", by=account.address)
+
+
+def test_permit__with_a_wrong_signature__is_refused(system):
+    account, stake = Account.from_key(b"\x05" * 32), system.terms.min_stake
+    args = signed(system, account, stake)
+    with refused("PermitFailed", 0, stake):
+        system.do("permit", *args, by=STRANGER)
+
+
+def test_conclude__stops_the_next_round_only(system, updates):
+    system.to_propose(updates)
+    assert system.do("conclude", by=SPONSOR) == [("NoticeGiven", {})]
+    assert system.see("concluded") is True
+    system.propose(system.aggregate()).finish()
+    with refused("AlreadyConcluded"):
+        system.do("openRound")
+
+
+def test_conclude__refusals(system):
+    for caller in (STRANGER, owner(0)):
+        with refused("NotSponsor", SPONSOR, caller):
+            system.do("conclude", by=caller)
+    system.do("conclude", by=SPONSOR)
+    with refused("AlreadyConcluded"):
+        system.do("conclude", by=SPONSOR)
+
+
+def test_refund__credits_the_sponsor_and_refuses(system):
+    with refused("NotConcluded"):
+        system.do("refund")
+    system.open()
+    system.do("conclude", by=SPONSOR)
+    with refused("WrongPhase", Phase.IDLE, Phase.COMMIT):
+        system.do("refund")
+    system.evm.warp(system.evm.time + 10**6)
+    system.do("finalize")
+    pool = system.books()["pool"]
+    assert pool == 10**6 * UNIT
+    assert system.do("refund") == [
+        ("Refunded", {"sponsor": SPONSOR, "amount": pool}),
+        ("Credited", {"account": SPONSOR, "amount": pool}),
+    ]
+    with refused("NothingToPay"):
+        system.do("refund")
+    system.do("claimCredit", SPONSOR, by=SPONSOR)
+    assert system.token.call("balanceOf", SPONSOR) == pool
+
+
+def test_sponsor__can_take_no_stake_and_no_pot(system, updates):
+    system.to_propose(updates)
+    before = system.books()
+    for function, args in (
+        ("withdraw", (0, SPONSOR)),
+        ("claim", (0, SPONSOR)),
+        ("exit", (0,)),
+        ("setOperator", (0, SPONSOR)),
+    ):
+        with refused("NotOwner", 0, owner(0), SPONSOR):
+            system.do(function, *args, by=SPONSOR)
+    with refused("NothingToPay"):
+        system.do("claimCredit", SPONSOR, by=SPONSOR)
+    assert system.books() == before
+
+
+def drain(system):
+    """Time passes, everybody leaves, all is claimed; returns what is left behind."""
+    system.evm.warp(system.evm.time + 10**7)
+    if system.round.live:
+        system.do("finalize")
+    if not system.see("concluded"):
+        system.do("conclude", by=SPONSOR)
+    for seat in range(128):
+        holder = system.seat(seat).owner
+        if holder != ZERO:
+            if not system.sets()[2] >> seat & 1:
+                system.do("exit", seat, by=holder)
+            system.do("withdraw", seat, holder, by=holder)
+    if system.books()["pool"]:
+        system.do("refund")
+    for account in (SPONSOR, CHALLENGER, STRANGER):
+        if system.see("credits", account):
+            system.do("claimCredit", account, by=account)
+    if system.books()["slashed"]:
+        system.do("sweep")
+    return system.held()
+
+
+def stages(system, updates):
+    """The federation at every stage of a round, one after the other."""
+    yield "idle"
+    system.open()
+    yield "commit"
+    system.commit(updates)
+    yield "committed"
+    system.skip()
+    yield "reveal"
+    system.reveal(0, 1, 2, 3)
+    yield "revealed"
+    system.skip()
+    yield "draw"
+    drawn = system.draw()
+    yield "drawn"
+    system.commit_scores({s: b"\x09" * 4 for s in drawn})
+    yield "scored"
+    system.skip()
+    system.reveal_scores(*drawn[:2])
+    yield "scores revealed"
+    system.skip()
+    yield "settle"
+    system.settle()
+    yield "settled"
+    system.propose(b"\x01" * 1024, next(s for s in range(4) if s not in drawn[2:]))
+    yield "wrong proposal"
+    system.do("demand", 0, 0, 0, by=system.rich(CHALLENGER))
+    yield "demanded"
+    system.do("challenge", 0, 0, system.proof(), by=CHALLENGER)
+    system.do("reclaim", 1, 1, 0, 0, 0)
+    yield "fallen"
+
+
+def test_everybody_can_leave__from_every_stage__and_nothing_is_left_behind(updates):
+    names = [name for name in stages(System.create().join(5).fund(), updates)]
+    for stop in names:
+        system = System.create().join(5).fund()
+        for name in stages(system, updates):
+            if name == stop:
+                break
+        assert sum(system.books().values()) == system.held()
+        open_deposits = system.books()["deposits"]
+        system.evm.warp(system.evm.time + 10**7)
+        if open_deposits:
+            system.do("finalize")
+            system.do("reclaim", 1, 1, 0, 0, 0)
+        assert drain(system) == 0, stop
+
+
+def test_every_seat_can_leave__when_nobody_else_ever_calls_again(updates):
+    for stop in [name for name in stages(System.create().join(5).fund(), updates)]:
+        system = System.create().join(5).fund()
+        for name in stages(system, updates):
+            if name == stop:
+                break
+        system.evm.warp(system.evm.time + 10**7)
+        for seat in range(5):
+            before = system.token.call("balanceOf", owner(seat))
+            expected = system.seat(seat)
+            system.do("exit", seat, by=owner(seat))
+            system.do("withdraw", seat, owner(seat), by=owner(seat))
+            gained = system.token.call("balanceOf", owner(seat)) - before
+            most = system.terms.no_reveal_slash + system.terms.no_scores_slash + system.terms.fraud_slash
+            assert expected.stake + expected.earned - most <= gained <= PLENTY, stop
+        assert system.books()["stakes"] == 0
+
+
+def test_replay__of_a_commitment_on_another_chain__is_refused(updates):
+    from fl.protocol.artifact import Kind
+    from fl.protocol.fraud import Opened
+    from system import salt
+
+    here, there = System.create().join(3).fund(), System.create(LocalEvm(chain_id=10)).join(3).fund()
+    assert here.federation.address == there.federation.address
+    root = Opened.of(updates[0], Kind.UPDATE).tree.root
+    here.open()
+    commitment = here.commitment(0, root)
+    there.open()
+    there.do("commit", 0, commitment, by=operator(0))
+    there.skip()
+    with refused("WrongOpening", commitment[:28], there.commitment(0, root)):
+        there.do("reveal", 0, root, salt(0), b"")
