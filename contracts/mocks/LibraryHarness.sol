@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: MIT
+pragma solidity 0.8.37;
+
+import {Commitments} from "../libraries/Commitments.sol";
+import {Committee} from "../libraries/Committee.sol";
+import {FixedPoint} from "../libraries/FixedPoint.sol";
+import {Leaves} from "../libraries/Leaves.sol";
+import {Record, Records} from "../libraries/Records.sol";
+import {Scores} from "../libraries/Scores.sol";
+import {Seats} from "../libraries/Seats.sol";
+
+/// @title LibraryHarness: the pure libraries, opened for their Python twins
+contract LibraryHarness {
+    function rootOf(bytes calldata content, uint256 index, bytes calldata path) external view returns (bytes32) {
+        return Leaves.rootOf(content, index, path);
+    }
+
+    function modelValue(bytes calldata content, uint256 coordinate) external pure returns (int256) {
+        return Leaves.modelValue(content, coordinate);
+    }
+
+    function updateValue(bytes calldata content, uint256 coordinate, uint256 maxExponent) external pure returns (int256) {
+        return Leaves.updateValue(content, coordinate, maxExponent);
+    }
+
+    function hasMinimum(uint256 word) external pure returns (bool) {
+        return Leaves.hasMinimum(word);
+    }
+
+    function aggregate(int256 previous, int256[] memory values, uint256 trim) external pure returns (int256) {
+        return FixedPoint.aggregate(previous, values, trim);
+    }
+
+    function drawCommittee(bytes32 seed, uint128 set, uint256 size) external pure returns (uint120) {
+        return Committee.draw(seed, Seats.list(set), size);
+    }
+
+    function positionOf(uint120 packed, uint256 size, uint256 seat) external pure returns (uint256) {
+        return Committee.positionOf(packed, size, seat);
+    }
+
+    function median(uint256[] memory values) external pure returns (uint256) {
+        return Scores.median(values, values.length);
+    }
+
+    function trainerPay(uint256 rate, uint256 median_) external pure returns (uint256) {
+        return Scores.trainerPayDown(rate, median_);
+    }
+
+    function validatorPay(uint256 rate, uint256 strictness, uint256 distance, uint256 judged) external pure returns (uint256) {
+        return Scores.validatorPayDown(rate, strictness, distance, judged);
+    }
+
+    function updateCommitment(address federation, uint256 round, uint256 seat, bytes32 root, bytes32 salt)
+        external
+        view
+        returns (bytes32)
+    {
+        return Commitments.update(federation, round, seat, root, salt);
+    }
+
+    function scoreCommitment(address federation, uint256 round, uint256 seat, bytes32 scores, bytes32 salt)
+        external
+        view
+        returns (bytes32)
+    {
+        return Commitments.scores(federation, round, seat, scores, salt);
+    }
+
+    function seatList(uint128 set) external pure returns (uint256[] memory, uint256) {
+        return (Seats.list(set), Seats.count(set));
+    }
+
+    function seatSet(uint128 set, uint256 seat) external pure returns (bool has, uint128 with, uint128 without) {
+        return (Seats.contains(set, seat), Seats.add(set, seat), Seats.remove(set, seat));
+    }
+
+    function record(uint256 word, uint256 round, bytes32 value) external pure returns (uint256 state, bytes28 digest, bool same) {
+        Record r = Record.wrap(word);
+        return (Records.state(r, round), Records.digestOf(r), Records.matches(r, value));
+    }
+
+    function makeRecord(uint256 round, uint256 state, bytes32 digest) external pure returns (uint256) {
+        return Record.unwrap(Records.make(round, state, digest));
+    }
+}

@@ -1,0 +1,201 @@
+"""Every on-chain rule and its Python twin agree, on random and extreme inputs, and both with the golden vectors."""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import pytest
+from evm import LocalEvm
+from fl.protocol import committee, scores, seats
+from fl.protocol.aggregate import aggregate, aggregate_coordinate
+from fl.protocol.artifact import LEAF_PARAMETERS, Kind, pack_model, parse_model, parse_update
+from fl.protocol.commitment import score_commitment, update_commitment
+from fl.protocol.leaves import Tree, root_from
+from hypothesis import given
+from hypothesis import strategies as st
+
+VECTORS = Path(__file__).parent / "vectors.json"
+INT32 = st.integers(-(2**31), 2**31 - 1)
+ADDRESS = "0x" + "ab" * 20
+bytes32 = st.binary(min_size=32, max_size=32)
+edge_bytes = st.sampled_from([0, 1, 0x7F, 0x80, 0x81, 0xFF]) | st.integers(0, 255)
+
+
+@cache
+def chain():
+    return LocalEvm().deploy("LibraryHarness")
+
+
+def leaf_of(content: bytes, maximum: int) -> list[int]:
+    return parse_update(content, 0, maximum).tolist()
+
+
+@given(st.lists(edge_bytes, min_size=264, max_size=264).map(bytes), st.integers(0, 255), st.integers(0, 23))
+def test_update_value__agrees(content, coordinate, maximum):
+    assert chain().call("updateValue", content, coordinate, maximum) == leaf_of(content, maximum)[coordinate]
+
+
+@given(st.binary(min_size=32, max_size=32) | st.lists(edge_bytes, min_size=32, max_size=32).map(bytes))
+def test_has_minimum__finds_exactly_0x80(word):
+    assert chain().call("hasMinimum", int.from_bytes(word, "big")) == (0x80 in word)
+
+
+@given(st.lists(INT32, min_size=256, max_size=256), st.integers(0, 255))
+def test_model_value__agrees(values, coordinate):
+    content = pack_model(np.array(values, np.int32))
+    assert chain().call("modelValue", content, coordinate) == values[coordinate] == parse_model(content, 0)[coordinate]
+
+
+@given(INT32 | st.sampled_from([-(2**31), 2**31 - 1]), st.lists(st.integers(-127 << 23, 127 << 23), max_size=128), st.integers(0, 64))
+def test_aggregate__agrees(previous, values, trim):
+    told = chain().call("aggregate", previous, values, trim)
+    assert told == aggregate_coordinate(previous, values, trim)
+    whole = aggregate(np.array([previous], np.int32), [np.array([v], np.int32) for v in values], trim)
+    assert told == whole[0]
+
+
+@given(st.integers(1, 5), st.sampled_from(list(Kind)), st.data())
+def test_root__agrees_with_every_leaf_of_a_tree(depth, kind, data):
+    content = np.random.default_rng(depth).bytes(kind.value << depth)
+    tree = Tree.build(content, kind)
+    leaf = data.draw(st.integers(0, (1 << depth) - 1))
+    part = content[leaf * kind.value : (leaf + 1) * kind.value]
+    told = chain().call("rootOf", part, leaf, b"".join(tree.path(leaf)))
+    assert told == tree.root == root_from(part, leaf, tree.path(leaf))
+
+
+@given(st.binary(max_size=300), st.integers(0, 2**22 - 1), st.lists(bytes32, max_size=22))
+def test_root__agrees_on_any_bytes(content, index, path):
+    assert chain().call("rootOf", content, index, b"".join(path)) == root_from(content, index, tuple(path))
+
+
+@given(bytes32, st.sets(st.integers(0, 127), min_size=3), st.sampled_from([3, 5, 7, 9, 11, 13, 15]))
+def test_committee__agrees_and_never_repeats(seed, revealed, size):
+    size = min(size, len(revealed) - 1 | 1 if len(revealed) > 1 else 1, len(revealed))
+    drawn = committee.draw(seed, sorted(revealed), size)
+    packed = chain().call("drawCommittee", seed, seats.to_bitmap(revealed), size)
+    assert committee.unpack(packed, size) == drawn
+    assert len(set(drawn)) == size and set(drawn) <= revealed
+    for seat in range(128):
+        expected = drawn.index(seat) if seat in drawn else size
+        if seat in drawn or seat % 17 == 0:
+            assert chain().call("positionOf", packed, size, seat) == expected
+
+
+@given(st.lists(st.integers(0, 255), max_size=15))
+def test_median__agrees(values):
+    assert chain().call("median", values) == scores.median(values)
+
+
+@given(st.integers(0, 2**88), st.integers(0, 255))
+def test_trainer_pay__agrees_and_never_exceeds_the_rate(rate, median):
+    told = chain().call("trainerPay", rate, median)
+    assert told == scores.trainer_pay(rate, median) <= rate
+
+
+@given(st.integers(0, 2**88), st.integers(0, 65535), st.lists(st.tuples(st.integers(0, 255), st.integers(0, 255)), min_size=3, max_size=128))
+def test_validator_pay__agrees_and_never_exceeds_the_rate(rate, strictness, pairs):
+    vector, medians = bytes(a for a, _ in pairs), bytes(b for _, b in pairs)
+    distance = sum(abs(a - b) for a, b in pairs[1:])
+    told = chain().call("validatorPay", rate, strictness, distance, len(pairs) - 1)
+    assert told == scores.validator_pay(rate, strictness, 0, vector, medians, range(len(pairs))) <= rate
+
+
+@given(st.integers(1, 2**24 - 1), st.integers(0, 127), bytes32, bytes32)
+def test_commitments__agree(number, seat, root, salt):
+    harness = chain()
+    told = harness.call("updateCommitment", ADDRESS, number, seat, root, salt)
+    assert told == update_commitment(harness.evm.chain_id, ADDRESS, number, seat, root, salt)
+    from eth_hash.auto import keccak
+
+    told = harness.call("scoreCommitment", ADDRESS, number, seat, keccak(root), salt)
+    assert told == score_commitment(harness.evm.chain_id, ADDRESS, number, seat, root, salt)
+
+
+@given(st.sets(st.integers(0, 127)), st.integers(0, 127))
+def test_seats__agree(chosen, seat):
+    bits = seats.to_bitmap(chosen)
+    assert chain().call("seatList", bits) == (tuple(sorted(chosen)), len(chosen))
+    has, with_it, without = chain().call("seatSet", bits, seat)
+    assert has == (seat in chosen) == seats.contains(bits, seat)
+    assert seats.from_bitmap(with_it) == sorted(chosen | {seat})
+    assert seats.from_bitmap(without) == sorted(chosen - {seat})
+
+
+@given(st.integers(1, 2**24 - 1), st.integers(0, 2), bytes32, bytes32, st.integers(0, 2**24 - 1))
+def test_records__know_their_round(number, state, digest, other, now):
+    word = chain().call("makeRecord", number, state, digest)
+    told = chain().call("record", word, now, other)
+    assert told == (state if now == number else 0, digest[:28], digest[:28] == other[:28])
+
+
+# ---- golden vectors: pinned numbers that neither side may drift from, together or apart
+
+
+def golden() -> dict:
+    """What the vectors file holds; regenerate with `PYTHONPATH=tests python tests/twins/test_twins.py` and read the diff."""
+    rng = np.random.default_rng(2026)
+    update = rng.bytes(264)
+    model = rng.bytes(4096)
+    tree = Tree.build(model, Kind.MODEL)
+    seed, root, salt = rng.bytes(32), rng.bytes(32), rng.bytes(32)
+    values = rng.integers(-(2**27), 2**27, 9).tolist()
+    return {
+        "update": update.hex(),
+        "update_values": leaf_of(bytes(b & 0x0F if i < 8 else b for i, b in enumerate(update)), 15)[:64],
+        "model": model.hex(),
+        "model_root": tree.root.hex(),
+        "model_path_2": [p.hex() for p in tree.path(2)],
+        "values": values,
+        "aggregates": {str(k): aggregate_coordinate(1000, values, k) for k in (0, 2, 64)},
+        "clamped": [aggregate_coordinate(2**31 - 1, [5], 0), aggregate_coordinate(-(2**31), [-5], 0)],
+        "seed": seed.hex(),
+        "committee": committee.draw(seed, range(0, 128, 3), 7),
+        "root": root.hex(),
+        "salt": salt.hex(),
+        "update_commitment": update_commitment(1, ADDRESS, 7, 5, root, salt).hex(),
+        "score_commitment": score_commitment(1, ADDRESS, 7, 5, b"\x01\x02", salt).hex(),
+        "validator_pay": scores.validator_pay(10**18, 4, 1, bytes([9, 8, 7]), bytes([8, 8, 9]), [0, 1, 2]),
+    }
+
+
+def test_python__agrees_with_the_golden_vectors():
+    assert golden() == json.loads(VECTORS.read_text())
+
+
+def test_solidity__agrees_with_the_golden_vectors():
+    v = json.loads(VECTORS.read_text())
+    one = LocalEvm(chain_id=1).deploy("LibraryHarness")
+    path = b"".join(map(bytes.fromhex, v["model_path_2"]))
+    model = bytes.fromhex(v["model"])
+    root, salt, seed = (bytes.fromhex(v[k]) for k in ("root", "salt", "seed"))
+    update = bytes(b & 0x0F if i < 8 else b for i, b in enumerate(bytes.fromhex(v["update"])))
+    assert one.call("rootOf", model[2048:3072], 2, path).hex() == v["model_root"]
+    assert [one.call("updateValue", update, i, 15) for i in range(64)] == v["update_values"]
+    assert {k: one.call("aggregate", 1000, v["values"], int(k)) for k in v["aggregates"]} == v["aggregates"]
+    assert [one.call("aggregate", 2**31 - 1, [5], 0), one.call("aggregate", -(2**31), [-5], 0)] == v["clamped"]
+    packed = one.call("drawCommittee", seed, seats.to_bitmap(range(0, 128, 3)), 7)
+    assert committee.unpack(packed, 7) == v["committee"]
+    assert one.call("updateCommitment", ADDRESS, 7, 5, root, salt).hex() == v["update_commitment"]
+    assert one.call("validatorPay", 10**18, 4, 3, 2) == v["validator_pay"]
+
+
+@pytest.mark.parametrize("n", [1, 2, 3, 128])
+def test_aggregate__at_the_extremes__never_leaves_int32(n):
+    top = [127 << 23] * n
+    for previous in (2**31 - 1, 0, -(2**31)):
+        for values in (top, [-v for v in top]):
+            told = chain().call("aggregate", previous, values, 0)
+            assert told == aggregate_coordinate(previous, values, 0)
+            assert -(2**31) <= told < 2**31
+
+
+def test_leaf_size_is_what_the_contract_thinks():
+    assert LEAF_PARAMETERS == 256
+
+
+if __name__ == "__main__":
+    VECTORS.write_text(json.dumps(golden(), indent=1) + "\n")
