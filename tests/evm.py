@@ -1,4 +1,4 @@
-"""Two engines with one face: an in-process EVM (fast) and a node over raw JSON-RPC (real); both run the bytecode Ape compiled.
+"""Two engines with one face, an in-process EVM (fast) and a node over raw JSON-RPC (real); both run what Ape compiled.
 
     evm = LocalEvm(); token = evm.deploy("TestToken"); token.send("mint", a, 5, by=a); token.call("balanceOf", a)
 
@@ -7,7 +7,11 @@
 
 from __future__ import annotations
 
+import http.client
 import json
+import socket
+import subprocess
+import time
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache, cached_property
@@ -216,3 +220,74 @@ class LocalEvm(Engine):
             if "Revert" in text and "output: 0x" in text:
                 raise revert_of(bytes.fromhex(text.split("output: 0x")[1].split(" ")[0].rstrip("})"))) from None
             raise
+
+
+class AnvilEvm(Engine):
+    """A real node over raw JSON-RPC, with the same manners: any address may send, the clock moves only when told."""
+
+    def __init__(self, chain_id: int = CHAIN_ID):
+        self.chain_id, self.time, self.gas, self.size = chain_id, GENESIS_TIME, 0, 0
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = probe.getsockname()[1]
+        flags = f"--port {port} --chain-id {chain_id} --timestamp {GENESIS_TIME} --base-fee 0 --gas-price 0 --silent"
+        self.process = subprocess.Popen(["anvil", *flags.split(), "--auto-impersonate", "--enable-tx-gas-limit"])
+        self.connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+        for _ in range(200):
+            try:
+                self.rpc("eth_blockNumber")
+                break
+            except (ConnectionError, http.client.HTTPException):
+                self.connection.close()
+                time.sleep(0.05)
+        self.rpc("anvil_setBlockTimestampInterval", 0)
+
+    def close(self) -> None:
+        self.connection.close()
+        self.process.terminate()
+        self.process.wait()
+
+    def rpc(self, method: str, *params: Any) -> Any:
+        body = json.dumps({"jsonrpc": "2.0", "id": 1, "method": method, "params": params})
+        self.connection.request("POST", "/", body, {"Content-Type": "application/json"})
+        reply = json.loads(self.connection.getresponse().read())
+        if "error" in reply:
+            data = reply["error"].get("data")
+            if isinstance(data, str) and data.startswith("0x"):
+                raise revert_of(bytes.fromhex(data[2:]))
+            raise RuntimeError(f"{method}: {reply['error']}")
+        return reply["result"]
+
+    @property
+    def block(self) -> int:
+        return int(self.rpc("eth_blockNumber"), 16) + 1
+
+    def warp(self, time: int) -> None:
+        assert time >= self.time
+        if time > self.time:
+            self.rpc("evm_setNextBlockTimestamp", time)
+            self.time = time
+        self.mine()
+
+    def mine(self, blocks: int = 1) -> None:
+        self.rpc("anvil_mine", hex(blocks), "0x0")
+
+    def create(self, code: bytes, by: str) -> str:
+        return self._transact({"from": by, "data": "0x" + code.hex()})["contractAddress"]
+
+    def read(self, to: str, data: bytes) -> bytes:
+        return bytes.fromhex(self.rpc("eth_call", {"to": to, "data": "0x" + data.hex()}, "latest")[2:])
+
+    def write(self, to: str, data: bytes, by: str) -> list[tuple[str, dict]]:
+        """As LocalEvm.write; `gas` and `size` then hold the receipt's gas and the calldata's bytes."""
+        receipt = self._transact({"from": by, "to": to, "data": "0x" + data.hex()})
+        self.gas, self.size = int(receipt["gasUsed"], 16), len(data)
+        logs = [([bytes.fromhex(t[2:]) for t in log["topics"]], bytes.fromhex(log["data"][2:])) for log in receipt["logs"]]
+        return [event_of(topics, payload) for topics, payload in logs if topics[0] in _events()]
+
+    def _transact(self, transaction: dict) -> dict:
+        receipt = self.rpc("eth_sendTransactionSync", {**transaction, "gas": hex(16_777_216), "gasPrice": "0x0"})
+        if int(receipt["status"], 16) != 1:
+            self.rpc("eth_call", transaction, hex(int(receipt["blockNumber"], 16) - 1))  # says why
+            raise RuntimeError(f"failed without a reason: {receipt}")
+        return receipt
