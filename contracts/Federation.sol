@@ -32,8 +32,8 @@ contract Federation is IFederation, Stakes, Multicall {
     Round private _round;
     bytes32 private _model;
     bool public concluded;
-    mapping(uint256 seat => Record) private _records;
-    mapping(uint256 position => Record) private _scoreRecords;
+    Record[128] private _records; // by seat
+    Record[15] private _scoreRecords; // by position in the committee
     mapping(bytes32 key => Demand) private _demands;
 
     // ---- open, commit, reveal
@@ -77,7 +77,7 @@ contract Federation is IFederation, Stakes, Multicall {
     }
 
     function reveal(uint256 seat, bytes32 root, bytes32 salt, bytes calldata locator) external {
-        _in(Phase.Reveal);
+        _inReveal();
         if (root == 0) revert ZeroRoot();
         if (locator.length > MAX_LOCATOR) revert LocatorTooLong(locator.length, MAX_LOCATOR);
         uint256 number = _round.number;
@@ -163,9 +163,9 @@ contract Federation is IFederation, Stakes, Multicall {
         (uint128 accepted, uint256 paid) = _payTrainers(seats, medians);
         uint256[] memory validatorPay = _payValidators(validators, distances, seats.length - 1);
         for (uint256 i = 0; i < validatorPay.length; ++i) paid += validatorPay[i];
+        _payFromPot(paid);
         _slashSilentValidators();
 
-        _pot -= uint128(paid);
         r.accepted = accepted;
         r.settledAt = uint40(block.timestamp);
         r.fallen = 0;
@@ -344,6 +344,12 @@ contract Federation is IFederation, Stakes, Multicall {
         if (actual != expected) revert WrongPhase(expected, actual);
     }
 
+    /// @dev `_in(Phase.Reveal)` from the round's first word alone: the second costs a slot read in every reveal.
+    function _inReveal() private view {
+        uint256 begin = _round.openedAt + T.word(T.COMMIT_WINDOW);
+        if (block.timestamp < begin || block.timestamp >= begin + T.word(T.REVEAL_WINDOW)) _in(Phase.Reveal);
+    }
+
     function _onlyOperator(uint256 seat) private view {
         address operator = _seats[seat].operator;
         if (operator != msg.sender) revert NotOperator(seat, operator, msg.sender);
@@ -370,8 +376,9 @@ contract Federation is IFederation, Stakes, Multicall {
         Round storage r = _round;
         uint256 number = r.number;
         uint128 revealed;
-        for (uint128 rest = r.active; rest != 0; rest &= rest - 1) {
-            uint256 seat = rest.lowest();
+        uint256 seat;
+        for (uint128 rest = r.active; rest != 0; (rest >>= 1, ++seat)) {
+            if (rest & 1 == 0) continue;
             uint256 state = _records[seat].state(number);
             if (state == Records.REVEALED) revealed = revealed.add(seat);
             else if (state == Records.COMMITTED) _slash(seat, Offence.NoReveal, T.word(T.NO_REVEAL_SLASH), 0, address(0));
@@ -412,7 +419,7 @@ contract Federation is IFederation, Stakes, Multicall {
                 adopted = true;
                 _model = r.proposal;
                 uint256 fee = T.word(T.PROPOSER_FEE);
-                _pot -= uint128(fee);
+                _payFromPot(fee);
                 _pay(r.proposer, fee);
             }
         }
@@ -468,20 +475,10 @@ contract Federation is IFederation, Stakes, Multicall {
         uint256 size = validators.length;
         medians = new bytes(seats.length);
         distances = new uint256[](size);
-        uint256[] memory column = new uint256[](size);
+        bytes[] memory vectors = scores; // a byte read from memory costs a fraction of one from nested calldata
+        uint256[] memory sorted = new uint256[](size);
         for (uint256 i = 0; i < seats.length; ++i) {
-            uint256 seat = seats[i];
-            uint256 n;
-            for (uint256 v = 0; v < size; ++v) {
-                if (validators[v] != seat) column[n++] = uint8(scores[v][i]);
-            }
-            uint256 median = Scores.median(column, n);
-            medians[i] = bytes1(uint8(median));
-            for (uint256 v = 0; v < size; ++v) {
-                if (validators[v] == seat) continue;
-                uint256 score = uint8(scores[v][i]);
-                distances[v] += score > median ? score - median : median - score;
-            }
+            medians[i] = bytes1(uint8(Scores.judge(vectors, validators, seats[i], i, sorted, distances)));
         }
     }
 
@@ -491,9 +488,7 @@ contract Federation is IFederation, Stakes, Multicall {
             uint256 median = uint8(medians[i]);
             if (median == 0) continue;
             accepted = accepted.add(seats[i]);
-            uint256 amount = Scores.trainerPayDown(rate, median);
-            paid += amount;
-            _pay(seats[i], amount);
+            paid += _pay(seats[i], Scores.trainerPayDown(rate, median));
         }
     }
 

@@ -199,12 +199,24 @@ abstract contract Stakes is IStakes, ReentrancyGuardTransient {
         if (fee > 0) _addCredit(feeTo, fee);
     }
 
-    /// @dev Pays a seat from the pot; the caller lowers the pot by the sum of what it paid.
-    function _pay(uint256 seat, uint256 amount) internal {
+    /// @dev Puts pay into a seat's purse. The caller moves what it paid with `_payFromPot`, once for all seats.
+    function _pay(uint256 seat, uint256 amount) internal returns (uint256) {
         Seat storage s = _seats[seat];
-        // A seat's purse holds 96 bits; what no longer fits goes to the owner's credit, so that nothing can block a round.
-        if (amount > type(uint96).max - s.earned) return _addCredit(s.owner, amount);
-        s.earned += uint96(amount);
+        uint256 purse = s.earned + amount;
+        if (purse > type(uint96).max) {
+            // A purse holds 96 bits; what no longer fits goes to the owner's credit, so that nothing can block a round.
+            // (No underflow: this very purse is full, and an amount is at most 2^88.)
+            _addCredit(s.owner, amount);
+            _earned -= uint128(amount);
+        } else {
+            s.earned = uint96(purse);
+        }
+        return amount;
+    }
+
+    /// @dev Books what seats were paid.
+    function _payFromPot(uint256 amount) internal {
+        _pot -= uint128(amount);
         _earned += uint128(amount);
     }
 

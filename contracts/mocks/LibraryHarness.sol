@@ -39,8 +39,17 @@ contract LibraryHarness {
         return Committee.positionOf(packed, size, seat);
     }
 
-    function median(uint256[] memory values) external pure returns (uint256) {
-        return Scores.median(values, values.length);
+    function judge(bytes[] memory vectors, uint256[] memory validators, uint256[] memory seats)
+        external
+        pure
+        returns (bytes memory medians, uint256[] memory distances)
+    {
+        uint256[] memory sorted = new uint256[](validators.length);
+        distances = new uint256[](validators.length);
+        medians = new bytes(seats.length);
+        for (uint256 i = 0; i < seats.length; ++i) {
+            medians[i] = bytes1(uint8(Scores.judge(vectors, validators, seats[i], i, sorted, distances)));
+        }
     }
 
     function trainerPay(uint256 rate, uint256 median_) external pure returns (uint256) {

@@ -16,7 +16,7 @@ from system import CHALLENGER, STRANGER, System, operator, owner, random_model, 
 HERE = Path(__file__).parent
 SEATS = (5, 10, 50, 128)
 DEPTHS = {"1M": 12, "34M": 17, "1G": 22}
-BATCH = 16  # reveals that one relayer sends together
+BATCH = 64  # reveals that one relayer sends together
 
 
 class Meter(System):

@@ -85,9 +85,14 @@ def test_committee__agrees_and_never_repeats(seed, revealed, size):
             assert chain().call("positionOf", packed, size, seat) == expected
 
 
-@given(st.lists(st.integers(0, 255), max_size=15))
-def test_median__agrees(values):
-    assert chain().call("median", values) == scores.median(values)
+@given(st.sets(st.integers(0, 127), min_size=1, max_size=40).map(sorted), st.integers(0, 15), st.data())
+def test_medians_and_distances__agree(revealed, size, data):
+    validators = data.draw(st.permutations(revealed))[:size]
+    vectors = {v: data.draw(st.binary(min_size=len(revealed), max_size=len(revealed))) for v in validators}
+    medians, distances = chain().call("judge", list(vectors.values()), validators, revealed)
+    assert medians == scores.medians(revealed, vectors)
+    for v, distance in zip(validators, distances, strict=True):
+        assert distance == sum(abs(a - b) for s, a, b in zip(revealed, vectors[v], medians, strict=True) if s != v)
 
 
 @given(st.integers(0, 2**88), st.integers(0, 255))
