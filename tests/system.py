@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 from evm import Contract, Engine, LocalEvm
+
 from fl.protocol import commitment, fraud, seats
 from fl.protocol.aggregate import aggregate
 from fl.protocol.artifact import LEAF_PARAMETERS, Kind, pack_model, pack_update, parse_model, parse_update
@@ -105,7 +106,9 @@ class System:
     # ---- building
 
     @classmethod
-    def create(cls, evm: Engine | None = None, model: bytes | None = None, token: str = "TestToken", **changes: object) -> System:
+    def create(
+        cls, evm: Engine | None = None, model: bytes | None = None, token: str = "TestToken", **changes: object
+    ) -> System:
         evm = evm or LocalEvm()
         depth = int(changes.get("depth", 0))
         model = model or pack_model(np.zeros(LEAF_PARAMETERS << depth, np.int32))
@@ -128,8 +131,9 @@ class System:
         """Seats so many owners in order: seat i belongs to owner(i)."""
         first = seats.from_bitmap(self.sets()[0])
         for i in range(len(first), len(first) + count):
-            self.rich(owner(i))
-            self.do("join", owner(i), operator(i), self.terms.min_stake if stake is None else stake, b"", by=owner(i))
+            amount = self.terms.min_stake if stake is None else stake
+            self.rich(owner(i), max(PLENTY, amount))
+            self.do("join", owner(i), operator(i), amount, b"", by=owner(i))
         return self
 
     def fund(self, amount: int = 10**6 * UNIT) -> System:
@@ -233,9 +237,7 @@ class System:
 
     def proof(self, leaf: int = 0) -> bytes:
         opened = [Opened.of(self.updates[seat], Kind.UPDATE) for seat in seats.from_bitmap(self.round.accepted)]
-        return fraud.challenge_proof(
-            leaf, opened, Opened.of(self.model, Kind.MODEL), Opened.of(self.proposal, Kind.MODEL)
-        )
+        return fraud.challenge_proof(leaf, opened, Opened.of(self.model, Kind.MODEL), Opened.of(self.proposal, Kind.MODEL))
 
     # ---- a round, by stages
 

@@ -11,7 +11,6 @@ from fl.agents.history import History
 from fl.agents.record import Record
 from fl.agents.view import View
 from fl.errors import ChainError
-from fl.network import chain
 from fl.network.chain import FederationClient, Receipt
 from fl.network.store import write_durably
 from fl.protocol.phases import Phase
@@ -99,7 +98,7 @@ class Loop:
 
     def _wait(self, view: View) -> None:
         if view.phase is Phase.DRAW and view.facts.close_block:
-            chain.wait_blocks(view.facts.close_block + 2)
+            self.client.wait_blocks(view.facts.close_block + 2)
             return
         deadlines = [d for d in view.round.demands.values() if d > view.time]
-        chain.wait_until(min([view.phase_end, *deadlines]))
+        self.client.wait_until(min([view.phase_end, *deadlines]))

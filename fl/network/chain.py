@@ -78,25 +78,6 @@ def turn_clock(time_: int) -> None:
     ape.chain.mine()
 
 
-def wait_blocks(number: int) -> None:
-    """Until the next transaction would be in block `number` or later."""
-    while (head := int(ape.chain.provider.get_block("latest").number)) < number - 1:
-        if is_local():
-            ape.chain.mine(number - 1 - head)
-        else:
-            time.sleep(2)
-
-
-def wait_until(time_: int) -> None:
-    """Until the chain's clock reaches `time_`: at once on a local chain, by sleeping on a real one."""
-    if is_local():
-        if time_ > now():
-            turn_clock(time_)
-        return
-    while (left := time_ - now()) > 0:
-        time.sleep(min(left, 12))
-
-
 def contract(name: str) -> Any:
     """A contract of this project, to deploy or to attach to."""
     return getattr(ape.project, name)
@@ -153,6 +134,23 @@ class FederationClient:
         """(time, number) of the block that the next transaction would be in, at the earliest."""
         head = ape.chain.provider.get_block("latest")
         return int(head.timestamp), int(head.number) + 1
+
+    def wait_until(self, time_: int) -> None:
+        """Until the chain's clock reaches `time_`: at once on a local chain, by sleeping on a real one."""
+        if is_local():
+            if time_ > now():
+                turn_clock(time_)
+            return
+        while (left := time_ - now()) > 0:
+            time.sleep(min(left, 12))
+
+    def wait_blocks(self, number: int) -> None:
+        """Until the next transaction would be in block `number` or later."""
+        while (head := int(ape.chain.provider.get_block("latest").number)) < number - 1:
+            if is_local():
+                ape.chain.mine(number - 1 - head)
+            else:
+                time.sleep(2)
 
     def pool(self) -> int:
         """What the pool holds for rounds to come, in token units."""

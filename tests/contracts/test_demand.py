@@ -7,10 +7,11 @@ when the window nears its end then no demand is taken: an answer must still be c
 import numpy as np
 import pytest
 from evm import refused
+from system import CHALLENGER, STRANGER, UNIT, System, owner, random_update
+
 from fl.protocol.artifact import Kind
 from fl.protocol.fraud import Opened
 from fl.protocol.phases import Phase
-from system import CHALLENGER, STRANGER, UNIT, System, owner, random_update
 
 PROPOSED, PREVIOUS, UPDATE = 0, 1, 2
 

@@ -7,9 +7,10 @@ when too few revealed, or nobody draws   then the round is void
 """
 
 from evm import refused
+from system import SINK, UNIT, System, operator, owner
+
 from fl.protocol import committee
 from fl.protocol.phases import Phase
-from system import SINK, UNIT, System, operator, owner
 
 
 def at_draw(system, updates, silent=()):

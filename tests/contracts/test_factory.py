@@ -8,8 +8,9 @@ from dataclasses import replace
 
 import pytest
 from evm import refused
-from fl.protocol.terms import check
 from system import STRANGER, System
+
+from fl.protocol.terms import check
 
 ZERO = "0x" + "00" * 20
 ONE = b"\x01" * 32
@@ -32,11 +33,11 @@ BROKEN = [
     (12, {"max_seats": 3, "min_reveals": 4}),
     (13, {"max_attempts": 0}),
     (13, {"max_attempts": 9}),
-    *[(14, {f"{w}_window": 9}) for w in "commit reveal draw score_commit score_reveal settle propose challenge answer".split()],
-    *[(14, {f"{w}_window": 365 * 86400 + 1}) for w in "commit reveal draw score_commit score_reveal settle propose".split()],
+    *[(14, {f"{w}_window": 9}) for w in ["commit", "reveal", "draw", "score_commit", "score_reveal", "settle", "propose", "challenge", "answer"]],
+    *[(14, {f"{w}_window": 365 * 86400 + 1}) for w in ["commit", "reveal", "draw", "score_commit", "score_reveal", "settle", "propose"]],
     (15, {"challenge_window": 179}),
     (15, {"depth": 18}),
-    *[(16, {f"{a}": 2**88 + 1}) for a in "demand_deposit trainer_rate validator_rate proposer_fee min_stake".split()],
+    *[(16, {f"{a}": 2**88 + 1}) for a in ["demand_deposit", "trainer_rate", "validator_rate", "proposer_fee", "min_stake"]],
     (17, {"min_stake": 70 * 10**18 - 1}),
     (17, {"no_reveal_slash": 0}),
     (17, {"no_scores_slash": 0}),

@@ -7,8 +7,9 @@ when concluded  then no round opens any more, the live one ends as it would, and
 from eth_account import Account
 from eth_account.messages import encode_typed_data
 from evm import LocalEvm, refused
-from fl.protocol.phases import Phase
 from system import CHALLENGER, PLENTY, SPONSOR, STRANGER, UNIT, System, address, operator, owner
+
+from fl.protocol.phases import Phase
 
 ZERO = "0x" + "00" * 20
 
@@ -73,7 +74,13 @@ def signed(system, account, amount, deadline=2**40):
     domain = {"name": "Treaty Test Token", "version": "1", "chainId": system.evm.chain_id}
     domain["verifyingContract"] = system.token.address
     permit = [("owner", "address"), ("spender", "address"), ("value", "uint256"), ("nonce", "uint256"), ("deadline", "uint256")]
-    message = {"owner": account.address, "spender": system.federation.address, "value": amount, "nonce": 0, "deadline": deadline}
+    message = {
+        "owner": account.address,
+        "spender": system.federation.address,
+        "value": amount,
+        "nonce": 0,
+        "deadline": deadline,
+    }
     types = {"Permit": [{"name": n, "type": t} for n, t in permit]}
     s = account.sign_message(encode_typed_data(domain, types, message))
     return amount, deadline, s.v, s.r.to_bytes(32, "big"), s.s.to_bytes(32, "big")
@@ -197,7 +204,7 @@ def stages(system, updates):
     yield "draw"
     drawn = system.draw()
     yield "drawn"
-    system.commit_scores({s: b"\x09" * 4 for s in drawn})
+    system.commit_scores(dict.fromkeys(drawn, b"\t" * 4))
     yield "scored"
     system.skip()
     system.reveal_scores(*drawn[:2])
@@ -250,9 +257,10 @@ def test_every_seat_can_leave__when_nobody_else_ever_calls_again(updates):
 
 
 def test_replay__of_a_commitment_on_another_chain__is_refused(updates):
+    from system import salt
+
     from fl.protocol.artifact import Kind
     from fl.protocol.fraud import Opened
-    from system import salt
 
     here, there = System.create().join(3).fund(), System.create(LocalEvm(chain_id=10)).join(3).fund()
     assert here.federation.address == there.federation.address

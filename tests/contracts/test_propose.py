@@ -8,10 +8,11 @@ when attempts or time run out  then the round ends with the model unchanged
 import numpy as np
 import pytest
 from evm import refused
+from system import CHALLENGER, STRANGER, System, operator, owner, random_model, random_update
+
 from fl.protocol.artifact import Kind, pack_model, parse_model
 from fl.protocol.fraud import Opened
 from fl.protocol.phases import Phase
-from system import CHALLENGER, STRANGER, System, operator, owner, random_model, random_update
 
 
 def wrong(model: bytes, at: int = 0, by: int = 1) -> bytes:

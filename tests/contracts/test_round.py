@@ -8,10 +8,11 @@ from dataclasses import replace
 
 import pytest
 from evm import refused
-from fl.protocol.fraud import Opened
-from fl.protocol.artifact import Kind
-from fl.protocol.phases import Phase
 from system import SPONSOR, STRANGER, System, operator, owner, salt
+
+from fl.protocol.artifact import Kind
+from fl.protocol.fraud import Opened
+from fl.protocol.phases import Phase
 
 C, S = b"\xaa" * 32, b"\xbb" * 32
 

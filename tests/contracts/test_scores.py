@@ -7,12 +7,13 @@ when not                then the round is void and the silent are slashed
 
 import numpy as np
 from evm import refused
+from system import STRANGER, System, operator, owner, random_update, salt
+
 from fl.protocol import scores as twin
 from fl.protocol.artifact import Kind
 from fl.protocol.commitment import score_commitment
 from fl.protocol.fraud import Opened
 from fl.protocol.phases import Phase
-from system import STRANGER, System, operator, owner, random_update, salt
 
 
 def at_scores(system, updates):

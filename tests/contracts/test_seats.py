@@ -9,8 +9,9 @@ import pytest
 from eth_abi import encode
 from eth_hash.auto import keccak
 from evm import refused
-from fl.protocol import seats
 from system import PLENTY, STRANGER, UNIT, System, address, operator, owner
+
+from fl.protocol import seats
 
 
 def test_join__takes_the_lowest_free_seat_and_emits(system):

@@ -10,8 +10,9 @@ from pathlib import Path
 
 import numpy as np
 from evm import AnvilEvm
-from fl.protocol.leaves import root_from
 from system import CHALLENGER, STRANGER, System, operator, owner, random_model, random_update, salt
+
+from fl.protocol.leaves import root_from
 
 HERE = Path(__file__).parent
 SEATS = (5, 10, 50, 128)
@@ -123,7 +124,7 @@ def challenge(evm: AnvilEvm, n: int, depth: int) -> tuple[int, int]:
     for seat in range(n):
         s.do("reveal", seat, roots[seat], salt(seat), b"")
     s.skip()
-    s.commit_scores({seat: b"\xff" * n for seat in s.draw()})
+    s.commit_scores(dict.fromkeys(s.draw(), b"\xff" * n))
     s.skip()
     s.reveal_scores()
     s.skip()
@@ -140,7 +141,12 @@ def measure() -> dict:
     evm = AnvilEvm()
     try:
         evm.deploy("Federation")
-        code = int(evm.rpc("eth_getTransactionReceipt", evm.rpc("eth_getBlockByNumber", "latest", False)["transactions"][0])["gasUsed"], 16)
+        code = int(
+            evm.rpc("eth_getTransactionReceipt", evm.rpc("eth_getBlockByNumber", "latest", False)["transactions"][0])[
+                "gasUsed"
+            ],
+            16,
+        )
         table = {"actions": {str(n): actions(evm, n) for n in SEATS}, "deploy (implementation, once)": code}
         table["challenge"] = {
             f"{n} seats, {name} parameters": dict(zip(("gas", "bytes"), challenge(evm, n, d), strict=True))

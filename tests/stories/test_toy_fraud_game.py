@@ -10,9 +10,10 @@ so the mean adds 9/3 = 3, -5/3 = -1 (toward zero, not -2), 1/3 = 0 and 74/3 = 24
 import numpy as np
 import pytest
 from evm import refused
+from system import CHALLENGER, System
+
 from fl.protocol.artifact import pack_model, pack_update
 from fl.protocol.phases import Phase
-from system import CHALLENGER, System
 
 
 def model(*numbers: int) -> bytes:

@@ -4,12 +4,13 @@ single wrong number is, for the mean, a trim of 2 and the median. `--profile dee
 import numpy as np
 import pytest
 from evm import refused
-from fl.protocol import fraud, seats
-from fl.protocol.artifact import LEAF_PARAMETERS, Kind, pack_model, parse_model, parse_update
-from fl.protocol.fraud import Opened
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from system import CHALLENGER, System, random_model
+
+from fl.protocol import fraud, seats
+from fl.protocol.artifact import LEAF_PARAMETERS, Kind, pack_model, parse_model, parse_update
+from fl.protocol.fraud import Opened
 
 TRIMS = (0, 2, 64)
 _systems: dict[int, System] = {}

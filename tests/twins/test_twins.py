@@ -9,13 +9,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 from evm import LocalEvm
+from hypothesis import given
+from hypothesis import strategies as st
+
 from fl.protocol import committee, scores, seats
 from fl.protocol.aggregate import aggregate, aggregate_coordinate
 from fl.protocol.artifact import LEAF_PARAMETERS, Kind, pack_model, parse_model, parse_update
 from fl.protocol.commitment import score_commitment, update_commitment
 from fl.protocol.leaves import Tree, root_from
-from hypothesis import given
-from hypothesis import strategies as st
 
 VECTORS = Path(__file__).parent / "vectors.json"
 INT32 = st.integers(-(2**31), 2**31 - 1)
@@ -49,7 +50,11 @@ def test_model_value__agrees(values, coordinate):
     assert chain().call("modelValue", content, coordinate) == values[coordinate] == parse_model(content, 0)[coordinate]
 
 
-@given(INT32 | st.sampled_from([-(2**31), 2**31 - 1]), st.lists(st.integers(-127 << 23, 127 << 23), max_size=128), st.integers(0, 64))
+@given(
+    INT32 | st.sampled_from([-(2**31), 2**31 - 1]),
+    st.lists(st.integers(-127 << 23, 127 << 23), max_size=128),
+    st.integers(0, 64),
+)
 def test_aggregate__agrees(previous, values, trim):
     told = chain().call("aggregate", previous, values, trim)
     assert told == aggregate_coordinate(previous, values, trim)
@@ -101,7 +106,11 @@ def test_trainer_pay__agrees_and_never_exceeds_the_rate(rate, median):
     assert told == scores.trainer_pay(rate, median) <= rate
 
 
-@given(st.integers(0, 2**88), st.integers(0, 65535), st.lists(st.tuples(st.integers(0, 255), st.integers(0, 255)), min_size=3, max_size=128))
+@given(
+    st.integers(0, 2**88),
+    st.integers(0, 65535),
+    st.lists(st.tuples(st.integers(0, 255), st.integers(0, 255)), min_size=3, max_size=128),
+)
 def test_validator_pay__agrees_and_never_exceeds_the_rate(rate, strictness, pairs):
     vector, medians = bytes(a for a, _ in pairs), bytes(b for _, b in pairs)
     distance = sum(abs(a - b) for a, b in pairs[1:])

@@ -2,6 +2,9 @@
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from fl.errors import ArtifactError, NumberError
 from fl.protocol.aggregate import aggregate, aggregate_coordinate, trim_of
 from fl.protocol.artifact import (
@@ -20,8 +23,6 @@ from fl.protocol.artifact import (
 from fl.protocol.blocks import dequantize, quantize
 from fl.protocol.fixed_point import UNIT, to_fixed, to_float
 from fl.protocol.leaves import Tree, verify
-from hypothesis import given
-from hypothesis import strategies as st
 
 FLOATS = st.floats(-127.5, 127.5, allow_nan=False, width=32)
 

@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: MIT
+pragma solidity 0.8.37;
+
+import {ERC20} from "@openzeppelin/contracts/token/ERC20/ERC20.sol";
+
+/// @dev Anybody may mint all of these.
+abstract contract PlayToken is ERC20 {
+    function mint(address to, uint256 amount) external {
+        _mint(to, amount);
+    }
+}
+
+/// @title FeeOnTransferToken: one part in a hundred is lost on the way
+contract FeeOnTransferToken is PlayToken {
+    constructor() ERC20("Fee", "FEE") {}
+
+    function _update(address from, address to, uint256 value) internal override {
+        if (from != address(0) && to != address(0)) {
+            super._update(from, address(0), value / 100);
+            value -= value / 100;
+        }
+        super._update(from, to, value);
+    }
+}
+
+/// @title BlocklistToken: whoever is listed can receive nothing
+contract BlocklistToken is PlayToken {
+    mapping(address => bool) public blocked;
+
+    error Blocked(address account);
+
+    constructor() ERC20("Block", "BLK") {}
+
+    function setBlocked(address account, bool blocked_) external {
+        blocked[account] = blocked_;
+    }
+
+    function _update(address from, address to, uint256 value) internal override {
+        if (blocked[to]) revert Blocked(to);
+        super._update(from, to, value);
+    }
+}
+
+/// @title ReentrantToken: on each transfer it plays a call that was set, once
+contract ReentrantToken is PlayToken {
+    address public target;
+    bytes public data;
+    bool public succeeded;
+    bytes public answer;
+
+    constructor() ERC20("Again", "AGN") {}
+
+    function setCall(address target_, bytes calldata data_) external {
+        target = target_;
+        data = data_;
+        succeeded = false;
+        answer = "";
+    }
+
+    function _update(address from, address to, uint256 value) internal override {
+        super._update(from, to, value);
+        address called = target;
+        if (called == address(0)) return;
+        target = address(0);
+        (succeeded, answer) = called.call(data);
+    }
+}
+
+/// @title FalseToken: says false instead of failing
+contract FalseToken is PlayToken {
+    constructor() ERC20("False", "FLS") {}
+
+    function transferFrom(address, address, uint256) public pure override returns (bool) {
+        return false;
+    }
+}
+
+/// @title NoReturnToken: works, and says nothing, as some old tokens do
+contract NoReturnToken {
+    mapping(address => uint256) public balanceOf;
+    mapping(address => mapping(address => uint256)) public allowance;
+
+    function mint(address to, uint256 amount) external {
+        balanceOf[to] += amount;
+    }
+
+    function approve(address spender, uint256 amount) external {
+        allowance[msg.sender][spender] = amount;
+    }
+
+    function transfer(address to, uint256 amount) external {
+        balanceOf[msg.sender] -= amount;
+        balanceOf[to] += amount;
+    }
+
+    function transferFrom(address from, address to, uint256 amount) external {
+        allowance[from][msg.sender] -= amount;
+        balanceOf[from] -= amount;
+        balanceOf[to] += amount;
+    }
+}
