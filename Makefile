@@ -1,5 +1,7 @@
 # make demo: a whole federation on this machine. make test: every check. Each sets everything up first.
-PYTHON ?= $(firstword $(foreach p,python3.12 python3.11 python3,$(shell command -v $(p) 2>/dev/null)) no-python)
+# The first Python that runs and fits; else python3, so that set-up can say what is wrong with it.
+FITS = import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 13))
+PYTHON ?= $(firstword $(foreach p,python3.12 python3.11 python3 python,$(shell $(p) -c "$(FITS)" 2>/dev/null && echo $(p))) python3)
 SHELL := /bin/bash
 ENV = . ./env.sh
 
@@ -22,7 +24,7 @@ compare: setup
 	@$(ENV) && ape run compare --out build/compare
 
 setup:
-	@command -v $(PYTHON) >/dev/null || { echo "set-up: no Python: install Python 3.11 or 3.12, or name one with PYTHON=/path" >&2; exit 1; }
+	@$(PYTHON) -c "" 2>/dev/null || { echo "set-up: no Python: install Python 3.11 or 3.12, or name one with PYTHON=/path" >&2; exit 1; }
 	@$(PYTHON) tooling/setup.py
 
 clean:

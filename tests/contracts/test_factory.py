@@ -15,6 +15,7 @@ from fl.protocol.terms import check
 ZERO = "0x" + "00" * 20
 ONE = b"\x01" * 32
 
+WINDOWS = ["commit", "reveal", "draw", "score_commit", "score_reveal", "settle", "propose", "challenge", "answer"]
 BROKEN = [
     (2, {"sponsor": ZERO}),
     (3, {"sink": ZERO}),
@@ -33,8 +34,8 @@ BROKEN = [
     (12, {"max_seats": 3, "min_reveals": 4}),
     (13, {"max_attempts": 0}),
     (13, {"max_attempts": 9}),
-    *[(14, {f"{w}_window": 9}) for w in ["commit", "reveal", "draw", "score_commit", "score_reveal", "settle", "propose", "challenge", "answer"]],
-    *[(14, {f"{w}_window": 365 * 86400 + 1}) for w in ["commit", "reveal", "draw", "score_commit", "score_reveal", "settle", "propose"]],
+    *[(14, {f"{w}_window": 9}) for w in WINDOWS],
+    *[(14, {f"{w}_window": 365 * 86400 + 1}) for w in WINDOWS[:-2]],
     (15, {"challenge_window": 179}),
     (15, {"depth": 18}),
     *[(16, {f"{a}": 2**88 + 1}) for a in ["demand_deposit", "trainer_rate", "validator_rate", "proposer_fee", "min_stake"]],

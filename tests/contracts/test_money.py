@@ -223,7 +223,7 @@ def stages(system, updates):
 
 
 def test_everybody_can_leave__from_every_stage__and_nothing_is_left_behind(updates):
-    names = [name for name in stages(System.create().join(5).fund(), updates)]
+    names = list(stages(System.create().join(5).fund(), updates))
     for stop in names:
         system = System.create().join(5).fund()
         for name in stages(system, updates):
@@ -239,7 +239,7 @@ def test_everybody_can_leave__from_every_stage__and_nothing_is_left_behind(updat
 
 
 def test_every_seat_can_leave__when_nobody_else_ever_calls_again(updates):
-    for stop in [name for name in stages(System.create().join(5).fund(), updates)]:
+    for stop in list(stages(System.create().join(5).fund(), updates)):
         system = System.create().join(5).fund()
         for name in stages(system, updates):
             if name == stop:
