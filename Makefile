@@ -11,7 +11,7 @@ demo: setup
 	@$(ENV) && ape run demo
 
 test: setup lint
-	@$(ENV) && ape test tests -q -n 2
+	@$(ENV) && ape test tests -q -n 2 --dist loadgroup
 
 lint: setup
 	@$(ENV) && ruff check fl scripts tests tooling && ruff format --check -q fl scripts tests tooling && mypy

@@ -155,7 +155,7 @@ def _caught(summary: dict[str, Any], names: dict[int, str]) -> list[str]:
         deeds = [f"lost {amount:g} of stake for {deed}" for deed, amount in s["slashes"].items()]
         if out:
             deeds.append(f"update left out and unpaid in {len(out)} of {len(summary['rounds'])} rounds")
-        lines.append(
-            f"[red]{s['name']}[/] (seat {s['seat']}, {s['kind']}): {'; '.join(deeds) or 'nothing to catch'}; pay {s['pay']:.2f}"
-        )
+        told = "; ".join(deeds) or "nothing to catch"
+        honestly = f"earned {s['pay']:.2f} by the honest part of its work"
+        lines.append(f"[red]{s['name']}[/] (seat {s['seat']}, {s['kind']}): {told}; {honestly}")
     return lines

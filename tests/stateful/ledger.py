@@ -1,0 +1,416 @@
+"""The federation again, as a plain Python model: what every call must do to every balance, phase, bitmap and credit, or with
+which error it must be refused. Written from the specification, in the order in which the contract checks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from fl.protocol import committee as draws
+from fl.protocol import scores as pay
+from fl.protocol.phases import Phase, RoundFacts, phase_and_end
+from fl.protocol.seats import to_bitmap
+from fl.protocol.terms import Terms
+
+NO_REVEAL, NO_SCORES, FRAUD = "no reveal", "no scores", "fraud"
+
+
+class Refusal(Exception):
+    """The contract must refuse, with this error."""
+
+
+def refuse_if(condition: bool, name: str) -> None:
+    if condition:
+        raise Refusal(name)
+
+
+@dataclass
+class Seat:
+    owner: str
+    operator: str
+    stake: int
+    earned: int = 0
+    leaving: bool = False
+
+
+@dataclass
+class Demand:
+    demander: str
+    deadline: int
+
+
+@dataclass
+class Live:
+    """The present round."""
+
+    number: int = 0
+    active: frozenset[int] = frozenset()
+    opened_at: int = 0
+    live: bool = False
+    committed: dict[int, bytes] = field(default_factory=dict)
+    revealed: dict[int, bytes] = field(default_factory=dict)
+    close_block: int = 0
+    closed: tuple[int, ...] = ()
+    voided: bool = False
+    drawn_at: int = 0
+    committee: list[int] = field(default_factory=list)
+    score_commitments: dict[int, bytes] = field(default_factory=dict)
+    vectors: dict[int, bytes] = field(default_factory=dict)
+    settled_at: int = 0
+    accepted: list[int] = field(default_factory=list)
+    attempts: int = 0
+    fallen: set[int] = field(default_factory=set)
+    proposer: int = 0
+    propose_from: int = 0
+    proposed_at: int = 0
+    proposal: bytes = bytes(32)
+    open_demands: int = 0
+
+
+class Ledger:
+    """The model. `time` and `block` are those of the next call."""
+
+    def __init__(self, terms: Terms, chain_id: int, federation: str):
+        self.terms, self.chain_id, self.federation = terms, chain_id, federation
+        self.seats: dict[int, Seat] = {}
+        self.round = Live()
+        self.model = terms.genesis
+        self.pool = self.pot = self.slashed = self.deposits = 0
+        self.credits: dict[str, int] = {}
+        self.demands: dict[tuple, Demand] = {}
+        self.concluded = False
+        self.time = self.block = 0
+        self.offences: list[tuple[int, str]] = []
+        self.endings: list[str] = []
+
+    # ---- what can be seen
+
+    def facts(self) -> RoundFacts:
+        r = self.round
+        stands = bool(r.settled_at and r.proposed_at)
+        return RoundFacts(
+            number=r.number,
+            active=to_bitmap(r.active),
+            opened_at=r.opened_at,
+            close_block=r.close_block,
+            revealed=to_bitmap(r.closed),
+            committee=draws.pack(r.committee) if r.drawn_at else 0,
+            committee_size=len(r.committee),
+            drawn_at=r.drawn_at,
+            accepted=to_bitmap(r.accepted),
+            settled_at=r.settled_at,
+            voided=r.voided,
+            live=r.live,
+            attempts=r.attempts,
+            fallen=to_bitmap(r.fallen),
+            proposer=r.proposer if stands else 0,
+            propose_from=r.propose_from,
+            proposed_at=r.proposed_at,
+            open_demands=r.open_demands,
+            proposal=r.proposal if stands else bytes(32),
+        )
+
+    @property
+    def phase(self) -> Phase:
+        return phase_and_end(self.facts(), self.terms, self.time)[0]
+
+    @property
+    def phase_end(self) -> int:
+        return phase_and_end(self.facts(), self.terms, self.time)[1]
+
+    def books(self) -> dict[str, int]:
+        return {
+            "stakes": sum(s.stake for s in self.seats.values()),
+            "earned": sum(s.earned for s in self.seats.values()),
+            "credit": sum(self.credits.values()),
+            "slashed": self.slashed,
+            "deposits": self.deposits,
+            "pool": self.pool,
+            "pot": self.pot,
+        }
+
+    def eligible(self) -> list[int]:
+        return [i for i, s in sorted(self.seats.items()) if not s.leaving and s.stake >= self.terms.min_stake]
+
+    def sets(self) -> tuple[int, int, int]:
+        leaving = [i for i, s in self.seats.items() if s.leaving]
+        return to_bitmap(self.seats), to_bitmap(self.eligible()), to_bitmap(leaving)
+
+    # ---- seats and money
+
+    def join(self, by: str, owner: str, operator: str, amount: int) -> None:
+        refuse_if(amount < self.terms.min_stake, "StakeTooSmall")
+        free = [i for i in range(self.terms.max_seats) if i not in self.seats]
+        refuse_if(not free, "SeatsFull")
+        self.seats[free[0]] = Seat(owner, operator, amount)
+
+    def topUp(self, by: str, seat: int, amount: int) -> None:
+        refuse_if(amount == 0, "ZeroAmount")
+        refuse_if(seat not in self.seats, "SeatNotTaken")
+        refuse_if(self.seats[seat].leaving, "AlreadyLeaving")
+        self.seats[seat].stake += amount
+
+    def setOperator(self, by: str, seat: int, operator: str) -> None:
+        self._owned(by, seat).operator = operator
+
+    def exit(self, by: str, seat: int) -> None:
+        s = self._owned(by, seat)
+        refuse_if(s.leaving, "AlreadyLeaving")
+        s.leaving = True
+
+    def withdraw(self, by: str, seat: int) -> None:
+        s = self._owned(by, seat)
+        refuse_if(not s.leaving, "NotLeaving")
+        if self.phase in (Phase.FINAL, Phase.VOID):
+            self.finalize(by)
+        r = self.round
+        proposing = bool(r.settled_at and r.proposed_at and r.proposer == seat)
+        refuse_if(r.live and (seat in r.active or proposing), "StillEngaged")
+        del self.seats[seat]
+
+    def claim(self, by: str, seat: int) -> None:
+        s = self._owned(by, seat)
+        refuse_if(s.earned == 0, "NothingToPay")
+        s.earned = 0
+
+    def claimCredit(self, by: str) -> None:
+        refuse_if(not self.credits.get(by), "NothingToPay")
+        del self.credits[by]
+
+    def sweep(self, by: str) -> None:
+        refuse_if(self.slashed == 0, "NothingToPay")
+        self.slashed = 0
+
+    def fund(self, by: str, amount: int) -> None:
+        refuse_if(amount == 0, "ZeroAmount")
+        self.pool += amount
+
+    def conclude(self, by: str) -> None:
+        refuse_if(by != self.terms.sponsor, "NotSponsor")
+        refuse_if(self.concluded, "AlreadyConcluded")
+        self.concluded = True
+
+    def refund(self, by: str) -> None:
+        self._in(Phase.IDLE)
+        refuse_if(not self.concluded, "NotConcluded")
+        refuse_if(self.pool == 0, "NothingToPay")
+        self._credit(self.terms.sponsor, self.pool)
+        self.pool = 0
+
+    # ---- the round
+
+    def openRound(self, by: str) -> None:
+        self._in(Phase.IDLE)
+        refuse_if(self.concluded, "AlreadyConcluded")
+        active = self.eligible()
+        refuse_if(len(active) < self.terms.min_reveals, "TooFewSeats")
+        cost = self.terms.round_cost(len(active))
+        refuse_if(cost > self.pool, "PoolTooSmall")
+        self.pool -= cost
+        self.pot = cost
+        self.round = Live(number=self.round.number + 1, active=frozenset(active), opened_at=self.time, live=True)
+
+    def commit(self, by: str, seat: int, commitment: bytes) -> None:
+        self._in(Phase.COMMIT)
+        self._operated(by, seat)
+        refuse_if(seat not in self.round.active, "NotActive")
+        self.round.committed[seat] = commitment
+
+    def reveal(self, by: str, seat: int, root: bytes, right: bool) -> None:
+        self._in(Phase.REVEAL)
+        refuse_if(seat not in self.round.committed, "NothingCommitted")
+        refuse_if(seat in self.round.revealed, "AlreadyRevealed")
+        refuse_if(not right, "WrongOpening")
+        self.round.revealed[seat] = root
+
+    def close(self, by: str) -> None:
+        self._in(Phase.DRAW)
+        refuse_if(self.round.close_block != 0, "AlreadyClosed")
+        self._close()
+
+    def draw(self, by: str, block_hash: bytes) -> None:
+        self._in(Phase.DRAW)
+        r = self.round
+        refuse_if(r.close_block == 0, "NotClosed")
+        refuse_if(self.block < r.close_block + 2, "DrawTooEarly")
+        if self.block > r.close_block + 1 + 256:
+            r.close_block = self.block
+            return
+        seed = draws.seed(block_hash, self.chain_id, self.federation, r.number)
+        r.committee = draws.draw(seed, r.closed, self.terms.committee)
+        r.drawn_at = self.time
+
+    def commitScores(self, by: str, seat: int, commitment: bytes) -> None:
+        self._in(Phase.SCORE_COMMIT)
+        self._operated(by, seat)
+        refuse_if(seat not in self.round.committee, "NotDrawn")
+        self.round.score_commitments[seat] = commitment
+
+    def revealScores(self, by: str, seat: int, vector: bytes, right: bool) -> None:
+        self._in(Phase.SCORE_REVEAL)
+        refuse_if(seat not in self.round.committee, "NotDrawn")
+        refuse_if(len(vector) != len(self.round.closed), "WrongScoresLength")
+        refuse_if(seat not in self.round.score_commitments, "NothingCommitted")
+        refuse_if(seat in self.round.vectors, "AlreadyRevealed")
+        refuse_if(not right, "WrongOpening")
+        self.round.vectors[seat] = vector
+
+    def shown(self) -> list[bytes]:
+        """What settle must be handed."""
+        return [self.round.vectors[s] for s in self.round.committee if s in self.round.vectors]
+
+    def settle(self, by: str, vectors: list[bytes]) -> None:
+        self._in(Phase.SETTLE)
+        r, t = self.round, self.terms
+        refuse_if(vectors != self.shown(), "WrongScores")
+        if 2 * len(vectors) <= len(r.committee):
+            self._slash_silent()
+            r.voided = True
+            return
+        revealed = list(r.closed)
+        medians = pay.medians(revealed, r.vectors)
+        for seat, m in zip(revealed, medians, strict=True):
+            self._earn(seat, pay.trainer_pay(t.trainer_rate, m))
+        for seat, vector in r.vectors.items():
+            self._earn(seat, pay.validator_pay(t.validator_rate, t.strictness, seat, vector, medians, revealed))
+        r.accepted = pay.accepted(revealed, medians)
+        r.settled_at = r.propose_from = self.time
+        self._slash_silent()
+
+    def propose(self, by: str, seat: int, root: bytes) -> None:
+        self._in(Phase.PROPOSE)
+        self._operated(by, seat)
+        r = self.round
+        # What the clock toppled is booked by the next proposal; a refusal undoes it, so it is looked at first.
+        toppled = {r.proposer} if r.proposed_at else set()
+        refuse_if(seat in r.fallen | toppled, "ProposerFell")
+        refuse_if(seat not in self.eligible(), "NotEligible")
+        if toppled:
+            self._fall(None)
+        r.attempts += 1
+        r.proposer, r.proposed_at, r.proposal = seat, self.time, root
+
+    def challenge(self, by: str, proves: bool) -> None:
+        self._in(Phase.CHALLENGE)
+        refuse_if(not proves, "NumberIsRight")
+        self._fall(by)
+
+    def demand(self, by: str, artifact: int, seat: int, leaf: int) -> None:
+        self._in(Phase.CHALLENGE)
+        r, t = self.round, self.terms
+        refuse_if(leaf >= 1 << t.depth, "LeafOutOfRange")
+        refuse_if(seat not in r.accepted if artifact == 2 else seat != 0, "NotAccepted")
+        refuse_if(self.time >= r.proposed_at + t.challenge_window - 2 * t.answer_window, "DemandTooLate")
+        key = (r.number, r.attempts, artifact, seat, leaf)
+        refuse_if(key in self.demands, "DemandOpen")
+        self.demands[key] = Demand(by, self.time + t.answer_window)
+        r.open_demands += 1
+        self.deposits += t.demand_deposit
+
+    def answer(self, by: str, artifact: int, seat: int, leaf: int, right: bool) -> None:
+        self._in(Phase.CHALLENGE)
+        key = (self.round.number, self.round.attempts, artifact, seat, leaf)
+        refuse_if(key not in self.demands, "NoDemand")
+        refuse_if(self.time >= self.demands[key].deadline, "AnswerTooLate")
+        refuse_if(not right, "WrongLeaf")
+        del self.demands[key]
+        self.round.open_demands -= 1
+        self._return_deposit(by)
+
+    def expire(self, by: str, artifact: int, seat: int, leaf: int) -> None:
+        key = (self.round.number, self.round.attempts, artifact, seat, leaf)
+        refuse_if(not self._stands() or key not in self.demands, "NoDemand")
+        refuse_if(self.time < self.demands[key].deadline, "AnswerPending")
+        demander = self.demands.pop(key).demander
+        self._fall(demander)
+        self._return_deposit(demander)
+
+    def reclaim(self, by: str, key: tuple) -> None:
+        refuse_if(key not in self.demands, "NoDemand")
+        standing = (self.round.number, self.round.attempts) == key[:2] and self._stands()
+        refuse_if(standing, "ProposalStands")
+        self._return_deposit(self.demands.pop(key).demander)
+
+    def finalize(self, by: str) -> None:
+        phase = self.phase
+        refuse_if(phase not in (Phase.FINAL, Phase.VOID), "WrongPhase")
+        r = self.round
+        ending = "unchanged"
+        if phase is Phase.VOID:
+            ending = "void at once" if r.voided else "void by the clock"
+            if not r.close_block:
+                self._close()
+            if r.drawn_at and not r.voided:
+                self._slash_silent()
+            r.voided = True
+        elif r.proposed_at:
+            if r.open_demands:
+                ending = "toppled by the clock"
+                self._fall(None)
+            else:
+                ending = "adopted"
+                self.model = r.proposal
+                self._earn(r.proposer, self.terms.proposer_fee)
+        r.live = False
+        self.pool += self.pot
+        self.pot = 0
+        self.endings.append(ending)
+
+    # ---- inside
+
+    def _in(self, phase: Phase) -> None:
+        refuse_if(self.phase is not phase, "WrongPhase")
+
+    def _owned(self, by: str, seat: int) -> Seat:
+        refuse_if(seat not in self.seats or self.seats[seat].owner != by, "NotOwner")
+        return self.seats[seat]
+
+    def _operated(self, by: str, seat: int) -> None:
+        refuse_if(seat not in self.seats or self.seats[seat].operator != by, "NotOperator")
+
+    def _stands(self) -> bool:
+        r = self.round
+        return bool(r.live and r.settled_at and r.proposed_at)
+
+    def _close(self) -> None:
+        r = self.round
+        for seat in sorted(set(r.committed) - set(r.revealed)):
+            self._slash(seat, NO_REVEAL, self.terms.no_reveal_slash)
+        r.closed = tuple(sorted(r.revealed))
+        r.close_block = self.block
+        if len(r.closed) < self.terms.min_reveals:
+            r.voided = True
+
+    def _slash_silent(self) -> None:
+        for seat in self.round.committee:
+            if seat not in self.round.vectors:
+                self._slash(seat, NO_SCORES, self.terms.no_scores_slash)
+
+    def _fall(self, fee_to: str | None) -> None:
+        r, t = self.round, self.terms
+        fee = self._slash(r.proposer, FRAUD, t.fraud_slash, t.challenge_fee if fee_to else 0)
+        if fee_to and fee:
+            self._credit(fee_to, fee)
+        r.fallen.add(r.proposer)
+        r.propose_from = min(self.time, r.proposed_at + t.challenge_window)
+        r.proposed_at = r.open_demands = 0
+
+    def _slash(self, seat: int, deed: str, amount: int, fee: int = 0) -> int:
+        s = self.seats[seat]
+        amount = min(amount, s.stake)
+        fee = min(fee, amount)
+        s.stake -= amount
+        self.slashed += amount - fee
+        self.offences.append((seat, deed))
+        return fee
+
+    def _earn(self, seat: int, amount: int) -> None:
+        self.seats[seat].earned += amount
+        self.pot -= amount
+
+    def _credit(self, account: str, amount: int) -> None:
+        self.credits[account] = self.credits.get(account, 0) + amount
+
+    def _return_deposit(self, account: str) -> None:
+        self.deposits -= self.terms.demand_deposit
+        if self.terms.demand_deposit:
+            self._credit(account, self.terms.demand_deposit)

@@ -1,0 +1,524 @@
+"""A ladder of machines over one base: each step calls the contract and the ledger, which must agree on success, refusal and
+every number. What is legal is drawn from the ledger's state, so that runs go deep; refusals are rules of their own."""
+
+from __future__ import annotations
+
+import copy
+from collections import Counter
+
+import numpy as np
+from evm import LocalEvm, Reverted
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from stateful.ledger import Ledger, Refusal
+from system import BASE_TERMS, SINK, SPONSOR, UNIT, System, address, random_model, random_update
+
+from fl.protocol.aggregate import aggregate
+from fl.protocol.artifact import Kind, pack_model, parse_model, parse_update
+from fl.protocol.commitment import score_commitment, update_commitment
+from fl.protocol.fraud import Opened, challenge_proof
+from fl.protocol.phases import Phase
+
+PEOPLE = [address("person", i) for i in range(12)]
+RNG = np.random.default_rng(1)
+FILES = [random_update(RNG) for _ in range(24)]
+OPENED = {(o := Opened.of(data, Kind.UPDATE)).tree.root: o for data in FILES}
+VALUES = {root: parse_update(o.data, 0, BASE_TERMS.max_exponent) for root, o in OPENED.items()}
+ROOTS = list(OPENED)
+GENESIS = random_model(RNG)
+SALT = b"\x05" * 32
+
+person = st.sampled_from(PEOPLE)
+seat = st.integers(0, 8)
+
+
+class Base(RuleBasedStateMachine):
+    """Seats, money and time; the rungs above add the round."""
+
+    reached: Counter[str] = Counter()
+    terms: dict = {"max_seats": 8}
+
+    def __init__(self):
+        super().__init__()
+        self.steps = 0
+        self.wrong_at: int | None = None
+        self.roots: dict[tuple[int, int], bytes] = {}
+        self.vectors: dict[int, bytes] = {}
+
+    def build(self) -> System:
+        return System.create(LocalEvm(), GENESIS, **self.terms)
+
+    @initialize()
+    def start(self):
+        self.s = self.build()
+        for one in [*PEOPLE, SPONSOR]:
+            self.s.rich(one)
+        self.ledger = Ledger(self.s.terms, self.s.evm.chain_id, self.s.federation.address)
+        self.models = {self.s.terms.genesis: Opened.of(GENESIS, Kind.MODEL)}
+        self.stakes_before: dict[int, int] = {}
+        for one in PEOPLE[:5]:
+            self.play("join", one, (one, one, self.s.terms.min_stake, b""), (one, one, self.s.terms.min_stake))
+        self.play("fund", SPONSOR, (1000 * UNIT,), (1000 * UNIT,))
+
+    # ---- one step: both sides, and they agree
+
+    def play(self, function: str, by: str, args: tuple, told: tuple | None = None) -> bool:
+        """Calls the contract with `args` and the ledger with `told`; returns whether it was done."""
+        self.steps += 1
+        Base.reached["steps"] += 1
+        ledger = self.ledger
+        ledger.time, ledger.block = self.s.evm.time, self.s.evm.block
+        before, phase = copy.deepcopy(ledger.__dict__), ledger.phase
+        expected = None
+        try:
+            getattr(ledger, function)(by, *(args if told is None else told))
+        except Refusal as refusal:
+            expected = str(refusal)
+            ledger.__dict__.update(before)
+        try:
+            self.s.do(function, *args, by=by)
+            actual = None
+        except Reverted as error:
+            actual = error.name
+        assert actual == expected, f"{function}{args[:3]} by {by} in {phase.name}: contract {actual}, ledger {expected}"
+        Base.reached[f"{function}: {actual or 'done'}"] += 1
+        Base.reached[f"phase {phase.name}"] += 1
+        self.check_slashes(before, actual is None)
+        return actual is None
+
+    def check_slashes(self, before: dict, done: bool) -> None:
+        """I2: a stake shrinks only by the listed slashes."""
+        new = self.ledger.offences[len(before["offences"]) :]
+        for deed in new:
+            Base.reached[f"slash: {deed[1]}"] += 1
+        for ending in self.ledger.endings[len(before["endings"]) :]:
+            Base.reached[f"ending: {ending}"] += 1
+        t = self.s.terms
+        due = {"no reveal": t.no_reveal_slash, "no scores": t.no_scores_slash, "fraud": t.fraud_slash}
+        for i, was in before["seats"].items():
+            now = self.s.seat(i)
+            if done and now.owner == was.owner and now.stake < was.stake:
+                assert was.stake - now.stake == min(was.stake, sum(due[deed] for at, deed in new if at == i))
+
+    # ---- invariants
+
+    @invariant()
+    def invariant_solvent_to_the_wei(self):
+        """I1"""
+        if hasattr(self, "s"):
+            assert self.s.books() == self.ledger.books()
+            assert self.s.held() == sum(self.ledger.books().values())
+
+    @invariant()
+    def invariant_every_fact_is_as_predicted(self):
+        if not hasattr(self, "s"):
+            return
+        self.ledger.time, self.ledger.block = self.s.evm.time, self.s.evm.block
+        assert self.s.sets() == self.ledger.sets()
+        told, facts = self.s.round, self.ledger.facts()
+        assert tuple(told.values()) == tuple(vars(facts).values())
+        assert self.s.phase is self.ledger.phase
+        assert self.s.see("phaseEnd") == self.ledger.phase_end
+        assert self.s.see("model") == self.ledger.model
+
+    @invariant()
+    def invariant_seats_are_as_predicted(self):
+        if hasattr(self, "s"):
+            for i, one in self.ledger.seats.items():
+                now = self.s.seat(i)
+                assert (now.owner, now.operator, now.stake, now.earned) == (one.owner, one.operator, one.stake, one.earned)
+
+    def teardown(self):
+        """I6: from whatever state, everybody leaves, all is paid, nothing is left behind."""
+        if not hasattr(self, "s"):
+            return
+        self.s.evm.warp(self.s.evm.time + 10**7)
+        for i in list(self.ledger.seats):
+            one = self.ledger.seats[i]
+            if not one.leaving:
+                assert self.play("exit", one.owner, (i,))
+            assert self.play("withdraw", one.owner, (i, one.owner), (i,))
+        self.ledger.time = self.s.evm.time
+        if self.ledger.phase is not Phase.IDLE:
+            assert self.play("finalize", SPONSOR, ())
+        for key in list(self.ledger.demands):
+            assert self.play("reclaim", SPONSOR, key, (key,))
+        if not self.ledger.concluded:
+            self.play("conclude", SPONSOR, ())
+        if self.ledger.pool:
+            assert self.play("refund", SPONSOR, ())
+        for one in list(self.ledger.credits):
+            assert self.play("claimCredit", one, (one,), ())
+        if self.ledger.slashed:
+            assert self.play("sweep", SPONSOR, ())
+        assert self.s.held() == 0
+        Base.reached["drained"] += 1
+
+    # ---- rung 1: seats and money, behind one rule, so that upper rungs mostly play rounds
+
+    @rule(deed=st.integers(0, 13), who=person, other=person, i=seat, amount=st.sampled_from([0, 1, 10 * UNIT, 60 * UNIT]))
+    def money(self, deed, who, other, i, amount):
+        owner = self.ledger.seats[i].owner if i in self.ledger.seats and self.steps % 4 else who
+        minimum = self.s.terms.min_stake
+        match deed:
+            case 0 | 1:
+                stake = minimum - 1 if amount == 1 else minimum + amount
+                self.play("join", who, (who, other, stake, b""), (who, other, stake))
+            case 2 | 3:
+                self.play("topUp", who, (i, amount))
+            case 4:
+                self.play("setOperator", owner, (i, other))
+            case 5 if amount <= 1:  # not too often, or nobody is left to play
+                self.play("exit", owner, (i,))
+            case 6:
+                gone = [(at, one.owner) for at, one in self.ledger.seats.items() if one.leaving] or [(i, owner)]
+                self.play("withdraw", gone[0][1], (*gone[0],), (gone[0][0],))
+            case 7:
+                self.play("claim", owner, (i, owner), (i,))
+            case 8:
+                credited = [one for one in self.ledger.credits if one != SPONSOR] or [who]
+                self.play("claimCredit", credited[0], (credited[0],), ())
+            case 9:
+                self.sweep()
+            case 10:
+                self.play("fund", who, (amount,))
+            case 11:
+                self.play("conclude", SPONSOR if amount == 1 and self.steps > 60 else who, ())
+            case 12:
+                self.play("refund", SPONSOR, ())
+            case 13:
+                self.s.evm.warp(self.s.evm.time + int(amount == 1))
+
+    def sweep(self):
+        before, amount = self.s.token.call("balanceOf", SINK), self.ledger.slashed
+        if self.play("sweep", SPONSOR, ()):
+            assert self.s.token.call("balanceOf", SINK) == before + amount
+
+
+class Honest(Base):
+    """Rung 2: rounds in which everybody follows the protocol, one deed at a time; honest play never loses stake (I3)."""
+
+    silent = 0.0  # chance that somebody skips a deed
+    lies = False
+    frauds = False
+    hostile = False
+    patience = 1  # the higher, the longer a challenge window is played
+
+    def luck(self, key: int) -> bool:
+        return (hash((key, self.steps, self.ledger.round.number)) % 1000) / 1000 < self.silent
+
+    @property
+    def live(self):
+        return self.ledger.round
+
+    def operators(self, seats) -> dict[int, str]:
+        return {i: self.ledger.seats[i].operator for i in seats if i in self.ledger.seats}
+
+    def phase_is(self, phase: Phase) -> bool:
+        if not hasattr(self, "ledger"):
+            return False
+        self.ledger.time = self.s.evm.time
+        return self.ledger.phase is phase
+
+    @rule(pick=st.integers(0, 255), wrong=st.integers(0, 3), blocks=st.sampled_from([0, 1, 2, 2, 2, 2, 2, 300]))
+    def play_on(self, pick, wrong, blocks):
+        """What the present phase wants, by everybody who is to do it."""
+        self.ledger.time = self.s.evm.time
+        match self.ledger.phase:
+            case Phase.IDLE:
+                self.open_round()
+            case Phase.COMMIT:
+                if self.hostile and pick % 8 == 0:
+                    self.late_or_early(pick)
+                self.everybody_commits(pick)
+            case Phase.REVEAL:
+                self.everybody_reveals()
+            case Phase.DRAW:
+                self.close_and_draw(blocks)
+            case Phase.SCORE_COMMIT:
+                self.committee_commits(1 + pick % 255)
+            case Phase.SCORE_REVEAL:
+                self.committee_reveals()
+            case Phase.SETTLE:
+                if self.hostile:  # who settles may neither change a vector nor leave one out
+                    shown = self.ledger.shown()
+                    forged = [bytes([v[0] ^ 1]) + v[1:] for v in shown[:1]] + shown[1:] if pick % 2 else shown[1:]
+                    if forged != shown:
+                        self.play("settle", PEOPLE[9], (forged,))
+                self.play("settle", SPONSOR, (self.ledger.shown(),))
+            case Phase.PROPOSE:
+                self.propose(pick % 8, wrong, pick)
+            case Phase.CHALLENGE:
+                self.check(pick)
+            case _:
+                self.finalize()
+
+    def check(self, at):
+        """An honest window: right numbers stand (soundness), a wrong one falls."""
+        if self.wrong_at is not None:
+            self.play("challenge", PEOPLE[11], (0, self.wrong_at, self.proof()), (True,))
+        else:
+            self.play("challenge", PEOPLE[11], (0, at, self.proof()), (False,))
+            if at % self.patience == 0:
+                self.to_the_end()
+
+    def open_round(self):
+        if len(self.ledger.eligible()) < self.s.terms.min_reveals + 1:
+            for i, one in list(self.ledger.seats.items()):
+                if not one.leaving:
+                    self.play("topUp", SPONSOR, (i, 120 * UNIT))
+            for one in PEOPLE[: 5 - len(self.ledger.eligible())]:
+                self.play("join", one, (one, one, self.s.terms.min_stake, b""), (one, one, self.s.terms.min_stake))
+        if self.ledger.pool < self.s.terms.round_cost(8) and not self.ledger.concluded and self.steps % 2:
+            self.play("fund", SPONSOR, (500 * UNIT,))
+        self.play("openRound", SPONSOR, ())
+
+    def late_or_early(self, pick):
+        """Joining an open round gives no part in it; leaving one frees nothing before its end."""
+        one = PEOPLE[pick % 12]
+        self.play("join", one, (one, one, self.s.terms.min_stake, b""), (one, one, self.s.terms.min_stake))
+        for i in set(self.ledger.seats) - self.live.active:
+            self.play("commit", self.ledger.seats[i].operator, (i, self.commitment(i, ROOTS[0])))
+        i = min(self.live.active & set(self.ledger.seats))
+        owner = self.ledger.seats[i].owner
+        if pick % 16 == 0:
+            self.play("exit", owner, (i,))
+            self.play("withdraw", owner, (i, owner), (i,))
+
+    def everybody_commits(self, pick):
+        for i, operator in self.operators(self.live.active).items():
+            if i not in self.live.committed and not self.luck(i):
+                root = ROOTS[(pick + i) % len(ROOTS)]
+                self.play("commit", operator, (i, self.commitment(i, root)))
+                self.roots[self.live.number, i] = root
+        self.to_the_end()
+
+    def everybody_reveals(self):
+        for i in list(self.live.committed):
+            if i not in self.live.revealed and not self.luck(i + 50):
+                root = self.roots.get((self.live.number, i))
+                if self.hostile and self.steps % 7 == 0:
+                    other = ROOTS[self.steps % len(ROOTS)]
+                    opens = self.live.committed[i] == self.commitment(i, other)
+                    self.play("reveal", SPONSOR, (i, other, SALT, b""), (i, other, opens))
+                if root and i not in self.live.revealed:
+                    self.play(
+                        "reveal", SPONSOR, (i, root, SALT, b""), (i, root, self.live.committed[i] == self.commitment(i, root))
+                    )
+        self.to_the_end()
+
+    def close_and_draw(self, blocks):
+        if not self.live.close_block:
+            self.play("close", SPONSOR, ())
+        if self.live.voided:
+            return
+        self.s.evm.mine(blocks)
+        known = self.s.evm.block > self.live.close_block + 1
+        block_hash = bytes.fromhex(self.s.evm.vm.block_hash(self.live.close_block + 1).hex()) if known else bytes(32)
+        self.play("draw", SPONSOR, (), (block_hash,))
+
+    def committee_commits(self, base):
+        self.vectors = {}
+        for i, operator in self.operators(self.live.committee).items():
+            if self.luck(i + 100):
+                continue
+            vector = bytes(self.byte(base, i, j) for j in self.live.closed)
+            self.vectors[i] = vector
+            args = self.s.evm.chain_id, self.s.federation.address, self.live.number, i, vector, SALT
+            self.play("commitScores", operator, (i, score_commitment(*args)))
+        self.to_the_end()
+
+    def byte(self, base: int, validator: int, judged: int) -> int:
+        honest = max(1, (base + 17 * judged) % 256)
+        return (255 - honest if validator % 2 else 0) if self.lies and (validator + base) % 3 == 0 else honest
+
+    def committee_reveals(self):
+        for i in list(self.live.score_commitments):
+            vector = self.vectors.get(i)
+            if vector is not None and i not in self.live.vectors and not self.luck(i + 150):
+                self.play("revealScores", SPONSOR, (i, vector, SALT), (i, vector, True))
+        self.to_the_end()
+
+    def right_model(self) -> Opened:
+        """The file that the settled round must give."""
+        base = parse_model(self.models[self.ledger.model].data, 0)
+        data = pack_model(aggregate(base, [VALUES[self.live.revealed[i]] for i in self.live.accepted], self.s.terms.trim))
+        opened = Opened.of(data, Kind.MODEL)
+        self.models[opened.tree.root] = opened
+        return opened
+
+    def able(self) -> dict[int, str]:
+        return self.operators([i for i in self.ledger.eligible() if i not in self.live.fallen])
+
+    def propose(self, turn, wrong, at):
+        able = list(self.able().items())
+        if not able:
+            return self.to_the_end()
+        i, operator = able[turn % len(able)]
+        opened = self.right_model()
+        again = self.operators(self.live.fallen)
+        if again and self.frauds:  # who fell may not try again
+            first = min(again)
+            self.play("propose", again[first], (first, opened.tree.root, b""), (first, opened.tree.root))
+        if self.frauds and wrong:
+            values = parse_model(opened.data, 0).copy()
+            values[at] ^= 1 << (at % 31)
+            opened = Opened.of(pack_model(values), Kind.MODEL)
+            self.models[opened.tree.root] = opened
+        self.wrong_at = at if self.frauds and wrong else None
+        self.play("propose", operator, (i, opened.tree.root, b""), (i, opened.tree.root))
+
+    @precondition(lambda self: self.phase_is(Phase.CHALLENGE))
+    @rule(at=st.integers(0, 255))
+    def challenge_a_right_number(self, at):
+        """I5 and soundness: only wrong numbers fall."""
+        if at != self.wrong_at:
+            self.play("challenge", PEOPLE[11], (0, at, self.proof()), (False,))
+
+    def proof(self) -> bytes:
+        updates = [OPENED[self.live.revealed[i]] for i in self.live.accepted]
+        return challenge_proof(0, updates, self.models[self.ledger.model], self.models[self.live.proposal])
+
+    def finalize(self):
+        before = self.ledger.model
+        self.ledger.time = self.s.evm.time
+        stood = (
+            self.live.proposal if self.phase_is(Phase.FINAL) and self.live.proposed_at and not self.live.open_demands else None
+        )
+        if self.play("finalize", SPONSOR, ()):
+            assert self.ledger.model == (stood or before)
+
+    def commitment(self, i: int, root: bytes) -> bytes:
+        return update_commitment(self.s.evm.chain_id, self.s.federation.address, self.live.number, i, root, SALT)
+
+    def to_the_end(self) -> None:
+        self.ledger.time = self.s.evm.time
+        if self.ledger.phase_end:
+            self.s.evm.warp(self.ledger.phase_end - (1 if self.hostile and self.steps % 5 == 0 else 0))
+
+    @invariant()
+    def invariant_honest_play_never_loses_stake(self):
+        """I3"""
+        if hasattr(self, "ledger") and not self.silent and not self.frauds and not self.hostile:
+            deeds = {deed for _, deed in self.ledger.offences}
+            assert "fraud" not in deeds
+
+    @precondition(lambda self: hasattr(self, "ledger") and self.live.live)
+    @rule(step=st.sampled_from(["end", "before", "far"]))
+    def let_time_pass(self, step):
+        self.ledger.time = self.s.evm.time
+        end = self.ledger.phase_end
+        if end and (self.silent or self.hostile):
+            self.s.evm.warp(
+                {"end": end, "before": end - 1, "far": end + 3000}[step] if end > self.s.evm.time else self.s.evm.time
+            )
+
+
+class Dropouts(Honest):
+    """Rung 3: anybody may skip any deed."""
+
+    silent = 0.2
+
+
+class Liars(Dropouts):
+    """Rung 4: validators lie, updates are left out."""
+
+    lies = True
+    silent = 0.08
+
+
+class Fraud(Liars):
+    """Rung 5: wrong models, challenges, demands, withheld files."""
+
+    frauds = True
+    silent = 0.02
+    patience = 12
+
+    def target(self, artifact: int, which: int) -> tuple[int, int, int]:
+        accepted = self.live.accepted or [3]
+        return (artifact, accepted[which % len(accepted)] if artifact == 2 else 0, 0)
+
+    def mine(self) -> list[tuple[int, int, int]]:
+        """Open demands against the standing proposal."""
+        return [k[2:] for k in self.ledger.demands if k[:2] == (self.live.number, self.live.attempts)]
+
+    @precondition(lambda self: self.phase_is(Phase.CHALLENGE) or (hasattr(self, "ledger") and bool(self.ledger.demands)))
+    @rule(deed=st.integers(0, 9), artifact=st.integers(0, 2), which=st.integers(0, 7), who=person)
+    def dispute(self, deed, artifact, which, who):
+        mine = self.mine()
+        some = mine[which % len(mine)] if mine else self.target(artifact, which)
+        in_window = self.phase_is(Phase.CHALLENGE)
+        match deed:
+            case 0 | 1 | 2:
+                artifact, i, leaf = self.target(artifact, which)
+                self.play("demand", who, (artifact, i, leaf + (which == 7)))
+            case 3 | 4 | 5:
+                self.answer(who, some, which > 1)
+            case 6:
+                if in_window and mine:
+                    self.s.evm.warp(min(self.s.evm.time + self.s.terms.answer_window, self.ledger.phase_end))
+                self.play("expire", who, some)
+            case 7:
+                self.play("expire", who, some)
+            case 8:
+                keys = list(self.ledger.demands) or [(1, 1, 0, 0, 0)]
+                self.play("reclaim", who, keys[which % len(keys)], (keys[which % len(keys)],))
+            case 9 if in_window and (which < 2 or mine):
+                late = self.ledger.phase_end - 2 * self.s.terms.answer_window
+                self.s.evm.warp(max(self.s.evm.time, late))
+                self.play("demand", who, self.target(artifact, which))
+                if which % 2:
+                    self.to_the_end()
+
+    def answer(self, who: str, some: tuple[int, int, int], right: bool) -> None:
+        artifact, i, leaf = some
+        if not self.live.proposed_at or (artifact == 2 and i not in self.live.revealed):
+            return
+        opened = (
+            OPENED[self.live.revealed[i]] if artifact == 2 else self.models[(self.live.proposal, self.ledger.model)[artifact]]
+        )
+        content = opened.show(leaf) if right else bytes(opened.kind.value)
+        self.play("answer", who, (artifact, i, leaf, content, b""), (artifact, i, leaf, content == opened.show(leaf)))
+
+
+class Hostile(Fraud):
+    """Rung 6: every call at every time, from everybody, for any seat."""
+
+    hostile = True
+    silent = 0.03
+    terms = {"max_seats": 8, "trim": 1, "demand_deposit": 0, "max_attempts": 2}
+
+    @rule(deed=st.integers(0, 11), i=seat, who=person, root=st.sampled_from(ROOTS), n=st.integers(0, 8))
+    def any_call(self, deed, i, who, root, n):
+        operator = self.ledger.seats[i].operator if n % 2 and i in self.ledger.seats else who
+        match deed:
+            case 0 | 1:
+                if n == 7:
+                    # The round is open: whoever joins now may not commit before the next.
+                    self.play("join", who, (who, who, self.s.terms.min_stake, b""), (who, who, self.s.terms.min_stake))
+                if self.play("commit", operator, (i, self.commitment(i, root))):
+                    self.roots[self.live.number, i] = root
+            case 2 | 3:
+                opens = self.live.committed.get(i) == self.commitment(i, root)
+                self.play("reveal", who, (i, root, SALT, b""), (i, root, opens))
+            case 4:
+                self.play("close", who, ())
+            case 5 if n < 2:  # a commitment that nobody can open: a silent validator
+                if self.play("commitScores", operator, (i, b"\x11" * 32)):
+                    self.vectors.pop(i, None)
+            case 6:
+                self.play("revealScores", who, (i, b"\x07" * n, bytes(32)), (i, b"\x07" * n, False))
+            case 7 if [b"\x01"] * n != self.ledger.shown():
+                self.play("settle", who, ([b"\x01"] * n,))
+            case 8 | 9:
+                root = self.right_model().tree.root if self.phase_is(Phase.PROPOSE) else self.s.terms.genesis
+                if self.play("propose", operator, (i, root, b""), (i, root)):
+                    self.wrong_at = None
+            case 10 if not self.phase_is(Phase.CHALLENGE):
+                self.play("challenge", who, (0, 0, b""), (False,))
+            case 11:
+                self.play("demand", who, (n % 3, i, 0))
+                self.finalize()
+
+
+LADDER = (Base, Honest, Dropouts, Liars, Fraud, Hostile)
