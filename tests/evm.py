@@ -190,6 +190,9 @@ class LocalEvm(Engine):
         self.block += blocks
         self._sync()
 
+    def block_hash(self, number: int) -> bytes:
+        return bytes.fromhex(self.vm.block_hash(number).hex())
+
     def create(self, code: bytes, by: str) -> str:
         return self.vm.deploy(by, code)
 
@@ -271,6 +274,9 @@ class AnvilEvm(Engine):
 
     def mine(self, blocks: int = 1) -> None:
         self.rpc("anvil_mine", hex(blocks), "0x0")
+
+    def block_hash(self, number: int) -> bytes:
+        return bytes.fromhex(self.rpc("eth_getBlockByNumber", hex(number), False)["hash"][2:])
 
     def create(self, code: bytes, by: str) -> str:
         return self._transact({"from": by, "data": "0x" + code.hex()})["contractAddress"]

@@ -115,11 +115,18 @@ class System:
         money = evm.deploy(token, by=DEPLOYER)
         code = evm.deploy("Federation", by=DEPLOYER)
         factory = evm.deploy("FederationFactory", code.address, by=DEPLOYER)
+        return cls._of(evm, money, factory, model, changes)
+
+    @classmethod
+    def _of(cls, evm: Engine, money: Contract, factory: Contract, model: bytes, changes: dict) -> System:
         genesis = Opened.of(model, Kind.MODEL).tree.root
         terms = replace(BASE_TERMS, token=money.address, genesis=genesis, **changes)
         events = factory.send("create", terms.as_tuple(), by=DEPLOYER)
-        federation = evm.at("Federation", events[-1][1]["federation"])
-        return cls(evm, money, factory, federation, terms, model)
+        return cls(evm, money, factory, evm.at("Federation", events[-1][1]["federation"]), terms, model)
+
+    def another(self, **changes: object) -> System:
+        """A second federation from the same factory, over the same token, with the same genesis."""
+        return self._of(self.evm, self.token, self.factory, self.model, changes)
 
     def rich(self, account: str, amount: int = PLENTY) -> str:
         """Gives an account tokens and lets the federation take them."""

@@ -3,11 +3,12 @@ every number. What is legal is drawn from the ledger's state, so that runs go de
 
 from __future__ import annotations
 
+import atexit
 import copy
 from collections import Counter
 
 import numpy as np
-from evm import LocalEvm, Reverted
+from evm import AnvilEvm, LocalEvm, Reverted
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from stateful.ledger import Ledger, Refusal
@@ -314,7 +315,7 @@ class Honest(Base):
             return
         self.s.evm.mine(blocks)
         known = self.s.evm.block > self.live.close_block + 1
-        block_hash = bytes.fromhex(self.s.evm.vm.block_hash(self.live.close_block + 1).hex()) if known else bytes(32)
+        block_hash = self.s.evm.block_hash(self.live.close_block + 1) if known else bytes(32)
         self.play("draw", SPONSOR, (), (block_hash,))
 
     def committee_commits(self, base):
@@ -521,4 +522,65 @@ class Hostile(Fraud):
                 self.finalize()
 
 
-LADDER = (Base, Honest, Dropouts, Liars, Fraud, Hostile)
+class OnNode(Hostile):
+    """The same machine on a real node: both engines agree."""
+
+    node: AnvilEvm | None = None
+
+    def build(self) -> System:
+        if OnNode.node is None:
+            OnNode.node = AnvilEvm()
+            atexit.register(OnNode.node.close)
+        return System.create(OnNode.node, GENESIS, **self.terms)
+
+    def play(self, function: str, by: str, args: tuple, told: tuple | None = None) -> bool:
+        Base.reached["steps on a node"] += 1
+        return super().play(function, by, args, told)
+
+
+class Several(RuleBasedStateMachine):
+    """Rung 7: three federations over one token and one clock; what is done in one changes nothing in the others."""
+
+    def __init__(self):
+        super().__init__()
+        self.parts: list[Fraud] = []
+
+    @initialize()
+    def start(self):
+        first = System.create(LocalEvm(), GENESIS, **Hostile.terms)
+        for system in (first, first.another(**Hostile.terms), first.another(**Fraud.terms)):
+            part = Hostile() if system.terms.trim else Fraud()
+            part.build = lambda system=system: system
+            part.start()
+            self.parts.append(part)
+
+    @rule(which=st.integers(0, 2), pick=st.integers(0, 255), wrong=st.integers(0, 3), blocks=st.sampled_from([2, 2, 2, 300]))
+    def play_on(self, which, pick, wrong, blocks):
+        self.parts[which].play_on(pick=pick, wrong=wrong, blocks=blocks)
+
+    @rule(which=st.integers(0, 2), deed=st.integers(0, 13), who=person, i=seat, amount=st.sampled_from([0, 1, 60 * UNIT]))
+    def money(self, which, deed, who, i, amount):
+        self.parts[which].money(deed=deed, who=who, other=who, i=i, amount=amount)
+
+    @rule(which=st.integers(0, 2), i=seat)
+    def replay(self, which, i):
+        """A reveal that is right in one federation opens nothing in another."""
+        here, there = self.parts[which], self.parts[(which + 1) % 3]
+        root = here.roots.get((here.live.number, i))
+        if root and here.live.committed.get(i) and there.live.committed.get(i) != here.live.committed[i]:
+            right = there.live.committed.get(i) == there.commitment(i, root)
+            there.play("reveal", SPONSOR, (i, root, SALT, b""), (i, root, right))
+
+    @invariant()
+    def invariant_each_is_as_predicted(self):
+        for part in self.parts:
+            part.invariant_solvent_to_the_wei()
+            part.invariant_every_fact_is_as_predicted()
+            part.invariant_seats_are_as_predicted()
+
+    def teardown(self):
+        for part in self.parts:
+            part.teardown()
+
+
+LADDER = (Base, Honest, Dropouts, Liars, Fraud, Hostile, Several, OnNode)

@@ -7,12 +7,13 @@ import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import Phase as Stage
 from hypothesis.stateful import run_state_machine_as_test
-from stateful.machines import LADDER, Base
+from stateful.machines import LADDER, Base, OnNode
 
 from fl.protocol.phases import Phase
 
 DEEP = int(os.environ.get("TREATY_EXAMPLES", "0"))
-WEIGHTS = {"Base": 6, "Honest": 10, "Dropouts": 20, "Liars": 20, "Fraud": 90, "Hostile": 90}
+# Runs of each machine; in a deep campaign so many times TREATY_EXAMPLES.
+WEIGHTS = {"Base": 6, "Honest": 10, "Dropouts": 20, "Liars": 20, "Fraud": 90, "Hostile": 90, "Several": 20, "OnNode": 8}
 MUST = (
     [f"phase {p.name}" for p in Phase]
     + [f"slash: {deed}" for deed in ("no reveal", "no scores", "fraud")]
@@ -42,7 +43,7 @@ def test_contract_and_ledger__agree_after_every_step(machine):
     run_state_machine_as_test(
         machine,
         settings=settings(
-            max_examples=(DEEP or 1) * weight,
+            max_examples=weight if machine is OnNode else (DEEP or 1) * weight,
             stateful_step_count=80,
             deadline=None,
             database=None,
@@ -60,3 +61,4 @@ def test_the_ladder__reached_what_it_is_for():
         print(f"{count:8,} {what}")
     assert missing == []
     assert Base.reached["steps"] >= 10_000
+    assert Base.reached["steps on a node"] >= 300
