@@ -5,7 +5,7 @@ PYTHON ?= $(firstword $(foreach p,python3.12 python3.11 python3 python,$(shell $
 SHELL := /bin/bash
 ENV = . ./env.sh
 
-.PHONY: demo test lint setup gas compare clean
+.PHONY: demo test lint setup gas compare deep clean
 
 demo: setup
 	@$(ENV) && ape run demo
@@ -19,6 +19,10 @@ lint: setup
 # The gas table and the learning table of the README, measured anew (4 and 5 minutes).
 gas: setup
 	@$(ENV) && ape compile && PYTHONPATH=tests python tests/gas/measure.py
+
+# A million steps of the stateful machines (half an hour); writes tests/stateful/deep.md.
+deep: setup
+	@$(ENV) && TREATY_EXAMPLES=45 ape test tests/stateful -q
 
 compare: setup
 	@$(ENV) && ape run compare --out build/compare

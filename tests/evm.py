@@ -14,7 +14,7 @@ import subprocess
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import cache, cached_property
+from functools import cache, cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -61,7 +61,7 @@ def _signature(entry: dict) -> str:
     return entry["name"] + "(" + ",".join(_type(i) for i in entry.get("inputs", [])) + ")"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class ContractType:
     name: str
     abi: list[dict]
@@ -78,6 +78,7 @@ class ContractType:
     def encode(self, function: str, args: tuple) -> bytes:
         return self.selectors[function] + encode([_type(i) for i in self.functions[function]["inputs"]], args)
 
+    @lru_cache(1 << 14)  # noqa: B019  a view mostly says what it said before
     def decode(self, function: str, data: bytes) -> Any:
         outputs = self.functions[function]["outputs"]
         values = decode([_type(o) for o in outputs], data)
