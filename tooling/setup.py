@@ -10,7 +10,6 @@ import re
 import shutil
 import subprocess
 import sys
-import urllib.request
 
 HOME = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 VENV = os.path.join(HOME, ".venv")
@@ -18,7 +17,6 @@ STAMPS = os.path.join(VENV, "stamps")
 BIN = os.path.join(VENV, "bin")
 SOLC = "0.8.37"
 TORCH = "torch==2.13.0"
-TORCH_CPU = "https://download.pytorch.org/whl/cpu"
 
 
 def path(*parts):
@@ -57,14 +55,6 @@ def done(name, *inputs):
     return same, record
 
 
-def answers(url):
-    try:
-        urllib.request.urlopen(url, timeout=4).close()
-        return True
-    except Exception:
-        return False
-
-
 def python_packages():
     network = "check the network and the free disk space (3 GB), then call again"
     if not os.path.isfile(os.path.join(BIN, "python")):
@@ -74,10 +64,7 @@ def python_packages():
     pip = [os.path.join(BIN, "python"), "-m", "pip", "install", "-q", "--disable-pip-version-check"]
     ready, record = done("torch", TORCH, sys.version)
     if not ready:
-        # The CPU build saves gigabytes where PyTorch's own index answers; elsewhere the ordinary one does.
-        cpu = sys.platform == "linux" and not shutil.which("nvidia-smi") and answers(TORCH_CPU + "/torch/")
-        extra = ["--index-url", TORCH_CPU, "--extra-index-url", "https://pypi.org/simple"] if cpu else []
-        run("PyTorch (some minutes the first time)", network, *(pip + extra + [TORCH, "numpy==1.26.4"]))
+        run("PyTorch (some minutes the first time)", network, *(pip + [TORCH, "numpy==1.26.4"]))
         record()
     lock = path("requirements.txt")
     ready, record = done("python", lock, path("pyproject.toml"), TORCH)
@@ -113,18 +100,11 @@ def compiler():
     os.makedirs(path(".solcx"), exist_ok=True)
     for old in os.listdir(path(".solcx")):
         os.remove(path(".solcx", old))
-    if sys.platform == "linux" and answers("https://binaries.soliditylang.org/linux-amd64/list.json"):
-        env = dict(os.environ, SOLCX_BINARY_PATH=path(".solcx"))
-        script = "import solcx; solcx.install_solc('%s')" % SOLC
-        try:
-            subprocess.call([os.path.join(BIN, "python"), "-c", script], env=env, timeout=60, stderr=subprocess.DEVNULL)
-        except subprocess.TimeoutExpired:
-            pass
-    if not os.path.isfile(target):
-        node = os.path.realpath(os.path.join(BIN, "node"))
-        with open(target, "w") as out:
-            out.write('#!/bin/sh\nexec "%s" "%s" "$@"\n' % (node, path("tooling", "solc.js")))
-        os.chmod(target, 0o755)
+    # The compiler's JavaScript build: locked with the other npm packages, the same bytecode everywhere.
+    node = os.path.realpath(os.path.join(BIN, "node"))
+    with open(target, "w") as out:
+        out.write('#!/bin/sh\nexec "%s" "%s" "$@"\n' % (node, path("tooling", "solc.js")))
+    os.chmod(target, 0o755)
     record()
 
 
