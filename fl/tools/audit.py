@@ -87,13 +87,11 @@ class Auditor:
     def run(self, events: Iterable[Event]) -> Verdict:
         """Checks every event in order. Raises AuditError at the first difference."""
         for event in events:
-            before = getattr(self, f"_before_{event.name}", None)
-            if before:
-                before(**event.fields)
-            self.history.apply([event])
-            after = getattr(self, f"_after_{event.name}", None)
-            if after:
-                after(**event.fields)
+            try:
+                self._replay(event)
+            except (LookupError, TypeError, AttributeError) as error:
+                where = f"block {event.block}, event {event.name} {event.fields}"
+                raise AuditError(f"{where}: does not follow from the events before it ({error!r})") from error
             self.verdict.count("events")
         self.verdict.rounds = sum(r.finalized for r in self.history.rounds)
         self.verdict.model = self.model.hex()
@@ -138,6 +136,15 @@ class Auditor:
             if log.adopted and log.proposal:
                 pay[log.proposal.seat] += self.terms.proposer_fee
         return pay
+
+    def _replay(self, event: Event) -> None:
+        before = getattr(self, f"_before_{event.name}", None)
+        if before:
+            before(**event.fields)
+        self.history.apply([event])
+        after = getattr(self, f"_after_{event.name}", None)
+        if after:
+            after(**event.fields)
 
     # ---- rounds
 

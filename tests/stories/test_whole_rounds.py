@@ -1,6 +1,6 @@
 """Whole federations: honest ones learn, every cheat is caught, every actor may die at any moment, the audit agrees."""
 
-import os
+from dataclasses import replace
 
 import pytest
 from system import SPONSOR, STRANGER, owner
@@ -9,7 +9,9 @@ from town import Town
 from fl.agents.agent import Agent
 from fl.agents.view import View
 from fl.errors import AuditError
-from fl.protocol.artifact import parse_model
+from fl.network.store import write_durably
+from fl.protocol.artifact import Kind, parse_model
+from fl.protocol.fixed_point import to_float
 from fl.protocol.phases import Phase
 
 
@@ -34,9 +36,6 @@ def test_linear__finds_two_and_zero(tmp_path):
     town = Town(tmp_path, honest=3, rounds=40)
     town.run()
     root = town.system.see("model")
-    from fl.protocol.artifact import Kind
-    from fl.protocol.fixed_point import to_float
-
     w, b = to_float(parse_model(town.store.get(root, Kind.MODEL, 0), 0))[:2]
     assert abs(w - 2) < 0.05 and abs(b) < 0.2
     assert town.audit().rounds == 40
@@ -155,8 +154,6 @@ def test_crash_after_the_journal_and_before_the_transaction__commits_to_the_same
     view = town.loop.look()
     participant = town.agents[0].roles[0]
     action = participant.decide(view)[0]
-    from fl.network.store import write_durably
-
     for name, data in action.keep.items():
         write_durably(participant.journal / name, data)
     again = participant.decide(view)[0]
@@ -193,7 +190,7 @@ def test_audit__names_a_flipped_byte_of_the_store(played):
             continue
         good = path.read_bytes()
         bad = bytearray(good)
-        bad[os.getpid() % len(bad)] ^= 1
+        bad[len(bad) // 3] ^= 1
         path.write_bytes(bytes(bad))
         try:
             if path.suffix == ".model" and bytes.fromhex(path.stem) not in {log.model for log in played.loop.history.rounds} | {
@@ -226,8 +223,6 @@ TAMPER = [
 
 @pytest.mark.parametrize("name, field, change", TAMPER, ids=[f"{n}.{f}" for n, f, _ in TAMPER])
 def test_audit__names_a_changed_event(played, name, field, change):
-    from dataclasses import replace
-
     events = played.events()
     index = next(i for i, e in enumerate(events) if e.name == name)
     facts = {**events[index].fields, field: change(events[index].fields[field])}
@@ -239,5 +234,5 @@ def test_audit__names_a_changed_event(played, name, field, change):
 def test_audit__names_a_missing_event(played, name):
     events = played.events()
     index = next(i for i, e in enumerate(events) if e.name == name)
-    with pytest.raises((AuditError, KeyError, IndexError)):
+    with pytest.raises(AuditError):
         played.audit([*events[:index], *events[index + 1 :]])
