@@ -3,6 +3,8 @@
 Standard library only, and syntax that old Pythons can read, so that an unfit one can be told so in one line.
 """
 
+from __future__ import print_function  # noqa: UP010  an old Python must get as far as its one line
+
 import hashlib
 import os
 import platform
@@ -61,7 +63,7 @@ def python_packages():
         print("set-up: virtual environment", flush=True)
         if subprocess.call([sys.executable, "-m", "venv", VENV]):
             fail("no virtual environment: install the venv module of Python (Debian: apt-get install python3-venv)")
-    pip = [os.path.join(BIN, "python"), "-m", "pip", "install", "-q", "--disable-pip-version-check"]
+    pip = [os.path.join(BIN, "python"), "-m", "pip", "install", "-q", "--retries", "2", "--disable-pip-version-check"]
     ready, record = done("torch", TORCH, sys.version)
     if not ready:
         run("PyTorch (some minutes the first time)", network, *(pip + [TORCH, "numpy==1.26.4"]))
