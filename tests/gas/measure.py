@@ -6,12 +6,15 @@ from __future__ import annotations
 import json
 import sys
 from collections import defaultdict
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 from evm import AnvilEvm
 from system import CHALLENGER, STRANGER, System, operator, owner, random_model, random_update, salt
 
+from fl.protocol.artifact import Kind
+from fl.protocol.fraud import Opened
 from fl.protocol.leaves import root_from
 
 HERE = Path(__file__).parent
@@ -47,9 +50,6 @@ def batched(s: Meter, rng: np.random.Generator, n: int) -> int:
     s.do("multicall", [f.data("finalize"), f.data("openRound")])
     s.commit({seat: random_update(rng) for seat in range(n)})
     s.skip()
-    from fl.protocol.artifact import Kind
-    from fl.protocol.fraud import Opened
-
     calls = [f.data("reveal", i, Opened.of(d, Kind.UPDATE).tree.root, salt(i), b"") for i, d in s.updates.items()]
     for start in range(0, n, BATCH):
         s.do("multicall", calls[start : start + BATCH])
@@ -111,8 +111,6 @@ def challenge(evm: AnvilEvm, n: int, depth: int) -> tuple[int, int]:
     previous, genesis = part(random_model(rng))
     s = Meter.create(evm, depth=depth, challenge_window=3600)
     # The builder's genesis has one leaf; this federation's has 2^depth, of which we know one.
-    from dataclasses import replace
-
     s.terms = replace(s.terms, genesis=genesis)
     s.federation = evm.at("Federation", s.factory.send("create", s.terms.as_tuple(), by=STRANGER)[0][1]["federation"])
     s.join(n).fund()
