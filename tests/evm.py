@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import os
 import socket
 import subprocess
 import time
@@ -22,7 +23,7 @@ import pyrevm
 from eth_abi import decode, encode
 from eth_hash.auto import keccak
 
-BUILD = Path(__file__).parent.parent / ".build" / "__local__.json"
+BUILD = Path(os.environ.get("TREATY_BUILD", Path(__file__).parent.parent / ".build" / "__local__.json"))
 CHAIN_ID = 31337
 GENESIS_TIME = 1_800_000_000
 
@@ -175,7 +176,8 @@ class LocalEvm(Engine):
     vm: Any = field(init=False)
 
     def __post_init__(self) -> None:
-        env = pyrevm.Env(cfg=pyrevm.CfgEnv(chain_id=self.chain_id))
+        limit = 2**16 if "TREATY_BUILD" in os.environ else None  # a campaign compiles fast, not small
+        env = pyrevm.Env(cfg=pyrevm.CfgEnv(chain_id=self.chain_id, limit_contract_code_size=limit))
         self.vm = pyrevm.EVM(env=env, spec_id="CANCUN", gas_limit=2**63)
         self._sync()
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-// solc for Ape where no native build can be had: npm's compiler behind the two calls Ape makes,
+// solc for Ape: npm's compiler, the same everywhere, behind the two calls Ape makes,
 // `--version` and `--standard-json [--base-path DIR]`.
 "use strict";
 const fs = require("fs");

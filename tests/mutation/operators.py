@@ -1,0 +1,173 @@
+"""Small wrongs, one at a time: what a slip of the hand or a missing test would leave behind, in Solidity and in Python."""
+
+from __future__ import annotations
+
+import ast
+import copy
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """One changed line of one file."""
+
+    file: str
+    line: int
+    was: str
+    now: str
+    source: str  # the whole mutated file
+
+    @property
+    def name(self) -> str:
+        return f"{self.file}: `{self.was}` -> `{self.now}`"
+
+
+# (what to find, what to put there); every place where it matches is a mutant of its own
+SOLIDITY = [
+    (r"(?<![<>=!])<(?![<=])", "<="),
+    (r"<=", "<"),
+    (r"(?<![<>=!-])>(?![>=])", ">="),
+    (r"(?<!>)>=", ">"),
+    (r"==", "!="),
+    (r"!=", "=="),
+    (r"(?<!\+)\+(?![+=])", "-"),
+    (r"(?<!-)-(?![-=>])", "+"),
+    (r"\+=", "-="),
+    (r"-=", "+="),
+    (r"(?<![*/])\*(?![*/=])", "+"),
+    (r"(?<![*/])/(?![*/=])", "*"),
+    (r"<<(?!=)", ">>"),
+    (r">>(?!=)", "<<"),
+    (r"&&", "||"),
+    (r"\|\|", "&&"),
+    (r"(?<![&])&(?![&=])", "|"),
+    (r"(?<![|])\|(?![|=])", "&"),
+    (r"!(?=[\w(])", ""),
+    (r"~", ""),
+    (r"\btrue\b", "false"),
+    (r"\bfalse\b", "true"),
+    (r"\bnonReentrant\b", ""),
+    (r"(?<![\w.])(\d+)(?![\w.])", lambda m: str(int(m[1]) + 1)),
+    (r"\bmsg\.sender\b", "address(1)"),
+    (r"\bblock\.chainid\b", "1"),
+    (r"\baddress\(this\)", "address(1)"),
+]
+STATEMENT = re.compile(
+    r"^\s*(?!return\b|unchecked|\}|using\b|type\b)(emit |delete |revert |_?\w[\w.\[\]()]*( [-+|&*/]?= |\())[^{]*;$"
+)
+DECLARED = re.compile(
+    r"^\s*(u?int\d*|bytes\d*|bool|address|string|Record|Phase|Round|Demand|Seat|Terms|mapping|I[A-Z]\w+)\b[^(=]*( =|;)"
+)
+SKIPPED = re.compile(r"^\s*(//|/\*|\*|import|pragma|error |event |using |contract |abstract |library |interface |type )")
+
+
+def of_solidity(path: Path, root: Path) -> Iterator[Mutant]:
+    """Every mutant of a Solidity file."""
+    text = path.read_text()
+    lines = text.split("\n")
+    for number, line in enumerate(lines):
+        code = line.split("//")[0].rstrip()
+        if not code.strip() or SKIPPED.match(line):
+            continue
+        for changed in _solidity_line(code):
+            source = "\n".join([*lines[:number], changed, *lines[number + 1 :]])
+            yield Mutant(str(path.relative_to(root)), number + 1, code.strip(), changed.strip(), source)
+
+
+def _solidity_line(code: str) -> Iterator[str]:
+    for pattern, put in SOLIDITY:
+        for m in re.finditer(pattern, code):
+            new = put(m) if callable(put) else put
+            yield code[: m.start()] + new + code[m.end() :]
+    opened = re.search(r"\bif \(", code)
+    if opened:
+        end = _closing(code, opened.end() - 1)
+        if end:
+            for value in ("true", "false"):
+                yield f"{code[: opened.end()]}{value}{code[end:]}"
+    if STATEMENT.match(code) and not DECLARED.match(code):
+        yield "{}"
+
+
+def _closing(code: str, at: int) -> int:
+    """Where the bracket opened at `at` closes; 0 if on a later line."""
+    depth = 0
+    for i in range(at, len(code)):
+        depth += (code[i] == "(") - (code[i] == ")")
+        if depth == 0:
+            return i
+    return 0
+
+
+SWAPS = {
+    ast.Lt: ast.LtE,
+    ast.LtE: ast.Lt,
+    ast.Gt: ast.GtE,
+    ast.GtE: ast.Gt,
+    ast.Eq: ast.NotEq,
+    ast.NotEq: ast.Eq,
+    ast.In: ast.NotIn,
+    ast.NotIn: ast.In,
+    ast.Add: ast.Sub,
+    ast.Sub: ast.Add,
+    ast.Mult: ast.Add,
+    ast.FloorDiv: ast.Mult,
+    ast.Div: ast.Mult,
+    ast.Mod: ast.Mult,
+    ast.LShift: ast.RShift,
+    ast.RShift: ast.LShift,
+    ast.BitAnd: ast.BitOr,
+    ast.BitOr: ast.BitAnd,
+    ast.BitXor: ast.BitOr,
+    ast.And: ast.Or,
+    ast.Or: ast.And,
+}
+
+
+def of_python(path: Path, root: Path) -> Iterator[Mutant]:
+    """Every mutant of a Python file's code (docstrings and annotations stay)."""
+    text = path.read_text()
+    tree = ast.parse(text)
+    lines = text.split("\n")
+    for index, node in enumerate(ast.walk(tree)):
+        for change in _python_node(node):
+            other = copy.deepcopy(tree)
+            target = next(n for i, n in enumerate(ast.walk(other)) if i == index)
+            change(target)
+            source = ast.unparse(ast.fix_missing_locations(other))
+            now = (
+                ast.unparse(target) if not isinstance(target, ast.If | ast.FunctionDef) else ast.unparse(target).split("\n")[0]
+            )
+            line = getattr(node, "lineno", 0)
+            yield Mutant(str(path.relative_to(root)), line, lines[line - 1].strip(), now, source)
+
+
+def _python_node(node: ast.AST) -> Iterator:
+    if isinstance(node, ast.Compare) and len(node.ops) == 1 and type(node.ops[0]) in SWAPS:
+        yield lambda n: n.ops.__setitem__(0, SWAPS[type(n.ops[0])]())
+    if isinstance(node, ast.BinOp | ast.AugAssign) and type(node.op) in SWAPS and not _is_annotation(node):
+        yield lambda n: setattr(n, "op", SWAPS[type(n.op)]())
+    if isinstance(node, ast.BoolOp):
+        yield lambda n: setattr(n, "op", SWAPS[type(n.op)]())
+    if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub | ast.Invert):
+        yield lambda n: setattr(n, "op", ast.UAdd())
+    if isinstance(node, ast.Constant) and type(node.value) is int:
+        yield lambda n: setattr(n, "value", n.value + 1)
+    if isinstance(node, ast.Constant) and type(node.value) is bytes:
+        yield lambda n: setattr(n, "value", n.value + b"?")
+    if isinstance(node, ast.If | ast.IfExp):
+        yield lambda n: setattr(n, "test", ast.Constant(True))
+        yield lambda n: setattr(n, "test", ast.Constant(False))
+    if isinstance(node, ast.FunctionDef):
+        for i, statement in enumerate(node.body):
+            documents = isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant)
+            if isinstance(statement, ast.Expr | ast.AugAssign | ast.Raise) and not documents:
+                yield lambda n, i=i: n.body.__setitem__(i, ast.Pass())
+
+
+def _is_annotation(node: ast.BinOp | ast.AugAssign) -> bool:
+    """`int | None` in a signature is no arithmetic."""
+    return isinstance(node, ast.BinOp) and any(isinstance(n, ast.Constant) and n.value is None for n in ast.walk(node))
