@@ -14,6 +14,7 @@ contract FederationFactory is IFederationFactory {
     mapping(address federation => bool) public isFederation;
 
     constructor(address implementation_) {
+        if (implementation_.code.length == 0) revert NoCode(implementation_);
         implementation = implementation_;
     }
 

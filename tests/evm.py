@@ -166,6 +166,18 @@ class Engine:
         return Contract(self, contract_types()[name], address)
 
 
+@contextmanager
+def reverting():
+    """What pyrevm tells of a refusal, as Reverted."""
+    try:
+        yield
+    except RuntimeError as error:
+        text = str(error)
+        if "Revert" in text and "output: 0x" in text:
+            raise revert_of(bytes.fromhex(text.split("output: 0x")[1].split(" ")[0].rstrip("})"))) from None
+        raise
+
+
 @dataclass
 class LocalEvm(Engine):
     """revm in this process. Its clock moves only when told; every write is a block of its own."""
@@ -197,7 +209,8 @@ class LocalEvm(Engine):
         return bytes.fromhex(self.vm.block_hash(number).hex())
 
     def create(self, code: bytes, by: str) -> str:
-        return self.vm.deploy(by, code)
+        with reverting():
+            return self.vm.deploy(by, code)
 
     def read(self, to: str, data: bytes) -> bytes:
         mark = self.vm.snapshot()
@@ -219,13 +232,8 @@ class LocalEvm(Engine):
     def _run(self, to: str, data: bytes, by: str) -> bytes:
         # Transient storage and refunds outlive a message call here; on a chain they do not outlive a transaction.
         self.vm.reset_transient_storage()
-        try:
+        with reverting():
             return bytes(self.vm.message_call(caller=by, to=to, calldata=data))
-        except RuntimeError as error:
-            text = str(error)
-            if "Revert" in text and "output: 0x" in text:
-                raise revert_of(bytes.fromhex(text.split("output: 0x")[1].split(" ")[0].rstrip("})"))) from None
-            raise
 
 
 class AnvilEvm(Engine):

@@ -22,4 +22,6 @@ interface IFederationFactory {
 
     /// @notice The numbered rule of libraries/TermsRules that the terms break.
     error BadTerms(uint256 rule);
+    /// @notice A factory needs code to clone: calls to a clone of nothing would seem to succeed.
+    error NoCode(address implementation);
 }

@@ -2,12 +2,13 @@
 
 when terms keep every rule   then a federation is deployed under them, listed and known
 when a rule is broken        then refused with its number, the same that the Python twin names
+when there is no code        then no factory
 """
 
 from dataclasses import replace
 
 import pytest
-from evm import refused
+from evm import LocalEvm, refused
 from system import STRANGER, System
 
 from fl.protocol.terms import check
@@ -102,3 +103,8 @@ def test_two_federations_of_one_token__keep_separate_books(system, updates):
     sister.to_challenge({s: updates[s] for s in range(3)})
     for one in (system, other, sister):
         assert sum(one.books().values()) == one.held()
+
+
+def test_factory__needs_code_to_clone():
+    with refused("NoCode", STRANGER):
+        LocalEvm().deploy("FederationFactory", STRANGER)
