@@ -11,12 +11,14 @@ import numpy as np
 from evm import AnvilEvm, LocalEvm, Reverted
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from stateful.invariants import Broken, Deeds, Moment, check
 from stateful.ledger import Ledger, Refusal
 from system import BASE_TERMS, SINK, SPONSOR, UNIT, System, address, random_model, random_update
 
 from fl.protocol.aggregate import aggregate
 from fl.protocol.artifact import Kind, pack_model, parse_model, parse_update
 from fl.protocol.commitment import score_commitment, update_commitment
+from fl.protocol.committee import unpack
 from fl.protocol.fraud import Opened, challenge_proof
 from fl.protocol.phases import Phase
 
@@ -45,6 +47,9 @@ class Base(RuleBasedStateMachine):
         self.wrong_at: int | None = None
         self.roots: dict[tuple[int, int], bytes] = {}
         self.vectors: dict[int, bytes] = {}
+        self.seen: Moment | None = None
+        self.sound, self.draining = True, False
+        self.done: dict[str, set[int]] = {"commit": set(), "reveal": set(), "revealScores": set()}
 
     def build(self) -> System:
         return System.create(LocalEvm(), GENESIS, **self.terms)
@@ -70,6 +75,8 @@ class Base(RuleBasedStateMachine):
         ledger = self.ledger
         ledger.time, ledger.block = self.s.evm.time, self.s.evm.block
         before, phase = copy.deepcopy(ledger.__dict__), ledger.phase
+        last, seen = self.seen, Moment.of(self.s)
+        deeds = self.deeds(seen.round)
         expected = None
         try:
             getattr(ledger, function)(by, *(args if told is None else told))
@@ -77,38 +84,51 @@ class Base(RuleBasedStateMachine):
             expected = str(refusal)
             ledger.__dict__.update(before)
         try:
-            self.s.do(function, *args, by=by)
-            actual = None
+            events, actual = self.s.do(function, *args, by=by), None
         except Reverted as error:
-            actual = error.name
-        assert actual == expected, f"{function}{args[:3]} by {by} in {phase.name}: contract {actual}, ledger {expected}"
+            events, actual = [], error.name
+        self.seen, self.sound = Moment.of(self.s), False
+        check(last or seen, seen, self.seen, events, deeds, self.s)
+        if actual != expected:
+            number, kind = ("I6: ", Broken) if self.draining else ("", AssertionError)
+            raise kind(f"{number}{function}{args[:3]} by {by} in {phase.name}: contract {actual}, ledger {expected}")
+        self.sound = True
         Base.reached[f"{function}: {actual or 'done'}"] += 1
         Base.reached[f"phase {phase.name}"] += 1
-        self.check_slashes(before, actual is None)
+        self.count(before)
+        self.watch(function, told or args, actual)
         return actual is None
 
-    def check_slashes(self, before: dict, done: bool) -> None:
-        """I2: a stake shrinks only by the listed slashes."""
-        new = self.ledger.offences[len(before["offences"]) :]
-        for deed in new:
+    def watch(self, function: str, args: tuple, error: str | None) -> None:
+        """Notes what seats were seen to do, for the invariants."""
+        if error:
+            return
+        if function == "openRound":
+            self.done = {"commit": set(), "reveal": set(), "revealScores": set()}
+        elif function in self.done:
+            self.done[function].add(args[0])
+
+    def deeds(self, r: dict) -> Deeds:
+        """As `watch` saw them, with whether the standing proposal deserves to fall."""
+        now = self.s.evm.time
+        drawn = set(unpack(r.committee, r.committeeSize))
+        late = any(key[:2] == (r.number, r.attempts) and now >= d.deadline for key, d in self.ledger.demands.items())
+        wrong = self.wrong_at is not None or late
+        return Deeds(self.done["commit"], self.done["reveal"], drawn, self.done["revealScores"], wrong)
+
+    def count(self, before: dict) -> None:
+        """What this step reached."""
+        for deed in self.ledger.offences[len(before["offences"]) :]:
             Base.reached[f"slash: {deed[1]}"] += 1
         for ending in self.ledger.endings[len(before["endings"]) :]:
             Base.reached[f"ending: {ending}"] += 1
-        t = self.s.terms
-        due = {"no reveal": t.no_reveal_slash, "no scores": t.no_scores_slash, "fraud": t.fraud_slash}
-        for i, was in before["seats"].items():
-            now = self.s.seat(i)
-            if done and now.owner == was.owner and now.stake < was.stake:
-                assert was.stake - now.stake == min(was.stake, sum(due[deed] for at, deed in new if at == i))
 
     # ---- invariants
 
     @invariant()
-    def invariant_solvent_to_the_wei(self):
-        """I1"""
+    def invariant_books_are_as_predicted(self):
         if hasattr(self, "s"):
             assert self.s.books() == self.ledger.books()
-            assert self.s.held() == sum(self.ledger.books().values())
 
     @invariant()
     def invariant_every_fact_is_as_predicted(self):
@@ -131,8 +151,9 @@ class Base(RuleBasedStateMachine):
 
     def teardown(self):
         """I6: from whatever state, everybody leaves, all is paid, nothing is left behind."""
-        if not hasattr(self, "s"):
+        if not hasattr(self, "s") or not self.sound:
             return
+        self.draining = True
         self.s.evm.warp(self.s.evm.time + 10**7)
         for i in list(self.ledger.seats):
             one = self.ledger.seats[i]
@@ -152,7 +173,8 @@ class Base(RuleBasedStateMachine):
             assert self.play("claimCredit", one, (one,), ())
         if self.ledger.slashed:
             assert self.play("sweep", SPONSOR, ())
-        assert self.s.held() == 0
+        if self.s.held():
+            raise Broken(f"I6: {self.s.held()} is left behind, books {self.s.books()}")
         Base.reached["drained"] += 1
 
     # ---- rung 1: seats and money, behind one rule, so that upper rungs mostly play rounds
@@ -397,13 +419,6 @@ class Honest(Base):
         if self.ledger.phase_end:
             self.s.evm.warp(self.ledger.phase_end - (1 if self.hostile and self.steps % 5 == 0 else 0))
 
-    @invariant()
-    def invariant_honest_play_never_loses_stake(self):
-        """I3"""
-        if hasattr(self, "ledger") and not self.silent and not self.frauds and not self.hostile:
-            deeds = {deed for _, deed in self.ledger.offences}
-            assert "fraud" not in deeds
-
     @precondition(lambda self: hasattr(self, "ledger") and self.live.live)
     @rule(step=st.sampled_from(["end", "before", "far"]))
     def let_time_pass(self, step):
@@ -574,7 +589,7 @@ class Several(RuleBasedStateMachine):
     @invariant()
     def invariant_each_is_as_predicted(self):
         for part in self.parts:
-            part.invariant_solvent_to_the_wei()
+            part.invariant_books_are_as_predicted()
             part.invariant_every_fact_is_as_predicted()
             part.invariant_seats_are_as_predicted()
 

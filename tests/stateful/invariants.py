@@ -1,0 +1,138 @@
+"""What must hold between any two moments of a federation, whatever was called: judged from the chain's own state and events,
+without the ledger's help. Each has a mutated contract on which it, and no other check, goes red: test_negative_controls.py."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from system import System
+
+from fl.protocol.phases import Phase
+from fl.protocol.seats import from_bitmap
+
+
+class Broken(AssertionError):
+    """An invariant does not hold; the message begins with its number."""
+
+
+@dataclass(frozen=True)
+class Moment:
+    """A federation as the chain shows it."""
+
+    seats: dict[int, dict]
+    books: dict[str, int]
+    held: int
+    round: dict
+    phase: Phase
+    model: bytes
+
+    @classmethod
+    def of(cls, s: System) -> Moment:
+        seats = {i: s.seat(i) for i in from_bitmap(s.sets()[0])}
+        return cls(seats, s.books(), s.held(), s.round, s.phase, s.see("model"))
+
+    @property
+    def stage(self) -> tuple[int, ...]:
+        """Grows as a round goes on. Proposing and its window alternate, once for each attempt."""
+        r = self.round
+        over = int(self.phase in (Phase.FINAL, Phase.VOID)) + 2 * int(not r.live and r.number > 0)
+        within = 0 if over else min(self.phase, Phase.PROPOSE)
+        return (r.number, over, within, 0 if over else r.attempts)
+
+
+@dataclass
+class Deeds:
+    """What this round's seats were seen to do, kept by who makes the calls."""
+
+    committed: set[int]
+    revealed: set[int]
+    drawn: set[int]
+    scored: set[int]
+    wrong: bool  # the standing proposal is not the right model, or a demand against it ran out
+
+
+def check(last: Moment, before: Moment, after: Moment, events: list[tuple[str, dict]], deeds: Deeds, s: System) -> None:
+    """Raises Broken. Between `before` and `after` there was one call with these events, since `last` only time passed."""
+    slashes = [fields for name, fields in events if name == "Slashed"]
+    _solvent(after)
+    _stakes_shrink_only_by_listed_slashes(before, after, slashes, s)
+    _honest_play_never_loses(slashes, deeds)
+    _no_phase_goes_back(last, before)
+    _no_phase_goes_back(before, after)
+    _only_a_surviving_proposal_becomes_the_model(before, after)
+    _the_sponsor_never_gains(before, after, events)
+    _nobody_gains_from_a_slash(before, after, slashes, s)
+
+
+def _claim(number: str, holds: bool, text: str) -> None:
+    if not holds:
+        raise Broken(f"{number}: {text}")
+
+
+def _solvent(now: Moment) -> None:
+    """I1: what the contract holds is what its books say, and its books say what its seats hold, to the wei."""
+    _claim("I1", now.held == sum(now.books.values()), f"holds {now.held}, books {now.books}")
+    for book, name in (("stakes", "stake"), ("earned", "earned")):
+        total = sum(one[name] for one in now.seats.values())
+        _claim("I1", total == now.books[book], f"{book}: seats hold {total}, books {now.books[book]}")
+
+
+def _stakes_shrink_only_by_listed_slashes(before: Moment, after: Moment, slashes: list[dict], s: System) -> None:
+    """I2: a stake shrinks by an offence's amount, or by all that is left, once for each offence."""
+    t = s.terms
+    due = (t.no_reveal_slash, t.no_scores_slash, t.fraud_slash)
+    for i, was in before.seats.items():
+        if i not in after.seats:
+            continue
+        stake = was.stake
+        for slash in slashes:
+            if slash["seat"] == i:
+                amount = min(due[slash["offence"]], stake)
+                _claim("I2", slash["amount"] == amount, f"seat {i}: slashed {slash['amount']}, not {amount}")
+                stake -= amount
+        _claim("I2", after.seats[i].stake >= stake, f"seat {i}: {was.stake} became {after.seats[i].stake}, not {stake}")
+
+
+def _honest_play_never_loses(slashes: list[dict], deeds: Deeds) -> None:
+    """I3: only who did what is punished."""
+    for slash in slashes:
+        i, offence = slash["seat"], slash["offence"]
+        guilty = (
+            i in deeds.committed and i not in deeds.revealed,
+            i in deeds.drawn and i not in deeds.scored,
+            deeds.wrong,
+        )[offence]
+        _claim("I3", guilty, f"seat {i} was slashed for offence {offence} that it did not commit")
+
+
+def _no_phase_goes_back(before: Moment, after: Moment) -> None:
+    """I4"""
+    _claim("I4", after.stage >= before.stage, f"{before.phase.name} {before.stage} became {after.phase.name} {after.stage}")
+
+
+def _only_a_surviving_proposal_becomes_the_model(before: Moment, after: Moment) -> None:
+    """I5: the model changes only to a proposal that stood until its window closed, with no demand open."""
+    if after.model != before.model:
+        stood = before.phase is Phase.FINAL and before.round.openDemands == 0 and before.round.proposal == after.model
+        _claim(
+            "I5",
+            stood,
+            f"{before.phase.name}: the model became {after.model.hex()[:8]}, proposed {before.round.proposal.hex()}",
+        )
+
+
+def _nobody_gains_from_a_slash(before: Moment, after: Moment, slashes: list[dict], s: System) -> None:
+    """I7: of what is slashed all goes to the sink but the prover's fixed fee."""
+    if slashes:
+        amount = sum(slash["amount"] for slash in slashes)
+        kept = after.books["slashed"] - before.books["slashed"]
+        frauds = sum(slash["offence"] == 2 for slash in slashes)
+        fee = amount - kept
+        _claim("I7", 0 <= fee <= frauds * s.terms.challenge_fee, f"of {amount} slashed, {fee} did not go to the sink")
+
+
+def _the_sponsor_never_gains(before: Moment, after: Moment, events: list[tuple[str, dict]]) -> None:
+    """I8: pool and pot grow by funding alone, so that a sponsor that owns seats loses by every offence of theirs."""
+    given = sum(fields["amount"] for name, fields in events if name == "Funded")
+    had, has = (m.books["pool"] + m.books["pot"] for m in (before, after))
+    _claim("I8", has <= had + given, f"pool and pot grew by {has - had}, funded {given}")

@@ -1,0 +1,78 @@
+"""The invariants have teeth: on a contract with one line changed, the very invariant that forbids the change goes red."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from evm import BUILD
+
+ROOT = Path(__file__).parent.parent.parent
+CONTROLS = [
+    # number, machine, file, what stands there, what the mutant has
+    ("I1", "Fraud", "Stakes", "        _deposits -= amount;\n", ""),
+    ("I1", "Base", "Stakes", "        _stakes += uint128(amount);\n        emit Joined", "        emit Joined"),
+    ("I2", "Dropouts", "Stakes", "if (amount > stake) amount = stake;", "if (++amount > stake) amount = stake;"),
+    (
+        "I3",
+        "Honest",
+        "Federation",
+        "if (state == Records.REVEALED) revealed = revealed.add(seat);",
+        "if (state == Records.REVEALED) { revealed = revealed.add(seat);"
+        " _slash(seat, Offence.NoReveal, T.word(T.NO_REVEAL_SLASH), 0, address(0)); }",
+    ),
+    ("I3", "Honest", "Federation", "if (FixedPoint.aggregate(previous, values, T.word(T.TRIM)) == proposed)", "if (false)"),
+    ("I4", "Honest", "Federation", "        r.number += 1;\n", "        if (r.number == 0) r.number = 1;\n"),
+    ("I5", "Fraud", "Federation", "if (r.openDemands > 0) {", "if (r.openDemands > 9) {"),
+    ("I5", "Honest", "Federation", "        r.proposal = root;\n", "        r.proposal = root;\n        _model = root;\n"),
+    ("I6", "Honest", "Federation", "if (actual == Phase.Final || actual == Phase.Void) _finalize(actual);", ""),
+    (
+        "I7",
+        "Dropouts",
+        "Stakes",
+        "if (feeTo == address(0)) fee = 0;",
+        "if (feeTo == address(0)) (feeTo, fee) = (msg.sender, amount);",
+    ),
+    ("I8", "Dropouts", "Stakes", "_slashed += uint128(amount - fee);", "_pool += uint128(amount - fee);"),
+]
+
+
+def compiled(file: str, was: str, now: str) -> dict:
+    """The contracts with one place changed."""
+    source = (ROOT / "contracts" / f"{file}.sol").read_text()
+    assert source.count(was) == 1, f"{file}.sol has {source.count(was)} times: {was}"
+    line = json.dumps({"file": f"contracts/{file}.sol", "source": source.replace(was, now)})
+    command = [ROOT / ".venv" / "bin" / "node", ROOT / "tests" / "mutation" / "compiler.js"]
+    told = subprocess.run(command, input=line + "\n", capture_output=True, text=True, check=True).stdout
+    contracts = json.loads(told)["contracts"]
+    assert contracts, "the mutant does not compile"
+    return {**json.loads(BUILD.read_text())["contractTypes"], **contracts}
+
+
+def first_red(types: dict, machine: str, folder: Path) -> str:
+    """The first invariant that a machine finds broken on this bytecode; 'none' if it stays green."""
+    build = folder / "build.json"
+    build.write_text(json.dumps({"contractTypes": types}))
+    test = f"tests/stateful/test_ladder.py::test_contract_and_ledger__agree_after_every_step[{machine}]"
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:ape_test", "--tb=line", test]
+    env = {**os.environ, "TREATY_BUILD": str(build), "PYTHONPATH": "tests"}
+    told = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True)
+    found = re.search(r"Broken: (I\d)", told.stdout)
+    return found[1] if found else "none" if told.returncode == 0 else told.stdout[-500:]
+
+
+@pytest.mark.parametrize(
+    "number, machine, file, was, now", CONTROLS, ids=[f"{c[0]} {c[2]} {i}" for i, c in enumerate(CONTROLS)]
+)
+def test_a_mutated_contract__turns_the_very_invariant_red(tmp_path, number, machine, file, was, now):
+    assert first_red(compiled(file, was, now), machine, tmp_path) == number
+
+
+def test_without_a_mutation__nothing_is_red(tmp_path):
+    assert (
+        first_red(compiled("Federation", "    bool public concluded;", "    bool public concluded;"), "Honest", tmp_path)
+        == "none"
+    )
