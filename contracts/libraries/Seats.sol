@@ -32,7 +32,7 @@ library Seats {
     function lowest(uint128 set) internal pure returns (uint256 seat) {
         assert(set != 0);
         unchecked {
-            uint256 x = uint256(set) & (~uint256(set) + 1);
+            uint256 x = set;
             if (x & 0xFFFFFFFFFFFFFFFF == 0) (seat, x) = (64, x >> 64);
             if (x & 0xFFFFFFFF == 0) (seat, x) = (seat + 32, x >> 32);
             if (x & 0xFFFF == 0) (seat, x) = (seat + 16, x >> 16);
