@@ -13,7 +13,9 @@ import numpy as np
 from evm import AnvilEvm
 from system import CHALLENGER, STRANGER, System, operator, owner, random_model, random_update, salt
 
+from fl.protocol import committee
 from fl.protocol.artifact import Kind
+from fl.protocol.commitment import score_commitment, update_commitment
 from fl.protocol.fraud import Opened
 from fl.protocol.leaves import root_from
 
@@ -43,34 +45,49 @@ def play(s: Meter, rng: np.random.Generator) -> dict[str, list[tuple[int, int]]]
     return s.take()
 
 
-def batched(s: Meter, rng: np.random.Generator, n: int) -> int:
-    """All gas of one honest round in which one relayer reveals for all and calls that follow each other go together."""
+def batched(s: Meter, rng: np.random.Generator, n: int) -> tuple[int, int]:
+    """(all gas of one honest round, gas of its reveals) in which one relayer reveals for all, and calls that follow each other
+    go together: who opens commits too, who draws is drawn and commits its scores too, who settles proposes too."""
     s.take()
     f = s.federation
-    s.do("multicall", [f.data("finalize"), f.data("openRound")])
-    s.commit({seat: random_update(rng) for seat in range(n)})
+    number = s.round.number + 1
+    s.updates = {seat: random_update(rng) for seat in range(n)}
+    roots = {seat: Opened.of(data, Kind.UPDATE).tree.root for seat, data in s.updates.items()}
+    first = update_commitment(s.evm.chain_id, f.address, number, 0, roots[0], salt(0))
+    s.do("multicall", [f.data("finalize"), f.data("openRound"), f.data("commit", 0, first)], by=operator(0))
+    for seat in range(1, n):
+        s.do("commit", seat, s.commitment(seat, roots[seat]), by=operator(seat))
     s.skip()
-    calls = [f.data("reveal", i, Opened.of(d, Kind.UPDATE).tree.root, salt(i), b"") for i, d in s.updates.items()]
+    calls = [f.data("reveal", seat, root, salt(seat), b"") for seat, root in roots.items()]
     for start in range(0, n, BATCH):
         s.do("multicall", calls[start : start + BATCH])
+    reveals = sum(gas for gas, _ in s.notes["multicall"][1:])
     s.skip()
-    drawn = s.draw()
-    s.commit_scores({seat: rng.bytes(n) for seat in drawn})
+    s.do("close")
+    s.evm.mine(2)
+    seed = committee.seed(s.evm.block_hash(s.round.closeBlock + 1), s.evm.chain_id, f.address, number)
+    drawn = committee.draw(seed, range(n), s.terms.committee)  # anyone can foresee the draw now
+    s.scores = {seat: rng.bytes(n) for seat in drawn}
+    facts = s.evm.chain_id, f.address, number
+    sealed = {i: score_commitment(*facts, i, vector, salt(i, "scores")) for i, vector in s.scores.items()}
+    together = [f.data("draw"), f.data("commitScores", drawn[0], sealed[drawn[0]])]
+    s.do("multicall", together, by=operator(drawn[0]))
+    for seat in drawn[1:]:
+        s.do("commitScores", seat, sealed[seat], by=operator(seat))
     s.skip()
     s.do("multicall", [f.data("revealScores", seat, s.scores[seat], salt(seat, "scores")) for seat in drawn])
     s.skip()
-    root = b"\x01" * 32
     vectors = [s.scores[seat] for seat in s.committee()]
-    s.do("multicall", [f.data("settle", vectors), f.data("propose", 0, root, b"")], by=operator(0))
+    s.do("multicall", [f.data("settle", vectors), f.data("propose", 0, b"\x01" * 32, b"")], by=operator(0))
     s.skip()
-    return sum(gas for calls in s.take().values() for gas, _ in calls)
+    return sum(gas for calls in s.take().values() for gas, _ in calls), reveals
 
 
 def actions(evm: AnvilEvm, n: int) -> dict[str, int]:
     """Gas of every action at n seats."""
     rng = np.random.default_rng(n)
-    committee = 15 if n == 128 else 5 if n >= 10 else 3
-    s = Meter.create(evm, committee=committee, min_reveals=committee, max_attempts=8)
+    size = 15 if n == 128 else 5 if n >= 10 else 3
+    s = Meter.create(evm, committee=size, min_reveals=size, max_attempts=8)
     out = {"deploy (one clone)": 0}
     s.factory.send("create", s.terms.as_tuple(), by=STRANGER)
     out["deploy (one clone)"] = evm.gas
@@ -92,8 +109,9 @@ def actions(evm: AnvilEvm, n: int) -> dict[str, int]:
     s.propose(s.aggregate(), 0)
     s.skip()
     batched(s, rng, n)
-    batch = batched(s, rng, n)
-    out["all-in per participant, batched"] = round(batch / n)
+    whole, reveals = batched(s, rng, n)
+    out["commit + reveal, batched"] = out["commit"] + round(reveals / n)
+    out["all-in per participant, batched"] = round(whole / n)
     everything = [g for calls in (first, steady) for c in calls.values() for g, _ in c]
     out["most of any call above"] = max(everything)
     return out
