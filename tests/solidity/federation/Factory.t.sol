@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: MIT
+pragma solidity 0.8.37;
+
+import {IFederation, Terms} from "../../../contracts/interfaces/IFederation.sol";
+import {IFederationFactory} from "../../../contracts/interfaces/IFederationFactory.sol";
+import {IStakes} from "../../../contracts/interfaces/IStakes.sol";
+import {System} from "../base/System.sol";
+
+/// @dev Birth and end of a federation.
+contract FactoryTest is System {
+    function setUp() public {
+        _create(_toyTerms());
+    }
+
+    function test_create_listsWhatItMade() public {
+        Terms memory terms = t;
+        address second = factory.create(terms);
+        assertEq(factory.count(), 2, "count");
+        assertEq(factory.federations(0), address(federation), "first");
+        assertEq(factory.federations(1), second, "second");
+        assertTrue(factory.isFederation(second) && !factory.isFederation(STRANGER), "known");
+        assertTrue(factory.implementation().code.length > 0, "code");
+        assertEq(keccak256(abi.encode(federation.terms())), keccak256(abi.encode(terms)), "terms");
+    }
+
+    function test_create_refusesBadTerms() public {
+        Terms memory terms = t;
+        terms.committee = 4;
+        vm.expectRevert(abi.encodeWithSelector(IFederationFactory.BadTerms.selector, 11));
+        factory.create(terms);
+    }
+
+    function test_birth() public view {
+        _assertPhase(IFederation.Phase.Idle);
+        assertEq(federation.phaseEnd(), 0, "no end");
+        assertEq(federation.model(), t.genesis, "genesis");
+        assertEq(_round().number, 0, "no round");
+        assertTrue(!federation.concluded(), "no notice");
+    }
+
+    // ---- notice and refund
+
+    function test_conclude_onlyTheSponsorAndOnce(address caller) public {
+        vm.assume(caller != SPONSOR);
+        vm.expectRevert(abi.encodeWithSelector(IFederation.NotSponsor.selector, SPONSOR, caller));
+        vm.prank(caller);
+        federation.conclude();
+        vm.prank(SPONSOR);
+        federation.conclude();
+        assertTrue(federation.concluded(), "concluded");
+        vm.expectRevert(IFederation.AlreadyConcluded.selector);
+        vm.prank(SPONSOR);
+        federation.conclude();
+    }
+
+    function test_refund_waitsForTheRound() public {
+        _join(3);
+        _fund(_cost(3) + 5);
+        vm.expectRevert(IFederation.NotConcluded.selector);
+        federation.refund();
+        federation.openRound();
+        vm.prank(SPONSOR);
+        federation.conclude();
+        vm.expectRevert(_wrongPhase(IFederation.Phase.Idle, IFederation.Phase.Commit));
+        federation.refund();
+        vm.warp(time() + 10_000);
+        federation.finalize();
+        vm.expectEmit(address(federation));
+        emit IFederation.Refunded(SPONSOR, _cost(3) + 5);
+        federation.refund();
+        assertEq(federation.credits(SPONSOR), _cost(3) + 5, "all of it");
+        vm.expectRevert(IStakes.NothingToPay.selector);
+        federation.refund();
+    }
+
+    /// @dev The code behind the clones has no terms; nothing of value can happen there.
+    function test_implementation_isInert() public {
+        IFederation code = IFederation(factory.implementation());
+        vm.expectRevert();
+        code.openRound();
+        vm.expectRevert();
+        IStakes(address(code)).fund(1);
+    }
+}

@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: MIT
+pragma solidity 0.8.37;
+
+import {Terms} from "../../../contracts/interfaces/IFederation.sol";
+
+/// @title NaiveRules: every rule of the terms judged by itself, then the first broken one
+library NaiveRules {
+    function firstBroken(Terms memory t) internal view returns (uint256) {
+        bool[20] memory broken;
+        broken[1] = t.token.code.length == 0;
+        broken[2] = t.sponsor == address(0);
+        broken[3] = t.sink == address(0);
+        broken[4] = t.allowlist != 0 && t.admission != address(0);
+        broken[5] = t.manifest == 0;
+        broken[6] = t.genesis == 0;
+        broken[7] = t.depth >= 23;
+        broken[8] = t.maxExponent >= 24;
+        broken[9] = t.trim >= 65;
+        broken[10] = !_between(t.maxSeats, 1, 128);
+        broken[11] = !_between(t.committee, 3, 15) || t.committee & 1 == 0;
+        broken[12] = !_between(t.minReveals, t.committee, t.maxSeats);
+        broken[13] = !_between(t.maxAttempts, 1, 8);
+        uint256[9] memory windows = [
+            t.commitWindow,
+            t.revealWindow,
+            t.drawWindow,
+            t.scoreCommitWindow,
+            t.scoreRevealWindow,
+            t.settleWindow,
+            t.proposeWindow,
+            t.challengeWindow,
+            t.answerWindow
+        ];
+        for (uint256 i = 0; i < 9; ++i) {
+            if (!_between(windows[i], 10, 31_536_000)) broken[14] = true;
+        }
+        broken[15] = !broken[7] && !broken[14] && t.challengeWindow < (3 + t.depth) * t.answerWindow;
+        uint256[9] memory amounts = [
+            t.minStake,
+            t.noRevealSlash,
+            t.noScoresSlash,
+            t.fraudSlash,
+            t.challengeFee,
+            t.demandDeposit,
+            t.trainerRate,
+            t.validatorRate,
+            t.proposerFee
+        ];
+        for (uint256 i = 0; i < 9; ++i) {
+            if (amounts[i] > 309_485_009_821_345_068_724_781_056) broken[16] = true;
+        }
+        if (!broken[16]) {
+            broken[17] = t.noRevealSlash == 0 || t.noScoresSlash == 0 || t.fraudSlash == 0
+                || t.noRevealSlash + t.noScoresSlash + t.fraudSlash > t.minStake;
+        }
+        broken[18] = !(t.challengeFee < t.fraudSlash);
+        broken[19] = t.strictness >= 65_536;
+        for (uint256 rule = 1; rule < 20; ++rule) {
+            if (broken[rule]) return rule;
+        }
+        return 0;
+    }
+
+    function _between(uint256 value, uint256 low, uint256 high) private pure returns (bool) {
+        return value >= low && value <= high;
+    }
+}
