@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import Phase as Stage
 from hypothesis.stateful import run_state_machine_as_test
-from stateful.machines import LADDER, Base, OnNode
+from stateful.machines import LADDER, Base, OnNode, Several
 
 from fl.protocol.phases import Phase
 
@@ -17,7 +17,7 @@ RECORD = Path(__file__).parent / "deep.md"
 STARTED = time.monotonic()
 DEEP = int(os.environ.get("TREATY_EXAMPLES", "0"))
 # Runs of each machine; in a deep campaign so many times TREATY_EXAMPLES.
-WEIGHTS = {"Base": 6, "Honest": 10, "Dropouts": 20, "Liars": 20, "Fraud": 90, "Hostile": 90, "Several": 20, "OnNode": 8}
+WEIGHTS = {"Base": 6, "Honest": 10, "Dropouts": 20, "Liars": 20, "Fraud": 50, "Hostile": 60, "Several": 10, "OnNode": 8}
 MUST = (
     [f"phase {p.name}" for p in Phase]
     + [f"slash: {deed}" for deed in ("no reveal", "no scores", "fraud")]
@@ -48,7 +48,7 @@ def test_contract_and_ledger__agree_after_every_step(machine):
         machine,
         settings=settings(
             max_examples=weight if machine is OnNode else (DEEP or 1) * weight,
-            stateful_step_count=80,
+            stateful_step_count=200 if machine is Several else 80,
             deadline=None,
             database=None,
             derandomize=not DEEP,
