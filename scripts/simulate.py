@@ -24,7 +24,7 @@ def cli(task, seats, rounds, alpha, trim, adversary, seed, out):
     from fl.tools.simulate import Plan, parse_adversaries, simulate
 
     try:
-        if trim != "median" and not trim.isdigit():
+        if trim != "median" and not trim.isdecimal():
             raise TreatyError(f"--trim {trim}: give a number of seats to drop on each side, or 'median'")
         k = 64 if trim == "median" else int(trim)
         plan = Plan(task, seats, rounds, alpha, k, seed, parse_adversaries(adversary))

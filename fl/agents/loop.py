@@ -85,7 +85,7 @@ class Loop:
 
     def _perform(self, agent: Agent, action: Action, view: View) -> None:
         for name, data in action.keep.items():
-            write_durably(agent.journal / name, data)
+            write_durably(agent.journal / name, data, mode=0o600)  # salts are secrets until revealed
         for file in action.publish:
             agent.store.put(file.data, file.kind)
         if not action.function:

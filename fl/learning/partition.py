@@ -62,7 +62,8 @@ def split(data: Data, seats: int, alpha: float | None, seed: int) -> Split:
         groups = _by_owner(data, seats, rng)
     else:
         test, rest = _stratified(everything, data.y, TEST_SHARE, rng)
-        dealt = _dirichlet(rest, data.y, seats, alpha, rng) if alpha else np.array_split(rng.permutation(rest), seats)
+        evenly = alpha is None
+        dealt = np.array_split(rng.permutation(rest), seats) if evenly else _dirichlet(rest, data.y, seats, alpha, rng)
         groups = [(f"seat {i}", np.empty(0, np.int64), rows) for i, rows in enumerate(dealt)]
         groups[0] = (groups[0][0], test, groups[0][2])
     shards = []
@@ -79,13 +80,21 @@ def _part(data: Data, rows: Rows) -> Part:
 
 
 def _stratified(rows: Rows, y: NDArray[np.generic], share: float, rng: np.random.Generator) -> tuple[Rows, Rows]:
-    """(taken, rest), the share taken of every label."""
-    taken = []
-    for label in np.unique(y[rows]):
-        group = rng.permutation(rows[y[rows] == label])
-        taken.append(group[: round(share * len(group))])
-    chosen = np.concatenate(taken)
+    """(taken, rest), the share taken of every label; of targets that are no labels, of all rows alike."""
+    groups = [rows]
+    if (labels := _labels(y, rows)) is not None:
+        groups = [rows[labels == label] for label in np.unique(labels)]
+    chosen = np.concatenate([rng.permutation(group)[: round(share * len(group))] for group in groups])
     return chosen, rng.permutation(np.setdiff1d(rows, chosen))
+
+
+def _labels(y: NDArray[np.generic], rows: Rows) -> NDArray[np.generic] | None:
+    """The rows' labels; None where targets are measurements: several numbers a row, or mostly different ones."""
+    targets = y[rows]
+    if targets.ndim > 1 and targets.shape[1:] != (1,):
+        return None
+    targets = targets.reshape(len(rows))
+    return targets if 2 * len(np.unique(targets)) <= len(targets) else None
 
 
 def _by_owner(data: Data, seats: int, rng: np.random.Generator) -> list[tuple[str, Rows, Rows]]:
@@ -107,12 +116,15 @@ def _by_owner(data: Data, seats: int, rng: np.random.Generator) -> list[tuple[st
 
 
 def _dirichlet(rows: Rows, y: NDArray[np.generic], seats: int, alpha: float, rng: np.random.Generator) -> list[Rows]:
-    if alpha <= 0:
+    labels = _labels(y, rows)
+    if labels is None:
+        raise TaskError("alpha deals by label, and these targets are measurements: leave alpha out for an even split")
+    if not alpha > 0:
         raise TaskError(f"alpha {alpha}: give a positive number, such as 0.5")
     for _ in range(100):  # until everybody has rows enough; a small alpha needs some tries
         dealt: list[list[Rows]] = [[] for _ in range(seats)]
-        for label in np.unique(y[rows]):
-            group = rng.permutation(rows[y[rows] == label])
+        for label in np.unique(labels):
+            group = rng.permutation(rows[labels == label])
             cuts = (np.cumsum(rng.dirichlet([alpha] * seats))[:-1] * len(group)).astype(int)
             for seat, part in enumerate(np.split(group, cuts)):
                 dealt[seat].append(part)

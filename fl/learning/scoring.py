@@ -39,7 +39,7 @@ class PublicRound:
 def contributions(loss: Callable[[Vector], float], round_: PublicRound) -> dict[int, float]:
     """Each accepted seat's leave-one-out share of the loss before the round, at least 0."""
     before = loss(round_.base)
-    if not round_.accepted or before <= 0:
+    if not round_.accepted or not before > 0:  # nothing to gain; NaN included
         return dict.fromkeys(round_.accepted, 0.0)
     full = loss(aggregate(round_.base, list(round_.accepted.values()), round_.trim))
     worth = {}

@@ -105,7 +105,11 @@ def load_task(name: str) -> Task:
         if spec is None or spec.loader is None:
             raise TaskError(f"{name} is no Python file: give the path of a task file, such as my_task.py")
         module = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(module)
+        try:
+            spec.loader.exec_module(module)
+        except Exception as error:  # a user's file: whatever it raises is what is wrong with it
+            told = " ".join(str(error).split())
+            raise TaskError(f"{name} cannot be read as a task: {type(error).__name__}: {told}") from error
     task = getattr(module, "TASK", None)
     if not isinstance(task, Task):
         raise TaskError(f"{name} defines no TASK: end the file with TASK = YourTask()")

@@ -24,7 +24,13 @@ def tensors(part: Part) -> tuple[torch.Tensor, torch.Tensor]:
 
 
 def train(task: Task, model: nn.Module, part: Part, rng: np.random.Generator) -> None:
-    """Train in place on `part`, as the task's settings say. `rng` orders the batches."""
+    """Train in place on `part`, as the task's settings say. `rng` orders the batches; its seed decides dropout too."""
+    with torch.random.fork_rng():
+        torch.manual_seed(int(rng.bit_generator.seed_seq.generate_state(1)[0]))  # type: ignore[attr-defined]
+        _train(task, model.train(), part, rng)
+
+
+def _train(task: Task, model: nn.Module, part: Part, rng: np.random.Generator) -> None:
     settings = task.training
     x, y = tensors(part)
     weights = list(model.parameters())
@@ -62,7 +68,7 @@ class Evaluator:
 
     def __init__(self, task: Task):
         self.task = task
-        self.module = build(task, 0)
+        self.module = build(task, 0).eval()
 
     def outputs(self, vector: NDArray[np.int32], part: Part) -> tuple[torch.Tensor, torch.Tensor]:
         load_vector(self.module, vector)
@@ -81,7 +87,7 @@ class Evaluator:
 
 def load_and_measure(task: Task, floats: NDArray[np.float64], part: Part) -> float:
     """The task's metric of a model given in floats."""
-    model = build(task, 0)
+    model = build(task, 0).eval()
     load_floats(model, floats)
     x, y = tensors(part)
     with torch.no_grad():

@@ -13,6 +13,7 @@ from ape.api.accounts import AccountAPI
 from ape.contracts import ContractInstance
 from ape.exceptions import ContractLogicError, TransactionError
 from ape.logging import LogLevel, logger
+from eth_utils import is_hex_address
 
 from fl.errors import ChainError
 from fl.protocol.phases import RoundFacts
@@ -83,6 +84,24 @@ def contract(name: str) -> Any:
     return getattr(ape.project, name)
 
 
+def attach(name: str, address: str, what: str) -> Any:
+    """A deployed contract of this project. Raises ChainError if the address is none, or holds no code."""
+    if not is_hex_address(address):
+        raise ChainError(f"{address!r} is no address: give 0x and 40 hexadecimal digits")
+    if not ape.chain.provider.get_code(address):
+        raise ChainError(f"no {what} at {address} on chain {chain_id()}: check address and network")
+    return contract(name).at(address)
+
+
+def read(function: Callable[..., Any], what: str) -> Any:
+    """Calls a view of an attached contract, which may turn out to be another kind of contract."""
+    try:
+        return function()
+    except Exception as error:  # whatever an unknown contract answers
+        where = function.contract.address
+        raise ChainError(f"no {what} at {where} on chain {chain_id()}: check address and network") from error
+
+
 def transact(function: Callable[..., Any], *args: Any, sender: AccountAPI, **kwargs: Any) -> Any:
     """Sends one transaction and waits for it; a refusal becomes a ChainError that names the contract's error."""
     try:
@@ -111,17 +130,14 @@ class FederationClient:
     """One federation on the connected chain, read and written."""
 
     def __init__(self, address: str):
-        self.contract: ContractInstance = contract("Federation").at(address)
+        self.contract: ContractInstance = attach("Federation", address, "federation")
         self.address: str = self.contract.address
         self.chain_id = chain_id()
         self.terms = self._terms()
         self._seen = -1
 
     def _terms(self) -> Terms:
-        try:
-            facts = self.contract.terms()
-        except Exception as error:
-            raise ChainError(f"no federation at {self.address} on chain {self.chain_id}: check address and network") from error
+        facts = read(self.contract.terms, "federation")
         values = [bytes(v) if isinstance(v, bytes) else v for v in facts]
         return Terms(*[int(v) if isinstance(v, int) else v for v in values])
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import json
 import os
-import tempfile
+import secrets
+import stat
 from hashlib import sha256
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from fl.protocol.artifact import Kind, size_of
 from fl.protocol.leaves import root_of
 
 MAX_MANIFEST_BYTES = 1 << 20
+MAX_MANIFEST_NESTING = 32  # a deeper one would overrun the JSON reader's stack
 
 
 class LocalStore:
@@ -57,8 +59,8 @@ class LocalStore:
         data = self._read(path, None)
         if sha256(data).digest() != digest:
             raise StoreError(f"{path.name} in {self.path} does not hash to its name: it was altered; fetch it anew")
-        facts = json.loads(data)
-        if not isinstance(facts, dict) or canonical(facts) != data:
+        facts = _parse_canonical(data)
+        if facts is None:
             raise StoreError(f"{path.name} in {self.path} is no canonical JSON object")
         return facts
 
@@ -66,20 +68,22 @@ class LocalStore:
         return self.path / f"{root.hex()}.{kind.name.lower()}"
 
     def _read(self, path: Path, size: int | None) -> bytes:
+        most = MAX_MANIFEST_BYTES if size is None else size
         try:
-            actual = path.stat().st_size
-            if actual != size if size is not None else actual > MAX_MANIFEST_BYTES:
-                raise StoreError(f"{path.name} in {self.path} has {actual:,} bytes, not {size or MAX_MANIFEST_BYTES:,}")
-            return path.read_bytes()
+            facts = path.stat()
+            if not stat.S_ISREG(facts.st_mode) or (facts.st_size > most if size is None else facts.st_size != size):
+                raise StoreError(f"{path.name} in {self.path} has {facts.st_size:,} bytes, not {most:,}")
+            with path.open("rb") as file:
+                return file.read(most + 1)  # it may grow while it is read
         except FileNotFoundError:
             raise StoreError(f"{path.name} is not in {self.path}: ask its owner to publish it") from None
         except OSError as error:
             raise StoreError(f"{path.name} in {self.path} cannot be read: {error}") from error
 
     def _write(self, path: Path, data: bytes) -> None:
-        if path.is_file():
-            return
-        write_durably(path, data)
+        # An altered file is written anew: whoever has the content heals the store.
+        if not path.is_file() or path.stat().st_size != len(data) or path.read_bytes() != data:
+            write_durably(path, data)
 
 
 def canonical(facts: dict[str, object]) -> bytes:
@@ -87,16 +91,42 @@ def canonical(facts: dict[str, object]) -> bytes:
     return json.dumps(facts, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
 
 
-def write_durably(path: Path, data: bytes) -> None:
-    """The whole file or nothing, on disk when this returns."""
+def _parse_canonical(data: bytes) -> dict[str, object] | None:
+    """The JSON object that these bytes are the one way to write; None if they are not."""
+    nesting = deepest = 0
+    for byte in data:  # brackets inside strings count too, which no manifest comes near
+        nesting += (byte in b"[{") - (byte in b"]}")
+        deepest = max(deepest, nesting)
+    if deepest > MAX_MANIFEST_NESTING:
+        return None
+    try:
+        facts = json.loads(data)
+        return facts if isinstance(facts, dict) and canonical(facts) == data else None
+    except ValueError:
+        return None
+
+
+def write_durably(path: Path, data: bytes, mode: int = 0o644) -> None:
+    """The whole file or nothing, on disk under its name when this returns. `mode`: less what the umask takes."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".partial-")
+    temporary = path.parent / f".partial-{secrets.token_hex(8)}"
+    handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
     try:
         with os.fdopen(handle, "wb") as out:
             out.write(data)
             out.flush()
             os.fsync(out.fileno())
         os.replace(temporary, path)
+        _sync_folder(path.parent)
     except BaseException:
-        Path(temporary).unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
         raise
+
+
+def _sync_folder(folder: Path) -> None:
+    """A name is durable once its folder is."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

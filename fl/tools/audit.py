@@ -52,7 +52,7 @@ def audit_summary(path: Path) -> Verdict:
         auditor.compare_summary(summary)
     except FileNotFoundError:
         raise AuditError(f"no summary {path}: give the summary.json that simulate wrote") from None
-    except (ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError) as error:
         raise AuditError(f"{path} is no summary of a simulation: {error!r}") from error
     return verdict
 

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import math
+import re
 from dataclasses import asdict, dataclass, fields, replace
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -60,6 +63,7 @@ AMOUNTS = (
     "proposer_fee",
 )
 ADDRESSES = ("token", "sponsor", "sink", "admission")
+DERIVED = ("manifest", "genesis", "depth", "max_exponent")
 
 
 @dataclass(frozen=True)
@@ -97,27 +101,44 @@ def read_terms(path: Path) -> dict[str, Any]:
         given = yaml.safe_load(path.read_text())
     except FileNotFoundError:
         raise TermsError(f"no terms file {path}: write one, or leave --terms out for the defaults") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise TermsError(f"{path} cannot be read as a terms file: {error}") from error
     except yaml.YAMLError as error:
-        raise TermsError(f"{path} is no YAML: {error}") from error
+        raise TermsError(f"{path} is no YAML: {' '.join(str(error).split())}") from error
     if not isinstance(given, dict):
         raise TermsError(f"{path}: a terms file holds `name: value` lines")
     known = {f.name for f in fields(Terms)}
     for name, value in given.items():
         if name not in known:
             raise TermsError(f"{path}: no term is called {name!r}; known are {', '.join(sorted(known))}")
-        if name in ADDRESSES:
-            if not (isinstance(value, str) and value.startswith("0x") and len(value) == 42):
-                raise TermsError(f"{path}: {name} is an address, 0x and 40 hexadecimal digits, in quotes; not {value!r}")
-        elif not isinstance(value, int | float) or isinstance(value, bool):
-            raise TermsError(f"{path}: {name} is a number, not {value!r}")
+        _check_kind(f"{path}: {name}", name, value)
     return given
+
+
+def _check_kind(where: str, name: str, value: Any) -> None:
+    if name in DERIVED:
+        raise TermsError(f"{where} follows from the task: leave it out")
+    if name in ADDRESSES:
+        if not (isinstance(value, str) and re.fullmatch("0x[0-9a-fA-F]{40}", value)):
+            raise TermsError(f"{where} is an address, 0x and 40 hexadecimal digits, in quotes; not {value!r}")
+    elif name == "allowlist":
+        if not (isinstance(value, str) and re.fullmatch("0x[0-9a-fA-F]{64}", value)):
+            raise TermsError(f"{where} is a Merkle root, 0x and 64 hexadecimal digits, in quotes; not {value!r}")
+    elif not isinstance(value, int | float) or isinstance(value, bool):
+        raise TermsError(f"{where} is a number, not {value!r}")
+    elif not math.isfinite(value):
+        raise TermsError(f"{where} is a finite number, not {value!r}")
+    elif name not in AMOUNTS and not isinstance(value, int):
+        raise TermsError(f"{where} is a whole number, not {value!r}")
 
 
 def make_terms(given: dict[str, Any], task: Task, sponsor: str, token: str, manifest: bytes, genesis: bytes) -> Terms:
     """Defaults, a terms file's choices and what follows from the task. Raises TermsError that lists every broken rule."""
     chosen = {**DEFAULTS, **given}
     for name in AMOUNTS:
-        chosen[name] = round(chosen[name] * TOKEN)
+        chosen[name] = int(Decimal(str(chosen[name])) * TOKEN)
+    if isinstance(chosen.get("allowlist"), str):
+        chosen["allowlist"] = bytes.fromhex(chosen["allowlist"][2:])
     facts = {"sponsor": sponsor, "sink": SINK, "admission": ZERO_ADDRESS, "allowlist": bytes(32), **chosen}
     facts |= {"token": token, "manifest": manifest, "genesis": genesis}
     facts |= {"depth": depth_of(build(task, 0)), "max_exponent": task.max_exponent}
@@ -149,13 +170,14 @@ def deploy(
     manifest = store.put_manifest(manifest_of(task, seed))
     # Terms are checked before anything is paid for.
     draft = make_terms(given, task, str(given.get("sponsor", account.address)), "0x" + "11" * 20, manifest, genesis)
+    maker = None
+    if factory is not None:
+        maker = chain.attach("FederationFactory", factory, "factory")
+        implementation = str(chain.read(maker.implementation, "factory"))
     token = given.get("token") or put("TestToken").address
-    if factory is None:
+    if maker is None:
         implementation = put("Federation").address
         maker = put("FederationFactory", implementation)
-    else:
-        maker = chain.contract("FederationFactory").at(factory)
-        implementation = str(maker.implementation())
     terms = replace(draft, token=token)
     receipt = chain.transact(maker.create, terms.as_tuple(), sender=account, **options)
     gas["create"] = int(receipt.gas_used)

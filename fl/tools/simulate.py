@@ -67,7 +67,7 @@ def parse_adversaries(given: tuple[str, ...]) -> tuple[tuple[str, int], ...]:
     pairs = []
     for word in given:
         kind, _, count = word.partition(":")
-        if kind not in adversaries.KINDS or not (count or "1").isdigit() or int(count or "1") < 1:
+        if kind not in adversaries.KINDS or not (count or "1").isdecimal() or int(count or "1") < 1:
             raise TaskError(
                 f"adversary {word!r}: give KIND:COUNT, such as sign_flip:2; kinds are {', '.join(adversaries.KINDS)}"
             )
@@ -86,6 +86,10 @@ def simulate(plan: Plan, out: Path, watcher: Watcher | None = None) -> dict[str,
         raise TaskError(f"{len(kinds)} adversaries on {plan.seats} seats: leave at least one honest participant")
     if plan.rounds < 1:
         raise TaskError(f"{plan.rounds} rounds: run at least one")
+    if plan.seed < 0:
+        raise TaskError(f"seed {plan.seed}: give a number from 0 on")
+    if out.exists() and not out.is_dir():
+        raise TaskError(f"{out} is a file: give --out a folder")
     if (out / "summary.json").exists():
         raise TaskError(f"{out} holds an earlier simulation: give another --out, or remove that folder")
     task = load_task(plan.task)

@@ -421,14 +421,12 @@ FLAWS = [
 ]
 
 
-@pytest.mark.xfail(strict=True, reason="ends in a traceback")
 @pytest.mark.parametrize("call", FLAWS, ids=" ".join)
 def test_wrong_argument__that_nobody_expected__ends_in_one_line(doors, call):
     doors.write("broken.py", "def (:\n")
     assert_refused(doors(*call), ".")
 
 
-@pytest.mark.xfail(strict=True, reason="taken, or refused by a traceback after the first contracts were paid for")
 @pytest.mark.parametrize(
     "text",
     [

@@ -140,13 +140,11 @@ def test_fewer_seats_than_owners__are_refused__unless_alpha_deals_anew():
     assert [s.name for s in dealt.shards] == ["seat 0", "seat 1"]
 
 
-@pytest.mark.xfail(strict=True, reason="alpha 0 is taken for no alpha at all")
 def test_alpha_zero__is_refused():
     with pytest.raises(TaskError, match="give a positive number"):
         split(cycle(150, 2), 3, 0.0, 0)
 
 
-@pytest.mark.xfail(strict=True, reason="only labels are dealt: of targets that do not repeat nobody holds any out")
 @pytest.mark.parametrize("shape", [(-1,), (-1, 1)], ids=["flat", "column"])
 def test_regression__leaves_rows_to_test_and_to_score_with(shape):
     data = table(np.arange(80, dtype=np.float32).reshape(shape) / 80)

@@ -150,7 +150,6 @@ def test_file_of_another_kind__is_told_what_to_give(tmp_path):
     assert refusal(str(path)) == f"{path} is no Python file: give the path of a task file, such as my_task.py"
 
 
-@pytest.mark.xfail(strict=True, reason="a task file that fails while it is read shows its traceback")
 @pytest.mark.parametrize("text", ["def (:\n", "import no_such_module\n", "raise RuntimeError('x')\n", "TASK = Later()\n", "\0"])
 def test_broken_file__is_refused_in_one_line_that_names_it(tmp_path, text):
     name = written(tmp_path, text)

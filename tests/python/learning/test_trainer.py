@@ -169,12 +169,10 @@ def test_evaluator__keeps_nothing_of_the_last_model():
     assert told[0] == load_and_measure(task, to_float(first), part)
 
 
-@pytest.mark.xfail(strict=True, reason="dropout asks the world's randomness, which no seed of ours decides")
 def test_train__with_dropout__follows_the_seed():
     assert (trained(Forgetful()) == trained(Forgetful())).all()
 
 
-@pytest.mark.xfail(strict=True, reason="models are measured in training mode, dropout and all")
 def test_evaluator__measures_without_dropout():
     task = Forgetful()
     evaluator, vector = Evaluator(task), to_vector(build(task, 3))

@@ -171,7 +171,6 @@ def test_swapped_files__are_refused(store):
             read(store, data, Kind.MODEL)
 
 
-@pytest.mark.xfail(strict=True, reason="a file that was altered stays, whoever publishes it again")
 @BOTH
 def test_put__over_an_altered_file__heals_it(store, data, kind):
     file_of(store, data, kind).write_bytes(altered(data))
@@ -225,7 +224,6 @@ def test_what_is_no_file__is_refused_at_once(store, data, kind, make):
     assert not store.has(root_of(data, kind), kind)
 
 
-@pytest.mark.xfail(strict=True, reason="a manifest is read without asking whether it is a file, nor how much comes")
 def test_manifest__that_is_a_pipe__is_refused_at_once(store):
     os.mkfifo(store.path / f"{bytes(32).hex()}.json")
     with at_once(0.5), refused(bytes(32).hex()):
@@ -338,12 +336,10 @@ def test_write__gets_its_name_when_all_of_it_is_on_disk(tmp_path, monkeypatch):
     assert leftovers(tmp_path / "deep") == ["file"]
 
 
-@pytest.mark.xfail(strict=True, reason="after a power cut the name may be gone: the folder is not synced")
 def test_write__has_its_name_on_disk_when_it_returns(tmp_path, monkeypatch):
     assert synced(tmp_path / "file", monkeypatch)[2:] == ["folder"]
 
 
-@pytest.mark.xfail(strict=True, reason="what is published can be read by its owner alone")
 def test_put__may_be_read_by_whoever_shares_the_store(store):
     before = os.umask(0o022)
     try:
@@ -425,7 +421,6 @@ NO_JSON = {
 }
 
 
-@pytest.mark.xfail(strict=True, reason="the JSON reader's own errors come through", raises=ValueError)
 @pytest.mark.parametrize("data", NO_JSON.values(), ids=NO_JSON.keys())
 def test_manifest__that_is_no_json__is_refused(store, data):
     with refused("is no canonical JSON object"):
@@ -445,7 +440,6 @@ except StoreError:
 """
 
 
-@pytest.mark.xfail(strict=True, reason="a deep nest overruns the JSON reader's stack and kills the process")
 def test_manifest__nested_without_end__is_refused(store):
     digest = manifest_named(store, b"[" * 100_000)
     done = subprocess.run([sys.executable, "-c", NESTED, str(store.path), digest.hex()], capture_output=True)
