@@ -14,7 +14,6 @@ from fl.agents.validator import Validator
 from fl.agents.view import View
 from fl.learning.baselines import generator
 from fl.learning.codec import encode_update
-from fl.learning.trainer import local_change
 from fl.protocol.artifact import pack_model, parse_model
 from fl.protocol.fixed_point import to_float
 
@@ -34,8 +33,7 @@ class Poisoner(Participant):
         return self.factor * self._honest(view)
 
     def _honest(self, view: View) -> NDArray[np.float64]:
-        base = view.record.model(view.round.base)
-        return local_change(self.task, base, self.shard.train, generator(self.seed, view.round.number, self.seat))
+        return self.trained(view)[0]
 
 
 class Scaler(Poisoner):

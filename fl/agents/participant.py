@@ -11,11 +11,12 @@ from safetensors.numpy import load, save
 
 from fl.agents.actions import Action, Publish
 from fl.agents.view import View
-from fl.learning.baselines import generator
+from fl.learning.batched import Cohort
+from fl.learning.codec import encode_update
 from fl.learning.partition import Shard
 from fl.learning.task import Task
-from fl.learning.trainer import local_update
-from fl.protocol.artifact import Kind
+from fl.learning.trainer import generator, local_change
+from fl.protocol.artifact import Kind, depth_for
 from fl.protocol.commitment import update_commitment
 from fl.protocol.leaves import root_of
 from fl.protocol.phases import Phase
@@ -23,6 +24,8 @@ from fl.protocol.phases import Phase
 
 class Participant:
     """Trains one seat's shard. What it must not lose lies in `journal`, one folder per seat."""
+
+    cohort: Cohort | None = None  # where many sit in one process, they train together
 
     def __init__(self, seat: int, task: Task, shard: Shard, seed: int, journal: Path):
         self.seat, self.task, self.shard, self.seed, self.journal = seat, task, shard, seed, journal
@@ -36,9 +39,17 @@ class Participant:
 
     def update(self, view: View) -> tuple[bytes, NDArray[np.float64]]:
         """(the update's file, what rounding lost). Adversaries differ here."""
+        delta, rng = self.trained(view)
+        return encode_update(delta, self._residue(view.round.number), depth_for(delta.size), self.task.max_exponent, rng)
+
+    def trained(self, view: View) -> tuple[NDArray[np.float64], np.random.Generator]:
+        """(what honest training changes, in floats (parameters,); the stream of randomness as training left it)."""
         number = view.round.number
         base = view.record.model(view.round.base)
-        return local_update(self.task, base, self.shard.train, self._residue(number), generator(self.seed, number, self.seat))
+        if self.cohort is not None:
+            return self.cohort.change(base, number, self.seat)
+        rng = generator(self.seed, number, self.seat)
+        return local_change(self.task, base, self.shard.train, rng), rng
 
     def commits(self, view: View) -> list[Action]:
         number = view.round.number

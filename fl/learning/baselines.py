@@ -12,14 +12,9 @@ from numpy.typing import NDArray
 from fl.learning.codec import encode_update, floats_of, load_floats, to_vector
 from fl.learning.partition import Part, Split
 from fl.learning.task import Task, build
-from fl.learning.trainer import Evaluator, load_and_measure, train
+from fl.learning.trainer import Evaluator, generator, load_and_measure, train
 from fl.protocol.aggregate import aggregate
 from fl.protocol.artifact import depth_for, parse_update
-
-
-def generator(seed: int, round_: int, seat: int) -> np.random.Generator:
-    """The one stream of randomness that a participant trains with in a round."""
-    return np.random.default_rng([seed, round_, seat])
 
 
 def _change(task: Task, base: NDArray[np.float64], part: Part, rng: np.random.Generator) -> NDArray[np.float64]:

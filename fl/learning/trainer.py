@@ -18,6 +18,11 @@ from fl.protocol.artifact import depth_for
 from fl.protocol.fixed_point import to_float
 
 
+def generator(seed: int, round_: int, seat: int) -> np.random.Generator:
+    """The one stream of randomness that a participant trains with in a round."""
+    return np.random.default_rng([seed, round_, seat])
+
+
 def tensors(part: Part) -> tuple[torch.Tensor, torch.Tensor]:
     """The rows as tensors that share their memory."""
     return torch.from_numpy(part.x), torch.from_numpy(np.ascontiguousarray(part.y))

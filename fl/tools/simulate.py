@@ -22,7 +22,8 @@ from fl.agents.validator import Validator
 from fl.agents.view import View
 from fl.errors import AuditError, TaskError
 from fl.learning import baselines
-from fl.learning.partition import Split, split
+from fl.learning.batched import Cohort
+from fl.learning.partition import Shard, Split, split
 from fl.learning.task import Task, load_task
 from fl.learning.trainer import Evaluator
 from fl.network import chain
@@ -156,10 +157,12 @@ class _Simulation:
 
     def _agents(self, seats: list[Any], house: Any) -> list[Agent]:
         agents = []
+        cohort = Cohort(self.task, {s: self._shard(s).train for s in range(self.plan.seats)}, self.plan.seed)
         for seat, (kind, account) in enumerate(zip(self.kinds, seats, strict=True)):
-            shard = self.data.shards[seat % len(self.data.shards)]
+            shard = self._shard(seat)
             journal = self.out / "participants" / str(seat)
             participant = adversaries.PARTICIPANTS.get(kind, Participant)(seat, self.task, shard, self.plan.seed, journal)
+            participant.cohort = cohort
             validator = adversaries.VALIDATORS.get(kind, Validator)(seat, self.evaluator, shard, journal)
             proposer = adversaries.PROPOSERS.get(kind, Proposer)(seat)
             roles = (participant, validator, proposer)
@@ -168,6 +171,9 @@ class _Simulation:
         agents.sort(key=lambda agent: agent.kind == "honest")
         crank = Agent("house", house, (Challenger(), Answerer(), Keeper(self.plan.rounds)), self.out / "house", self.store)
         return [*agents, crank]
+
+    def _shard(self, seat: int) -> Shard:
+        return self.data.shards[seat % len(self.data.shards)]
 
     def name(self, seat: int) -> str:
         honest = len(self.data.shards)
