@@ -26,26 +26,45 @@ def _change(task: Task, base: NDArray[np.float64], part: Part, rng: np.random.Ge
 
 def alone(task: Task, part: Part, test: Part, rounds: int, seed: int, seat: int = 0) -> float:
     """The metric of a participant that trains as long by itself."""
+    return alone_curve(task, part, test, rounds, seed, seat)[-1]
+
+
+def alone_curve(task: Task, part: Part, test: Part, rounds: int, seed: int, seat: int = 0) -> list[float]:
+    """The same, before the first round and after each."""
     floats = floats_of(build(task, seed))
+    curve = [load_and_measure(task, floats, test)]
     for number in range(1, rounds + 1):
         floats = floats + _change(task, floats, part, generator(seed, number, seat))
-    return load_and_measure(task, floats, test)
+        curve.append(load_and_measure(task, floats, test))
+    return curve
 
 
 def pooled(task: Task, split: Split, rounds: int, seed: int) -> float:
     """The metric with all training rows in one place."""
+    return pooled_curve(task, split, rounds, seed)[-1]
+
+
+def pooled_curve(task: Task, split: Split, rounds: int, seed: int) -> list[float]:
+    """The same, before the first round and after each."""
     parts = [shard.train for shard in split.shards]
     whole = Part(np.concatenate([p.x for p in parts]), np.concatenate([p.y for p in parts]))
-    return alone(task, whole, split.test, rounds, seed)
+    return alone_curve(task, whole, split.test, rounds, seed)
 
 
 def float_fedavg(task: Task, split: Split, rounds: int, seed: int) -> float:
     """The metric of plain FedAvg in floats."""
+    return float_fedavg_curve(task, split, rounds, seed)[-1]
+
+
+def float_fedavg_curve(task: Task, split: Split, rounds: int, seed: int) -> list[float]:
+    """The same, before the first round and after each."""
     floats = floats_of(build(task, seed))
+    curve = [load_and_measure(task, floats, split.test)]
     for number in range(1, rounds + 1):
         changes = [_change(task, floats, s.train, generator(seed, number, i)) for i, s in enumerate(split.shards)]
         floats = floats + np.mean(changes, axis=0)
-    return load_and_measure(task, floats, split.test)
+        curve.append(load_and_measure(task, floats, split.test))
+    return curve
 
 
 def exact_fedavg(task: Task, split: Split, rounds: int, seed: int, trim: int = 0) -> float:

@@ -135,6 +135,7 @@ class FederationClient:
         self.chain_id = chain_id()
         self.terms = self._terms()
         self._seen = -1
+        self._times: dict[int, int] = {}
 
     def _terms(self) -> Terms:
         facts = read(self.contract.terms, "federation")
@@ -212,6 +213,13 @@ class FederationClient:
         for log in provider.network.ecosystem.decode_logs(raw, *abis):
             fields = {k: bytes(v) if isinstance(v, bytes) else v for k, v in log.event_arguments.items()}
             yield Event(log.event_name, fields, int(log.block_number), int(log.log_index), str(log.transaction_hash))
+
+    def times(self, events: Iterable[Event]) -> dict[int, int]:
+        """When the blocks of these events were made: block to seconds. Asks the chain once a block."""
+        provider = ape.chain.provider
+        for block in {event.block for event in events} - set(self._times):
+            self._times[block] = int(provider.web3.eth.get_block(block)["timestamp"])
+        return {event.block: self._times[event.block] for event in events}
 
     def send(self, sender: AccountAPI, function: str, *args: Any) -> Receipt:
         """Calls a function of the federation and waits for the receipt. Raises ChainError if it is refused."""

@@ -105,6 +105,7 @@ class _Simulation:
         self.evaluator = Evaluator(task)
         self.store = LocalStore(out / "store")
         self.gas: dict[str, list[int]] = defaultdict(list)
+        self.bytes: Counter[str] = Counter()  # of calldata
         self.gas_of_round: dict[int, Counter[str]] = defaultdict(Counter)
         self.gas_of_seat: Counter[int] = Counter()
         self.metrics: dict[int, float] = {}
@@ -149,9 +150,11 @@ class _Simulation:
         for account, amount in [(sponsor, budget), (house, 1000 * client.terms.demand_deposit), *((a, stake) for a in seats)]:
             chain.transact(token.mint, account, amount, sender=account)
             chain.transact(token.approve, client.address, amount, sender=account)
-        self._note("fund", client.send(sponsor, "fund", budget).gas)
+        funded = client.send(sponsor, "fund", budget)
+        self._note("fund", funded.gas, funded.size)
         for account in seats:
-            self._note("join", client.send(account, "join", account.address, account.address, stake, b"").gas)
+            joined = client.send(account, "join", account.address, account.address, stake, b"")
+            self._note("join", joined.gas, joined.size)
         for name, gas in deployment.gas.items():
             self._note(f"deploy {name}", gas)
 
@@ -192,14 +195,15 @@ class _Simulation:
         self.watcher.view(view)
 
     def _done(self, done: Done) -> None:
-        self._note(done.action.function, done.receipt.gas)
+        self._note(done.action.function, done.receipt.gas, done.receipt.size)
         self.gas_of_round[done.round][done.action.function] += done.receipt.gas
         if done.agent.seat is not None:
             self.gas_of_seat[done.agent.seat] += done.receipt.gas
         self.watcher.done(done)
 
-    def _note(self, what: str, gas: int) -> None:
+    def _note(self, what: str, gas: int, size: int = 0) -> None:
         self.gas[what].append(gas)
+        self.bytes[what] += size
 
     def _metric(self, root: bytes, depth: int) -> float:
         return self.evaluator.metric(parse_model(self.store.get(root, Kind.MODEL, depth), depth), self.data.test)
@@ -211,7 +215,7 @@ class _Simulation:
         for seat, amount in owed.items():
             if amount:
                 receipt = client.send(seats[seat], "claim", seat, seats[seat].address)
-                self._note("claim", receipt.gas)
+                self._note("claim", receipt.gas, receipt.size)
                 self.gas_of_seat[seat] += receipt.gas
         return owed
 
@@ -240,8 +244,10 @@ class _Simulation:
                 "gas": sum(map(sum, self.gas.values())),
             },
             "gas": {
-                what: {"calls": len(g), "mean": round(sum(g) / len(g)), "most": max(g)} for what, g in sorted(self.gas.items())
+                what: {"calls": len(g), "mean": round(sum(g) / len(g)), "most": max(g), "bytes": self.bytes[what]}
+                for what, g in sorted(self.gas.items())
             },
+            "times": client.times(view.history.events),
             "baselines": self._baselines() if self.plan.compare else None,
             "books": client.books(),
         }
@@ -288,12 +294,11 @@ class _Simulation:
         self.watcher.say("measuring what each would have reached alone, and all together in the clear")
         rounds, seed, test = self.plan.rounds, self.plan.seed, self.data.test
         alone = [baselines.alone(self.task, s.train, test, rounds, seed, i) for i, s in enumerate(self.data.shards)]
+        pooled = baselines.pooled_curve(self.task, self.data, rounds, seed)
+        plain = baselines.float_fedavg_curve(self.task, self.data, rounds, seed)
         return {
             "alone": dict(zip([s.name for s in self.data.shards], alone, strict=True)),
-            "pooled": baselines.pooled(self.task, self.data, rounds, seed),
-            "float_fedavg": baselines.float_fedavg(self.task, self.data, rounds, seed),
+            "pooled": pooled[-1],
+            "float_fedavg": plain[-1],
+            "curves": {"pooled": pooled, "float_fedavg": plain},
         }
-
-
-def _spread(gas: list[int]) -> dict[str, int]:
-    return {"calls": len(gas), "mean": round(sum(gas) / len(gas)), "most": max(gas)}
