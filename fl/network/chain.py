@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,9 +14,11 @@ from ape.api.accounts import AccountAPI
 from ape.contracts import ContractInstance
 from ape.exceptions import ContractLogicError, TransactionError
 from ape.logging import LogLevel, logger
+from ape_ethereum.trace import Trace
 from eth_utils import is_hex_address
 
 from fl.errors import ChainError
+from fl.network.refusals import explain
 from fl.protocol.phases import RoundFacts
 from fl.protocol.terms import Terms
 
@@ -105,16 +108,29 @@ def read(function: Callable[..., Any], what: str) -> Any:
 def transact(function: Callable[..., Any], *args: Any, sender: AccountAPI, **kwargs: Any) -> Any:
     """Sends one transaction and waits for it; a refusal becomes a ChainError that names the contract's error."""
     try:
-        return function(*args, sender=sender, **kwargs)
+        with _no_call_tree():
+            return function(*args, sender=sender, **kwargs)
     except ContractLogicError as error:
         raise ChainError(f"the contract refused: {_reason(error)}") from error
     except TransactionError as error:
         raise ChainError(f"the transaction failed: {error}") from error
 
 
+@contextmanager
+def _no_call_tree() -> Iterator[None]:
+    """Ape draws the tree of calls of whatever was refused; people get one line that says what to do."""
+    show = Trace.show
+    Trace.show = lambda *_, **__: None
+    try:
+        yield
+    finally:
+        Trace.show = show
+
+
 def _reason(error: ContractLogicError) -> str:
-    inputs = getattr(error, "inputs", None)
-    return f"{type(error).__name__}({', '.join(f'{k}={v}' for k, v in inputs.items())})" if inputs else str(error)
+    name, inputs = type(error).__name__, getattr(error, "inputs", None) or {}
+    facts = f"{name}({', '.join(f'{k}={v}' for k, v in inputs.items())})" if inputs else str(error)
+    return explain(name, inputs) or facts
 
 
 def deploy(account: AccountAPI, name: str, *args: Any, **options: Any) -> tuple[Any, int]:
