@@ -27,6 +27,10 @@ class StoreError(TreatyError):
     """Content that is missing, too large, or not what its name says."""
 
 
+class StoreSilentError(StoreError):
+    """A store that did not answer; it may later."""
+
+
 class ChainError(TreatyError):
     """The chain refused, or said something that cannot be true."""
 

@@ -12,9 +12,9 @@ from fl.errors import TreatyError
 @click.command(cls=ConnectedProviderCommand, short_help="Recompute a federation from events and store.")
 @click.option("--summary", type=click.Path(path_type=Path), help="summary.json of a simulation, in its folder.")
 @click.option("--federation", metavar="ADDRESS", help="A federation on the connected network.")
-@click.option("--store", type=click.Path(path_type=Path), help="The folder of its content store.")
+@click.option("--store", "stores", multiple=True, metavar="PLACE", help="Its store; again for more, tried in order.")
 @click.option("--json", "as_json", is_flag=True, help="Print the verdict as JSON.")
-def cli(summary, federation, store, as_json):
+def cli(summary, federation, stores, as_json):
     """Rebuilds every round: commitments, draws, medians, payments, gate, models, money. Exits with 1 at the first difference
     and names it. Give either --summary, or --federation and --store."""
     from fl.tools.audit import audit_federation, audit_summary
@@ -22,8 +22,8 @@ def cli(summary, federation, store, as_json):
     try:
         if summary and not federation:
             verdict = audit_summary(summary)
-        elif federation and store:
-            verdict = audit_federation(federation, store)
+        elif federation and stores:
+            verdict = audit_federation(federation, stores)
         else:
             raise TreatyError("give --summary FILE, or --federation ADDRESS with --store PATH")
     except TreatyError as error:

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 from fl.agents.actions import Action
 from fl.agents.view import View
-from fl.network.store import LocalStore
+from fl.network.store import Store
 
 
 class Role(Protocol):
@@ -24,7 +24,7 @@ class Agent:
     operator: Any
     roles: Sequence[Role]
     journal: Path
-    store: LocalStore
+    store: Store
     seat: int | None = None
     kind: str = "honest"
 

@@ -47,7 +47,9 @@ class Loop:
 
     def look(self) -> View:
         """The present moment."""
-        self.history.apply(self.client.new_events())
+        events = self.client.new_events()
+        self.record.note(events)
+        self.history.apply(events)
         time, block = self.client.moment()
         facts = self.client.facts()
         pool, concluded = self.client.pool(), self.client.concluded()

@@ -70,7 +70,8 @@ class Participant:
         if data is None or salt is None:
             return []
         root = root_of(data, Kind.UPDATE)
-        return [Action("reveal", (self.seat, root, salt, b""), self.seat, publish=(Publish(data, Kind.UPDATE),))]
+        args = (self.seat, root, salt, view.record.store.locator(data))
+        return [Action("reveal", args, self.seat, publish=(Publish(data, Kind.UPDATE),))]
 
     def _residue(self, number: int) -> NDArray[np.float64] | None:
         """What the last update's rounding lost."""

@@ -22,7 +22,8 @@ class Proposer:
         model = self.model(view)
         if model is None:
             return []
-        action = Action("propose", (self.seat, root_of(model, Kind.MODEL), b""), self.seat, shared=True)
+        args = (self.seat, root_of(model, Kind.MODEL), view.record.store.locator(model))
+        action = Action("propose", args, self.seat, shared=True)
         return [action if not self.publishes(view) else _with_file(action, model)]
 
     def is_turn(self, view: View) -> bool:

@@ -3,6 +3,7 @@ the next model is. Pure functions of events and store, kept per round, since eve
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,7 +13,8 @@ from fl.agents.history import History, RoundLog
 from fl.errors import StoreError
 from fl.learning.gate import GateState, gate
 from fl.learning.scoring import PublicRound
-from fl.network.store import LocalStore
+from fl.network.chain import Event
+from fl.network.store import Store
 from fl.protocol.aggregate import aggregate
 from fl.protocol.artifact import Kind, pack_model, parse_model, parse_update, update_is_canonical
 from fl.protocol.terms import Terms
@@ -32,11 +34,17 @@ class Judged:
 class Record:
     """What the record of one federation says, as far as this store shows it."""
 
-    def __init__(self, terms: Terms, parameters: int, store: LocalStore):
+    def __init__(self, terms: Terms, parameters: int, store: Store):
         self.terms, self.parameters, self.store = terms, parameters, store
         self._judged: dict[int, Judged] = {}
         self._models: dict[bytes, Vector] = {}
         self._next: dict[int, bytes] = {}
+
+    def note(self, events: Iterable[Event]) -> None:
+        """Takes in what events say of where files are."""
+        for event in events:
+            if event.name in ("Revealed", "Proposed") and event.fields["locator"]:
+                self.store.hint(event.fields["root"], event.fields["locator"])
 
     def update(self, root: bytes) -> bytes | None:
         """An update's file, or None if the store cannot show it."""
@@ -66,10 +74,14 @@ class Record:
         """The file of the model that a settled round must give; None while the store lacks an accepted update."""
         if log.number not in self._next:
             files = [self.update(log.reveals[seat].root) for seat in log.accepted]
-            if any(data is None for data in files) or not self.store.has(log.base, Kind.MODEL):
+            if any(data is None for data in files):
+                return None
+            try:
+                base = self.model(log.base)
+            except StoreError:
                 return None
             vectors = [parse_update(data, self.terms.depth, self.terms.max_exponent) for data in files if data is not None]
-            self._next = {log.number: pack_model(aggregate(self.model(log.base), vectors, self.terms.trim))}
+            self._next = {log.number: pack_model(aggregate(base, vectors, self.terms.trim))}
         return self._next[log.number]
 
     def public_round(self, history: History, log: RoundLog, accepted: frozenset[int] | list[int]) -> PublicRound:

@@ -1,7 +1,8 @@
 """The content store: files named by what they hold. Every read is bounded in size and re-hashed before use.
 
-A local directory, which may be shared, synchronised or served. A name is the kind and the root of the leaf tree (for a
-manifest: the SHA-256), so that no name can lead outside and no content can pass for another.
+A name is the kind and the root of the leaf tree (for a manifest: the SHA-256), so that no name can lead outside and no
+content can pass for another. Here the interface and the local directory; store_remote.py has the other kinds, stores.py
+several at once.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import json
 import os
 import secrets
 import stat
+from abc import ABC, abstractmethod
 from hashlib import sha256
 from pathlib import Path
 
@@ -21,57 +23,114 @@ MAX_MANIFEST_BYTES = 1 << 20
 MAX_MANIFEST_NESTING = 32  # a deeper one would overrun the JSON reader's stack
 
 
-class LocalStore:
-    """A directory of content-addressed files. Writes are atomic and durable; writing what is there is a no-op."""
+class Store(ABC):
+    """Files by the root of their leaf tree, manifests by their SHA-256. Every read is bounded and re-hashed before anybody
+    sees it, whoever brought the bytes."""
 
-    def __init__(self, path: Path | str):
-        self.path = Path(path)
-        self.path.mkdir(parents=True, exist_ok=True)
+    label: str  # for people
+    writable = True
 
+    @abstractmethod
     def put(self, data: bytes, kind: Kind) -> bytes:
         """Keeps an update or a model; returns its root."""
+
+    @abstractmethod
+    def get(self, root: bytes, kind: Kind, depth: int) -> bytes:
+        """The file whose tree has this root. Raises StoreError if missing, of a wrong size, or altered."""
+
+    @abstractmethod
+    def has(self, root: bytes, kind: Kind) -> bool:
+        """Whether a file of that name seems to be there (its content is checked when read)."""
+
+    @abstractmethod
+    def put_manifest(self, facts: dict[str, object]) -> bytes:
+        """Keeps a manifest as canonical JSON; returns its SHA-256."""
+
+    @abstractmethod
+    def get_manifest(self, digest: bytes) -> dict[str, object]:
+        """The manifest of this SHA-256. Raises StoreError if it is missing, altered or not canonical."""
+
+    def locator(self, data: bytes) -> bytes:
+        """What `reveal` and `propose` should say of where a file is: nothing, where the store is keyed by root."""
+        return b""
+
+    def hint(self, root: bytes, locator: bytes) -> None:  # noqa: B027  most kinds need none
+        """What an event said of where a file is; anybody may have written it."""
+
+
+class FileStore(Store):
+    """A store that keeps bytes under names; one of each kind says how."""
+
+    def put(self, data: bytes, kind: Kind) -> bytes:
         root = root_of(data, kind)
-        self._write(self._name(root, kind), data)
+        self._write(_name(root, kind), data)
         return root
 
     def get(self, root: bytes, kind: Kind, depth: int) -> bytes:
-        """The file whose tree has this root. Raises StoreError if missing, of a wrong size, or altered."""
-        path = self._name(root, kind)
-        data = self._read(path, size_of(kind, depth))
-        if root_of(data, kind) != root:
-            raise StoreError(f"{path.name} in {self.path} does not hash to its name: it was altered; fetch it anew")
+        name = _name(root, kind)
+        data = self._read(name, size_of(kind, depth), exact=True)
+        if len(data) != size_of(kind, depth) or root_of(data, kind) != root:
+            raise StoreError(self._altered(name))
         return data
 
     def has(self, root: bytes, kind: Kind) -> bool:
-        """Whether a file of that name is there (its content is checked when read)."""
-        return self._name(root, kind).is_file()
+        return self._has(_name(root, kind))
 
     def put_manifest(self, facts: dict[str, object]) -> bytes:
-        """Keeps a manifest as canonical JSON; returns its SHA-256."""
         data = canonical(facts)
         digest = sha256(data).digest()
-        self._write(self.path / f"{digest.hex()}.json", data)
+        self._write(f"{digest.hex()}.json", data)
         return digest
 
     def get_manifest(self, digest: bytes) -> dict[str, object]:
-        """The manifest of this SHA-256. Raises StoreError if it is missing, altered or not canonical."""
-        path = self.path / f"{digest.hex()}.json"
-        data = self._read(path, None)
+        name = f"{digest.hex()}.json"
+        data = self._read(name, MAX_MANIFEST_BYTES, exact=False)
         if sha256(data).digest() != digest:
-            raise StoreError(f"{path.name} in {self.path} does not hash to its name: it was altered; fetch it anew")
+            raise StoreError(self._altered(name))
         facts = _parse_canonical(data)
         if facts is None:
-            raise StoreError(f"{path.name} in {self.path} is no canonical JSON object")
+            raise StoreError(f"{name} in {self.label} is no canonical JSON object")
         return facts
 
-    def _name(self, root: bytes, kind: Kind) -> Path:
-        return self.path / f"{root.hex()}.{kind.name.lower()}"
+    def _altered(self, name: str) -> str:
+        return f"{name} in {self.label} does not hash to its name: it was altered; fetch it anew"
 
-    def _read(self, path: Path, size: int | None) -> bytes:
-        most = MAX_MANIFEST_BYTES if size is None else size
+    @abstractmethod
+    def _read(self, name: str, most: int, exact: bool) -> bytes:
+        """At most a byte more than `most`. `exact`: any other size is wrong. Raises StoreError."""
+
+    @abstractmethod
+    def _write(self, name: str, data: bytes) -> None:
+        """All of it or nothing. Raises StoreError."""
+
+    @abstractmethod
+    def _has(self, name: str) -> bool: ...
+
+
+def _name(root: bytes, kind: Kind) -> str:
+    return f"{root.hex()}.{kind.name.lower()}"
+
+
+class LocalStore(FileStore):
+    """A directory, which may be shared, synchronised or served. Writes are atomic and durable; writing what is there is a
+    no-op."""
+
+    def __init__(self, path: Path | str):
+        self.path = Path(path)
+        self.label = str(path)
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise StoreError(f"{path} cannot be a store: {error}; give a folder that you may write") from error
+
+    def _has(self, name: str) -> bool:
+        return (self.path / name).is_file()
+
+    def _read(self, name: str, most: int, exact: bool) -> bytes:
+        path = self.path / name
         try:
             facts = path.stat()
-            if not stat.S_ISREG(facts.st_mode) or (facts.st_size > most if size is None else facts.st_size != size):
+            if not stat.S_ISREG(facts.st_mode) or (facts.st_size != most if exact else facts.st_size > most):
                 raise StoreError(f"{path.name} in {self.path} has {facts.st_size:,} bytes, not {most:,}")
             with path.open("rb") as file:
                 return file.read(most + 1)  # it may grow while it is read
@@ -80,8 +139,9 @@ class LocalStore:
         except OSError as error:
             raise StoreError(f"{path.name} in {self.path} cannot be read: {error}") from error
 
-    def _write(self, path: Path, data: bytes) -> None:
+    def _write(self, name: str, data: bytes) -> None:
         # An altered file is written anew: whoever has the content heals the store.
+        path = self.path / name
         if not path.is_file() or path.stat().st_size != len(data) or path.read_bytes() != data:
             write_durably(path, data)
 

@@ -4,7 +4,7 @@ difference and names it. It trusts nobody's summary, least of all the simulator'
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,8 @@ from fl.agents.history import History, RoundLog
 from fl.agents.record import Record
 from fl.errors import AuditError, StoreError
 from fl.network.chain import Event, FederationClient
-from fl.network.store import LocalStore
+from fl.network.store import LocalStore, Store
+from fl.network.stores import federation_store
 from fl.protocol import committee, scores
 from fl.protocol.aggregate import aggregate
 from fl.protocol.artifact import Kind, pack_model, parse_model, parse_update
@@ -57,10 +58,14 @@ def audit_summary(path: Path) -> Verdict:
     return verdict
 
 
-def audit_federation(address: str, store: Path) -> Verdict:
-    """Audits a federation of the connected chain against a store. Raises AuditError."""
+def audit_federation(address: str, stores: Sequence[str | Path]) -> Verdict:
+    """Audits a federation of the connected chain against stores, tried in order. Raises AuditError."""
     client = FederationClient(address)
-    auditor = Auditor(client.chain_id, client.address, client.terms, LocalStore(store))
+    try:
+        store, _ = federation_store(client.terms, stores)
+    except StoreError as error:
+        raise AuditError(f"the store cannot show what the chain names: {error}") from error
+    auditor = Auditor(client.chain_id, client.address, client.terms, store)
     verdict = auditor.run(client.new_events())
     auditor.compare_books(client.books())
     auditor.compare_model(client.model())
@@ -70,7 +75,7 @@ def audit_federation(address: str, store: Path) -> Verdict:
 class Auditor:
     """Replays a federation event by event."""
 
-    def __init__(self, chain_id: int, federation: str, terms: Terms, store: LocalStore):
+    def __init__(self, chain_id: int, federation: str, terms: Terms, store: Store):
         self.chain_id, self.federation, self.terms, self.store = chain_id, federation, terms, store
         self.history = History(terms.committee)
         self.verdict = Verdict()
@@ -87,6 +92,7 @@ class Auditor:
     def run(self, events: Iterable[Event]) -> Verdict:
         """Checks every event in order. Raises AuditError at the first difference."""
         for event in events:
+            self.record.note([event])
             try:
                 self._replay(event)
             except (LookupError, TypeError, AttributeError) as error:

@@ -1,0 +1,158 @@
+"""Several stores as one: read from the first that shows the right bytes, write to all that take them.
+
+Given on the command line in order, `--store WORD` several times, and before them whatever the manifest names for everybody.
+What came from afar is kept in the first local folder, so that whoever scored an update can show it again.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TypeVar
+
+from fl.errors import StoreError, StoreSilentError
+from fl.network import cid
+from fl.network.store import LocalStore, Store
+from fl.network.store_remote import SECONDS, FsspecStore, GatewayStore, HttpStore, IpfsStore
+from fl.protocol.artifact import Kind
+from fl.protocol.terms import Terms
+
+log = logging.getLogger("treaty.store")
+
+REST = 30.0  # seconds for which a store that did not answer is left alone
+SLOW = 1.0
+PUBLIC = ("https://", "http://", "s3://", "gs://")
+
+T = TypeVar("T")
+
+
+def open_store(words: Sequence[str | Path], *, seconds: float = SECONDS) -> Store:
+    """The store that these words name: one, or several in order. Raises StoreError for a word that names none."""
+    stores = [_open(str(word), seconds) for word in words]
+    if not stores:
+        raise StoreError("no store is named: give --store FOLDER, or an address such as ipfs://127.0.0.1:5001")
+    return stores[0] if len(stores) == 1 else Stores(stores)
+
+
+def _open(word: str, seconds: float) -> Store:
+    scheme, separator, rest = word.partition("://")
+    if not separator:
+        return LocalStore(word)
+    if "@" in rest.partition("/")[0]:
+        raise StoreError(f"{scheme}://...: leave the password out of the address and put it into the environment")
+    if scheme == "file":
+        return LocalStore(rest)
+    if scheme == "ipfs":
+        if not re.fullmatch(r"[\w.\-]+(:\d+)?|\[[0-9a-fA-F:]+\](:\d+)?", rest):
+            raise StoreError(f"{word} names no Kubo node: give ipfs://HOST:PORT of its RPC, such as ipfs://127.0.0.1:5001")
+        return IpfsStore(rest, seconds)
+    if scheme in ("http", "https"):
+        return (GatewayStore if word.rstrip("/").endswith("/ipfs") else HttpStore)(word, seconds)
+    return FsspecStore(word, seconds)
+
+
+class Stores(Store):
+    """Every call tries the stores in order. A store that does not answer rests for a while, so that a dead one cannot eat a
+    round's windows."""
+
+    def __init__(self, stores: Sequence[Store], clock: Callable[[], float] = time.monotonic):
+        self.stores = list(stores)
+        self.label = ", ".join(store.label for store in self.stores)
+        self._clock = clock
+        self._resting: dict[tuple[str, str], float] = {}
+        self._cache = next((store for store in self.stores if isinstance(store, LocalStore)), None)
+
+    def put(self, data: bytes, kind: Kind) -> bytes:
+        return self._all(lambda store: store.put(data, kind))
+
+    def put_manifest(self, facts: dict[str, object]) -> bytes:
+        return self._all(lambda store: store.put_manifest(facts))
+
+    def get(self, root: bytes, kind: Kind, depth: int) -> bytes:
+        data, source = self._first(f"{root.hex()}.{kind.name.lower()}", lambda store: store.get(root, kind, depth))
+        self._keep(source, lambda store: store.put(data, kind))
+        return data
+
+    def get_manifest(self, digest: bytes) -> dict[str, object]:
+        facts, source = self._first(f"{digest.hex()}.json", lambda store: store.get_manifest(digest))
+        self._keep(source, lambda store: store.put_manifest(facts))
+        return facts
+
+    def has(self, root: bytes, kind: Kind) -> bool:
+        return any(store.has(root, kind) for store in self.stores if not self._rests(store))
+
+    def locator(self, data: bytes) -> bytes:
+        return next((found for store in self.stores if (found := store.locator(data))), b"")
+
+    def hint(self, root: bytes, locator: bytes) -> None:
+        for store in self.stores:
+            store.hint(root, locator)
+
+    def _first(self, name: str, read: Callable[[Store], T]) -> tuple[T, Store]:
+        tried = []
+        for store in self.stores:
+            if self._rests(store) or self._rests(store, name):
+                tried.append(f"{store.label} rests after a failure")
+                continue
+            began = self._clock()
+            try:
+                return read(store), store
+            except StoreError as error:
+                self._failed(store, name, error, self._clock() - began)
+                tried.append(str(error))
+        raise StoreError(f"{name} is not to be had: " + "; ".join(f"({i}) {what}" for i, what in enumerate(tried, 1)))
+
+    def _all(self, write: Callable[[Store], bytes]) -> bytes:
+        done, failed = [], []
+        for store in self.stores:
+            if not store.writable:
+                continue
+            try:
+                done.append(write(store))
+            except (StoreError, OSError) as error:
+                failed.append(str(error))
+        if not done:
+            raise StoreError("no store took the file: " + ("; ".join(failed) or f"{self.label} can only be read"))
+        for what in failed:
+            log.warning("one store of several did not take a file: %s", what)
+        return done[0]
+
+    def _keep(self, source: Store, write: Callable[[Store], bytes]) -> None:
+        if self._cache is None or source is self._cache:
+            return
+        try:
+            write(self._cache)
+        except (StoreError, OSError) as error:
+            log.warning("what was fetched could not be kept: %s", error)
+
+    def _rests(self, store: Store, name: str = "") -> bool:
+        return self._resting.get((store.label, name), 0.0) > self._clock()
+
+    def _failed(self, store: Store, name: str, error: StoreError, lasted: float) -> None:
+        """A silent store rests whole; one that only took long over this file rests for this file."""
+        if isinstance(error, StoreSilentError):
+            self._resting[store.label, ""] = self._clock() + REST
+        elif lasted > SLOW:
+            self._resting[store.label, name] = self._clock() + REST
+
+
+def federation_store(terms: Terms, words: Sequence[str | Path]) -> tuple[Store, dict[str, object]]:
+    """(the stores given and those that the manifest names for everybody, the manifest). Raises StoreError.
+
+    The sponsor wrote the manifest: of its addresses only public kinds count, never a path or a node of this machine."""
+    store = open_store(words)
+    manifest = store.get_manifest(terms.manifest)
+    named = manifest.get("stores", [])
+    public = [word for word in named if _is_public(word)] if isinstance(named, list) else []
+    if more := [word for word in public if word not in map(str, words)]:
+        store = open_store([*words, *more])
+    if isinstance(text := manifest.get("genesis_cid"), str):
+        store.hint(terms.genesis, cid.from_text(text))
+    return store, manifest
+
+
+def _is_public(word: object) -> bool:
+    return isinstance(word, str) and word.startswith(PUBLIC)
