@@ -30,6 +30,11 @@ contract FactoryTest is System {
         factory.create(terms);
     }
 
+    function test_implementation_mustHaveCode() public {
+        vm.expectRevert(abi.encodeWithSelector(IFederationFactory.NoCode.selector, STRANGER));
+        vm.deployCode("FederationFactory.sol", abi.encode(STRANGER));
+    }
+
     function test_birth() public view {
         _assertPhase(IFederation.Phase.Idle);
         assertEq(federation.phaseEnd(), 0, "no end");

@@ -167,7 +167,8 @@ contract Crowd is Ledger {
 
     function _weighPhase(uint256[DEEDS] memory w, IFederation.Phase phase) private view {
         if (phase == IFederation.Phase.Idle) w[uint256(Deed.Pass)] = 1;
-        if (phase == IFederation.Phase.Draw || phase == IFederation.Phase.Settle) w[uint256(Deed.Pass)] = 3;
+        if (phase == IFederation.Phase.Draw) w[uint256(Deed.Pass)] = 3;
+        if (phase == IFederation.Phase.Settle) w[uint256(Deed.Pass)] = 12;
         if (phase == IFederation.Phase.Commit) w[uint256(Deed.Commit)] = _uncommitted(false) != 0 ? 50 : 2;
         if (phase == IFederation.Phase.Reveal && _drafted(1) != 0) w[uint256(Deed.Reveal)] = 50;
         if (phase == IFederation.Phase.Draw) {
@@ -176,7 +177,7 @@ contract Crowd is Ledger {
         }
         if (phase == IFederation.Phase.ScoreCommit && _voted(0) != 0) w[uint256(Deed.CommitScores)] = 40;
         if (phase == IFederation.Phase.ScoreReveal && _voted(1) != 0) w[uint256(Deed.RevealScores)] = 40;
-        if (phase == IFederation.Phase.Settle) w[uint256(Deed.Settle)] = 60;
+        if (phase == IFederation.Phase.Settle) w[uint256(Deed.Settle)] = 30;
         if (phase == IFederation.Phase.Propose && _proposers() != 0) w[uint256(Deed.Propose)] = 40;
         if (phase == IFederation.Phase.Challenge) {
             if (proposed.wrong && !_anyWithheld()) w[uint256(Deed.Challenge)] = 12;
