@@ -15,8 +15,8 @@ from fl.learning.gate import GateState, gate
 from fl.learning.scoring import PublicRound
 from fl.network.chain import Event
 from fl.network.store import Store
-from fl.protocol.aggregate import aggregate
-from fl.protocol.artifact import Kind, pack_model, parse_model, parse_update, update_is_canonical
+from fl.protocol.artifact import Kind, parse_model, parse_update, update_is_canonical
+from fl.protocol.stream import aggregate_files
 from fl.protocol.terms import Terms
 
 Vector = NDArray[np.int32]
@@ -74,14 +74,11 @@ class Record:
         """The file of the model that a settled round must give; None while the store lacks an accepted update."""
         if log.number not in self._next:
             files = [self.update(log.reveals[seat].root) for seat in log.accepted]
-            if any(data is None for data in files):
+            base = self.model_file(log.base)
+            if base is None or any(data is None for data in files):
                 return None
-            try:
-                base = self.model(log.base)
-            except StoreError:
-                return None
-            vectors = [parse_update(data, self.terms.depth, self.terms.max_exponent) for data in files if data is not None]
-            self._next = {log.number: pack_model(aggregate(base, vectors, self.terms.trim))}
+            held = [data for data in files if data is not None]
+            self._next = {log.number: bytes(aggregate_files(base, held, self.terms.trim, self.terms.max_exponent))}
         return self._next[log.number]
 
     def public_round(self, history: History, log: RoundLog, accepted: frozenset[int] | list[int]) -> PublicRound:
