@@ -26,6 +26,7 @@ def cli(rounds, seed, out):
         with console.Live(plan.rounds) as live:
             summary = simulate(plan, folder, live.watcher)
         console.report(summary)
+        click.echo(f"what happened, as a page: {folder}/report.html")
         click.echo(f"summary, events and store: {folder}   (check them again: ape run audit --summary {folder}/summary.json)")
     except TreatyError as error:
         raise click.ClickException(str(error)) from error

@@ -19,7 +19,7 @@ from fl.errors import TreatyError
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder for summary.json, events and store.")
 def cli(task, seats, rounds, alpha, trim, adversary, seed, out):
     """Deploys to the local chain, seats participants, plays rounds of commit, reveal, scoring, settlement and aggregation,
-    pays, audits, and writes OUT/summary.json, OUT/events.jsonl and OUT/store."""
+    pays, audits, and writes OUT/summary.json, OUT/events.jsonl, OUT/store and OUT/report.html."""
     from fl.tools import console
     from fl.tools.simulate import Plan, parse_adversaries, simulate
 
@@ -31,7 +31,7 @@ def cli(task, seats, rounds, alpha, trim, adversary, seed, out):
         with console.Live(rounds) as live:
             summary = simulate(plan, out, live.watcher)
         console.report(summary)
-        click.echo(f"written: {out}/summary.json")
+        click.echo(f"written: {out}/summary.json; open {out}/report.html to see it")
     except TreatyError as error:
         raise click.ClickException(str(error)) from error
     if not summary["audit"]["passed"]:

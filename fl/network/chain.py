@@ -237,6 +237,11 @@ class FederationClient:
             self._times[block] = int(provider.web3.eth.get_block(block)["timestamp"])
         return {event.block: self._times[event.block] for event in events}
 
+    def cost(self, transaction: str) -> tuple[int, int]:
+        """(gas, bytes of calldata) of a transaction that the chain holds."""
+        eth = ape.chain.provider.web3.eth
+        return int(eth.get_transaction_receipt(transaction)["gasUsed"]), len(eth.get_transaction(transaction)["input"])
+
     def send(self, sender: AccountAPI, function: str, *args: Any) -> Receipt:
         """Calls a function of the federation and waits for the receipt. Raises ChainError if it is refused."""
         receipt = transact(getattr(self.contract, function), *args, sender=sender)

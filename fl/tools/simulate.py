@@ -33,6 +33,7 @@ from fl.protocol.artifact import Kind, parse_model
 from fl.tools.audit import audit_summary
 from fl.tools.deploy import TOKEN, Deployment, deploy
 from fl.tools.export import terms_to_json, write_events
+from fl.tools.report import report_summary
 
 SPONSOR, HOUSE, FIRST_SEAT = 0, 1, 2  # local accounts: who funds, who turns the crank and checks, who sits
 
@@ -139,6 +140,7 @@ class _Simulation:
         except AuditError as error:
             summary["audit"] = {"passed": False, "difference": str(error)}
         write_durably(path, json.dumps(summary, indent=1).encode())
+        report_summary(path)
         return summary
 
     # ---- before

@@ -1,0 +1,294 @@
+"""From facts to a page: one self-contained file without scripts, which opens from disk and asks no network for anything."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import asdict, dataclass, fields
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from fl.errors import TreatyError
+from fl.tools.page import charts, words
+from fl.tools.page.charts import Band, Line, Mark
+from fl.tools.page.facts import TOKEN, Deed, Facts, Told
+
+TEMPLATES = Path(__file__).parent / "templates"
+SHAPES = {
+    "committed": "circle",
+    "revealed": "square",
+    "committed scores": "ring",
+    "scored": "diamond",
+    "proposed": "triangle",
+    "fell": "cross",
+}
+MOST_LANES, MOST_ROUNDS = 40, 12
+GAS_KINDS = ("commit and reveal", "draw and scores", "settle", "propose and finish", "challenges")
+GAS_KIND = {"commit": 0, "reveal": 0, "close": 1, "draw": 1, "commitScores": 1, "revealScores": 1, "settle": 2}
+GAS_KIND |= {"propose": 3, "finalize": 3, "openRound": 3, "challenge": 4, "demand": 4, "answer": 4, "expire": 4}
+
+
+@dataclass(frozen=True)
+class Prices:
+    """What gas is taken to cost. Assumptions, named on the page; not quotes."""
+
+    gas_price: float = 1.0  # gwei, mainnet
+    l2_gas_price: float = 0.01  # gwei, a rollup's own gas
+    data_price: float | None = None  # gwei a byte that a rollup posts; None: gas_price / 16, the floor that EIP-7918 sets
+    ether: float = 3000.0  # US dollars
+
+    def __post_init__(self) -> None:
+        for f in fields(self):
+            value = getattr(self, f.name)
+            if value is not None and not 0 <= value < 1e9:
+                raise TreatyError(f"--{f.name.replace('_', '-')} {value}: give a price from 0 on")
+
+    @property
+    def per_byte(self) -> float:
+        return self.gas_price / 16 if self.data_price is None else self.data_price
+
+    def mainnet(self, gas: float) -> float:
+        """Dollars on mainnet."""
+        return gas * self.gas_price * 1e-9 * self.ether
+
+    def rollup(self, gas: float, size: float) -> float:
+        """Dollars on a rollup: its own gas, and the bytes it posts (with some 110 of envelope and signature a call)."""
+        return (gas * self.l2_gas_price + size * self.per_byte) * 1e-9 * self.ether
+
+
+ENVELOPE = 110  # bytes of a transaction beside its calldata
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    told = {"amount": words.amount, "moment": words.moment, "lasting": words.lasting, "some": words.some, "short": charts.short}
+    environment.filters.update(told, dollars=dollars, listed=words.listed)
+    environment.globals.update(words=words, TOKEN=TOKEN, sign=_legend_sign)
+    return environment
+
+
+def page(facts: Facts, prices: Prices | None = None, live: bool = False) -> str:
+    """The whole page."""
+    body = part(facts, prices, live)
+    return (
+        _environment()
+        .get_template("report.html")
+        .render(facts=facts, body=Markup(body), live=live, style=_file("style.css"), script=_file("live.js") if live else "")
+    )
+
+
+def part(facts: Facts, prices: Prices | None = None, live: bool = False) -> str:
+    """What changes while a federation runs: the page's body."""
+    prices = prices or Prices()
+    return (
+        _environment()
+        .get_template("body.html")
+        .render(
+            facts=facts,
+            live=live,
+            opening=words.opening(facts),
+            audit=words.audited(facts),
+            figures=_figures(facts, prices),
+            curve=_curve(facts),
+            rounds=[(r, _timeline(facts, r)) for r in _chosen(facts)],
+            shown=len(_chosen(facts)),
+            matrix=[r for r in facts.rounds if r.log.settled][-MOST_ROUNDS:],
+            pay=_pay(facts),
+            agreement=_agreement(facts),
+            gas=_gas(facts),
+            costs=_costs(facts, prices),
+            per_round=_per_round(facts, prices),
+            prices=prices,
+            shapes=SHAPES,
+            terms=_terms(facts),
+            privacy=_flat(facts.known.privacy),
+        )
+    )
+
+
+def render(template: str, **given: Any) -> str:
+    """Another page of the folder."""
+    return _environment().get_template(template).render(style=_file("style.css"), **given)
+
+
+def dollars(value: float) -> str:
+    """Money of a few cents as well as of thousands."""
+    return f"${value:,.0f}" if value >= 100 else f"${value:,.2f}" if value >= 0.1 else f"${value:.4f}"
+
+
+def script(name: str) -> Markup:
+    """A script of the folder, to stand in a page as it is."""
+    return _file(name)
+
+
+def _file(name: str) -> Markup:
+    return Markup((TEMPLATES / name).read_text())
+
+
+def _legend_sign(shape: str) -> Markup:
+    return Markup('<svg class="legend" viewBox="-9 -9 18 18" aria-hidden="true">{}</svg>').format(charts.sign(shape, 0, 0, 5))
+
+
+def _figures(facts: Facts, prices: Prices) -> list[tuple[str, str, str]]:
+    """(figure, what it is, beside it) for the first screen."""
+    told = []
+    metrics = facts.known.metrics
+    if metrics:
+        last = max(metrics)
+        told.append((words.measure(facts, metrics[last]), facts.known.metric, f"after round {last}" if last else "first model"))
+    told.append((words.amount(sum(p.pay for p in facts.people)), "tokens paid", f"to {len(facts.people)} participants"))
+    lost = sum(p.lost for p in facts.people)
+    slashed = sum(len(p.slashes) for p in facts.people)
+    told.append((words.amount(lost), "tokens slashed", f"{words.some(slashed, 'deed')}" if slashed else "no deed"))
+    each = _per_round(facts, prices)
+    if each:
+        gas, main, rollup = each
+        told.append((f"{gas:,.0f}", "gas a seat and round", f"{dollars(main)} on mainnet, {dollars(rollup)} on a rollup"))
+    return told
+
+
+def _curve(facts: Facts) -> Markup:
+    known = facts.known
+    if not known.metrics:
+        return Markup("")
+    last = max(known.metrics)
+    lines = [Line("this federation", [known.metrics.get(i) for i in range(last + 1)], 0)]
+    given = (known.baselines or {}).get("curves") or {}
+    names = {"pooled": "all data in one place", "float_fedavg": "honest only, in floats"}
+    lines += [Line(name, given[key], i) for i, (key, name) in enumerate(names.items(), 1) if given.get(key)]
+    alone = (known.baselines or {}).get("alone") or {}
+    levels = [("each alone, average", sum(alone.values()) / len(alone))] if alone else []
+    told = "; ".join(
+        f"{line.name} ends at {words.measure(facts, next(v for v in reversed(line.values) if v is not None))}" for line in lines
+    )
+    return charts.curves(lines, "How the model learned", f"{known.metric} after each round: {told}.", known.metric, levels)
+
+
+def _chosen(facts: Facts) -> list[Told]:
+    """The rounds told one by one: the latest, newest first, and every one in which something went wrong."""
+    recent = facts.rounds[-MOST_ROUNDS:]
+    odd = [r for r in facts.rounds[:-MOST_ROUNDS] if r.fallen or r.state == "void"]
+    return [*odd[-MOST_ROUNDS:], *recent][::-1]
+
+
+def _timeline(facts: Facts, r: Told) -> Markup:
+    bands = [Band(s.phase, s.start, s.end) for s in r.spans]
+    title = f"Round {r.number}: who did what, phase by phase"
+    if len(r.log.active) <= MOST_LANES:
+        seats = sorted({*r.log.active, *(d.seat for d in r.deeds)})
+        lanes, place = [facts.name(s) for s in seats], {s: i for i, s in enumerate(seats)}
+    else:  # a lane a deed: 128 seats would make a wall
+        lanes, place = list(SHAPES), {}
+    marks, told = [], Counter[str]()
+    for d in r.deeds:
+        where = _where(bands, d, told[d.what])
+        told[d.what] += 1
+        if where is not None:
+            lane = place[d.seat] if place else lanes.index(d.what)
+            marks.append(Mark(lane, *where, SHAPES[d.what], f"{facts.name(d.seat)} {d.what}"))
+    said = ", ".join(f"{n} {what}" for what, n in told.items())
+    begin, end = (bands[0].start, bands[-1].end) if bands else (0, 0)
+    clock = words.moment(begin), f"{words.lasting(end - begin)} later"
+    return charts.timeline(lanes, bands, marks, title, f"{words.status(r)}. {said}.", *clock)
+
+
+PHASE_OF = {"committed": "commit", "revealed": "reveal", "committed scores": "score commit", "scored": "score reveal"}
+
+
+def _where(bands: list[Band], deed: Deed, before: int) -> tuple[int, float] | None:
+    """(band, part of it) of a deed; a proposal opens its challenge window, and a fall ends it."""
+    phase = PHASE_OF.get(deed.what, "challenge")
+    fitting = [i for i, b in enumerate(bands) if b.name == phase]
+    index = before if phase == "challenge" else 0
+    if index >= len(fitting):
+        return None
+    band = bands[fitting[index]]
+    if phase == "challenge":
+        return fitting[index], float(deed.what == "fell")
+    return fitting[index], (deed.time - band.start) / max(band.end - band.start, 1)
+
+
+def _pay(facts: Facts) -> Markup:
+    rows = [(p.name, p.pay, p.lost) for p in facts.people[:128]]
+    lost = [f"{p.name} lost {words.amount(p.lost)}" for p in facts.people if p.lost]
+    told = (
+        f"{words.amount(sum(p.pay for p in facts.people))} tokens earned in all; {words.listed(lost) or 'nobody lost stake'}."
+    )
+    return charts.bars(rows, "What each participant earned and lost", told, "earned", "slashed", words.amount)
+
+
+def _agreement(facts: Facts) -> Markup:
+    rounds = [r for r in facts.rounds if r.distances]
+    columns = [(str(r.number), [(d, facts.name(v)) for v, d in r.distances.items()]) for r in rounds[-60:]]
+    if not columns:
+        return Markup("")
+    all_ = [d for _, values in columns for d, _ in values]
+    told = f"Mean distance of a validator's scores from the medians: {sum(all_) / len(all_):.1f} of 255 over all rounds."
+    return charts.dots(columns, "How closely the committee agreed", told, "points from the medians (of 255)", 20)
+
+
+def _gas(facts: Facts) -> Markup:
+    columns = []
+    for r in facts.rounds[-60:]:
+        parts = [0.0] * len(GAS_KINDS)
+        for what, gas in r.gas.items():
+            first = what.split(" + ")[0].split(" ")[-1]
+            parts[GAS_KIND.get(first, 3)] += gas / 1000
+        columns.append((str(r.number), parts))
+    told = "Thousands of gas that a round took, by what it was spent on."
+    return charts.stacked(columns, GAS_KINDS, "What each round cost in gas", told, "thousand gas") if columns else Markup("")
+
+
+def _costs(facts: Facts, prices: Prices) -> list[dict[str, Any]]:
+    rows = []
+    for what, g in facts.known.gas.items():
+        size = g["bytes"] / g["calls"] + ENVELOPE if g.get("bytes") else None
+        rollup = None if size is None else prices.rollup(g["mean"], size)
+        rows.append({"what": what, **g, "main": prices.mainnet(g["mean"]), "rollup": rollup})
+    return rows
+
+
+def _per_round(facts: Facts, prices: Prices) -> tuple[float, float, float] | None:
+    """(gas, dollars on mainnet, on a rollup) that a finished round took, divided by its seats."""
+    done = [r for r in facts.rounds if r.gas and r.log.finalized]
+    seats = sum(len(r.log.active) for r in done)
+    if not seats:
+        return None
+    gas = sum(sum(r.gas.values()) for r in done) / seats
+    within = {what for r in done for what in r.gas}
+    told = [g for what, g in facts.known.gas.items() if what in within and g.get("bytes")]
+    size = sum(g["bytes"] + ENVELOPE * g["calls"] for g in told) / seats
+    return gas, prices.mainnet(gas), prices.rollup(gas, size)
+
+
+def _terms(facts: Facts) -> list[tuple[str, str]]:
+    told = []
+    amounts = ("stake", "slash", "fee", "deposit", "rate")
+    for name, value in asdict(facts.terms).items():
+        if isinstance(value, bytes):
+            value = "0x" + value.hex() if any(value) else "none"
+        elif name.endswith("_window"):
+            value = words.window(value)
+        elif isinstance(value, int) and name.split("_")[-1] in amounts:
+            value = f"{words.tokens(value)} tokens"
+        told.append((name.replace("_", " "), str(value)))
+    return told
+
+
+def _flat(value: Any, name: str = "") -> list[tuple[str, str]]:
+    """Whatever the summary says of privacy, as lines."""
+    if isinstance(value, dict):
+        return [line for k, v in value.items() for line in _flat(v, f"{name}, {k}" if name else str(k))]
+    if isinstance(value, list):
+        if all(isinstance(v, int | float) for v in value):
+            return [(name, ", ".join(f"{v:.4g}" for v in value))]
+        return [line for i, v in enumerate(value) for line in _flat(v, f"{name} {i}".strip())]
+    if value is None:
+        return []
+    return [(name.replace("_", " "), f"{value:.4g}" if isinstance(value, float) else str(value))]

@@ -1,0 +1,279 @@
+"""The page of a federation: from what a simulation wrote, or from the chain and a store."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from fl.agents.history import History
+from fl.errors import AuditError, StoreError, TaskError, TreatyError
+from fl.learning import baselines
+from fl.learning.partition import Split, split
+from fl.learning.task import SHIPPED, Task, load_task
+from fl.learning.trainer import Evaluator
+from fl.network.chain import Event, FederationClient
+from fl.network.store import LocalStore, write_durably
+from fl.protocol.artifact import Kind, parse_model
+from fl.protocol.phases import phase_and_end
+from fl.tools.audit import Auditor
+from fl.tools.export import read_events
+from fl.tools.page.facts import Facts, Known, functions_of, gather
+from fl.tools.page.render import Prices, page
+
+
+def report_summary(path: Path, out: Path | None = None, prices: Prices | None = None) -> tuple[Path, Facts]:
+    """Writes the page of a simulation to `out`, or beside its summary. Raises TreatyError if the summary is none."""
+    facts = facts_of_summary(path)
+    return _write(out or path.parent / "report.html", page(facts, prices)), facts
+
+
+def report_federation(
+    address: str, store: Path, out: Path, prices: Prices | None = None, task: str | None = None
+) -> tuple[Path, Facts]:
+    """Writes the page of a federation of the connected chain, audited and measured as far as the store goes."""
+    if not store.is_dir():
+        raise TreatyError(f"no store {store}: give the folder that holds the federation's models and updates")
+    source = Source(address, store, task)
+    source.look()
+    facts = source.facts(audit=True, compare=True)
+    return _write(out, page(facts, prices)), facts
+
+
+def told(path: Path, facts: Facts, as_json: bool) -> str:
+    """What was written, for a person or a program."""
+    audit = facts.known.audit
+    if as_json:
+        rounds = sum(r.log.finalized for r in facts.rounds)
+        return json.dumps({"written": str(path), "rounds": rounds, "model": facts.model, "audit": audit})
+    verdict = "not audited" if audit is None else "audit passed" if audit["passed"] else f"audit FAILED: {audit['difference']}"
+    return f"written: {path} ({verdict})"
+
+
+# ---- a simulation
+
+
+def facts_of_summary(path: Path) -> Facts:
+    """A simulation's facts: events first, then what only the simulation knows."""
+    try:
+        summary = json.loads(path.read_text())
+    except FileNotFoundError:
+        raise TreatyError(f"no summary {path}: give the summary.json that simulate wrote") from None
+    except (OSError, ValueError) as error:
+        raise TreatyError(f"{path} is no summary of a simulation: {error}") from error
+    try:
+        chain_id, federation, terms, events = read_events(path.parent / "events.jsonl")
+    except AuditError as error:
+        raise TreatyError(str(error)) from error
+    history = History(terms.committee)
+    try:
+        history.apply(events)
+        times = {int(block): int(time) for block, time in summary.get("times", {}).items()}
+        return gather(chain_id, federation, terms, history, times, _known(summary, path))
+    except (LookupError, TypeError, ValueError, AttributeError) as error:
+        raise TreatyError(f"{path} is no summary of a simulation, or its events are of another one: {error!r}") from error
+
+
+def _known(summary: Mapping[str, Any], path: Path) -> Known:
+    manifest: dict[str, Any] = {}
+    if (folder := path.parent / "store").is_dir():
+        with suppress(StoreError):
+            manifest = LocalStore(folder).get_manifest(bytes.fromhex(summary["deployment"]["manifest"]))
+    rounds, seats = summary["rounds"], summary["seats"]
+    return Known(
+        names={int(s["seat"]): str(s["name"]) for s in seats},
+        kinds={int(s["seat"]): str(s["kind"]) for s in seats},
+        metric=str(summary["metric"]),
+        higher_is_better=bool(summary["higher_is_better"]),
+        metrics={0: float(summary["start"]), **{int(r["number"]): float(r["metric"]) for r in rounds}},
+        baselines=summary.get("baselines"),
+        gas=summary["gas"],
+        gas_of_round={int(r["number"]): r["gas"] for r in rounds},
+        gas_of_seat={int(s["seat"]): int(s["gas"]) for s in seats},
+        manifest=manifest,
+        audit=summary.get("audit"),
+        privacy=summary.get("privacy"),
+        plan=summary["plan"],
+        commands=(f"ape run audit --summary {shlex.quote(path.name)}", _again(summary["plan"])),
+    )
+
+
+def _again(plan: Mapping[str, Any]) -> str:
+    """The command that makes the same roots anew."""
+    if plan["names"]:
+        return shlex.join(["ape", "run", "demo", "--rounds", str(plan["rounds"]), "--seed", str(plan["seed"])])
+    words = ["ape", "run", "simulate"]
+    for name in ("task", "seats", "rounds", "seed", "alpha", "trim"):
+        if plan[name] not in (None, 0) or name == "seed":
+            words += [f"--{name}", str(plan[name])]
+    for kind, count in plan["adversaries"]:
+        words += ["--adversary", f"{kind}:{count}"]
+    return shlex.join([*words, "--out", "again"])
+
+
+# ---- a federation of the connected chain
+
+
+@dataclass
+class Gas:
+    """What transactions cost, by what they did; grows as they are seen."""
+
+    by_function: dict[str, list[tuple[int, int]]] = field(default_factory=lambda: defaultdict(list))
+    by_round: dict[int, dict[str, int]] = field(default_factory=lambda: defaultdict(lambda: defaultdict(int)))
+    round: int = 0
+
+    def add(self, client: FederationClient, events: Iterable[Event]) -> None:
+        """The transactions of these events, in order; whole transactions only."""
+        together: dict[str, list[Event]] = defaultdict(list)
+        for event in events:
+            together[event.transaction].append(event)
+        for transaction, left in together.items():
+            self.round = next((e.fields["round"] for e in left if "round" in e.fields), self.round)
+            what = functions_of(left)
+            gas, size = client.cost(transaction)
+            self.by_function[what].append((gas, size))
+            self.by_round[self.round][what] += gas
+
+    def table(self) -> dict[str, dict[str, int]]:
+        """By function: calls, mean, most, bytes of calldata in all."""
+        told = {}
+        for what, calls in sorted(self.by_function.items()):
+            gas = [g for g, _ in calls]
+            told[what] = {
+                "calls": len(gas),
+                "mean": round(sum(gas) / len(gas)),
+                "most": max(gas),
+                "bytes": sum(b for _, b in calls),
+            }
+        return told
+
+
+class Source:
+    """A federation as the connected chain tells it, and as a store (if given) lets it be measured. Reads, never sends."""
+
+    def __init__(self, address: str, store: Path | None, task: str | None = None):
+        self.client = FederationClient(address)
+        self.terms = self.client.terms
+        self.history = History(self.terms.committee)
+        self.store = LocalStore(store) if store and store.is_dir() else None
+        self.gas = Gas()
+        self.manifest: dict[str, Any] = {}
+        self._given = task
+        self._task: Task | None = None
+        self._evaluator: Evaluator | None = None
+        self._split: Split | None = None
+        self._metrics: dict[int, float] = {}
+        self._audited: tuple[int, dict[str, Any] | None] = (-1, None)
+
+    def look(self) -> bool:
+        """Reads on; whether anything was new."""
+        events = self.client.new_events()
+        self.history.apply(events)
+        self.gas.add(self.client, events)
+        return bool(events)
+
+    def facts(self, audit: bool = True, compare: bool = False) -> Facts:
+        """The page's facts at this moment. Raises ChainError."""
+        client = self.client
+        self._measure()
+        time, _ = client.moment()
+        phase, end = phase_and_end(client.facts(), self.terms, time)
+        task = self._task
+        known = Known(
+            metric=task.metric if task else str(self.manifest.get("metric", "")),
+            higher_is_better=task.higher_is_better if task else True,
+            metrics=dict(self._metrics),
+            measured_on=f"{len(self._split.test):,} test rows set aside from the task's own table" if self._split else "",
+            baselines=self._baselines() if compare else None,
+            gas=self.gas.table(),
+            gas_of_round={n: dict(g) for n, g in self.gas.by_round.items()},
+            manifest=self.manifest,
+            audit=self._audit() if audit else None,
+            commands=(f"ape run audit --federation {client.address} --store STORE",),
+        )
+        times = client.times(self.history.events)
+        moment = {"time": time, "phase": phase, "phase_end": end, "concluded": client.concluded(), "pool": client.pool()}
+        return gather(client.chain_id, client.address, self.terms, self.history, times, known, **moment)
+
+    def _audit(self) -> dict[str, Any] | None:
+        """The verdict over the rounds that are final; made anew when one more is."""
+        if self.store is None:
+            return None
+        final = sum(r.finalized for r in self.history.rounds)
+        if self._audited[0] != final:
+            try:
+                auditor = Auditor(self.client.chain_id, self.client.address, self.terms, self.store)
+                verdict = auditor.run(self._until_final())
+                self._audited = final, {"passed": True, "checks": verdict.checks, "model": verdict.model}
+            except AuditError as error:
+                self._audited = final, {"passed": False, "difference": str(error)}
+        return self._audited[1]
+
+    def _until_final(self) -> list[Event]:
+        events = self.history.events
+        last = max((i for i, e in enumerate(events) if e.name == "Finalized"), default=-1)
+        return events[: last + 1]
+
+    def _measure(self) -> None:
+        """The models that the store shows, by the task's own table. What cannot be measured is left out."""
+        if self.store is None or not self._prepare():
+            return
+        assert self._evaluator is not None and self._split is not None
+        models = {0: self.terms.genesis, **{r.number: r.model for r in self.history.rounds if r.finalized}}
+        for number, root in models.items():
+            if number not in self._metrics:
+                with suppress(StoreError):
+                    vector = parse_model(self.store.get(root, Kind.MODEL, self.terms.depth), self.terms.depth)
+                    self._metrics[number] = self._evaluator.metric(vector, self._split.test)
+
+    def _prepare(self) -> bool:
+        assert self.store is not None
+        if not self.manifest:
+            try:
+                self.manifest = self.store.get_manifest(self.terms.manifest)
+            except StoreError:
+                return False
+        if self._evaluator is None and self.history.seats:
+            name = self._given or str(self.manifest.get("task"))
+            # A manifest is a stranger's file: it may name a shipped task, and never a file to run.
+            if self._given is None and name not in SHIPPED:
+                return False
+            self._task = load_task(name)
+            seed = self.manifest.get("genesis_seed")
+            seats = len(self.history.rounds[0].active) if self.history.rounds else len(self.history.seats)
+            for count in (seats, 4):  # a table that owners divide refuses fewer seats than owners
+                with suppress(TaskError):
+                    self._split = split(self._task.data(), count, None, seed if isinstance(seed, int) and seed >= 0 else 0)
+                    self._evaluator = Evaluator(self._task)
+                    break
+        return self._evaluator is not None
+
+    def _baselines(self) -> dict[str, Any] | None:
+        rounds = sum(r.finalized for r in self.history.rounds)
+        if self._task is None or self._split is None or not rounds:
+            return None
+        task, parts, seed = self._task, self._split, int(self.manifest.get("genesis_seed", 0))
+        pooled = baselines.pooled_curve(task, parts, rounds, seed)
+        plain = baselines.float_fedavg_curve(task, parts, rounds, seed)
+        alone = {s.name: baselines.alone(task, s.train, parts.test, rounds, seed, i) for i, s in enumerate(parts.shards[:16])}
+        return {
+            "alone": alone,
+            "pooled": pooled[-1],
+            "float_fedavg": plain[-1],
+            "curves": {"pooled": pooled, "float_fedavg": plain},
+        }
+
+
+def _write(path: Path, text: str) -> Path:
+    if path.is_dir():
+        raise TreatyError(f"{path} is a folder: give --out a file, such as report.html")
+    try:
+        write_durably(path, text.encode())
+    except OSError as error:
+        raise TreatyError(f"{path} cannot be written: {error}") from error
+    return path

@@ -1,0 +1,41 @@
+"""ape run report: one page that tells a federation, to open from disk, print or send."""
+
+from pathlib import Path
+
+import click
+from ape.cli import ConnectedProviderCommand
+
+from fl.errors import TreatyError
+
+
+@click.command(cls=ConnectedProviderCommand, short_help="Write a federation's page: what happened, in plain words.")
+@click.option("--summary", type=click.Path(path_type=Path), help="summary.json of a simulation, in its folder.")
+@click.option("--federation", metavar="ADDRESS", help="A federation on the connected network.")
+@click.option("--store", type=click.Path(path_type=Path), help="The folder of its content store.")
+@click.option("--task", help="The task's file, to measure models on its test rows. Default: the shipped task of that name.")
+@click.option(
+    "--out", type=click.Path(path_type=Path), help="The file to write. Default: report.html beside the summary, or here."
+)
+@click.option("--gas-price", type=float, default=1.0, show_default=True, help="Gwei a gas on mainnet; an assumption.")
+@click.option("--l2-gas-price", type=float, default=0.01, show_default=True, help="Gwei a gas on a rollup; an assumption.")
+@click.option("--data-price", type=float, help="Gwei a byte that a rollup posts. Default: a sixteenth of --gas-price.")
+@click.option("--ether", type=float, default=3000.0, show_default=True, help="US dollars an ether; an assumption.")
+@click.option("--json", "as_json", is_flag=True, help="Print where it was written and the audit's verdict as JSON.")
+def cli(summary, federation, store, task, out, gas_price, l2_gas_price, data_price, ether, as_json):
+    """Writes one self-contained HTML page: how the model learned, the life of each round, scores, pay, stake and slashes, the
+    committee, what it cost, the audit's verdict. Give either --summary, or --federation and --store. The page asks no network
+    for anything and runs no script."""
+    from fl.tools.page.render import Prices
+    from fl.tools.report import report_federation, report_summary, told
+
+    try:
+        prices = Prices(gas_price, l2_gas_price, data_price, ether)
+        if summary and not federation:
+            path, facts = report_summary(summary, out, prices)
+        elif federation and store:
+            path, facts = report_federation(federation, store, out or Path("report.html"), prices, task)
+        else:
+            raise TreatyError("give --summary FILE, or --federation ADDRESS with --store PATH")
+    except TreatyError as error:
+        raise click.ClickException(str(error)) from error
+    click.echo(told(path, facts, as_json))
