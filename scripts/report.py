@@ -11,7 +11,7 @@ from fl.errors import TreatyError
 @click.command(cls=ConnectedProviderCommand, short_help="Write a federation's page: what happened, in plain words.")
 @click.option("--summary", type=click.Path(path_type=Path), help="summary.json of a simulation, in its folder.")
 @click.option("--federation", metavar="ADDRESS", help="A federation on the connected network.")
-@click.option("--store", type=click.Path(path_type=Path), help="The folder of its content store.")
+@click.option("--store", "stores", multiple=True, metavar="PLACE", help="Its store; again for more, tried in order.")
 @click.option("--task", help="The task's file, to measure models on its test rows. Default: the shipped task of that name.")
 @click.option(
     "--out", type=click.Path(path_type=Path), help="The file to write. Default: report.html beside the summary, or here."
@@ -21,7 +21,7 @@ from fl.errors import TreatyError
 @click.option("--data-price", type=float, help="Gwei a byte that a rollup posts. Default: a sixteenth of --gas-price.")
 @click.option("--ether", type=float, default=3000.0, show_default=True, help="US dollars an ether; an assumption.")
 @click.option("--json", "as_json", is_flag=True, help="Print where it was written and the audit's verdict as JSON.")
-def cli(summary, federation, store, task, out, gas_price, l2_gas_price, data_price, ether, as_json):
+def cli(summary, federation, stores, task, out, gas_price, l2_gas_price, data_price, ether, as_json):
     """Writes one self-contained HTML page: how the model learned, the life of each round, scores, pay, stake and slashes, the
     committee, what it cost, the audit's verdict. Give either --summary, or --federation and --store. The page asks no network
     for anything and runs no script."""
@@ -32,10 +32,10 @@ def cli(summary, federation, store, task, out, gas_price, l2_gas_price, data_pri
         prices = Prices(gas_price, l2_gas_price, data_price, ether)
         if summary and not federation:
             path, facts = report_summary(summary, out, prices)
-        elif federation and store:
-            path, facts = report_federation(federation, store, out or Path("report.html"), prices, task)
+        elif federation and stores:
+            path, facts = report_federation(federation, stores, out or Path("report.html"), prices, task)
         else:
-            raise TreatyError("give --summary FILE, or --federation ADDRESS with --store PATH")
+            raise TreatyError("give --summary FILE, or --federation ADDRESS with --store PLACE")
     except TreatyError as error:
         raise click.ClickException(str(error)) from error
     click.echo(told(path, facts, as_json))

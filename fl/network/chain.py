@@ -15,7 +15,7 @@ from ape.contracts import ContractInstance
 from ape.exceptions import ContractLogicError, TransactionError
 from ape.logging import LogLevel, logger
 from ape_ethereum.trace import Trace
-from eth_utils import is_hex_address
+from eth_utils import is_hex_address, to_hex
 
 from fl.errors import ChainError
 from fl.network.refusals import explain
@@ -228,7 +228,8 @@ class FederationClient:
         raw = [dict(log) for log in logs]
         for log in provider.network.ecosystem.decode_logs(raw, *abis):
             fields = {k: bytes(v) if isinstance(v, bytes) else v for k, v in log.event_arguments.items()}
-            yield Event(log.event_name, fields, int(log.block_number), int(log.log_index), str(log.transaction_hash))
+            transaction = log.transaction_hash if isinstance(log.transaction_hash, str) else to_hex(log.transaction_hash)
+            yield Event(log.event_name, fields, int(log.block_number), int(log.log_index), transaction)
 
     def times(self, events: Iterable[Event]) -> dict[int, int]:
         """When the blocks of these events were made: block to seconds. Asks the chain once a block."""

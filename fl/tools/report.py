@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shlex
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,6 +19,7 @@ from fl.learning.task import SHIPPED, Task, load_task
 from fl.learning.trainer import Evaluator
 from fl.network.chain import Event, FederationClient
 from fl.network.store import LocalStore, write_durably
+from fl.network.stores import federation_store
 from fl.protocol.artifact import Kind, parse_model
 from fl.protocol.phases import phase_and_end
 from fl.tools.audit import Auditor
@@ -34,12 +35,10 @@ def report_summary(path: Path, out: Path | None = None, prices: Prices | None = 
 
 
 def report_federation(
-    address: str, store: Path, out: Path, prices: Prices | None = None, task: str | None = None
+    address: str, stores: Sequence[str | Path], out: Path, prices: Prices | None = None, task: str | None = None
 ) -> tuple[Path, Facts]:
-    """Writes the page of a federation of the connected chain, audited and measured as far as the store goes."""
-    if not store.is_dir():
-        raise TreatyError(f"no store {store}: give the folder that holds the federation's models and updates")
-    source = Source(address, store, task)
+    """Writes the page of a federation of the connected chain, audited and measured as far as the stores go."""
+    source = Source(address, stores, task)
     source.look()
     facts = source.facts(audit=True, compare=True)
     return _write(out, page(facts, prices)), facts
@@ -154,15 +153,16 @@ class Gas:
 
 
 class Source:
-    """A federation as the connected chain tells it, and as a store (if given) lets it be measured. Reads, never sends."""
+    """A federation as the connected chain tells it, and as its stores (if given) let it be measured. Reads, never sends.
 
-    def __init__(self, address: str, store: Path | None, task: str | None = None):
+    Raises ChainError if there is no such federation, StoreError if no store shows its manifest."""
+
+    def __init__(self, address: str, stores: Sequence[str | Path], task: str | None = None):
         self.client = FederationClient(address)
         self.terms = self.client.terms
         self.history = History(self.terms.committee)
-        self.store = LocalStore(store) if store and store.is_dir() else None
+        self.store, self.manifest = federation_store(self.terms, stores) if stores else (None, {})
         self.gas = Gas()
-        self.manifest: dict[str, Any] = {}
         self._given = task
         self._task: Task | None = None
         self._evaluator: Evaluator | None = None
@@ -232,12 +232,6 @@ class Source:
                     self._metrics[number] = self._evaluator.metric(vector, self._split.test)
 
     def _prepare(self) -> bool:
-        assert self.store is not None
-        if not self.manifest:
-            try:
-                self.manifest = self.store.get_manifest(self.terms.manifest)
-            except StoreError:
-                return False
         if self._evaluator is None and self.history.seats:
             name = self._given or str(self.manifest.get("task"))
             # A manifest is a stranger's file: it may name a shipped task, and never a file to run.

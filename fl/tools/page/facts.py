@@ -14,6 +14,7 @@ from fl.protocol.phases import Phase
 from fl.protocol.terms import Terms
 
 TOKEN = 10**18
+LONGEST = 60  # letters of a name that somebody else chose
 OFFENCES = ("committed and did not reveal", "was drawn and did not score", "proposed a wrong model, or one it could not open")
 DEEDS = {
     "Committed": "committed",
@@ -180,7 +181,11 @@ class Facts:
 
     @property
     def task(self) -> str:
-        return str(self.known.manifest.get("task") or (self.known.plan or {}).get("task") or "a model")
+        return str(self.known.manifest.get("task") or (self.known.plan or {}).get("task") or "a model")[:LONGEST]
+
+    @property
+    def metric(self) -> str:
+        return self.known.metric[:LONGEST]
 
     def name(self, seat: int) -> str:
         """Who holds the seat now, or held it last."""
@@ -256,7 +261,11 @@ def _fold(
         if e.name == "Joined":
             seat = f["seat"]
             # A seat that is taken again is somebody else, and no name is known for them.
-            name = known.names.get(seat, f"seat {seat}") if not any(p.seat == seat for p in people) else f"seat {seat}, again"
+            name = (
+                " ".join(known.names.get(seat, f"seat {seat}").split())[:LONGEST]
+                if not any(p.seat == seat for p in people)
+                else f"seat {seat}, again"
+            )
             person = Person(seat, name, f["owner"], f["stake"] / TOKEN, known.kinds.get(seat, ""), at)
             person.gas = known.gas_of_seat.get(seat)
             people.append(person)

@@ -141,7 +141,7 @@ def _figures(facts: Facts, prices: Prices) -> list[tuple[str, str, str]]:
     metrics = facts.known.metrics
     if metrics:
         last = max(metrics)
-        told.append((words.measure(facts, metrics[last]), facts.known.metric, f"after round {last}" if last else "first model"))
+        told.append((words.measure(facts, metrics[last]), facts.metric, f"after round {last}" if last else "first model"))
     told.append((words.amount(sum(p.pay for p in facts.people)), "tokens paid", f"to {len(facts.people)} participants"))
     lost = sum(p.lost for p in facts.people)
     slashed = sum(len(p.slashes) for p in facts.people)
@@ -167,7 +167,7 @@ def _curve(facts: Facts) -> Markup:
     told = "; ".join(
         f"{line.name} ends at {words.measure(facts, next(v for v in reversed(line.values) if v is not None))}" for line in lines
     )
-    return charts.curves(lines, "How the model learned", f"{known.metric} after each round: {told}.", known.metric, levels)
+    return charts.curves(lines, "How the model learned", f"{facts.metric} after each round: {told}.", facts.metric, levels)
 
 
 def _chosen(facts: Facts) -> list[Told]:

@@ -78,7 +78,7 @@ def _learned(facts: Facts) -> str:
     known = facts.known
     rounds = sorted(known.metrics)
     first, last = known.metrics[rounds[0]], known.metrics[rounds[-1]]
-    told = f"Measured by {known.metric}, the model went from {measure(facts, first)} to {measure(facts, last)}"
+    told = f"Measured by {facts.metric}, the model went from {measure(facts, first)} to {measure(facts, last)}"
     alone = (known.baselines or {}).get("alone") or {}
     if alone:
         mean = sum(alone.values()) / len(alone)

@@ -174,12 +174,37 @@ def test_same_plan_again__same_roots__on_another_chain(doors, summary, tmp_path)
     assert roots(again) == roots(summary) and len(set(roots(again))) == 3
     assert [r["accepted"] for r in again["rounds"]] == [r["accepted"] for r in summary["rounds"]]
 
+    # The page of the same federation, told by chain and store alone: measured, audited and compared anew.
+    out = tmp_path / "live.html"
+    told = doors("report", "--json", "--federation", again["federation"], "--store", tmp_path / "again" / "store", "--out", out)
+    assert told.code == 0, told.err
+    verdict = json.loads(told.out.splitlines()[-1])
+    assert (verdict["written"], verdict["rounds"], verdict["model"]) == (str(out), 2, roots(again)[-1])
+    assert verdict["audit"] == {"passed": True, "checks": verdict["audit"]["checks"], "model": roots(again)[-1]}
+    live, kept = out.read_text(), (tmp_path / "again" / "report.html").read_text()
+    for number, metric in enumerate([again["start"], *(r["metric"] for r in again["rounds"])]):
+        row = f'<th scope="row">{number}</th><td>{metric:.4f}</td>'
+        assert row in kept and row in live
+    for seat in again["seats"]:
+        assert f"{seat['pay']:.2f}".rstrip("0").rstrip(".") in live
+
 
 def test_simulate__twice_into_one_folder__is_refused__and_the_first_stays(doors, simulated):
     before = (simulated / "summary.json").read_bytes()
     done = doors(*SIMULATE, simulated)
     assert (done.code, (simulated / "summary.json").read_bytes()) == (1, before)
     assert done.line == f"Error: {simulated} holds an earlier simulation: give another --out, or remove that folder"
+
+
+# ---- report
+
+
+def test_report__of_a_summary__is_the_page_that_simulate_wrote(doors, simulated, tmp_path):
+    done = doors("report", "--summary", simulated / "summary.json", "--out", tmp_path / "page.html")
+    assert done.code == 0 and done.out == f"written: {tmp_path}/page.html (audit passed)\n"
+    assert (tmp_path / "page.html").read_text() == (simulated / "report.html").read_text()
+    dearer = doors("report", "--summary", simulated / "summary.json", "--out", tmp_path / "dear.html", "--gas-price", 55)
+    assert dearer.code == 0 and "<strong>55 gwei</strong>" in (tmp_path / "dear.html").read_text()
 
 
 # ---- audit
@@ -350,6 +375,11 @@ REFUSED = [
     (["audit", "--federation", NOWHERE], "audit failed: give --summary FILE, or --federation ADDRESS with --store PATH"),
     (["audit", "--summary", "gone.json"], "audit failed: no summary gone.json: give the summary.json that simulate wrote"),
     (["audit", "--federation", NOWHERE, "--store", "s"], f"audit failed: no federation at {NOWHERE} on chain 31337: check"),
+    (["report"], "give --summary FILE, or --federation ADDRESS with --store PLACE"),
+    (["report", "--summary", "gone.json"], "no summary gone.json: give the summary.json that simulate wrote"),
+    (["report", "--summary", "ape-config.yaml"], "ape-config.yaml is no summary of a simulation"),
+    (["report", "--federation", NOWHERE, "--store", "s"], f"no federation at {NOWHERE} on chain 31337: check"),
+    (["report", "--summary", "x", "--ether", "-1"], "--ether -1.0: give a price from 0 on"),
     (["deploy", "--account", "TEST::0", "--task", "hart"], "no task 'hart'"),
     ([*DEPLOY, "--terms", "gone.yaml"], "no terms file gone.yaml: write one, or leave --terms out"),
     (["compare", "--task", "hart"], "no comparison for hart: choose from linear, "),
