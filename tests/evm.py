@@ -76,6 +76,13 @@ class ContractType:
     def selectors(self) -> dict[str, bytes]:
         return {name: keccak(_signature(e).encode())[:4] for name, e in self.functions.items()}
 
+    def question(self, function: str, args: tuple) -> bytes:
+        return self._asked(function, args) if all(isinstance(a, int | str) for a in args) else self.encode(function, args)
+
+    @lru_cache(1 << 14)  # noqa: B019  a view is mostly asked what it was asked before
+    def _asked(self, function: str, args: tuple) -> bytes:
+        return self.encode(function, args)
+
     def encode(self, function: str, args: tuple) -> bytes:
         return self.selectors[function] + encode([_type(i) for i in self.functions[function]["inputs"]], args)
 
@@ -147,7 +154,7 @@ class Contract:
     address: str
 
     def call(self, function: str, *args: Any) -> Any:
-        return self.type.decode(function, self.evm.read(self.address, self.type.encode(function, args)))
+        return self.type.decode(function, self.evm.read(self.address, self.type.question(function, args)))
 
     def send(self, function: str, *args: Any, by: str) -> list[tuple[str, dict]]:
         return self.evm.write(self.address, self.type.encode(function, args), by)
@@ -166,16 +173,12 @@ class Engine:
         return Contract(self, contract_types()[name], address)
 
 
-@contextmanager
-def reverting():
-    """What pyrevm tells of a refusal, as Reverted."""
-    try:
-        yield
-    except RuntimeError as error:
-        text = str(error)
-        if "Revert" in text and "output: 0x" in text:
-            raise revert_of(bytes.fromhex(text.split("output: 0x")[1].split(" ")[0].rstrip("})"))) from None
-        raise
+def refusal_in(error: RuntimeError) -> Exception:
+    """What pyrevm tells of a refusal, as Reverted; any other error as it is."""
+    text = str(error)
+    if "Revert" in text and "output: 0x" in text:
+        return revert_of(bytes.fromhex(text.split("output: 0x")[1].split(" ")[0].rstrip("})")))
+    return error
 
 
 @dataclass
@@ -186,6 +189,7 @@ class LocalEvm(Engine):
     time: int = GENESIS_TIME
     block: int = 1000
     vm: Any = field(init=False)
+    said: dict[tuple[str, bytes], bytes] = field(default_factory=dict)  # by views, in the present state and second
 
     def __post_init__(self) -> None:
         limit = 2**16 if "TREATY_BUILD" in os.environ else None  # a campaign compiles fast, not small
@@ -195,6 +199,16 @@ class LocalEvm(Engine):
 
     def _sync(self) -> None:
         self.vm.set_block_env(pyrevm.BlockEnv(number=self.block, timestamp=self.time))
+        self.said.clear()
+
+    def mark(self) -> tuple[Any, int, int]:
+        return self.vm.snapshot(), self.time, self.block
+
+    def back(self, mark: tuple[Any, int, int]) -> None:
+        """To the state of `mark`, which is used up."""
+        self.vm.revert(mark[0])
+        self.time, self.block = mark[1:]
+        self._sync()
 
     def warp(self, time: int) -> None:
         assert time >= self.time
@@ -209,15 +223,22 @@ class LocalEvm(Engine):
         return bytes.fromhex(self.vm.block_hash(number).hex())
 
     def create(self, code: bytes, by: str) -> str:
-        with reverting():
+        self.said.clear()
+        try:
             return self.vm.deploy(by, code)
+        except RuntimeError as error:
+            raise refusal_in(error) from None
 
     def read(self, to: str, data: bytes) -> bytes:
-        mark = self.vm.snapshot()
-        try:
-            return self._run(to, data, "0x" + "00" * 20)
-        finally:
-            self.vm.revert(mark)
+        """Views answer anew when something was written or time has passed; a refused write leaves nothing behind."""
+        known = self.said.get((to, data))
+        if known is None:
+            mark = self.vm.snapshot()
+            try:
+                known = self.said[to, data] = self._run(to, data, "0x" + "00" * 20)
+            finally:
+                self.vm.revert(mark)
+        return known
 
     def write(self, to: str, data: bytes, by: str) -> list[tuple[str, dict]]:
         self._run(to, data, by)
@@ -232,8 +253,10 @@ class LocalEvm(Engine):
     def _run(self, to: str, data: bytes, by: str) -> bytes:
         # Transient storage and refunds outlive a message call here; on a chain they do not outlive a transaction.
         self.vm.reset_transient_storage()
-        with reverting():
+        try:
             return bytes(self.vm.message_call(caller=by, to=to, calldata=data))
+        except RuntimeError as error:
+            raise refusal_in(error) from None
 
 
 class AnvilEvm(Engine):

@@ -3,7 +3,7 @@ which error it must be refused. Written from the specification, in the order in 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from fl.protocol import committee as draws
 from fl.protocol import scores as pay
@@ -32,7 +32,7 @@ class Seat:
     leaving: bool = False
 
 
-@dataclass
+@dataclass(frozen=True)
 class Demand:
     demander: str
     deadline: int
@@ -81,6 +81,22 @@ class Ledger:
         self.time = self.block = 0
         self.offences: list[tuple[int, str]] = []
         self.endings: list[str] = []
+
+    def remembered(self) -> dict:
+        """All of it, to be put back if a call is refused halfway. Only what changes in place is copied."""
+        r, kept = self.round, self.__dict__.copy()
+        kept["seats"] = {i: replace(seat) for i, seat in self.seats.items()}
+        kept["round"] = replace(
+            r,
+            committed=r.committed.copy(),
+            revealed=r.revealed.copy(),
+            score_commitments=r.score_commitments.copy(),
+            vectors=r.vectors.copy(),
+            fallen=r.fallen.copy(),
+        )
+        for name in ("credits", "demands", "offences", "endings"):
+            kept[name] = kept[name].copy()
+        return kept
 
     # ---- what can be seen
 

@@ -4,8 +4,8 @@ every number. What is legal is drawn from the ledger's state, so that runs go de
 from __future__ import annotations
 
 import atexit
-import copy
 from collections import Counter
+from functools import cache
 
 import numpy as np
 from evm import AnvilEvm, LocalEvm, Reverted
@@ -46,6 +46,12 @@ def deed(weight: int = 1, when=lambda machine: True, **given):
     return mark
 
 
+@cache
+def deeds_of(machine: type) -> list:
+    """What `deed` marked, in the order of the names."""
+    return [one for one in (getattr(machine, name) for name in dir(machine)) if hasattr(one, "deed")]
+
+
 class Base(RuleBasedStateMachine):
     """Seats, money and time; the rungs above add the round."""
 
@@ -80,10 +86,9 @@ class Base(RuleBasedStateMachine):
     @rule(data=st.data())
     def step(self, data):
         """One of the deeds that the moment allows."""
-        known = [getattr(self, name) for name in dir(type(self)) if hasattr(getattr(type(self), name), "deed")]
-        possible = [one for one in known if one.deed[1](self) for _ in range(one.deed[0])]
+        possible = [one for one in deeds_of(type(self)) if one.deed[1](self) for _ in range(one.deed[0])]
         one = data.draw(st.sampled_from(possible))
-        one(**data.draw(one.deed[2]))
+        one(self, **data.draw(one.deed[2]))
 
     # ---- one step: both sides, and they agree
 
@@ -93,7 +98,7 @@ class Base(RuleBasedStateMachine):
         Base.reached["steps"] += 1
         ledger = self.ledger
         ledger.time, ledger.block = self.s.evm.time, self.s.evm.block
-        before, phase = copy.deepcopy(ledger.__dict__), ledger.phase
+        before, phase = ledger.remembered(), ledger.phase
         last, seen = self.seen, Moment.of(self.s)
         deeds = self.deeds(seen.round)
         expected = None

@@ -50,7 +50,7 @@ def facts(s: System) -> dict:
 def test_right_models_stand__and_one_wrong_number_falls(trim, seed, coordinate, error):
     rng = np.random.default_rng(seed)
     s = federation(trim)
-    mark = s.evm.vm.snapshot(), s.evm.time, s.evm.block
+    mark = s.evm.mark()
     try:
         s.to_propose({seat: raw_update(rng) for seat in range(int(rng.integers(3, 11)))})
         right = parse_model(s.aggregate(), 0)
@@ -70,8 +70,7 @@ def test_right_models_stand__and_one_wrong_number_falls(trim, seed, coordinate, 
                 s.do("challenge", 0, at, s.proof(), by=CHALLENGER)
         s.finish()
     finally:
-        s.evm.vm.revert(mark[0])
-        s.evm.time, s.evm.block = mark[1:]
+        s.evm.back(mark)
         s.evm._sync()
         s.model = _first_model(s, trim)
 
