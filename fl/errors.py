@@ -23,6 +23,10 @@ class TaskError(TreatyError):
     """A task, split or setting that does not fit."""
 
 
+class PrivacyError(TreatyError):
+    """A promise that cannot be kept, or a model that cannot keep it."""
+
+
 class StoreError(TreatyError):
     """Content that is missing, too large, or not what its name says."""
 

@@ -9,10 +9,10 @@ from fl.protocol.artifact import Kind
 
 @dataclass(frozen=True)
 class Publish:
-    """Put a file into the store before the transaction leaves."""
+    """Put a file into the store before the transaction leaves. kind None: facts, as canonical JSON."""
 
     data: bytes
-    kind: Kind
+    kind: Kind | None
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -89,7 +90,10 @@ class Loop:
         for name, data in action.keep.items():
             write_durably(agent.journal / name, data, mode=0o600)  # salts are secrets until revealed
         for file in action.publish:
-            agent.store.put(file.data, file.kind)
+            if file.kind is None:
+                agent.store.put_manifest(json.loads(file.data))
+            else:
+                agent.store.put(file.data, file.kind)
         if not action.function:
             return
         try:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from safetensors.numpy import load, save
 
 from fl.agents.actions import Action, Publish
+from fl.agents.guard import Guard, statement_name
 from fl.agents.view import View
 from fl.learning.batched import Cohort
 from fl.learning.codec import encode_update
@@ -26,6 +27,7 @@ class Participant:
     """Trains one seat's shard. What it must not lose lies in `journal`, one folder per seat."""
 
     cohort: Cohort | None = None  # where many sit in one process, they train together
+    guard: Guard | None = None  # of its privacy, where it chose a budget
 
     def __init__(self, seat: int, task: Task, shard: Shard, seed: int, journal: Path):
         self.seat, self.task, self.shard, self.seed, self.journal = seat, task, shard, seed, journal
@@ -40,12 +42,16 @@ class Participant:
     def update(self, view: View) -> tuple[bytes, NDArray[np.float64]]:
         """(the update's file, what rounding lost). Adversaries differ here."""
         delta, rng = self.trained(view)
-        return encode_update(delta, self._residue(view.round.number), depth_for(delta.size), self.task.max_exponent, rng)
+        # The residue is added after clip and noise, and holds noised numbers only: it costs no privacy.
+        return encode_update(delta, self._residue(view), depth_for(delta.size), self.task.max_exponent, rng)
 
     def trained(self, view: View) -> tuple[NDArray[np.float64], np.random.Generator]:
         """(what honest training changes, in floats (parameters,); the stream of randomness as training left it)."""
         number = view.round.number
         base = view.record.model(view.round.base)
+        if self.guard is not None:
+            rng = generator(self.seed, number, self.seat)
+            return self.guard.change(view, rng), rng
         if self.cohort is not None:
             return self.cohort.change(base, number, self.seat)
         rng = generator(self.seed, number, self.seat)
@@ -57,10 +63,13 @@ class Participant:
         kept = self._kept(f"{number}.update"), self._kept(f"{number}.salt")
         if kept[0] is not None and kept[1] is not None:
             data, salt, keep = kept[0], kept[1], {}
+        elif self.guard is not None and not self.guard.allows(view):
+            return []  # the budget is spent: it sits out, unpaid, and nobody slashes who did not commit
         else:
             data, residue = self.update(view)
             salt = os.urandom(32)
-            keep = {f"{number}.residue": save({"residue": residue}), f"{number}.salt": salt, f"{number}.update": data}
+            keep = {} if self.guard is None else self.guard.keep(view, self.seat, root_of(data, Kind.UPDATE))
+            keep |= {f"{number}.residue": save({"residue": residue}), f"{number}.salt": salt, f"{number}.update": data}
         commitment = update_commitment(view.chain_id, view.federation, number, self.seat, root_of(data, Kind.UPDATE), salt)
         return [Action("commit", (self.seat, commitment), self.seat, keep=keep)]
 
@@ -70,12 +79,18 @@ class Participant:
         if data is None or salt is None:
             return []
         root = root_of(data, Kind.UPDATE)
+        files = [Publish(data, Kind.UPDATE)]
+        if (told := self._kept(statement_name(number))) is not None:
+            files.append(Publish(told, None))
         args = (self.seat, root, salt, view.record.store.locator(data))
-        return [Action("reveal", args, self.seat, publish=(Publish(data, Kind.UPDATE),))]
+        return [Action("reveal", args, self.seat, publish=tuple(files))]
 
-    def _residue(self, number: int) -> NDArray[np.float64] | None:
-        """What the last update's rounding lost."""
-        for earlier in range(number - 1, 0, -1):
+    def _residue(self, view: View) -> NDArray[np.float64] | None:
+        """What the last update's rounding lost; where privacy is on, of private rounds only, since others hold raw numbers."""
+        private = None if self.guard is None else set(self.guard.rounds(view))
+        for earlier in range(view.round.number - 1, 0, -1):
+            if private is not None and earlier not in private:
+                continue
             if (data := self._kept(f"{earlier}.residue")) is not None:
                 return load(data)["residue"]
         return None

@@ -10,9 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fl.learning.codec import encode_update, floats_of, load_floats, to_vector
+from fl.learning.mechanisms import Seeded, private_change
 from fl.learning.partition import Part, Split
+from fl.learning.privacy import Privacy, spending
 from fl.learning.task import Task, build
-from fl.learning.trainer import Evaluator, generator, load_and_measure, train
+from fl.learning.trainer import Evaluator, generator, load_and_measure, local_change, train
 from fl.protocol.aggregate import aggregate
 from fl.protocol.artifact import depth_for, parse_update
 
@@ -67,18 +69,37 @@ def float_fedavg_curve(task: Task, split: Split, rounds: int, seed: int) -> list
     return curve
 
 
-def exact_fedavg(task: Task, split: Split, rounds: int, seed: int, trim: int = 0) -> float:
-    """The metric of the protocol's own arithmetic, 8-bit updates and integer aggregation, without chain or gate."""
+def exact_fedavg(
+    task: Task,
+    split: Split,
+    rounds: int,
+    seed: int,
+    trim: int = 0,
+    *,
+    feedback: bool = True,
+    stochastic: bool = True,
+    max_exponent: int | None = None,
+    privacy: Privacy | None = None,
+) -> float:
+    """The metric of the protocol's own arithmetic, 8-bit updates and integer aggregation, without chain or gate.
+
+    feedback, stochastic, max_exponent: parts of the compression, to be left out or changed; privacy: of every participant.
+    """
     vector = to_vector(build(task, seed))
-    size = floats_of(build(task, seed)).size
-    depth = depth_for(size)
+    exponent = task.max_exponent if max_exponent is None else max_exponent
+    depth = depth_for(floats_of(build(task, seed)).size)
     residues: list[NDArray[np.float64] | None] = [None] * len(split.shards)
     for number in range(1, rounds + 1):
         updates = []
         for i, shard in enumerate(split.shards):
             rng = generator(seed, number, i)
-            base = vector.astype(np.float64)[:size] * 2.0**-24
-            data, residues[i] = encode_update(_change(task, base, shard.train, rng), residues[i], depth, task.max_exponent, rng)
-            updates.append(parse_update(data, depth, task.max_exponent))
+            if privacy is None:
+                delta = local_change(task, vector, shard.train, rng)
+            else:
+                release = spending(privacy, task.training, len(shard.train), "", number)
+                delta = private_change(task, vector, shard.train, privacy, release, Seeded(seed, number, i), rng)
+            residue = residues[i] if feedback else None
+            data, residues[i] = encode_update(delta, residue, depth, exponent, rng if stochastic else None)
+            updates.append(parse_update(data, depth, exponent))
         vector = aggregate(vector, updates, trim)
     return Evaluator(task).metric(vector, split.test)

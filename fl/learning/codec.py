@@ -50,10 +50,15 @@ def load_floats(model: nn.Module, values: NDArray[np.float64]) -> None:
 
 
 def encode_update(
-    delta: NDArray[np.float64], residue: NDArray[np.float64] | None, depth: int, max_exponent: int, rng: np.random.Generator
+    delta: NDArray[np.float64],
+    residue: NDArray[np.float64] | None,
+    depth: int,
+    max_exponent: int,
+    rng: np.random.Generator | None,
 ) -> tuple[bytes, NDArray[np.float64]]:
     """A change of parameters (n,) to (the update's file, what rounding lost (n,), to be added next time).
 
+    rng: for stochastic rounding; None rounds to nearest.
     Error feedback after Seide et al., "1-bit stochastic gradient descent", 2014.
     """
     wanted = delta if residue is None else delta + residue

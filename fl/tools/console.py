@@ -84,6 +84,8 @@ def report(summary: dict[str, Any]) -> None:
     console.print()
     console.print(_rounds(summary, names))
     console.print(_seats(summary))
+    if any(s["privacy"] for s in summary["seats"]):
+        console.print(_privacy(summary))
     console.print(_costs(summary))
     if summary["baselines"]:
         console.print(_baselines(summary))
@@ -123,6 +125,19 @@ def _seats(summary: dict[str, Any]) -> Table:
         name = f"{s['seat']} {s['name']}"
         row = [name, f"{s['stake']:g}", scores, f"{s['pay']:.2f}", f"{slashed:g}", f"{s['gas']:,}"]
         table.add_row(*row, style=None if s["kind"] == "honest" else "red")
+    return table
+
+
+def _privacy(summary: dict[str, Any]) -> Table:
+    table = _table("Privacy (noise of a simulation is seeded: a rehearsal, no promise)", "seat", "mechanism", "noise", "spent")
+    for column in ("budget", "delta", "sat out"):
+        table.add_column(column, justify="right")
+    for s in summary["seats"]:
+        if p := s["privacy"]:
+            noise = "-" if p["noise"] is None else f"{p['noise']:.2f}"
+            sat_out = " ".join(map(str, p["sat_out"])) or "-"
+            spent, budget, delta = f"{p['spent']:.3f}", f"{p['epsilon']:g}", f"{p['delta']:g}"
+            table.add_row(f"{s['seat']} {s['name']}", p["mechanism"], noise, spent, budget, delta, sat_out)
     return table
 
 

@@ -6,12 +6,14 @@ import json
 from collections import Counter, defaultdict
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 from fl.agents import adversaries
 from fl.agents.agent import Agent
 from fl.agents.challenger import Answerer, Challenger
+from fl.agents.guard import Guard, statement_name
 from fl.agents.history import RoundLog
 from fl.agents.keeper import Keeper
 from fl.agents.loop import Done, Loop
@@ -23,7 +25,9 @@ from fl.agents.view import View
 from fl.errors import AuditError, TaskError
 from fl.learning import baselines
 from fl.learning.batched import Cohort
+from fl.learning.mechanisms import Seeded
 from fl.learning.partition import Shard, Split, split
+from fl.learning.privacy import Privacy
 from fl.learning.task import Task, load_task
 from fl.learning.trainer import Evaluator
 from fl.network import chain
@@ -51,6 +55,7 @@ class Plan:
     adversaries: tuple[tuple[str, int], ...] = ()
     names: tuple[str, ...] = ()  # of the adversaries, for people
     terms: dict[str, Any] = field(default_factory=dict)
+    privacy: Privacy | None = None  # of every honest participant
     compare: bool = True  # measure what each alone, everybody in the clear and float FedAvg reach
 
 
@@ -110,6 +115,7 @@ class _Simulation:
         self.gas_of_round: dict[int, Counter[str]] = defaultdict(Counter)
         self.gas_of_seat: Counter[int] = Counter()
         self.metrics: dict[int, float] = {}
+        self.guards: dict[int, Guard] = {}
 
     def run(self) -> dict[str, Any]:
         plan, say = self.plan, self.watcher.say
@@ -168,6 +174,8 @@ class _Simulation:
             journal = self.out / "participants" / str(seat)
             participant = adversaries.PARTICIPANTS.get(kind, Participant)(seat, self.task, shard, self.plan.seed, journal)
             participant.cohort = cohort
+            if self.plan.privacy and kind not in adversaries.PARTICIPANTS:
+                participant.guard = self.guards[seat] = self._guard(self.plan.privacy, seat, shard, journal)
             validator = adversaries.VALIDATORS.get(kind, Validator)(seat, self.evaluator, shard, journal)
             proposer = adversaries.PROPOSERS.get(kind, Proposer)(seat)
             roles = (participant, validator, proposer)
@@ -176,6 +184,10 @@ class _Simulation:
         agents.sort(key=lambda agent: agent.kind == "honest")
         crank = Agent("house", house, (Challenger(), Answerer(), Keeper(self.plan.rounds)), self.out / "house", self.store)
         return [*agents, crank]
+
+    def _guard(self, privacy: Privacy, seat: int, shard: Shard, journal: Path) -> Guard:
+        seed = self.plan.seed
+        return Guard(privacy, self.task, shard.train, journal, lambda number: Seeded(seed, number, seat))
 
     def _shard(self, seat: int) -> Shard:
         return self.data.shards[seat % len(self.data.shards)]
@@ -290,7 +302,19 @@ class _Simulation:
             "pay": owed / TOKEN,
             "slashes": dict(slashes),
             "gas": self.gas_of_seat[seat],
+            "privacy": self._privacy(seat, view),
         }
+
+    def _privacy(self, seat: int, view: View) -> dict[str, Any] | None:
+        """What the seat spent of its budget, the rounds that it sat out, and its statements in the store, by round."""
+        if seat not in self.guards:
+            return None
+        spent = self.guards[seat].spent()
+        journal = self.out / "participants" / str(seat)
+        files = {n: journal / statement_name(n) for n in spent["rounds"]}
+        statements = {n: sha256(path.read_bytes()).hexdigest() for n, path in files.items() if path.is_file()}
+        sat_out = [log.number for log in view.history.rounds if log.number not in spent["rounds"]]
+        return {**spent, "sat_out": sat_out, "statements": statements}
 
     def _baselines(self) -> dict[str, Any]:
         self.watcher.say("measuring what each would have reached alone, and all together in the clear")
