@@ -85,7 +85,7 @@ contract Federation is IFederation, Stakes, Multicall {
         uint256 state = record.state(number);
         if (state == Records.NOTHING) revert NothingCommitted(number, seat);
         if (state == Records.REVEALED) revert AlreadyRevealed(number, seat);
-        bytes32 commitment = Commitments.update(address(this), number, seat, root, salt);
+        bytes32 commitment = Commitments.update(address(this), number, seat, root, salt, Commitments.hashOf(locator));
         if (!record.matches(commitment)) revert WrongOpening(record.digestOf(), commitment);
         _records[seat] = Records.make(number, Records.REVEALED, root);
         emit Revealed(number, seat, root, salt, locator);
@@ -375,18 +375,20 @@ contract Federation is IFederation, Stakes, Multicall {
     function _close() private {
         Round storage r = _round;
         uint256 number = r.number;
-        uint128 revealed;
-        uint256 seat;
-        for (uint128 rest = r.active; rest != 0; (rest >>= 1, ++seat)) {
-            if (rest & 1 == 0) continue;
-            uint256 state = _records[seat].state(number);
-            if (state == Records.REVEALED) revealed = revealed.add(seat);
-            else if (state == Records.COMMITTED) _slash(seat, Offence.NoReveal, T.word(T.NO_REVEAL_SLASH), 0, address(0));
+        uint256 revealed;
+        uint256 rest = r.active;
+        for (uint256 seat = 0; rest != 0; ++seat) {
+            if (rest & 1 == 1) {
+                uint256 state = _records[seat].state(number);
+                if (state == Records.REVEALED) revealed |= 1 << seat;
+                else if (state == Records.COMMITTED) _slash(seat, Offence.NoReveal, T.word(T.NO_REVEAL_SLASH), 0, address(0));
+            }
+            rest >>= 1;
         }
-        r.revealed = revealed;
+        r.revealed = uint128(revealed);
         r.closeBlock = uint40(block.number);
-        emit Closed(number, revealed, block.number);
-        if (revealed.count() < T.word(T.MIN_REVEALS)) {
+        emit Closed(number, uint128(revealed), block.number);
+        if (uint128(revealed).count() < T.word(T.MIN_REVEALS)) {
             r.voided = true;
             emit Voided(number);
         }

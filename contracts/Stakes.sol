@@ -249,8 +249,13 @@ abstract contract Stakes is IStakes, ReentrancyGuardTransient {
         bytes32 allowlist = bytes32(T.word(T.ALLOWLIST));
         address admission = T.toAddress(T.ADMISSION);
         if (allowlist != 0) {
+            // The owner itself comes, so that nobody seats an operator under an admitted name; and it comes once.
+            if (msg.sender != owner) revert NotAdmitted(msg.sender);
             bytes32 leaf = keccak256(bytes.concat(keccak256(abi.encode(owner))));
             if (!MerkleProof.verifyCalldata(_proofIn(evidence), allowlist, leaf)) revert NotAdmitted(owner);
+            for (uint128 rest = _taken; rest != 0; rest &= rest - 1) {
+                if (_seats[rest.lowest()].owner == owner) revert AlreadySeated(owner, rest.lowest());
+            }
         } else if (admission != address(0)) {
             if (!IAdmission(admission).admits(owner, operator, evidence)) revert NotAdmitted(owner);
         }

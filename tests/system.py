@@ -191,9 +191,9 @@ class System:
         self.do("openRound")
         return self
 
-    def commitment(self, seat: int, root: bytes) -> bytes:
-        number = self.round.number
-        return commitment.update_commitment(self.evm.chain_id, self.federation.address, number, seat, root, salt(seat))
+    def commitment(self, seat: int, root: bytes, locator: bytes = b"") -> bytes:
+        facts = self.evm.chain_id, self.federation.address, self.round.number
+        return commitment.update_commitment(*facts, seat, root, salt(seat), locator)
 
     def commit(self, updates: dict[int, bytes]) -> System:
         for seat, data in updates.items():

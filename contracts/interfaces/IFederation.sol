@@ -9,7 +9,7 @@ struct Terms {
     address sponsor; // may give notice, and gets back what is left in the pool afterwards
     address sink; // where slashed money goes; nobody in the federation should own it
     address admission; // IAdmission, or zero
-    bytes32 allowlist; // Merkle root of admitted owners, or zero
+    bytes32 allowlist; // Merkle root of admitted owners, one seat each, or zero
     bytes32 manifest; // sha256 of the manifest: task, model, numeric terms, gate, yardstick
     bytes32 genesis; // root of the first model
     uint256 depth; // of the leaf tree: 2^depth leaves of 256 parameters
@@ -111,11 +111,11 @@ interface IFederation {
     function openRound() external;
 
     /// @notice Commit to an update. Only the seat's operator; again within the window replaces the commitment.
-    /// @param commitment keccak256(abi.encode(TYPEHASH, chainid, this, round, seat, root, salt)).
+    /// @param commitment keccak256(abi.encode(TYPEHASH, chainid, this, round, seat, root, salt, keccak256(locator))).
     function commit(uint256 seat, bytes32 commitment) external;
 
     /// @notice Reveal a committed update. Anybody who knows root and salt may.
-    /// @param locator Where to fetch it, at most 64 bytes; empty where the store is keyed by root.
+    /// @param locator Where to fetch it, at most 64 bytes, as committed to; empty where the store is keyed by root.
     function reveal(uint256 seat, bytes32 root, bytes32 salt, bytes calldata locator) external;
 
     /// @notice Fix the revealed set, slash who committed and did not reveal, choose the block that seeds the draw.

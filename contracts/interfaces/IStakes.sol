@@ -30,7 +30,7 @@ interface IStakes {
     /// @param owner Who alone may leave, claim, withdraw and replace the operator.
     /// @param operator Who acts for the seat in rounds.
     /// @param amount Stake to deposit from the caller, at least the terms' minimum.
-    /// @param evidence For an allowlist: the Merkle proof, its words joined. For an admission contract: whatever it reads. Else empty.
+    /// @param evidence For an allowlist: the Merkle proof, its words joined; the owner itself must call, and holds one seat at a time. For an admission contract: whatever it reads. Else empty.
     /// @return seat The index, 0 to 127.
     function join(address owner, address operator, uint256 amount, bytes calldata evidence) external returns (uint256 seat);
 
@@ -102,7 +102,8 @@ interface IStakes {
     error NotOperator(uint256 seat, address operator, address caller);
     error SeatNotTaken(uint256 seat);
     error SeatsFull(uint256 maxSeats);
-    error NotAdmitted(address owner);
+    error NotAdmitted(address account);
+    error AlreadySeated(address owner, uint256 seat);
     error StakeTooSmall(uint256 amount, uint256 minimum);
     error AmountTooLarge(uint256 amount, uint256 maximum);
     error AlreadyLeaving(uint256 seat);

@@ -32,7 +32,8 @@ library TermsRules {
         // No run of slashes within a round asks for more than an eligible seat has.
         if (t.minStake < t.noRevealSlash + t.noScoresSlash + t.fraudSlash) return 17;
         if (t.noRevealSlash == 0 || t.noScoresSlash == 0 || t.fraudSlash == 0) return 17;
-        if (t.challengeFee >= t.fraudSlash) return 18;
+        // A cheat loses even if it answers every demand of a checker that walks to its wrong leaf, and proves the fraud itself.
+        if (t.challengeFee + (t.depth + 1) * t.demandDeposit >= t.fraudSlash) return 18;
         if (t.strictness > type(uint16).max) return 19;
         return 0;
     }

@@ -60,12 +60,12 @@ contract LibraryHarness {
         return Scores.validatorPayDown(rate, strictness, distance, judged);
     }
 
-    function updateCommitment(address federation, uint256 round, uint256 seat, bytes32 root, bytes32 salt)
+    function updateCommitment(address federation, uint256 round, uint256 seat, bytes32 root, bytes32 salt, bytes calldata locator)
         external
         view
         returns (bytes32)
     {
-        return Commitments.update(federation, round, seat, root, salt);
+        return Commitments.update(federation, round, seat, root, salt, Commitments.hashOf(locator));
     }
 
     function scoreCommitment(address federation, uint256 round, uint256 seat, bytes32 scores, bytes32 salt)

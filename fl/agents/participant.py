@@ -1,4 +1,4 @@
-"""A participant trains, commits and reveals. Update, salt and residue are on disk before a commitment leaves."""
+"""A participant trains, commits and reveals. Update, salt, locator and residue are on disk before a commitment leaves."""
 
 from __future__ import annotations
 
@@ -21,6 +21,8 @@ from fl.protocol.artifact import Kind, depth_for
 from fl.protocol.commitment import update_commitment
 from fl.protocol.leaves import root_of
 from fl.protocol.phases import Phase
+
+SEALED = ("update", "salt", "locator")  # what a commitment binds, one file each in the journal
 
 
 class Participant:
@@ -60,30 +62,36 @@ class Participant:
     def commits(self, view: View) -> list[Action]:
         number = view.round.number
         # After a crash the same update and salt are used again: a second salt would be a second secret to lose.
-        kept = self._kept(f"{number}.update"), self._kept(f"{number}.salt")
-        if kept[0] is not None and kept[1] is not None:
-            data, salt, keep = kept[0], kept[1], {}
-        elif self.guard is not None and not self.guard.allows(view):
+        kept, keep = self._sealed(number), {}
+        if kept is None and self.guard is not None and not self.guard.allows(view):
             return []  # the budget is spent: it sits out, unpaid, and nobody slashes who did not commit
-        else:
+        if kept is None:
             data, residue = self.update(view)
-            salt = os.urandom(32)
+            kept = data, os.urandom(32), view.record.store.locator(data)
             keep = {} if self.guard is None else self.guard.keep(view, self.seat, root_of(data, Kind.UPDATE))
-            keep |= {f"{number}.residue": save({"residue": residue}), f"{number}.salt": salt, f"{number}.update": data}
-        commitment = update_commitment(view.chain_id, view.federation, number, self.seat, root_of(data, Kind.UPDATE), salt)
+            keep |= {f"{number}.residue": save({"residue": residue})}
+            keep |= {f"{number}.{name}": part for name, part in zip(SEALED, kept, strict=True)}
+        data, salt, locator = kept
+        facts = view.chain_id, view.federation, number, self.seat
+        commitment = update_commitment(*facts, root_of(data, Kind.UPDATE), salt, locator)
         return [Action("commit", (self.seat, commitment), self.seat, keep=keep)]
 
     def reveals(self, view: View) -> list[Action]:
         number = view.round.number
-        data, salt = self._kept(f"{number}.update"), self._kept(f"{number}.salt")
-        if data is None or salt is None:
+        kept = self._sealed(number)
+        if kept is None:
             return []
-        root = root_of(data, Kind.UPDATE)
+        data, salt, locator = kept
         files = [Publish(data, Kind.UPDATE)]
         if (told := self._kept(statement_name(number))) is not None:
             files.append(Publish(told, None))
-        args = (self.seat, root, salt, view.record.store.locator(data))
+        args = (self.seat, root_of(data, Kind.UPDATE), salt, locator)
         return [Action("reveal", args, self.seat, publish=tuple(files))]
+
+    def _sealed(self, number: int) -> tuple[bytes, bytes, bytes] | None:
+        """What this round's commitment was made of, if all of it was kept."""
+        update, salt, locator = (self._kept(f"{number}.{name}") for name in SEALED)
+        return None if update is None or salt is None or locator is None else (update, salt, locator)
 
     def _residue(self, view: View) -> NDArray[np.float64] | None:
         """What the last update's rounding lost; where privacy is on, of private rounds only, since others hold raw numbers."""

@@ -6,7 +6,7 @@ from eth_abi.abi import encode
 from eth_hash.auto import keccak
 
 UPDATE_TYPEHASH = keccak(
-    b"TreatyUpdate(uint256 chainId,address federation,uint256 round,uint256 seat,bytes32 root,bytes32 salt)"
+    b"TreatyUpdate(uint256 chainId,address federation,uint256 round,uint256 seat,bytes32 root,bytes32 salt,bytes locator)"
 )
 SCORES_TYPEHASH = keccak(
     b"TreatyScores(uint256 chainId,address federation,uint256 round,uint256 seat,bytes32 scoresHash,bytes32 salt)"
@@ -14,9 +14,12 @@ SCORES_TYPEHASH = keccak(
 _TYPES = ["bytes32", "uint256", "address", "uint256", "uint256", "bytes32", "bytes32"]
 
 
-def update_commitment(chain_id: int, federation: str, round_number: int, seat: int, root: bytes, salt: bytes) -> bytes:
-    """32 bytes that bind a seat to an update's root."""
-    return keccak(encode(_TYPES, [UPDATE_TYPEHASH, chain_id, federation, round_number, seat, root, salt]))
+def update_commitment(
+    chain_id: int, federation: str, round_number: int, seat: int, root: bytes, salt: bytes, locator: bytes = b""
+) -> bytes:
+    """32 bytes that bind a seat to an update's root, and to where it may be fetched."""
+    facts = [UPDATE_TYPEHASH, chain_id, federation, round_number, seat, root, salt, keccak(locator)]
+    return keccak(encode([*_TYPES, "bytes32"], facts))
 
 
 def score_commitment(chain_id: int, federation: str, round_number: int, seat: int, scores: bytes, salt: bytes) -> bytes:

@@ -111,7 +111,11 @@ _RULES: list[tuple[int, str, Callable[[Terms], bool]]] = [
             and t.min_stake >= t.no_reveal_slash + t.no_scores_slash + t.fraud_slash
         ),
     ),
-    (18, "challenge_fee: below fraud_slash", lambda t: t.challenge_fee < t.fraud_slash),
+    (
+        18,
+        "challenge_fee: with depth + 1 demand_deposits it stays below fraud_slash, so that fraud never pays",
+        lambda t: t.challenge_fee + (t.depth + 1) * t.demand_deposit < t.fraud_slash,
+    ),
     (19, "strictness: at most 65535", lambda t: 0 <= t.strictness <= 65535),
 ]
 

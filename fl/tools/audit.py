@@ -164,8 +164,8 @@ class Auditor:
         self.books["pot"] += pot
         self.slashed_now = {NO_REVEAL: set(), NO_SCORES: set(), FRAUD: set()}
 
-    def _after_Revealed(self, round: int, seat: int, root: bytes, salt: bytes, **_: Any) -> None:
-        expected = update_commitment(self.chain_id, self.federation, round, seat, root, salt)
+    def _after_Revealed(self, round: int, seat: int, root: bytes, salt: bytes, locator: bytes) -> None:
+        expected = update_commitment(self.chain_id, self.federation, round, seat, root, salt, locator)
         committed = self._round.commitments.get(seat, b"")
         self._same(f"round {round}, seat {seat}: commitment to its update", expected.hex(), committed.hex())
         self.verdict.count("commitments")

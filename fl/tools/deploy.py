@@ -45,7 +45,7 @@ DEFAULTS: dict[str, Any] = {
     "no_scores_slash": 10,
     "fraud_slash": 50,
     "challenge_fee": 5,
-    "demand_deposit": 1,
+    "demand_deposit": 0.2,
     "trainer_rate": 10,
     "validator_rate": 2,
     "strictness": 2,

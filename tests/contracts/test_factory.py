@@ -44,7 +44,8 @@ BROKEN = [
     (17, {"no_reveal_slash": 0}),
     (17, {"no_scores_slash": 0}),
     (17, {"fraud_slash": 0, "challenge_fee": 0}),
-    (18, {"challenge_fee": 50 * 10**18}),
+    (18, {"challenge_fee": 49 * 10**18}),
+    (18, {"depth": 4, "demand_deposit": 9 * 10**18}),
     (19, {"strictness": 65536}),
 ]
 KEPT = [
@@ -53,7 +54,8 @@ KEPT = [
     {"committee": 15, "min_reveals": 15},
     {"max_seats": 3},
     {"min_stake": 70 * 10**18},
-    {"challenge_fee": 50 * 10**18 - 1},
+    {"challenge_fee": 49 * 10**18 - 1},
+    {"depth": 4, "demand_deposit": 9 * 10**18 - 1},
     {"strictness": 65535},
     {"commit_window": 10, "answer_window": 10, "challenge_window": 30},
     {"max_attempts": 8, "trainer_rate": 2**88, "demand_deposit": 0, "proposer_fee": 0, "validator_rate": 0},

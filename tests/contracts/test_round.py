@@ -107,10 +107,11 @@ def test_commit__boundaries(system):
 
 def test_reveal__stores_the_root_and_emits(system, updates):
     system.open().commit(updates)
+    root, longest = Opened.of(updates[3], Kind.UPDATE).tree.root, b"x" * 64
+    system.do("commit", 3, system.commitment(3, root, longest), by=operator(3))
     system.skip()
-    root = Opened.of(updates[3], Kind.UPDATE).tree.root
-    facts = {"round": 1, "seat": 3, "root": root, "salt": salt(3), "locator": b"where"}
-    assert system.do("reveal", 3, root, salt(3), b"where") == [("Revealed", facts)]
+    facts = {"round": 1, "seat": 3, "root": root, "salt": salt(3), "locator": longest}
+    assert system.do("reveal", 3, root, salt(3), longest) == [("Revealed", facts)]
     assert system.see("recordOf", 3) == (2, root[:28])
 
 
@@ -129,7 +130,9 @@ def test_reveal__refusals(system, updates):
     wrong = system.commitment(0, b"\x07" * 32)
     with refused("WrongOpening", system.commitment(0, root)[:28], wrong):
         system.do("reveal", 0, b"\x07" * 32, salt(0), b"")
-    system.do("reveal", 0, root, salt(0), b"x" * 64)
+    with refused("WrongOpening", system.commitment(0, root)[:28], system.commitment(0, root, b"elsewhere")):
+        system.do("reveal", 0, root, salt(0), b"elsewhere")
+    system.do("reveal", 0, root, salt(0), b"")
     with refused("AlreadyRevealed", 1, 0):
         system.do("reveal", 0, root, salt(0), b"")
 

@@ -98,6 +98,13 @@ def test_join__with_an_allowlist__wants_a_proof():
     listed.do("join", owner(0), operator(0), stake, leaf(owner(1)), by=owner(0))
     with refused("NotAdmitted", owner(0)):
         listed.do("join", owner(0), operator(0), stake, leaf(owner(0)), by=owner(0))
+    with refused("AlreadySeated", owner(0), 0):
+        listed.do("join", owner(0), operator(0), stake, leaf(owner(1)), by=owner(0))
+    with refused("NotAdmitted", owner(0)):  # nobody seats an operator under another's name
+        listed.do("join", owner(1), operator(0), stake, leaf(owner(0)), by=owner(0))
+    listed.do("exit", 0, by=owner(0))
+    listed.do("withdraw", 0, owner(0), by=owner(0))
+    listed.do("join", owner(0), operator(0), stake, leaf(owner(1)), by=owner(0))
 
 
 def test_join__with_an_admission_contract__asks_it():

@@ -118,11 +118,11 @@ def test_validator_pay__agrees_and_never_exceeds_the_rate(rate, strictness, pair
     assert told == scores.validator_pay(rate, strictness, 0, vector, medians, range(len(pairs))) <= rate
 
 
-@given(st.integers(1, 2**24 - 1), st.integers(0, 127), bytes32, bytes32)
-def test_commitments__agree(number, seat, root, salt):
+@given(st.integers(1, 2**24 - 1), st.integers(0, 127), bytes32, bytes32, st.binary(max_size=64))
+def test_commitments__agree(number, seat, root, salt, locator):
     harness = chain()
-    told = harness.call("updateCommitment", ADDRESS, number, seat, root, salt)
-    assert told == update_commitment(harness.evm.chain_id, ADDRESS, number, seat, root, salt)
+    told = harness.call("updateCommitment", ADDRESS, number, seat, root, salt, locator)
+    assert told == update_commitment(harness.evm.chain_id, ADDRESS, number, seat, root, salt, locator)
     from eth_hash.auto import keccak
 
     told = harness.call("scoreCommitment", ADDRESS, number, seat, keccak(root), salt)
@@ -170,7 +170,7 @@ def golden() -> dict:
         "committee": committee.draw(seed, range(0, 128, 3), 7),
         "root": root.hex(),
         "salt": salt.hex(),
-        "update_commitment": update_commitment(1, ADDRESS, 7, 5, root, salt).hex(),
+        "update_commitment": update_commitment(1, ADDRESS, 7, 5, root, salt, b"somewhere").hex(),
         "score_commitment": score_commitment(1, ADDRESS, 7, 5, b"\x01\x02", salt).hex(),
         "validator_pay": scores.validator_pay(10**18, 4, 1, bytes([9, 8, 7]), bytes([8, 8, 9]), [0, 1, 2]),
     }
@@ -193,7 +193,7 @@ def test_solidity__agrees_with_the_golden_vectors():
     assert [one.call("aggregate", 2**31 - 1, [5], 0), one.call("aggregate", -(2**31), [-5], 0)] == v["clamped"]
     packed = one.call("drawCommittee", seed, seats.to_bitmap(range(0, 128, 3)), 7)
     assert committee.unpack(packed, 7) == v["committee"]
-    assert one.call("updateCommitment", ADDRESS, 7, 5, root, salt).hex() == v["update_commitment"]
+    assert one.call("updateCommitment", ADDRESS, 7, 5, root, salt, b"somewhere").hex() == v["update_commitment"]
     assert one.call("validatorPay", 10**18, 4, 3, 2) == v["validator_pay"]
 
 

@@ -173,7 +173,7 @@ abstract contract System is Test {
     }
 
     function _updateCommitment(uint256 seat, bytes32 root) internal view returns (bytes32) {
-        return Commitments.update(address(federation), _round().number, seat, root, _salt(seat));
+        return Commitments.update(address(federation), _round().number, seat, root, _salt(seat), keccak256(""));
     }
 
     /// @dev A constant update: every value q * 2^e.

@@ -83,12 +83,21 @@ contract CustodyTest is System {
         _create(terms);
         uint256 who = seed % 4;
         bytes memory evidence = abi.encodePacked(words[who ^ 1], who < 2 ? right : left);
-        _rich(STRANGER, t.minStake);
-        vm.expectRevert(abi.encodeWithSelector(IStakes.NotAdmitted.selector, _owner(who ^ 1)));
+        (address owner, address other) = (_owner(who), _owner(who ^ 1));
+        _rich(STRANGER, terms.minStake);
+        _rich(owner, 2 * terms.minStake);
+        _rich(other, terms.minStake);
+        vm.expectRevert(abi.encodeWithSelector(IStakes.NotAdmitted.selector, other));
+        vm.prank(other);
+        federation.join(other, STRANGER, terms.minStake, evidence);
+        vm.expectRevert(abi.encodeWithSelector(IStakes.NotAdmitted.selector, STRANGER));
         vm.prank(STRANGER);
-        federation.join(_owner(who ^ 1), STRANGER, terms.minStake, evidence);
-        vm.prank(STRANGER);
-        federation.join(_owner(who), STRANGER, terms.minStake, evidence);
+        federation.join(owner, STRANGER, terms.minStake, evidence);
+        vm.prank(owner);
+        federation.join(owner, STRANGER, terms.minStake, evidence);
+        vm.expectRevert(abi.encodeWithSelector(IStakes.AlreadySeated.selector, owner, 0));
+        vm.prank(owner);
+        federation.join(owner, STRANGER, terms.minStake, evidence);
         assertEq(federation.seatInfo(0).owner, _owner(who), "admitted");
     }
 

@@ -111,7 +111,10 @@ contract RoundTest is System {
 
     function test_reveal_byAnybodyWhoKnows(address anybody, bytes32 root, bytes calldata locator) public {
         vm.assume(root != 0 && locator.length <= 64);
-        _committed(root);
+        federation.openRound();
+        bytes32 commitment = Commitments.update(address(federation), 1, 0, root, _salt(0), keccak256(locator));
+        vm.prank(_operator(0));
+        federation.commit(0, commitment);
         _skip();
         vm.expectEmit(address(federation));
         emit IFederation.Revealed(1, 0, root, _salt(0), locator);
@@ -133,11 +136,14 @@ contract RoundTest is System {
         federation.reveal(0, ROOT, _salt(0), new bytes(65));
         vm.expectRevert(abi.encodeWithSelector(IFederation.NothingCommitted.selector, 1, 1));
         federation.reveal(1, ROOT, _salt(0), "");
-        bytes32 other = Commitments.update(address(federation), 1, 0, ROOT, "salt");
+        bytes32 other = Commitments.update(address(federation), 1, 0, ROOT, "salt", keccak256(""));
         bytes32 held = _updateCommitment(0, ROOT);
         vm.expectRevert(abi.encodeWithSelector(IFederation.WrongOpening.selector, bytes28(held), other));
         federation.reveal(0, ROOT, "salt", "");
-        federation.reveal(0, ROOT, _salt(0), new bytes(64));
+        other = Commitments.update(address(federation), 1, 0, ROOT, _salt(0), keccak256("elsewhere"));
+        vm.expectRevert(abi.encodeWithSelector(IFederation.WrongOpening.selector, bytes28(held), other));
+        federation.reveal(0, ROOT, _salt(0), "elsewhere");
+        federation.reveal(0, ROOT, _salt(0), "");
         vm.expectRevert(abi.encodeWithSelector(IFederation.AlreadyRevealed.selector, 1, 0));
         federation.reveal(0, ROOT, _salt(0), "");
         _skip();

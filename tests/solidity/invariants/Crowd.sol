@@ -411,7 +411,7 @@ contract Crowd is Ledger {
         d.salt = bytes32(random(seed, 9));
         d.root = NaiveTree.rootOf(_updateLeaves(d));
         d.state = 1;
-        bytes32 commitment = Commitments.update(address(federation), round.number, seat, d.root, d.salt);
+        bytes32 commitment = Commitments.update(address(federation), round.number, seat, d.root, d.salt, keccak256(""));
         vm.prank(people[p].operator);
         federation.commit(seat, commitment);
     }

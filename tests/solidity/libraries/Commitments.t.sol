@@ -10,9 +10,10 @@ contract CommitmentsTest is Test {
     function test_commitments_areEip712StructHashes(address f, uint256 round, uint256 seat, bytes32 x, bytes32 salt) public view {
         bytes memory words =
             abi.encodePacked(block.chainid, bytes32(uint256(uint160(f))), round, seat, x, salt);
-        bytes32 updates = keccak256(abi.encodePacked("TreatyUpdate", FIELDS, "root,bytes32 salt)"));
+        bytes32 updates = keccak256(abi.encodePacked("TreatyUpdate", FIELDS, "root,bytes32 salt,bytes locator)"));
         bytes32 scores = keccak256(abi.encodePacked("TreatyScores", FIELDS, "scoresHash,bytes32 salt)"));
-        assertEq(Commitments.update(f, round, seat, x, salt), keccak256(bytes.concat(updates, words)), "update");
+        bytes memory longer = bytes.concat(updates, words, keccak256("place"));
+        assertEq(Commitments.update(f, round, seat, x, salt, keccak256("place")), keccak256(longer), "update");
         assertEq(Commitments.scores(f, round, seat, x, salt), keccak256(bytes.concat(scores, words)), "scores");
     }
 
@@ -20,7 +21,7 @@ contract CommitmentsTest is Test {
     function test_commitments_bindEverything(address f, uint64 round, uint64 seat, bytes32 x, bytes32 salt, uint8 which)
         public
     {
-        bytes32 update = Commitments.update(f, round, seat, x, salt);
+        bytes32 update = Commitments.update(f, round, seat, x, salt, keccak256(""));
         bytes32 scores = Commitments.scores(f, round, seat, x, salt);
         assertTrue(update != scores, "kinds");
         which = which % 6;
@@ -36,6 +37,6 @@ contract CommitmentsTest is Test {
 
     /// @dev A call of its own, so that the chain's id is read anew.
     function both(address f, uint256 round, uint256 seat, bytes32 x, bytes32 salt) external view returns (bytes32, bytes32) {
-        return (Commitments.update(f, round, seat, x, salt), Commitments.scores(f, round, seat, x, salt));
+        return (Commitments.update(f, round, seat, x, salt, keccak256("")), Commitments.scores(f, round, seat, x, salt));
     }
 }

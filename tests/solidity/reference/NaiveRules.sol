@@ -53,7 +53,9 @@ library NaiveRules {
             broken[17] = t.noRevealSlash == 0 || t.noScoresSlash == 0 || t.fraudSlash == 0
                 || t.noRevealSlash + t.noScoresSlash + t.fraudSlash > t.minStake;
         }
-        broken[18] = !(t.challengeFee < t.fraudSlash);
+        if (!broken[7] && !broken[16]) {
+            broken[18] = !(t.fraudSlash > t.challengeFee + t.demandDeposit * (1 + t.depth));
+        }
         broken[19] = t.strictness >= 65_536;
         for (uint256 rule = 1; rule < 20; ++rule) {
             if (broken[rule]) return rule;
