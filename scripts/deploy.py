@@ -16,9 +16,10 @@ from fl.errors import TreatyError
     "--store", type=click.Path(path_type=Path), default="store", help="Folder for genesis and manifest. Default: store."
 )
 @click.option("--factory", metavar="ADDRESS", help="Use this factory instead of deploying one.")
+@click.option("--gate", default="agreement", show_default=True, help="Which updates enter: agreement, median_cosine, none.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Seeds the first model.")
 @click.option("--confirmations", type=int, help="Blocks to wait for each transaction. Default: the network's.")
-def cli(account, terms, task, store, factory, seed, confirmations):
+def cli(account, terms, task, store, factory, gate, seed, confirmations):
     """Deploys factory and implementation (unless --factory is given) and a federation under the terms, prints address and
     terms, and remembers both in deployments/<chain id>.json. Without `token` in the terms a play-money token is deployed.
 
@@ -33,7 +34,7 @@ def cli(account, terms, task, store, factory, seed, confirmations):
         given = read_terms(terms) if terms else {}
         options = {} if confirmations is None else {"required_confirmations": confirmations}
         unattended(account)
-        done = deploy(load_task(task), given, account, LocalStore(store), seed=seed, factory=factory, **options)
+        done = deploy(load_task(task), given, account, LocalStore(store), seed=seed, gate=gate, factory=factory, **options)
         path = remember(done, Path("deployments"))
         console.deployed(done, FederationClient(done.federation).terms)
     except TreatyError as error:

@@ -14,6 +14,7 @@ from fl.errors import TreatyError
 @click.option("--rounds", type=int, default=8, show_default=True, help="Rounds to play.")
 @click.option("--alpha", type=float, help="Split by Dirichlet(ALPHA) over labels. Default: by owner, else evenly.")
 @click.option("--trim", default="0", show_default=True, help="Drop the K lowest and highest of each number, or 'median'.")
+@click.option("--gate", default="agreement", show_default=True, help="agreement, median_cosine (the first one) or none.")
 @click.option("--adversary", multiple=True, metavar="KIND:COUNT", help="Seats that cheat; may be given several times.")
 @click.option("--private", type=click.Choice(["sgd", "update"]), help="Honest seats train privately: rows, or whole tables.")
 @click.option("--epsilon", type=float, help="Each private seat's budget over all rounds; it sits out before exceeding it.")
@@ -22,7 +23,7 @@ from fl.errors import TreatyError
 @click.option("--noise", type=float, help="Noise multiplier. Default: the least with which the budget lasts all rounds.")
 @click.option("--seed", type=int, default=0, show_default=True, help="The same seed gives the same model roots.")
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder for summary.json, events and store.")
-def cli(task, seats, rounds, alpha, trim, adversary, private, epsilon, delta, clip, noise, seed, out):
+def cli(task, seats, rounds, alpha, trim, gate, adversary, private, epsilon, delta, clip, noise, seed, out):
     """Deploys to the local chain, seats participants, plays rounds of commit, reveal, scoring, settlement and aggregation,
     pays, audits, and writes OUT/summary.json, OUT/events.jsonl, OUT/store and OUT/report.html."""
     from fl.learning.privacy import Privacy
@@ -36,7 +37,7 @@ def cli(task, seats, rounds, alpha, trim, adversary, private, epsilon, delta, cl
         if (private or noise) and epsilon is None:
             raise TreatyError("privacy needs a budget: give --epsilon, such as --epsilon 8")
         privacy = None if epsilon is None else Privacy(epsilon, delta, private or "sgd", clip, noise, rounds)
-        plan = Plan(task, seats, rounds, alpha, k, seed, parse_adversaries(adversary), privacy=privacy)
+        plan = Plan(task, seats, rounds, alpha, k, seed, parse_adversaries(adversary), privacy=privacy, gate=gate)
         with console.Live(rounds) as live:
             summary = simulate(plan, out, live.watcher)
         console.report(summary)

@@ -14,10 +14,7 @@ from fl.agents.agent import Agent
 from fl.agents.challenger import Answerer, Challenger
 from fl.agents.keeper import Keeper
 from fl.agents.loop import Loop
-from fl.agents.participant import Participant
-from fl.agents.proposer import Proposer
 from fl.agents.record import Record
-from fl.agents.validator import Validator
 from fl.agents.view import View
 from fl.errors import ChainError
 from fl.learning.codec import depth_of, parameters_of, to_vector
@@ -105,26 +102,23 @@ class Town:
         exponent = self.task.max_exponent
         self.system = System.create(model=model, depth=depth, max_exponent=exponent, manifest=manifest, **terms)
         self.client = LocalClient(self.system)
-        seats = honest + len(kinds)
+        seats, everybody = honest + len(kinds), ["honest"] * honest + list(kinds)
         self.system.join(seats, self.system.terms.min_stake + 2 * self.system.terms.fraud_slash).fund()
         self.data = split(self.task.data(), honest, None, 0)
         self.evaluator = Evaluator(self.task)
         self.record = Record(self.system.terms, parameters_of(build(self.task, 0)), self.store)
-        self.agents = [self._agent(seat, kind, folder) for seat, kind in enumerate(["honest"] * honest + list(kinds))]
+        self.agents = [self._agent(seat, everybody, folder) for seat in range(seats)]
         self.agents.sort(key=lambda agent: agent.kind == "honest")
         self.system.rich(STRANGER)
         crank = (Challenger(), Answerer(), Keeper(rounds))
         self.agents.append(Agent("house", STRANGER, crank, folder / "house", self.store))
         self.loop = Loop(self.client, self.record, self.agents)
 
-    def _agent(self, seat: int, kind: str, folder: Path) -> Agent:
+    def _agent(self, seat: int, kinds: Sequence[str], folder: Path) -> Agent:
+        kind = kinds[seat]
         shard = self.data.shards[seat % len(self.data.shards)]
         journal = folder / str(seat)
-        roles = (
-            adversaries.PARTICIPANTS.get(kind, Participant)(seat, self.task, shard, 0, journal),
-            adversaries.VALIDATORS.get(kind, Validator)(seat, self.evaluator, shard, journal),
-            adversaries.PROPOSERS.get(kind, Proposer)(seat),
-        )
+        roles = adversaries.cast(kind, seat, self.evaluator, shard, 0, journal, [s for s, k in enumerate(kinds) if k == kind])
         return Agent(f"{kind} {seat}", operator(seat), roles, journal, self.store, seat, kind)
 
     def run(self) -> View:

@@ -30,6 +30,7 @@ class Participant:
 
     cohort: Cohort | None = None  # where many sit in one process, they train together
     guard: Guard | None = None  # of its privacy, where it chose a budget
+    accomplices: frozenset[int] = frozenset()  # seats of one's own kind; only cheats look at it
 
     def __init__(self, seat: int, task: Task, shard: Shard, seed: int, journal: Path):
         self.seat, self.task, self.shard, self.seed, self.journal = seat, task, shard, seed, journal
@@ -44,8 +45,9 @@ class Participant:
     def update(self, view: View) -> tuple[bytes, NDArray[np.float64]]:
         """(the update's file, what rounding lost). Adversaries differ here."""
         delta, rng = self.trained(view)
+        residue, bound = self._residue(view), view.record.bound(view.history)
         # The residue is added after clip and noise, and holds noised numbers only: it costs no privacy.
-        return encode_update(delta, self._residue(view), depth_for(delta.size), self.task.max_exponent, rng)
+        return encode_update(delta, residue, depth_for(delta.size), self.task.max_exponent, rng, bound)
 
     def trained(self, view: View) -> tuple[NDArray[np.float64], np.random.Generator]:
         """(what honest training changes, in floats (parameters,); the stream of randomness as training left it)."""

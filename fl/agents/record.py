@@ -5,13 +5,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fl.agents.history import History, RoundLog
 from fl.errors import StoreError
-from fl.learning.gate import GateState, gate
+from fl.learning.gate import GateState, bound_of, gate_named
 from fl.learning.scoring import PublicRound
 from fl.network.chain import Event
 from fl.network.store import Store
@@ -63,12 +64,29 @@ class Record:
     def judged(self, history: History, log: RoundLog) -> Judged:
         """The gate's verdict on a closed round."""
         if log.number not in self._judged:
-            earlier = next((r for r in reversed(history.rounds[: log.number - 1]) if r.settled), None)
-            before = self.judged(history, earlier).state if earlier else GateState()
+            before = self.state(history, log.number)
             updates = {seat: v for seat in log.revealed or [] if (v := self._well_formed(log.reveals[seat].root)) is not None}
-            inside, state = gate(before, updates)
+            inside, state = self.gate(before, updates)
             self._judged[log.number] = Judged(updates, inside, state)
         return self._judged[log.number]
+
+    @cached_property
+    def gate_name(self) -> object:
+        """The gate that the manifest names. Raises StoreError if the store cannot show the manifest."""
+        return self.store.get_manifest(self.terms.manifest).get("gate")
+
+    def gate(self, state: GateState, updates: dict[int, Vector]) -> tuple[frozenset[int], GateState]:
+        """The manifest's gate on well-formed updates, in units, by seat."""
+        return gate_named(self.gate_name)(state, updates)
+
+    def state(self, history: History, number: int) -> GateState:
+        """What the gate remembers when round `number` begins."""
+        earlier = next((r for r in reversed(history.rounds[: number - 1]) if r.settled), None)
+        return self.judged(history, earlier).state if earlier else GateState()
+
+    def bound(self, history: History) -> int | None:
+        """The largest norm, in units, that the gate lets in this round; None if it sets none beforehand."""
+        return bound_of(self.gate_name, self.state(history, history.rounds[-1].number))
 
     def next_model(self, log: RoundLog) -> bytes | None:
         """The file of the model that a settled round must give; None while the store lacks an accepted update."""

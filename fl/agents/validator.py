@@ -17,6 +17,8 @@ from fl.protocol.phases import Phase
 class Validator:
     """Scores for one seat."""
 
+    accomplices: frozenset[int] = frozenset()  # seats of one's own kind; only cheats look at it
+
     def __init__(self, seat: int, evaluator: Evaluator, shard: Shard, journal: Path):
         self.seat, self.journal = seat, journal
         self._scorer = Scorer(evaluator, shard.held_out)

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.func import functional_call, vmap
 
-from fl.learning.codec import load_vector, parameters_of
+from fl.learning.codec import parameters_of
 from fl.learning.partition import Part
 from fl.learning.task import Task, build
 from fl.learning.trainer import generator, local_change, tensors
@@ -32,13 +32,17 @@ Delta = NDArray[np.float64]
 
 
 def train_many(task: Task, base: NDArray[np.int32], parts: Sequence[Part], rngs: Sequence[np.random.Generator]) -> list[Delta]:
-    """What each participant's training from the model `base` (units) changes, as `local_change` would say, in order."""
+    """What each participant's training changes, as `local_change` would say, in order.
+
+    base: the model in units, (padded,), or each participant's own, (participants, padded).
+    """
+    bases = np.broadcast_to(base, (len(parts), base.shape[-1]))
     deltas: list[Delta | None] = [None] * len(parts)
     for group in groups(task, [len(part) for part in parts]):
         if len(group) == 1:
-            deltas[group[0]] = local_change(task, base, parts[group[0]], rngs[group[0]])
+            deltas[group[0]] = local_change(task, bases[group[0]], parts[group[0]], rngs[group[0]])
             continue
-        chosen = _train_group(task, base, [parts[i] for i in group], [rngs[i] for i in group])
+        chosen = _train_group(task, bases[group], [parts[i] for i in group], [rngs[i] for i in group])
         for i, delta in zip(group, chosen, strict=True):
             deltas[i] = delta
     return [delta for delta in deltas if delta is not None]
@@ -88,15 +92,16 @@ def _loss(task: Task, model: nn.Module, weights: Sequence[Tensor], x: Tensor, y:
 
 
 def _train_group(
-    task: Task, base: NDArray[np.int32], parts: Sequence[Part], rngs: Sequence[np.random.Generator]
+    task: Task, bases: NDArray[np.int32], parts: Sequence[Part], rngs: Sequence[np.random.Generator]
 ) -> list[Delta]:
     settings = task.training
-    model = load_vector(build(task, 0), base).train()
+    model = build(task, 0).train()
+    before = to_float(bases[:, : parameters_of(model)])
     x = torch.from_numpy(np.concatenate([part.x for part in parts]))
     y = torch.from_numpy(np.concatenate([part.y for part in parts]))
     order, weight, active = _batches(parts, rngs, settings.epochs, settings.batch_size)
-    stacked = [w.detach().expand(len(parts), *w.shape).clone() for w in model.parameters()]
-    start = [w.detach() for w in model.parameters()]
+    start = _unflattened(model, torch.from_numpy(before.astype(np.float32)))
+    stacked = [w.clone() for w in start]
     velocity = [torch.zeros_like(w) for w in stacked] if settings.momentum else stacked
     for step, count in enumerate(active):
         now = [w[:count].requires_grad_() for w in stacked]
@@ -106,13 +111,42 @@ def _train_group(
             for whole, w0, v, g in zip(stacked, start, velocity, gradients, strict=True):
                 w = whole[:count]
                 if settings.weight_decay or settings.proximal:
-                    g = g + settings.weight_decay * w + settings.proximal * (w - w0)
+                    g = g + settings.weight_decay * w + settings.proximal * (w - w0[:count])
                 if settings.momentum:
                     g = v[:count].mul_(settings.momentum).add_(g)
                 w.sub_(g, alpha=settings.learning_rate)
     after = torch.cat([w.reshape(len(parts), -1) for w in stacked], 1).numpy().astype(np.float64)
-    after -= to_float(base)[: after.shape[1]]
-    return list(after)
+    return list(after - before)
+
+
+def _unflattened(model: nn.Module, flat: Tensor) -> list[Tensor]:
+    """Rows of parameters (n, parameters) as the model's own shapes, (n, ...) each."""
+    pieces = flat.split([w.numel() for w in model.parameters()], 1)
+    return [piece.reshape(-1, *w.shape) for piece, w in zip(pieces, model.parameters(), strict=True)]
+
+
+class Losses:
+    """The loss of many models at once over the same rows: what scoring asks for, one question per update."""
+
+    def __init__(self, task: Task):
+        self.task, self.module = task, build(task, 0).eval()
+        self.names = [name for name, _ in self.module.named_parameters()]
+        self.size = parameters_of(self.module)
+
+    def __call__(self, vectors: NDArray[np.int32], part: Part) -> NDArray[np.float64]:
+        """Mean loss by model, (n,): vectors (n, padded) in units."""
+        x, y = tensors(part)
+        weights = _unflattened(self.module, torch.from_numpy(to_float(vectors[:, : self.size]).astype(np.float32)))
+
+        def loss(*own: Tensor) -> Tensor:
+            return self.task.loss(functional_call(self.module, dict(zip(self.names, own, strict=True)), (x,)), y)
+
+        with torch.no_grad():
+            try:
+                told = vmap(loss)(*weights)
+            except RuntimeError:  # a model or a loss that vmap cannot do: one after the other
+                told = torch.stack([loss(*(w[i] for w in weights)) for i in range(len(vectors))])
+        return np.asarray(told.numpy(), np.float64)
 
 
 def _batches(

@@ -11,6 +11,8 @@ from fl.protocol import fixed_point
 from fl.protocol.artifact import depth_for, pack_update, pad, parse_update
 from fl.protocol.blocks import quantize
 
+MARGIN = 0.99  # below the gate's bound, for what rounding adds
+
 
 def parameters_of(model: nn.Module) -> int:
     """How many numbers the model has."""
@@ -55,13 +57,18 @@ def encode_update(
     depth: int,
     max_exponent: int,
     rng: np.random.Generator | None,
+    bound: int | None = None,
 ) -> tuple[bytes, NDArray[np.float64]]:
     """A change of parameters (n,) to (the update's file, what rounding lost (n,), to be added next time).
 
     rng: for stochastic rounding; None rounds to nearest.
+    bound: the largest norm, in units, that the gate lets in; a longer change is shortened to it, and what that takes is gone.
     Error feedback after Seide et al., "1-bit stochastic gradient descent", 2014.
     """
     wanted = delta if residue is None else delta + residue
+    longest = None if bound is None else MARGIN * bound * fixed_point.UNIT
+    if longest is not None and (norm := float(np.linalg.norm(wanted))) > longest:
+        wanted = wanted * (longest / norm)
     data = pack_update(*quantize(pad(wanted, depth).astype(np.float64), max_exponent, rng))
     sent = fixed_point.to_float(parse_update(data, depth, max_exponent))[: wanted.size]
     return data, wanted - sent

@@ -1,43 +1,85 @@
 """The gate: which updates enter the model. A pure function of public data in exact integers, so that all honest validators
-agree to the byte and a lying minority of the committee cannot move the median.
+agree to the byte and a lying minority of the committee cannot move the median. The manifest names a federation's gate.
 
-An update stays in if its norm is at most 3 times the median norm, and if the moving average of its cosine to the
-coordinate-wise median of the round's updates is above 0. Cosines are integers in units of 2^-30.
+agreement (the default): an update stays in if
+- its norm is at most 1.5 times the median norm of the last round's accepted updates (of a first round: 3 times the median of
+  all). The bound is known before training, so that honest participants keep below it and none is lost for being large;
+- it goes along with the others: its own voice and the mean of its cosines to those let in, averaged over rounds with a memory
+  of 0.8, are above zero together. Cosines count 0.3 at most, so that cheats who send the same do not vouch for each other;
+  one who pulls alone, as a hospital with unusual patients does, is kept as long as the others do not all pull against it.
+
+median_cosine (earlier federations): norm at most 3 times the median norm, and the moving average (0.7) of the cosine to the
+coordinate-wise median above zero.
+
+none: everything well-formed enters. Cosines are integers in units of 2^-30.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import isqrt
 
 import numpy as np
 from numpy.typing import NDArray
 
+from fl.errors import TermsError
 from fl.protocol.aggregate import aggregate
 
 ONE = 1 << 30
-NORM_FACTOR = 3
-KEEP, OF = 7, 10  # a moving average keeps 7 parts in 10
 LIMB = 16
+COLUMNS = 1 << 16  # sums of so many products of 16-bit limbs stay below 2^48: exact in float64, in any order
+
+MEDIAN_NORM_FACTOR = 3
+MEDIAN_KEEP, OF = 7, 10  # a moving average keeps 7 parts in 10
+KEEP = 8
+CAP = 3 * ONE // 10
+ROUNDS_OF_TRUST = 4  # times that the set of those let in is drawn anew
+# Norms are compared as squares: 1.5 and 3 times the median are 9/4 and 36/4 of its square.
+BOUND, FIRST_BOUND, BOUND_OF = 9, 36, 4
+
+Vector = NDArray[np.int32]
+Updates = Mapping[int, Vector]
 
 
 @dataclass(frozen=True)
 class GateState:
-    """What the gate remembers: per seat the moving average of its cosine. Rebuilt by anyone from the public history."""
+    """What a gate remembers. Rebuilt by anyone from the public history.
+
+    averages: per seat the moving average of its agreement; weights: per seat how many rounds stand behind it, in units of
+    ONE (`agreement` alone); square: the median squared norm of the updates last let in, 0 before there is one.
+    """
 
     averages: Mapping[int, int] = field(default_factory=dict)
+    weights: Mapping[int, int] = field(default_factory=dict)
+    square: int = 0
 
 
-def dot(a: NDArray[np.int32], b: NDArray[np.int32]) -> int:
-    """The exact inner product of two vectors of units; in limbs, since it needs more than 64 bits.
+Verdict = tuple[frozenset[int], GateState]
+Gate = Callable[[GateState, Updates], Verdict]
 
-    Bound: |high| <= 2^15 and low < 2^16, so that each partial sum stays below 2^32 * 2^30 for 2^30 parameters.
-    """
-    a_high, a_low = (a >> LIMB).astype(np.int64), (a & 0xFFFF).astype(np.int64)
-    b_high, b_low = (b >> LIMB).astype(np.int64), (b & 0xFFFF).astype(np.int64)
-    middle = int(a_high @ b_low) + int(a_low @ b_high)
-    return (int(a_high @ b_high) << 2 * LIMB) + (middle << LIMB) + int(a_low @ b_low)
+
+def gram(vectors: Sequence[Vector]) -> list[list[int]]:
+    """The exact inner products of all pairs of vectors of units; in limbs, since they need more than 64 bits."""
+    n = len(vectors)
+    high_high = high_low = low_low = np.zeros((n, n), object)
+    for start in range(0, vectors[0].size, COLUMNS):
+        block = np.stack([vector[start : start + COLUMNS] for vector in vectors])
+        high, low = (block >> LIMB).astype(np.float64), (block & 0xFFFF).astype(np.float64)
+        high_high = high_high + _whole(high @ high.T)
+        high_low = high_low + _whole(high @ low.T)
+        low_low = low_low + _whole(low @ low.T)
+    products = (high_high << 2 * LIMB) + ((high_low + high_low.T) << LIMB) + low_low
+    return [[int(value) for value in row] for row in products]
+
+
+def _whole(products: NDArray[np.float64]) -> NDArray[np.object_]:
+    return products.astype(np.int64).astype(object)
+
+
+def dot(a: Vector, b: Vector) -> int:
+    """The exact inner product of two vectors of units."""
+    return gram([a, b])[0][1]
 
 
 def cosine(product: int, square_a: int, square_b: int) -> int:
@@ -46,11 +88,55 @@ def cosine(product: int, square_a: int, square_b: int) -> int:
     return product * ONE // scale if scale else 0
 
 
-def gate(state: GateState, updates: Mapping[int, NDArray[np.int32]]) -> tuple[frozenset[int], GateState]:
+def agreement(state: GateState, updates: Updates) -> Verdict:
     """(seats let in, the next state) for the round's well-formed updates, in units, by seat.
 
     Seats whose update is missing or malformed are not in `updates`: they are left out, and remembered as they were.
     """
+    seats = sorted(updates)
+    if not seats:
+        return frozenset(), state
+    products = gram([updates[seat] for seat in seats])
+    squares = [products[i][i] for i in range(len(seats))]
+    largest = BOUND * state.square if state.square else FIRST_BOUND * _middle(squares)
+    fits = [i for i, square in enumerate(squares) if 0 < BOUND_OF * square <= largest]
+    voices = [[min(CAP, cosine(products[i][j], squares[i], squares[j])) for j in range(len(seats))] for i in range(len(seats))]
+    old = [(state.averages.get(seat, 0), state.weights.get(seat, 0)) for seat in seats]
+    trusted = [i for i in fits if _heard(*old[i], len(seats))]
+    if len(trusted) < 2:
+        trusted = fits
+    new = old
+    for _ in range(ROUNDS_OF_TRUST):
+        now = [_mean([voices[i][j] for j in trusted if j != i]) for i in range(len(seats))]
+        new = [(KEEP * a // OF + voice, KEEP * w // OF + ONE) for (a, w), voice in zip(old, now, strict=True)]
+        chosen = [i for i in fits if _heard(*new[i], len(trusted))]
+        if not chosen:  # everybody pulls against everybody: the better half
+            chosen = [i for i in fits if now[i] >= _middle([now[j] for j in fits])]
+        if chosen == trusted:
+            break
+        trusted = chosen
+    averages, weights = ({seat: pair[part] for seat, pair in zip(seats, new, strict=True)} for part in (0, 1))
+    square = _middle([squares[i] for i in trusted]) if trusted else state.square
+    after = GateState({**state.averages, **averages}, {**state.weights, **weights}, square)
+    return frozenset(seats[i] for i in trusted), after
+
+
+def _heard(average: int, weight: int, voices: int) -> bool:
+    """Whether a seat's own voice and the others' mean, of so many voices, come out above zero."""
+    return weight == 0 or average * max(1, voices - 1) + weight > 0
+
+
+def _mean(values: list[int]) -> int:
+    return sum(values) // len(values) if values else 0
+
+
+def _middle(values: list[int]) -> int:
+    """The median, the upper of two middles; 0 if there is none."""
+    return sorted(values)[len(values) // 2] if values else 0
+
+
+def median_cosine(state: GateState, updates: Updates) -> Verdict:
+    """The first gate. Arguments and result as of `agreement`."""
     if not updates:
         return frozenset(), state
     vectors = list(updates.values())
@@ -58,12 +144,39 @@ def gate(state: GateState, updates: Mapping[int, NDArray[np.int32]]) -> tuple[fr
     middle = aggregate(np.zeros_like(vectors[0]), vectors, len(vectors))
     square_middle = dot(middle, middle)
     squares = {seat: dot(vector, vector) for seat, vector in updates.items()}
-    median_square = sorted(squares.values())[len(squares) // 2]
+    median_square = _middle(list(squares.values()))
     averages = dict(state.averages)
     inside = set()
     for seat, vector in updates.items():
         now = cosine(dot(vector, middle), squares[seat], square_middle)
-        averages[seat] = (KEEP * averages[seat] + (OF - KEEP) * now) // OF if seat in averages else now
-        if averages[seat] > 0 and squares[seat] <= NORM_FACTOR**2 * median_square:
+        averages[seat] = (MEDIAN_KEEP * averages[seat] + (OF - MEDIAN_KEEP) * now) // OF if seat in averages else now
+        if averages[seat] > 0 and squares[seat] <= MEDIAN_NORM_FACTOR**2 * median_square:
             inside.add(seat)
     return frozenset(inside), GateState(averages)
+
+
+def _everything(state: GateState, updates: Updates) -> Verdict:
+    return frozenset(updates), state
+
+
+DEFAULT = "agreement"
+GATES: dict[str, Gate] = {"agreement": agreement, "median_cosine": median_cosine, "none": _everything}
+# What manifests said before gates had names.
+_OLD = {
+    "norm at most 3 x median norm; moving average (0.7) of the cosine to the coordinate-wise median above 0": "median_cosine"
+}
+
+
+def gate_named(name: object) -> Gate:
+    """The gate that a manifest names. Raises TermsError."""
+    known = _OLD.get(name, name) if isinstance(name, str) else name
+    if not isinstance(known, str) or known not in GATES:
+        raise TermsError(f"the manifest's gate is {name!r}, which this version lacks: known are {', '.join(GATES)}")
+    return GATES[known]
+
+
+def bound_of(name: object, state: GateState) -> int | None:
+    """The largest norm, in units, that the gate will let in next: known before anybody trains. None: not known, or no bound."""
+    if gate_named(name) is not agreement or not state.square:
+        return None
+    return isqrt(BOUND * state.square // BOUND_OF)

@@ -14,6 +14,7 @@ import yaml
 
 from fl.errors import TermsError
 from fl.learning.codec import depth_of, parameters_of, to_vector
+from fl.learning.gate import DEFAULT, gate_named
 from fl.learning.task import Task, build
 from fl.network import chain
 from fl.network.store import LocalStore, canonical, write_durably
@@ -80,7 +81,7 @@ class Deployment:
     gas: dict[str, int]
 
 
-def manifest_of(task: Task, seed: int) -> dict[str, object]:
+def manifest_of(task: Task, seed: int, gate: str = DEFAULT) -> dict[str, object]:
     """Everything off-chain that participants must agree on, as facts."""
     model = build(task, seed)
     return {
@@ -89,7 +90,7 @@ def manifest_of(task: Task, seed: int) -> dict[str, object]:
         "fraction_bits": FRACTION_BITS,
         "max_exponent": task.max_exponent,
         "genesis_seed": seed,
-        "gate": "norm at most 3 x median norm; moving average (0.7) of the cosine to the coordinate-wise median above 0",
+        "gate": gate,
         "score": "leave-one-out share of the loss, yardstick of past rounds, half last median",
         "version": 1,
     }
@@ -156,18 +157,20 @@ def deploy(
     store: LocalStore,
     *,
     seed: int = 0,
+    gate: str = DEFAULT,
     factory: str | None = None,
     **options: Any,
 ) -> Deployment:
     """Deploys what is missing and creates the federation; `account` pays. Genesis model and manifest go to the store."""
     gas: dict[str, int] = {}
+    gate_named(gate)  # refuses one that nobody knows
 
     def put(name: str, *args: Any) -> Any:
         instance, gas[name] = chain.deploy(account, name, *args, **options)
         return instance
 
     genesis = store.put(pack_model(to_vector(build(task, seed))), Kind.MODEL)
-    manifest = store.put_manifest(manifest_of(task, seed))
+    manifest = store.put_manifest(manifest_of(task, seed, gate))
     # Terms are checked before anything is paid for.
     draft = make_terms(given, task, str(given.get("sponsor", account.address)), "0x" + "11" * 20, manifest, genesis)
     maker = None

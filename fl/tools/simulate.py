@@ -17,14 +17,12 @@ from fl.agents.guard import Guard, statement_name
 from fl.agents.history import RoundLog
 from fl.agents.keeper import Keeper
 from fl.agents.loop import Done, Loop
-from fl.agents.participant import Participant
-from fl.agents.proposer import Proposer
 from fl.agents.record import Record
-from fl.agents.validator import Validator
 from fl.agents.view import View
 from fl.errors import AuditError, TaskError
 from fl.learning import baselines
 from fl.learning.batched import Cohort
+from fl.learning.gate import DEFAULT, gate_named
 from fl.learning.mechanisms import Seeded
 from fl.learning.partition import Shard, Split, split
 from fl.learning.privacy import Privacy
@@ -56,6 +54,7 @@ class Plan:
     names: tuple[str, ...] = ()  # of the adversaries, for people
     terms: dict[str, Any] = field(default_factory=dict)
     privacy: Privacy | None = None  # of every honest participant
+    gate: str = DEFAULT
     compare: bool = True  # measure what each alone, everybody in the clear and float FedAvg reach
 
 
@@ -93,6 +92,7 @@ def simulate(plan: Plan, out: Path, watcher: Watcher | None = None) -> dict[str,
         raise TaskError(f"{len(kinds)} adversaries on {plan.seats} seats: leave at least one honest participant")
     if plan.rounds < 1:
         raise TaskError(f"{plan.rounds} rounds: run at least one")
+    gate_named(plan.gate)
     if plan.seed < 0:
         raise TaskError(f"seed {plan.seed}: give a number from 0 on")
     if out.exists() and not out.is_dir():
@@ -122,7 +122,7 @@ class _Simulation:
         accounts = chain.local_accounts(FIRST_SEAT + plan.seats)
         sponsor, house, seats = accounts[SPONSOR], accounts[HOUSE], accounts[FIRST_SEAT:]
         say("deploying the contracts")
-        deployment = deploy(self.task, {"trim": plan.trim, **plan.terms}, sponsor, self.store, seed=plan.seed)
+        deployment = deploy(self.task, {"trim": plan.trim, **plan.terms}, sponsor, self.store, seed=plan.seed, gate=plan.gate)
         client = FederationClient(deployment.federation)
         say(f"seating {plan.seats} participants")
         self._seat(client, deployment, sponsor, house, seats)
@@ -172,13 +172,10 @@ class _Simulation:
         for seat, (kind, account) in enumerate(zip(self.kinds, seats, strict=True)):
             shard = self._shard(seat)
             journal = self.out / "participants" / str(seat)
-            participant = adversaries.PARTICIPANTS.get(kind, Participant)(seat, self.task, shard, self.plan.seed, journal)
-            participant.cohort = cohort
+            roles = adversaries.cast(kind, seat, self.evaluator, shard, self.plan.seed, journal, self._seats_of(kind))
+            roles[0].cohort = cohort
             if self.plan.privacy and kind not in adversaries.PARTICIPANTS:
-                participant.guard = self.guards[seat] = self._guard(self.plan.privacy, seat, shard, journal)
-            validator = adversaries.VALIDATORS.get(kind, Validator)(seat, self.evaluator, shard, journal)
-            proposer = adversaries.PROPOSERS.get(kind, Proposer)(seat)
-            roles = (participant, validator, proposer)
+                roles[0].guard = self.guards[seat] = self._guard(self.plan.privacy, seat, shard, journal)
             agents.append(Agent(self.name(seat), account, roles, journal, self.store, seat, kind))
         # Whoever cheats moves first; the house checks, answers and turns the crank, as everybody's daemon would.
         agents.sort(key=lambda agent: agent.kind == "honest")
@@ -188,6 +185,9 @@ class _Simulation:
     def _guard(self, privacy: Privacy, seat: int, shard: Shard, journal: Path) -> Guard:
         seed = self.plan.seed
         return Guard(privacy, self.task, shard.train, journal, lambda number: Seeded(seed, number, seat))
+
+    def _seats_of(self, kind: str) -> list[int]:
+        return [seat for seat, other in enumerate(self.kinds) if other == kind]
 
     def _shard(self, seat: int) -> Shard:
         return self.data.shards[seat % len(self.data.shards)]
@@ -248,6 +248,7 @@ class _Simulation:
             "start": self.metrics[0],
             "rounds": rounds,
             "seats": seats,
+            "adversaries": {kind: self._seats_of(kind) for kind, _ in self.plan.adversaries},
             "totals": {
                 "final": self.metrics[max(self.metrics)],
                 "model_root": view.history.rounds[-1].model.hex(),

@@ -363,7 +363,7 @@ REFUSED = [
     (["simulate", *HERE, "--task", "hart"], "no task 'hart': give one of linear, heart, breast_cancer, digits, or the path"),
     (["simulate", *HERE, "--task", "ape-config.yaml"], "ape-config.yaml is no Python file"),
     (["simulate", *HERE, "--task", "scripts/audit.py"], "scripts/audit.py defines no TASK: end the file with TASK ="),
-    (["simulate", *HERE, "--adversary", "evil:1"], r"adversary 'evil:1': give KIND:COUNT, .*; kinds are sign_flip, "),
+    (["simulate", *HERE, "--adversary", "evil:1"], r"adversary 'evil:1': give KIND:COUNT, .*; kinds are free_rider, "),
     (["simulate", *HERE, "--adversary", "sign_flip:0"], "adversary 'sign_flip:0': give KIND:COUNT"),
     (["simulate", *HERE, "--adversary", "sign_flip:many"], "adversary 'sign_flip:many': give KIND:COUNT"),
     (["simulate", *HERE, "--adversary", "noise:3", "--adversary", "scaled:1"], "4 adversaries on 4 seats: leave at least one"),

@@ -1,0 +1,140 @@
+"""Cheats among trainers: what they send is in fl.learning.attacks, how they see the federation is here."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fl.agents.actions import Action, Publish
+from fl.agents.participant import Participant
+from fl.agents.view import View
+from fl.learning.attacks import ATTACKS, POISONED, Change, Sight, change_of, poison
+from fl.learning.codec import encode_update
+from fl.learning.trainer import generator, local_change
+from fl.protocol.artifact import UPDATE_LEAF_BYTES, Kind, size_of
+from fl.protocol.fixed_point import to_fixed, to_float
+
+
+class Cheat(Participant):
+    """Sends what fl.learning.attacks makes of what is public: the past. Commitments hide the present round."""
+
+    attack = "sign_flip"
+
+    def update(self, view: View) -> tuple[bytes, NDArray[np.float64]]:
+        sight = self._sight(view)
+        change = change_of(self.attack, sight)
+        return encode_update(change, None, view.terms.depth, view.terms.max_exponent, sight.rng)
+
+    def _sight(self, view: View) -> Sight:
+        number, record, terms = view.round.number, view.record, view.terms
+        honest = own = self.trained(view)[0]
+        if self.attack in POISONED:
+            base, rng = record.model(view.round.base), generator(self.seed, number, self.seat)
+            own = local_change(self.task, base, poison(self.attack, self.shard.train), rng)
+        mine = self.accomplices | {self.seat}
+        settled = [r for r in view.history.rounds[:-1] if r.settled]
+        seen = record.judged(view.history, settled[-1]).updates if settled else {}
+        others = {seat: update for seat, update in seen.items() if seat not in mine}
+
+        def passes(change: Change) -> bool:
+            sent = np.zeros(next(iter(others.values())).size if others else change.size, np.int32)
+            sent[: change.size] = to_fixed(np.clip(change, -64, 64))
+            return self.seat in record.gate(record.state(view.history, number), {**others, **dict.fromkeys(mine, sent)})[0]
+
+        return Sight(
+            own=own,
+            honest=honest,
+            last=self._last_change(view, own.size),
+            others=np.stack([to_float(u)[: own.size] for u in others.values()]) if others else honest[None],
+            seats=len(view.round.active),
+            accomplices=len(mine),
+            round=number,
+            rng=np.random.default_rng([self.seed, number, self.seat, 1]),
+            limit=127 * 2.0 ** (terms.max_exponent - 24),
+            passes=passes,
+        )
+
+    def _last_change(self, view: View, size: int) -> Change:
+        adopted = [r for r in view.history.rounds[:-1] if r.adopted]
+        if not adopted:
+            return np.zeros(size)
+        before, after = (to_float(view.record.model(root)) for root in (adopted[-1].base, adopted[-1].model))
+        return (after - before)[:size]
+
+
+class NoReveal(Participant):
+    """Commits and does not reveal, in every second round."""
+
+    def reveals(self, view: View) -> list[Action]:
+        return [] if view.round.number % 2 == 0 else super().reveals(view)
+
+
+class PoisonerOnceSilent(Cheat):
+    """The demo's first bad actor: poisons, and in round 3 commits without revealing."""
+
+    def reveals(self, view: View) -> list[Action]:
+        return [] if view.round.number == 3 else super().reveals(view)
+
+
+class ColludingTrainer(Cheat):
+    """Of a minority that also lies together as validators: hides as far from the others as their own spread allows."""
+
+    attack = "alie"
+
+
+FLAWS = ("short", "long", "minus_128", "exponent", "wrong_root", "absent", "huge")
+HUGE = 1 << 24  # bytes, at least
+
+
+class Malformed(Participant):
+    """Commits to a file that nobody should take: another flaw each round, or always the one named."""
+
+    flaw: str | None = None
+
+    def update(self, view: View) -> tuple[bytes, NDArray[np.float64]]:
+        good, residue = super().update(view)
+        return self._spoilt(good, self.flaw_of(view.round.number), view), residue
+
+    def flaw_of(self, number: int) -> str:
+        return self.flaw or FLAWS[(number - 1) % len(FLAWS)]
+
+    def _spoilt(self, good: bytes, flaw: str, view: View) -> bytes:
+        spoilt = bytearray(good)
+        if flaw == "short" and view.terms.depth > 0:
+            return good[: len(good) // 2]
+        if flaw in ("long", "short"):  # a single leaf cannot be halved and still have a root
+            return good + good
+        if flaw == "huge":
+            times = 1 << max(1, (HUGE // len(good)).bit_length())
+            return good * times
+        if flaw == "minus_128":
+            spoilt[UPDATE_LEAF_BYTES - 1] = 0x80
+        if flaw == "exponent":
+            spoilt[0] = view.terms.max_exponent + 1
+        return bytes(spoilt)
+
+    def reveals(self, view: View) -> list[Action]:
+        actions, flaw = super().reveals(view), self.flaw_of(view.round.number)
+        other = bytes(size_of(Kind.UPDATE, view.terms.depth))
+        published = {"absent": (), "wrong_root": (Publish(other, Kind.UPDATE),)}
+        return [replace(a, publish=published[flaw]) if flaw in published else a for a in actions]
+
+
+def _cheat(kind: str) -> type[Participant]:
+    return type(f"Cheat_{kind}", (Cheat,), {"attack": kind})
+
+
+def _malformed(flaw: str) -> type[Participant]:
+    return type(f"Malformed_{flaw}", (Malformed,), {"flaw": flaw})
+
+
+PARTICIPANTS: dict[str, type[Participant]] = {
+    **{kind: _cheat(kind) for kind in ATTACKS},
+    "malformed": Malformed,
+    **{f"malformed_{flaw}": _malformed(flaw) for flaw in FLAWS},
+    "colluding_minority": ColludingTrainer,
+    "no_reveal": NoReveal,
+    "poisoner_once_silent": PoisonerOnceSilent,
+}
