@@ -56,7 +56,8 @@ def judged(folder, files: dict[int, bytes]):
     log.reveals = {seat: Reveal(root_of(data, Kind.UPDATE), bytes(32), b"") for seat, data in files.items()}
     history = History(3)
     history.rounds.append(log)
-    return Record(replace(BASE_TERMS, max_exponent=E_MAX), PARAMETERS, store).judged(history, log)
+    terms = replace(BASE_TERMS, max_exponent=E_MAX, manifest=store.put_manifest({"gate": "agreement"}))
+    return Record(terms, PARAMETERS, store).judged(history, log)
 
 
 @pytest.mark.parametrize(
