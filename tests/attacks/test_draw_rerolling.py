@@ -1,0 +1,55 @@
+"""Re-rolling the draw
+
+Tries: reveals from a contract that reverts at a bad draw; picks its salt; times its call of draw; waits 256 blocks
+Attacker pays: gas; the wait works only if nobody at all calls draw for 256 blocks
+Victim pays: nothing while one keeper lives
+"""
+
+from attacks.gallery import files, root
+from evm import LocalEvm, refused
+from system import STRANGER, System, operator
+
+from fl.protocol.commitment import update_commitment
+
+
+def at_draw(secret: bytes) -> System:
+    s, data = System.create(LocalEvm()).join(6).fund(), files(6)
+    s.open().commit({i: data[i] for i in range(5)})
+    sealed = update_commitment(s.evm.chain_id, s.federation.address, 1, 5, root(data[5]), secret)
+    s.do("commit", 5, sealed, by=operator(5))
+    s.skip()
+    s.reveal(0, 1, 2, 3, 4)
+    before = s.round
+    s.do("reveal", 5, root(data[5]), secret, b"")
+    assert s.round == before  # nothing that a reveal could look at has changed
+    s.skip()
+    s.do("close")
+    return s
+
+
+def test_salts__feed_no_seed():
+    one, two = at_draw(b"\x01" * 32), at_draw(b"\x02" * 32)
+    for s in (one, two):
+        s.evm.mine(2)
+    assert one.do("draw")[0][1]["committee"] == two.do("draw")[0][1]["committee"]
+
+
+def test_draw__is_the_same_whoever_calls_it_and_when():
+    drawn = set()
+    for wait, by in ((1, STRANGER), (100, operator(5)), (255, STRANGER)):
+        s = at_draw(b"\x01" * 32)
+        with refused("DrawTooEarly", s.evm.block, s.evm.block + 1):
+            s.do("draw", by=operator(5))
+        s.evm.mine(wait)
+        drawn.add(s.do("draw", by=by)[0][1]["committee"])
+    assert len(drawn) == 1
+
+
+def test_after_256_blocks__anybody_may_start_over_and_nobody_knows_the_new_hash():
+    s = at_draw(b"\x01" * 32)
+    s.evm.mine(300)
+    assert s.do("draw", by=operator(5))[0][0] == "DrawPostponed"
+    with refused("DrawTooEarly", s.evm.block, s.evm.block + 1):
+        s.do("draw", by=operator(5))
+    s.evm.mine(1)
+    assert s.do("draw")[0][0] == "Drawn"
