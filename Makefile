@@ -5,7 +5,7 @@ PYTHON ?= $(firstword $(foreach p,python3.12 python3.11 python3 python,$(shell $
 SHELL := /bin/bash
 ENV = . ./env.sh
 
-.PHONY: demo test lint setup gas compare deep lock clean
+.PHONY: demo test lint setup gas compare coverage deep lock clean
 
 demo: setup
 	@$(ENV) && ape run demo
@@ -23,6 +23,10 @@ gas: setup
 # A million steps of the stateful machines (ten minutes of two idle cores); writes tests/stateful/deep.md.
 deep: setup
 	@$(ENV) && ape compile && PYTHONPATH=tests python tests/stateful/deep.py
+
+# What of contracts/ the Solidity suite runs (two minutes); writes tests/solidity/coverage.md.
+coverage: setup
+	@$(ENV) && python tests/solidity/coverage.py
 
 compare: setup
 	@$(ENV) && ape run compare --out build/compare
