@@ -3,13 +3,14 @@
 from pathlib import Path
 
 import click
-from ape.cli import ConnectedProviderCommand, account_option
+from ape.cli import ConnectedProviderCommand
 
 from fl.errors import TreatyError
+from fl.tools import door
 
 
 @click.command(cls=ConnectedProviderCommand, short_help="Deploy a federation to a network.")
-@account_option()
+@door.key
 @click.option("--terms", type=click.Path(path_type=Path), help="YAML file of terms; what it leaves out has a default.")
 @click.option("--task", default="heart", show_default=True, help="linear, heart, breast_cancer, digits, or a task file.")
 @click.option(
@@ -18,23 +19,20 @@ from fl.errors import TreatyError
 @click.option("--factory", metavar="ADDRESS", help="Use this factory instead of deploying one.")
 @click.option("--gate", default="agreement", show_default=True, help="Which updates enter: agreement, median_cosine, none.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Seeds the first model.")
-@click.option("--confirmations", type=int, help="Blocks to wait for each transaction. Default: the network's.")
-def cli(account, terms, task, store, factory, gate, seed, confirmations):
+def cli(key, terms, task, store, factory, gate, seed):
     """Deploys factory and implementation (unless --factory is given) and a federation under the terms, prints address and
-    terms, and remembers both in deployments/<chain id>.json. Without `token` in the terms a play-money token is deployed.
-
-    For an unattended key set APE_ACCOUNTS_<ALIAS>_PASSPHRASE."""
+    terms, and remembers both in deployments/<chain id>.json. Without `token` in the terms a play-money token is deployed."""
     from fl.learning.task import load_task
-    from fl.network.chain import FederationClient, unattended
+    from fl.network.chain import FederationClient
     from fl.network.store import LocalStore
     from fl.tools import console
     from fl.tools.deploy import deploy, read_terms, remember
 
     try:
         given = read_terms(terms) if terms else {}
-        options = {} if confirmations is None else {"required_confirmations": confirmations}
-        unattended(account)
-        done = deploy(load_task(task), given, account, LocalStore(store), seed=seed, gate=gate, factory=factory, **options)
+        done = deploy(
+            load_task(task), given, key.open(), LocalStore(store), seed=seed, gate=gate, factory=factory, **key.options
+        )
         path = remember(done, Path("deployments"))
         console.deployed(done, FederationClient(done.federation).terms)
     except TreatyError as error:

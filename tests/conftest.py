@@ -52,6 +52,15 @@ def updates():
     return {seat: random_update(rng) for seat in range(5)}
 
 
+@pytest.fixture(scope="session")
+def doors(tmp_path_factory):
+    """The doors from outside, for the tests beside harness.py."""
+    from harness import at_work
+
+    with at_work(tmp_path_factory.mktemp("doors")) as doors:
+        yield doors
+
+
 @pytest.fixture(autouse=True)
 def books_balance(request):
     """After every test that used a system: what the contract holds is what its books say, to the wei."""

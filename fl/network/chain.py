@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import ape
@@ -14,11 +15,13 @@ from ape.api.accounts import AccountAPI
 from ape.contracts import ContractInstance
 from ape.exceptions import ContractLogicError, TransactionError
 from ape.logging import LogLevel, logger
+from ape_accounts.accounts import InvalidPasswordError
 from ape_ethereum.trace import Trace
 from eth_utils import is_hex_address, to_hex
 
 from fl.errors import ChainError
 from fl.network.refusals import explain
+from fl.protocol import seats
 from fl.protocol.phases import RoundFacts
 from fl.protocol.terms import Terms
 
@@ -50,10 +53,63 @@ def local_accounts(count: int) -> list[AccountAPI]:
     return [ape.accounts.test_accounts[i] for i in range(count)]
 
 
-def unattended(account: AccountAPI) -> None:
-    """Lets a key whose passphrase stands in the environment sign without asking."""
-    if hasattr(account, "set_autosign") and os.environ.get(f"APE_ACCOUNTS_{account.alias}_PASSPHRASE"):
-        account.set_autosign(True)
+def account(name: str, passphrase_file: Path | None = None) -> AccountAPI:
+    """A key by its alias (TEST::0 and so on: those of a local chain), ready to sign without asking.
+
+    The passphrase comes from the file, or from APE_ACCOUNTS_<alias>_PASSPHRASE. Raises ChainError with what to do."""
+    if name.startswith("TEST::"):
+        if not name[6:].isdecimal() or not is_local():
+            raise ChainError(f"no account {name!r} here: TEST::0 and so on are keys of a local chain, known to everybody")
+        return ape.accounts.test_accounts[int(name[6:])]
+    if name not in ape.accounts.aliases:
+        raise ChainError(f"no account {name!r}: `ape accounts list` shows those there are, `ape accounts import` adds one")
+    found = ape.accounts.load(name)
+    if not hasattr(found, "set_autosign"):
+        return found  # a device that asks by itself
+    variable = f"APE_ACCOUNTS_{name}_PASSPHRASE"
+    passphrase = os.environ.get(variable)
+    if passphrase_file is not None:
+        try:
+            passphrase = passphrase_file.read_text().rstrip("\r\n")
+        except (OSError, UnicodeDecodeError) as error:
+            raise ChainError(f"the passphrase file {passphrase_file} cannot be read: {error}") from error
+    if not passphrase:
+        raise ChainError(f"account {name} is locked: set {variable}, or give --passphrase-file FILE")
+    with hushed():
+        try:
+            found.set_autosign(True, passphrase=passphrase)
+        except InvalidPasswordError:
+            raise ChainError(f"account {name}: wrong passphrase; look at --passphrase-file or {variable}") from None
+    return found
+
+
+@contextmanager
+def hushed() -> Iterator[None]:
+    """Only errors from Ape: it warns of every signature that nobody confirmed."""
+    before = logger.level
+    logger.set_level(max(LogLevel.ERROR, before))
+    try:
+        yield
+    finally:
+        logger.set_level(before)
+
+
+def ether_of(address: str) -> int:
+    """What an address can pay gas with, in wei."""
+    return int(ape.chain.provider.get_balance(address))
+
+
+def gas_price() -> int:
+    """What the network asks for a unit of gas now, in wei."""
+    return int(ape.chain.provider.gas_price)
+
+
+def is_address(text: str) -> bool:
+    return bool(is_hex_address(text))
+
+
+def code_at(address: str) -> bytes:
+    return bytes(ape.chain.provider.get_code(address))
 
 
 def quiet() -> None:
@@ -189,6 +245,16 @@ class FederationClient:
         """What the pool holds for rounds to come, in token units."""
         return int(self.contract.books()[5])
 
+    def seat_sets(self) -> tuple[int, int, int]:
+        """(taken, eligible, leaving) as bitmaps."""
+        taken, eligible, leaving = self.contract.seatSets()
+        return int(taken), int(eligible), int(leaving)
+
+    def seats_of(self, owner: str) -> list[int]:
+        """The seats that an address owns."""
+        taken = seats.from_bitmap(self.seat_sets()[0])
+        return [seat for seat in taken if str(self.contract.seatInfo(seat).owner).lower() == owner.lower()]
+
     def model(self) -> bytes:
         """Root of the model in force."""
         return bytes(self.contract.model())
@@ -207,6 +273,22 @@ class FederationClient:
         books = dict(zip(names, map(int, self.contract.books()), strict=True))
         books["held"] = int(contract("TestToken").at(self.terms.token).balanceOf(self.address))
         return books
+
+    def events_since(self, time_: int) -> list[Event]:
+        """The events from the block of this time on; the block is found by its header, so that no archive is needed."""
+        provider = ape.chain.provider
+        low, high = 0, int(provider.get_block("latest").number)
+        head = high
+        while low < high:
+            middle = (low + high) // 2
+            if int(provider.get_block(middle).timestamp) < time_:
+                low = middle + 1
+            else:
+                high = middle
+        found: list[Event] = []
+        for start in range(low, head + 1, LOG_BLOCKS):
+            found += self._events(start, min(head, start + LOG_BLOCKS - 1))
+        return found
 
     def new_events(self) -> list[Event]:
         """The events since the last call, in order."""

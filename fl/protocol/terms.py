@@ -52,6 +52,16 @@ class Terms:
         """For the contract's ABI."""
         return astuple(self)
 
+    def shortest_round(self) -> int:
+        """Seconds that a round takes when everybody acts at once: windows that the clock alone ends."""
+        scoring = self.score_commit_window + self.score_reveal_window
+        return self.commit_window + self.reveal_window + scoring + self.challenge_window
+
+    def longest_round(self) -> int:
+        """Seconds after which a round is over whatever anybody does or leaves undone."""
+        attempts = self.max_attempts * (self.propose_window + self.challenge_window)
+        return self.shortest_round() - self.challenge_window + self.draw_window + self.settle_window + attempts
+
     def round_cost(self, active: int) -> int:
         """What a round of so many active seats sets aside from the pool, in token units."""
         return active * self.trainer_rate + self.committee * self.validator_rate + self.proposer_fee

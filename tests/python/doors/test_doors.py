@@ -3,102 +3,18 @@
 import json
 import re
 import shutil
-import subprocess
-import sys
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from harness import Outcome, once, project, remembered
 
 from fl.network.store import LocalStore
 from fl.protocol.artifact import Kind
 
 pytestmark = pytest.mark.xdist_group("doors")
 
-ROOT = Path(__file__).parents[3]
-APE = Path(sys.executable).parent / "ape"
 SIMULATE = ["simulate", "--task", "linear", "--seats", "3", "--rounds", "2", "--seed", "1", "--out"]
 DEPLOY = ["deploy", "--account", "TEST::0", "--task", "linear"]
-
-# Loading Ape and PyTorch takes seconds: one process answers call after call, each as `ape run ...` would.
-ANSWERING = """
-import contextlib, io, json, sys, traceback
-from ape._cli import cli
-for line in sys.stdin:
-    out, err, code = io.StringIO(), io.StringIO(), 0
-    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-        try:
-            cli(["run", *json.loads(line)], prog_name="ape")
-        except SystemExit as stop:
-            code = stop.code or 0
-        except BaseException:
-            code = 1
-            traceback.print_exc()
-    print(json.dumps([code, out.getvalue(), err.getvalue()]), flush=True)
-"""
-
-
-@dataclass(frozen=True)
-class Outcome:
-    code: int
-    out: str
-    err: str
-
-    @property
-    def line(self) -> str:
-        """The one line that was said on stderr."""
-        assert self.err.startswith("Error: ") and self.err.count("\n") == 1, self.err
-        return self.err.strip()
-
-
-@dataclass
-class Doors:
-    """`ape run` in a folder of its own, beside a node of its own."""
-
-    folder: Path
-    process: subprocess.Popen
-
-    def __call__(self, *call: object) -> Outcome:
-        self.process.stdin.write(json.dumps([str(word) for word in call]) + "\n")
-        self.process.stdin.flush()
-        return Outcome(*json.loads(self.process.stdout.readline()))
-
-    def write(self, name: str, text: str | bytes) -> str:
-        (self.folder / name).write_bytes(text if isinstance(text, bytes) else text.encode())
-        return name
-
-
-def project(folder: Path, node: str) -> Path:
-    """The project's scripts and contracts in another folder, where they may write, on the node given."""
-    folder.mkdir()
-    for name in ("contracts", "scripts", ".openzeppelin"):
-        (folder / name).symlink_to(ROOT / name)
-    shutil.copytree(ROOT / ".build", folder / ".build")
-    config = (ROOT / "ape-config.yaml").read_text()
-    assert "host: auto" in config
-    (folder / "ape-config.yaml").write_text(config.replace("host: auto", f"host: {node}"))
-    return folder
-
-
-def once(*call: object, folder: Path) -> Outcome:
-    """The real command, in a process of its own."""
-    done = subprocess.run([APE, "run", *map(str, call)], cwd=folder, capture_output=True, text=True)
-    return Outcome(done.returncode, done.stdout, done.stderr)
-
-
-@pytest.fixture(scope="module")
-def doors(tmp_path_factory):
-    node = subprocess.Popen(["anvil", "--port", "0"], stdout=subprocess.PIPE, text=True)
-    address = next(line.split()[-1] for line in node.stdout if line.startswith("Listening on"))
-    folder = project(tmp_path_factory.mktemp("doors") / "project", f"http://{address}")
-    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
-    process = subprocess.Popen([sys.executable, "-c", ANSWERING], cwd=folder, text=True, **pipes)
-    yield Doors(folder, process)
-    process.stdin.close()
-    process.wait()
-    node.terminate()
-    node.wait()
-    node.stdout.close()
 
 
 @pytest.fixture(scope="module")
@@ -346,10 +262,6 @@ def test_deploy__remembers__and_a_live_federation_can_be_audited(doors, tmp_path
     assert same == {"chain_id", "factory", "implementation"} and set(other["gas"]) == {"TestToken", "create"}
 
 
-def remembered(doors: Doors) -> list[dict]:
-    return json.loads((doors.folder / "deployments" / "31337.json").read_text())["all"]
-
-
 # ---- what is wrong, in one line
 
 
@@ -381,6 +293,7 @@ REFUSED = [
     (["report", "--federation", NOWHERE, "--store", "s"], f"no federation at {NOWHERE} on chain 31337: check"),
     (["report", "--summary", "x", "--ether", "-1"], "--ether -1.0: give a price from 0 on"),
     (["deploy", "--account", "TEST::0", "--task", "hart"], "no task 'hart'"),
+    (["deploy", "--account", "nobody", "--task", "linear"], "no account 'nobody': `ape accounts list` shows those there are"),
     ([*DEPLOY, "--terms", "gone.yaml"], "no terms file gone.yaml: write one, or leave --terms out"),
     (["compare", "--task", "hart"], "no comparison for hart: choose from linear, "),
     (["compare", "--seeds", "0"], "--seeds: at least 1"),
@@ -416,7 +329,6 @@ def test_wrong_terms__end_in_one_clear_line(doors, text, told):
     [
         (["simulate"], "Missing option '--out'."),
         (["simulate", *HERE, "--seats", "many"], "'many' is not a valid integer."),
-        (["deploy", "--account", "nobody"], "Account with alias 'nobody' not found."),
         (["audit", "--sumary", "x"], "No such option: --sumary"),
     ],
 )

@@ -1,0 +1,108 @@
+"""What the doors share: options, one way to tell the outcome, one way to fail. Light: every `ape run` imports every door."""
+
+from __future__ import annotations
+
+import functools
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import click
+
+from fl.errors import TreatyError
+
+
+@dataclass(frozen=True)
+class Told:
+    """An outcome: lines for people, facts for scripts, and the exit code."""
+
+    lines: list[str]
+    facts: dict[str, Any]
+    code: int = 0
+
+
+@dataclass(frozen=True)
+class Key:
+    """Who signs, and how patiently we wait for it."""
+
+    account: str
+    passphrase_file: Path | None = None
+    confirmations: int | None = None
+    options: dict[str, Any] = field(init=False)
+
+    def __post_init__(self) -> None:
+        options = {} if self.confirmations is None else {"required_confirmations": self.confirmations}
+        object.__setattr__(self, "options", options)
+
+    def open(self) -> Any:
+        """The account, ready to sign. Raises ChainError with what to do."""
+        from fl.network import chain
+
+        return chain.account(self.account, self.passphrase_file)
+
+
+federation = click.option("--federation", required=True, metavar="ADDRESS", help="The federation's contract.")
+seat = click.option("--seat", type=click.IntRange(0, 127), help="Which seat. Default: the account's only one.")
+to = click.option("--to", metavar="ADDRESS", help="Who receives the tokens. Default: the account itself.")
+as_json = click.option("--json", "as_json", is_flag=True, help="Print the outcome as JSON.")
+mint = click.option("--mint", is_flag=True, help="Mint what is missing (only where the token is play money).")
+approve = click.option("--approve", is_flag=True, help="Approve in a transaction of its own, though the token knows permits.")
+calldata = click.option("--calldata", is_flag=True, help="Send nothing; print the calls for a Safe, timelock or Governor.")
+stores = click.option("--store", "stores", multiple=True, metavar="PLACE", help="A store; again for more, tried in order.")
+
+
+def key(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Adds --account, --passphrase-file and --confirmations, and hands over a Key."""
+    return _with_key(command, required=True)
+
+
+def optional_key(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The same where --calldata may stand instead: then the key is None."""
+
+    @functools.wraps(command)
+    def run(*args: Any, key: Key | None, calldata: bool, **kwargs: Any) -> Any:
+        if (key is None) != calldata:
+            raise click.UsageError("Give either --account ALIAS or --calldata.")
+        return command(*args, key=key, **kwargs)
+
+    return _with_key(run, required=False)
+
+
+def _with_key(command: Callable[..., Any], required: bool) -> Callable[..., Any]:
+    signs = "The key that signs, by its alias in `ape accounts list`."
+
+    @click.option("--account", required=required, metavar="ALIAS", help=signs)
+    @click.option("--passphrase-file", type=click.Path(path_type=Path), help="Default: APE_ACCOUNTS_<ALIAS>_PASSPHRASE.")
+    @click.option(
+        "--confirmations", type=click.IntRange(0), help="Blocks to wait for each transaction. Default: the network's."
+    )
+    @functools.wraps(command)
+    def run(*args: Any, account: str | None, passphrase_file: Path | None, confirmations: int | None, **kwargs: Any) -> Any:
+        return command(*args, key=Key(account, passphrase_file, confirmations) if account else None, **kwargs)
+
+    return run
+
+
+def door(command: Callable[..., Told]) -> Callable[..., None]:
+    """Turns a function that returns Told into a door: one clear line and exit code 1 where it was refused."""
+
+    @functools.wraps(command)
+    def run(*args: Any, as_json: bool = False, **kwargs: Any) -> None:
+        from fl.network import chain
+
+        try:
+            with chain.hushed():
+                told = command(*args, **kwargs)
+        except TreatyError as error:
+            raise click.ClickException(str(error)) from error
+        if as_json:
+            click.echo(json.dumps(told.facts, indent=1))
+        else:
+            for line in told.lines:
+                click.echo(line)
+        if told.code:
+            raise SystemExit(told.code)
+
+    return run

@@ -1,0 +1,25 @@
+"""ape run doctor: is everything ready to take part?"""
+
+from pathlib import Path
+
+import click
+from ape.cli import ConnectedProviderCommand
+
+from fl.tools import door
+
+
+@click.command(cls=ConnectedProviderCommand, short_help="Check that everything is ready to take part.")
+@door.federation
+@click.option("--account", metavar="ALIAS", help="The key that will act.")
+@click.option("--passphrase-file", type=click.Path(path_type=Path), help="Default: APE_ACCOUNTS_<ALIAS>_PASSPHRASE.")
+@door.stores
+@click.option("--task", help="Task or task file; its data is read and the first model rebuilt. Default: the manifest's.")
+@click.option("--expect-chain", type=int, metavar="ID", help="The chain id that you mean to be on.")
+@door.as_json
+@door.door
+def cli(**choices):
+    """Checks node, chain, clock, federation, account, gas money, tokens, seat, stores, model, data and disk; says what to fix.
+    Exits with 1 if anything must be fixed before you take part. Sends no transaction."""
+    from fl.tools.doctor import examine
+
+    return examine(**choices)

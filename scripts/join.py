@@ -1,0 +1,28 @@
+"""ape run join: take a seat in a federation."""
+
+import click
+from ape.cli import ConnectedProviderCommand
+
+from fl.tools import door
+
+
+@click.command(cls=ConnectedProviderCommand, short_help="Take a seat in a federation.")
+@door.federation
+@door.key
+@click.option("--stake", metavar="TOKENS", help="What to put at stake. Default: the minimum.")
+@click.option("--operator", metavar="ADDRESS", help="The hot key that acts in rounds. Default: the account itself.")
+@click.option(
+    "--evidence", default="", metavar="HEX", help="For an allowlist its Merkle proof, for an admission contract what it wants."
+)
+@click.option("--another", is_flag=True, help="One more seat, though the account holds one.")
+@door.stores
+@door.approve
+@door.mint
+@door.as_json
+@door.door
+def cli(federation, key, **choices):
+    """Stakes from the account, which becomes the seat's owner; where the token knows permits in one transaction. With --store,
+    manifest and first model are fetched and checked first."""
+    from fl.tools.seat import join
+
+    return join(key, federation, **choices)
