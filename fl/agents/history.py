@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from fl.network.chain import Event
+from fl.network.events import Event
 from fl.protocol.committee import unpack
 from fl.protocol.seats import from_bitmap
 

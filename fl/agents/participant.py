@@ -36,7 +36,7 @@ class Participant:
         self.seat, self.task, self.shard, self.seed, self.journal = seat, task, shard, seed, journal
 
     def decide(self, view: View) -> list[Action]:
-        if view.phase is Phase.COMMIT and self.seat in view.round.active and self.seat not in view.round.commitments:
+        if view.phase is Phase.COMMIT and self.seat in view.round.active and not self._committed(view):
             return self.commits(view)
         if view.phase is Phase.REVEAL and self.seat in view.round.commitments and self.seat not in view.round.reveals:
             return self.reveals(view)
@@ -89,6 +89,10 @@ class Participant:
             files.append(Publish(told, None))
         args = (self.seat, root_of(data, Kind.UPDATE), salt, locator)
         return [Action("reveal", args, self.seat, publish=tuple(files))]
+
+    def _committed(self, view: View) -> bool:
+        """Whether a commitment stands that can be opened: one whose salt is lost is replaced while there is time."""
+        return self.seat in view.round.commitments and (self.journal / f"{view.round.number}.salt").is_file()
 
     def _sealed(self, number: int) -> tuple[bytes, bytes, bytes] | None:
         """What this round's commitment was made of, if all of it was kept."""

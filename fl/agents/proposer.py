@@ -9,6 +9,8 @@ from fl.protocol.artifact import Kind
 from fl.protocol.leaves import root_of
 from fl.protocol.phases import Phase
 
+TURNS = 4  # seats that may try within one window
+
 
 class Proposer:
     """Proposes for one seat, only models that it has rebuilt from files that it holds."""
@@ -27,9 +29,11 @@ class Proposer:
         return [action if not self.publishes(view) else _with_file(action, model)]
 
     def is_turn(self, view: View) -> bool:
-        """Whose turn it is: round and attempt go through the eligible seats that have not fallen."""
+        """Whose turn it is: round and attempt go through the eligible seats that have not fallen, and so does time,
+        so that a seat that sleeps costs a part of the window and not the round."""
         able = [seat for seat in view.eligible() if not seats.contains(view.facts.fallen, seat)]
-        return bool(able) and able[(view.facts.number + view.facts.attempts) % len(able)] == self.seat
+        asleep = TURNS * (view.time - (view.phase_end - view.terms.propose_window)) // view.terms.propose_window
+        return bool(able) and able[(view.facts.number + view.facts.attempts + asleep) % len(able)] == self.seat
 
     def model(self, view: View) -> bytes | None:
         """The model's file. Adversaries differ here."""

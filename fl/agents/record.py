@@ -14,7 +14,7 @@ from fl.agents.history import History, RoundLog
 from fl.errors import StoreError
 from fl.learning.gate import GateState, bound_of, gate_named
 from fl.learning.scoring import PublicRound
-from fl.network.chain import Event
+from fl.network.events import Event
 from fl.network.store import Store
 from fl.protocol.artifact import Kind, parse_model, parse_update, update_is_canonical
 from fl.protocol.stream import aggregate_files

@@ -25,7 +25,9 @@ class Validator:
 
     def decide(self, view: View) -> list[Action]:
         if view.phase is Phase.SCORE_COMMIT and self.seat in view.round.committee:
-            return [] if self.seat in view.round.score_commitments else self.commits(view)
+            # A commitment whose salt is lost is replaced while there is time.
+            kept = (self.journal / f"{view.round.number}.scores").is_file()
+            return [] if kept and self.seat in view.round.score_commitments else self.commits(view)
         if view.phase is Phase.SCORE_REVEAL and self.seat in view.round.score_commitments:
             return [] if self.seat in view.round.scores else self.reveals(view)
         return []

@@ -24,6 +24,8 @@ class View:
     record: Record
     concluded: bool = False
     pool: int = 0
+    earned: int = 0  # by the seat that looks, not yet claimed
+    credit: int = 0  # of the account that looks
 
     @property
     def phase(self) -> Phase:

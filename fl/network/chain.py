@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,30 +13,20 @@ from typing import Any
 import ape
 from ape.api.accounts import AccountAPI
 from ape.contracts import ContractInstance
-from ape.exceptions import ContractLogicError, TransactionError
+from ape.exceptions import AccountsError, ContractLogicError, TransactionError
 from ape.logging import LogLevel, logger
 from ape_accounts.accounts import InvalidPasswordError
 from ape_ethereum.trace import Trace
 from eth_utils import is_hex_address, to_hex
 
 from fl.errors import ChainError
+from fl.network.events import Event
 from fl.network.refusals import explain
 from fl.protocol import seats
 from fl.protocol.phases import RoundFacts
 from fl.protocol.terms import Terms
 
 LOG_BLOCKS = 2_000  # a span that public nodes serve
-
-
-@dataclass(frozen=True)
-class Event:
-    """One log of a federation, decoded: bytes as bytes, numbers as int, addresses checksummed."""
-
-    name: str
-    fields: Mapping[str, Any]
-    block: int
-    index: int
-    transaction: str
 
 
 @dataclass(frozen=True)
@@ -110,6 +100,52 @@ def is_address(text: str) -> bool:
 
 def code_at(address: str) -> bytes:
     return bytes(ape.chain.provider.get_code(address))
+
+
+class AccountSigner:
+    """One of Ape's accounts, signing without asking. The key stays with Ape."""
+
+    def __init__(self, alias: str, passphrase: str | None = None):
+        """passphrase None: from APE_ACCOUNTS_<ALIAS>_PASSPHRASE. Raises ChainError if the key is missing or stays locked."""
+        try:
+            self._account = _account(alias)
+            if hasattr(self._account, "set_autosign"):
+                given = passphrase or os.environ.get(f"APE_ACCOUNTS_{self._account.alias}_PASSPHRASE")
+                if not given:
+                    name = f"APE_ACCOUNTS_{self._account.alias}_PASSPHRASE"
+                    raise ChainError(f"account {alias} is locked: set {name}, or give --passphrase-file")
+                self._account.unlock(passphrase=given)
+                self._account.set_autosign(True, passphrase=given)
+        except (AccountsError, KeyError, IndexError) as error:
+            raise ChainError(f"account {alias} cannot be used: {error}; see `ape accounts list`") from None
+        self.address = str(self._account.address)
+
+    def sign(self, fields: dict[str, Any]) -> bytes:
+        """The raw signed transaction of these fields."""
+        transaction = ape.networks.ethereum.create_transaction(**fields)
+        signed = self._account.sign_transaction(transaction)
+        if signed is None:
+            raise ChainError(f"account {self.address} did not sign")
+        return bytes(signed.serialize_transaction())
+
+
+def _account(alias: str) -> AccountAPI:
+    if alias.startswith("TEST::"):
+        return ape.accounts.test_accounts[int(alias[6:])]
+    return ape.accounts.load(alias)
+
+
+def address_of(provider: Any) -> str:
+    """The HTTP address of a network's node, which need not be connected."""
+    address = getattr(provider, "http_uri", None) or getattr(provider, "uri", None)
+    if not isinstance(address, str) or not address.startswith("http"):
+        raise ChainError("this network names no node: give --rpc URL")
+    return address
+
+
+def abi(name: str) -> list[dict[str, Any]]:
+    """The interface of a contract of this project, as plain JSON."""
+    return [entry.model_dump(mode="json", by_alias=True) for entry in contract(name).contract_type.abi]
 
 
 def quiet() -> None:

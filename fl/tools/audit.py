@@ -12,7 +12,8 @@ from typing import Any
 from fl.agents.history import History, RoundLog
 from fl.agents.record import Record
 from fl.errors import AuditError, StoreError
-from fl.network.chain import Event, FederationClient
+from fl.network.chain import FederationClient
+from fl.network.events import Event
 from fl.network.store import LocalStore, Store
 from fl.network.stores import federation_store
 from fl.protocol import committee, scores

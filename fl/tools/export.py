@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from fl.errors import AuditError
-from fl.network.chain import Event
+from fl.network.events import Event
 from fl.network.store import write_durably
 from fl.protocol.terms import Terms
 

@@ -1,0 +1,88 @@
+"""A seat's folder on disk: one daemon at a time, and only for the seat that it belongs to."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import tempfile
+from dataclasses import asdict, dataclass
+from hashlib import sha256
+from pathlib import Path
+
+from fl.errors import TreatyError
+from fl.network.deeds import Deeds
+from fl.network.store import write_durably
+
+KEEP_ROUNDS = 16  # rounds whose files stay; nothing of an older round can matter any more
+
+
+class JournalError(TreatyError):
+    """The seat's folder cannot be used: another daemon has it, or it belongs to another seat."""
+
+
+@dataclass(frozen=True)
+class Identity:
+    """Which seat of which federation on which chain. genesis: the hash of the chain's first block."""
+
+    chain_id: int
+    genesis: str
+    federation: str
+    seat: int
+
+
+class Journal:
+    """Opened by one daemon; everybody else is refused until it ends, however it ends."""
+
+    def __init__(self, folder: Path, identity: Identity):
+        self.folder, self.identity = folder, identity
+        folder.mkdir(parents=True, exist_ok=True)
+        folder.chmod(0o700)
+        name = sha256(json.dumps(asdict(identity), sort_keys=True).encode()).hexdigest()[:24]
+        # The second lock catches a second daemon with another folder. The kernel lets both go when a process dies.
+        user = Path(tempfile.gettempdir()) / f"treaty-{os.getuid()}"
+        user.mkdir(mode=0o700, exist_ok=True)
+        self._locks: list[int] = []
+        try:
+            for path in (folder / "lock", user / f"{name}.lock"):
+                self._locks.append(_lock(path, identity.seat))
+            self._identify()
+            self.deeds = Deeds(folder / "deeds")
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        for handle in self._locks:
+            os.close(handle)
+        self._locks = []
+
+    def prune(self, round_: int) -> None:
+        """Removes what belongs to rounds long over, so that the disk does not fill. The last residue stays."""
+        before = round_ - KEEP_ROUNDS
+        self.deeds.forget(before)
+        for path in self.folder.iterdir():
+            number, _, kind = path.name.partition(".")
+            if number.isdecimal() and int(number) < before and kind in ("update", "salt", "locator", "scores", "residue"):
+                path.unlink(missing_ok=True)
+
+    def _identify(self) -> None:
+        path = self.folder / "identity.json"
+        facts = json.dumps(asdict(self.identity), sort_keys=True).encode()
+        if path.is_file() and path.read_bytes() != facts:
+            raise JournalError(f"{self.folder} is the journal of another seat, federation or chain: give another --journal")
+        if not path.is_file():
+            write_durably(path, facts, mode=0o600)
+
+
+def _lock(path: Path, seat: int) -> int:
+    handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        holder = os.read(handle, 32).decode(errors="replace").strip() or "unknown"
+        os.close(handle)
+        raise JournalError(f"another daemon runs for seat {seat} (process {holder}, {path}): stop it first") from error
+    os.ftruncate(handle, 0)
+    os.pwrite(handle, f"{os.getpid()}\n".encode(), 0)
+    return handle

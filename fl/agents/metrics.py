@@ -1,0 +1,72 @@
+"""What a daemon counts, as Prometheus text on loopback."""
+
+from __future__ import annotations
+
+from collections import Counter as Tally
+from typing import TYPE_CHECKING
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, generate_latest, start_http_server
+
+from fl.network.deeds import State
+
+if TYPE_CHECKING:
+    from fl.agents.daemon import Daemon
+    from fl.network.node import Sight
+
+UNIT = 1e18
+
+
+class Metrics:
+    """Gauges and counters of one daemon, in a registry of its own."""
+
+    def __init__(self, federation: str, seat: int):
+        self.registry = CollectorRegistry()
+        labels = {"federation": federation, "seat": str(seat)}
+
+        def gauge(name: str, what: str) -> Gauge:
+            made = Gauge(f"treaty_{name}", what, list(labels), registry=self.registry)
+            return made.labels(**labels)
+
+        self.round = gauge("round", "The present round, or the last one.")
+        self.phase = gauge("phase", "The phase: 0 idle, 1 commit, 2 reveal, 3 draw, 4 and 5 scores, 6 settle, 7 propose, ...")
+        self.phase_end = gauge("phase_end_seconds", "When the phase ends, in the chain's time; 0 if it does not.")
+        self.block = gauge("head_block", "The newest block seen.")
+        self.time = gauge("head_time_seconds", "The newest block's time.")
+        self.base_fee = gauge("base_fee_gwei", "Gas price of the newest block.")
+        self.stake = gauge("stake_tokens", "The seat's stake.")
+        self.earned = gauge("earned_tokens", "Pay not yet claimed.")
+        self.pool = gauge("pool_tokens", "What the pool holds for rounds to come.")
+        self.open = gauge("deeds_open", "Transactions signed and not yet deep in the chain.")
+        self.undone = gauge("deeds_undone", "Deeds that a reorganisation took back, since the start.")
+        self.looks = Counter("treaty_looks", "Looks at the chain.", registry=self.registry)
+        self.trouble = Counter("treaty_trouble", "Looks that ended in trouble, by kind.", ["kind"], registry=self.registry)
+        self.rpc = Gauge("treaty_rpc_failures", "Failed calls of nodes, by kind.", ["kind"], registry=self.registry)
+        self.deeds = Gauge(
+            "treaty_deeds", "Deeds in the journal, by function, state.", ["function", "state"], registry=self.registry
+        )
+
+    def serve(self, port: int) -> None:
+        start_http_server(port, addr="127.0.0.1", registry=self.registry)
+
+    def text(self) -> str:
+        return generate_latest(self.registry).decode()
+
+    def saw(self, daemon: Daemon, sight: Sight, phase: int, end: int) -> None:
+        """What a look that went well shows."""
+        self.round.set(sight.facts.number)
+        self.phase.set(phase)
+        self.phase_end.set(end)
+        self.block.set(sight.head.number)
+        self.time.set(sight.head.time)
+        self.base_fee.set(sight.head.base_fee / 1e9)
+        self.pool.set(sight.pool / UNIT)
+        if sight.seat:
+            self.stake.set(sight.seat.stake / UNIT)
+            self.earned.set(sight.seat.earned / UNIT)
+        deeds = daemon.sender.deeds.all()
+        self.open.set(sum(d.state is State.OPEN for d in deeds))
+        self.undone.set(daemon.sender.undone)
+        for (function, state), count in Tally((d.function, d.state.value) for d in deeds).items():
+            self.deeds.labels(function, state).set(count)
+        for kind, count in daemon.node.rpc.failures.items():
+            self.rpc.labels(kind).set(count)

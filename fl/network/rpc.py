@@ -1,0 +1,200 @@
+"""JSON-RPC to nodes that may be slow, absent, rate-limited or wrong: bounded in time and size, tried again, then said so.
+
+Several addresses may be given: a failure goes to the next one. Sending a signed transaction twice is harmless, so every call
+may be repeated.
+"""
+
+from __future__ import annotations
+
+import base64
+import http.client
+import itertools
+import json
+import os
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from typing import Any
+from urllib.parse import urlsplit
+
+from fl.errors import ChainError
+
+MAX_ANSWER_BYTES = 64 << 20
+TRIES = 4
+PAUSE = 0.1  # seconds before the second try; doubled after each
+MOST_PATIENCE = 5.0  # seconds that a node's Retry-After is heeded
+
+
+class NodeError(ChainError):
+    """No node gave a usable answer. Nothing is known, so nothing is done."""
+
+
+class NodeRefused(ChainError):
+    """The node understood and refused."""
+
+    def __init__(self, method: str, code: int, text: str, data: bytes):
+        super().__init__(f"{method}: {text}")
+        self.code, self.text, self.data = code, text, data
+
+
+class _Failure(Exception):
+    def __init__(self, kind: str, text: str, pause: float = 0.0):
+        super().__init__(text)
+        self.kind, self.text, self.pause = kind, text, pause
+
+
+class Rpc:
+    """One or more nodes behind one face.
+
+    failed: told of every failure, as (kind, address without path, text).
+    """
+
+    def __init__(
+        self,
+        urls: Sequence[str],
+        *,
+        timeout: float = 10.0,
+        failed: Callable[[str, str, str], None] = lambda kind, where, text: None,
+        sleep: Callable[[float], None] = time.sleep,
+    ):
+        self.urls, self.timeout, self.failed, self.sleep = list(urls), timeout, failed, sleep
+        self.failures: Counter[str] = Counter()
+        self._at = 0
+        self._kept: dict[tuple[int, str], http.client.HTTPConnection] = {}
+        self._ids = itertools.count(1)
+
+    def __call__(self, method: str, *params: Any) -> Any:
+        """The result. Raises NodeRefused, or NodeError after some tries."""
+        pause, last = PAUSE, _Failure("silent", "")
+        for attempt in range(max(TRIES, len(self.urls))):
+            if attempt:
+                self.sleep(max(pause, last.pause))
+                pause *= 2
+            url = self.urls[self._at % len(self.urls)]
+            try:
+                return self._ask(url, method, params)
+            except _Failure as failure:
+                last = failure
+                self.failures[failure.kind] += 1
+                self.failed(failure.kind, host(url), f"{method}: {failure.text}")
+                self._at += 1
+        raise NodeError(f"no answer to {method} from {', '.join(map(host, self.urls))}: {last.kind}: {last.text}")
+
+    def each(self, method: str, *params: Any) -> list[Any]:
+        """What every address says, those that fail left out: for comparing."""
+        answers = []
+        for url in self.urls:
+            try:
+                answers.append(self._ask(url, method, params))
+            except (_Failure, NodeRefused):
+                continue
+        return answers
+
+    def _ask(self, url: str, method: str, params: tuple[Any, ...]) -> Any:
+        number = next(self._ids)
+        body = json.dumps({"jsonrpc": "2.0", "id": number, "method": method, "params": params}).encode()
+        try:
+            return _result(method, number, self._exchange(url, body))
+        except TimeoutError as error:
+            raise _Failure("timed out", f"nothing within {self.timeout:g} s") from error
+        except (OSError, http.client.HTTPException, ValueError) as error:
+            raise _Failure("unreachable", f"{type(error).__name__}: {error}") from error
+
+    def _exchange(self, url: str, body: bytes) -> bytes:
+        """The answer's bytes. A connection is kept; one that the node closed meanwhile is opened anew."""
+        kept = self._kept.pop((os.getpid(), url), None)  # a forked process must not share its parent's connection
+        for connection in [kept, self._connect(url)] if kept else [self._connect(url)]:
+            try:
+                connection.request("POST", _path(url), body, self._headers(url))
+                reply = connection.getresponse()
+            except (ConnectionError, http.client.BadStatusLine):
+                connection.close()
+                if connection is kept:
+                    continue
+                raise
+            except BaseException:
+                connection.close()
+                raise
+            try:
+                # The time-out bounds each wait for bytes; the deadline bounds a node that drips them.
+                data = _read(reply, time.monotonic() + 2 * self.timeout)
+                reply.close()  # or http.client does not know that it was read to its end
+            except BaseException:
+                connection.close()
+                raise
+            if reply.status == 429:
+                raise _Failure("rate-limited", "429, too many requests", _patience(reply.headers.get("Retry-After", "")))
+            if reply.status != 200:
+                raise _Failure("http", f"HTTP status {reply.status}")
+            self._kept[(os.getpid(), url)] = connection
+            return data
+        raise ConnectionError("closed")
+
+    def _connect(self, url: str) -> http.client.HTTPConnection:
+        parts = urlsplit(url)
+        if parts.scheme == "https":
+            return http.client.HTTPSConnection(parts.hostname or "", parts.port, timeout=self.timeout)
+        return http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=self.timeout)
+
+    def _headers(self, url: str) -> dict[str, str]:
+        headers = {"Content-Type": "application/json", "User-Agent": "treaty"}
+        parts = urlsplit(url)
+        if parts.username:
+            pair = f"{parts.username}:{parts.password or ''}".encode()
+            headers["Authorization"] = f"Basic {base64.b64encode(pair).decode()}"
+        return headers
+
+
+def _path(url: str) -> str:
+    parts = urlsplit(url)
+    return (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+
+
+def _read(reply: Any, deadline: float) -> bytes:
+    parts: list[bytes] = []
+    size = 0
+    while part := reply.read1(1 << 16):  # what is there, at once
+        parts.append(part)
+        size += len(part)
+        if size > MAX_ANSWER_BYTES:
+            raise _Failure("garbage", f"an answer above {MAX_ANSWER_BYTES:,} bytes")
+        if time.monotonic() > deadline:
+            raise _Failure("timed out", "the answer drips")
+    return b"".join(parts)
+
+
+def _result(method: str, number: int, data: bytes) -> Any:
+    try:
+        answer = json.loads(data)
+    except (ValueError, RecursionError) as error:
+        raise _Failure("garbage", f"no JSON: {data[:40]!r}") from error
+    if not isinstance(answer, dict) or answer.get("id") != number:
+        raise _Failure("garbage", f"an answer to something else: {data[:60]!r}")
+    error = answer.get("error")
+    if isinstance(error, dict):
+        code, text = error.get("code"), str(error.get("message", ""))[:300]
+        if code in (-32005, -32097, 429):  # how nodes and gateways say "slower"
+            raise _Failure("rate-limited", text)
+        raise NodeRefused(method, code if isinstance(code, int) else 0, text, _data(error.get("data")))
+    if "result" not in answer:
+        raise _Failure("garbage", f"neither result nor error: {data[:60]!r}")
+    return answer["result"]
+
+
+def _data(value: Any) -> bytes:
+    if isinstance(value, dict):
+        value = value.get("data", "")
+    try:
+        return bytes.fromhex(value[2:]) if isinstance(value, str) and value.startswith("0x") else b""
+    except ValueError:
+        return b""
+
+
+def _patience(given: str) -> float:
+    return min(float(given), MOST_PATIENCE) if given.isdecimal() else 1.0
+
+
+def host(url: str) -> str:
+    """Where a node is, without user, path or query: keys to paid nodes stand there."""
+    rest = url.partition("://")[2] or url
+    return rest.partition("/")[0].rpartition("@")[2]

@@ -1,0 +1,229 @@
+"""Sending: sign once, keep the bytes, then broadcast them; again after a drop or a reorganisation; never a second nonce.
+
+The fee alone may change, upwards and below a cap, at the same nonce. A new nonce is taken only when the old one was provably
+used by something else. What is sent is written down first: when the disk is full nothing leaves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
+
+from eth_hash.auto import keccak
+
+from fl.errors import ChainError
+from fl.network.deeds import Deed, Deeds, Signed, State
+from fl.network.log import Log
+from fl.network.node import Head
+from fl.network.rpc import NodeError, NodeRefused, Rpc
+
+GWEI = 10**9
+BUMP = 1.125  # nodes replace a transaction for 10 % more
+KNOWN = ("already known", "already imported", "known transaction", "nonce too low", "already in pool")
+
+
+class Signer(Protocol):
+    """A key that signs without asking."""
+
+    address: str
+
+    def sign(self, fields: dict[str, Any]) -> bytes:
+        """The raw signed transaction of these fields."""
+        ...
+
+
+@dataclass(frozen=True)
+class Fees:
+    """What may be paid. cap: most wei per gas, ever; patience: blocks before a transaction's fee is raised."""
+
+    cap: int = 200 * GWEI
+    tip: int = GWEI
+    patience: int = 3
+
+
+class Refused(ChainError):
+    """The contract would refuse now; nothing was signed."""
+
+
+class Sender:
+    """Sends for one key on one chain. `explain` turns the bytes of a refusal into words."""
+
+    def __init__(
+        self, rpc: Rpc, signer: Signer, chain_id: int, deeds: Deeds, fees: Fees, log: Log, explain: Callable[[bytes], str]
+    ):
+        self.rpc, self.signer, self.chain_id, self.deeds = rpc, signer, chain_id, deeds
+        self.fees, self.log, self.explain = fees, log, explain
+        self.undone = 0  # deeds that a reorganisation took back
+
+    # ---- a new deed
+
+    def send(self, name: str, round_: int, function: str, to: str, data: bytes, head: Head) -> Deed:
+        """Signs, keeps and broadcasts. Raises Refused if the contract would refuse, OSError if the journal cannot."""
+        call = {"from": self.signer.address, "to": to, "data": "0x" + data.hex()}
+        try:
+            gas = int(self.rpc("eth_estimateGas", call), 16)
+        except NodeRefused as error:
+            raise Refused(self._why(error)) from error
+        except (TypeError, ValueError) as error:
+            raise NodeError(f"eth_estimateGas answered no number: {error}") from error
+        gas += gas // 4 + 10_000  # the state may move before it is mined
+        deed = Deed(name, round_, function, to, data.hex(), self.signer.address, self._nonce(), gas)
+        fee, tip = self._market(head)
+        deed.sent.append(self._sign(deed, fee, tip, head))
+        self.deeds.keep(deed)
+        self.log.info(f"{function} sent", deed=name, tx=deed.last.hash, nonce=deed.nonce, gwei=f"{fee / GWEI:.3g}")
+        self._broadcast(deed)
+        return deed
+
+    def _nonce(self) -> int:
+        """After everything that this key ever signed here and everything that the chain counts."""
+        counted = self._count("latest")
+        return max([counted, *(d.nonce + 1 for d in self.deeds.open(self.signer.address))])
+
+    def _count(self, block: str) -> int:
+        return _number(self.rpc("eth_getTransactionCount", self.signer.address, block))
+
+    # ---- what is under way
+
+    def tend(self, head: Head, confirmed: Head) -> None:
+        """Looks after every open deed, by nonce: mined and deep? dropped? too cheap? undone?"""
+        for deed in self.deeds.open(self.signer.address):
+            receipt = self._receipt(deed)
+            if receipt is not None:
+                self._mined(deed, receipt, confirmed)
+            elif not self._lost(deed, confirmed):
+                self._again(deed, head)
+
+    def contradicted(self, deed: Deed, head: Head) -> None:
+        """The chain does not show what a deed that counted as done must have caused: it is open again."""
+        deed.state, deed.mined_at = State.OPEN, None
+        self.undone += 1
+        self.deeds.keep(deed)
+        self.log.warn(f"{deed.function} is not in the chain any more: the same bytes go out again", deed=deed.name)
+        self._broadcast(deed)
+
+    def cancel(self, deed: Deed, head: Head) -> None:
+        """Withdraws a deed that must not happen any more, by an empty transaction to oneself at the same nonce."""
+        if deed.last.cancels:
+            return
+        fee, tip = self._raised(deed.last, head)
+        fields = {"to": self.signer.address, "value": 0, "gas": 21_000, "data": b""}
+        deed.sent.append(replace(self._signed(deed.nonce, fields, fee, tip, head), cancels=True))
+        self.deeds.keep(deed)
+        self.log.warn(f"{deed.function} is withdrawn: the chain changed under it", deed=deed.name, tx=deed.last.hash)
+        self._broadcast(deed)
+
+    def _receipt(self, deed: Deed) -> dict[str, Any] | None:
+        for signed in reversed(deed.sent):
+            receipt = self.rpc("eth_getTransactionReceipt", signed.hash)
+            if isinstance(receipt, dict) and receipt.get("blockNumber") and self._in_chain(receipt, signed):
+                return receipt
+        return None
+
+    def _in_chain(self, receipt: dict[str, Any], signed: Signed) -> bool:
+        """A receipt counts only if its block is in the chain that the node itself shows."""
+        block = self.rpc("eth_getBlockByNumber", receipt["blockNumber"], False)
+        same = isinstance(block, dict) and block.get("hash") == receipt.get("blockHash")
+        return same and receipt.get("transactionHash") == signed.hash
+
+    def _mined(self, deed: Deed, receipt: dict[str, Any], confirmed: Head) -> None:
+        number, worked = _number(receipt["blockNumber"]), _number(receipt.get("status", "0x1")) == 1
+        news = deed.mined_at != number
+        deep = number <= confirmed.number
+        deed.mined_at = number
+        if deep:
+            cancelled = any(s.cancels and s.hash == receipt["transactionHash"] for s in deed.sent)
+            deed.state = State.CANCELLED if cancelled else State.DONE if worked else State.FAILED
+        if news or deep:
+            self.deeds.keep(deed)
+        if news and worked:
+            self.log.info(f"{deed.function} mined", deed=deed.name, tx=receipt["transactionHash"], block=number)
+        elif news:
+            self.log.warn(f"{deed.function} was mined and refused", deed=deed.name, tx=receipt["transactionHash"], block=number)
+
+    def _lost(self, deed: Deed, confirmed: Head) -> bool:
+        """Whether something else used the nonce, deep in the chain, and no node knows any of our transactions."""
+        if self._count(hex(confirmed.number)) <= deed.nonce:
+            return False
+        if any(self.rpc("eth_getTransactionByHash", s.hash) is not None for s in deed.sent):
+            return False
+        deed.state = State.LOST
+        self.deeds.keep(deed)
+        self.log.error(
+            f"nonce {deed.nonce} of {deed.sender} was used by another program: "
+            f"{deed.function} needs a new one; keep this key to one daemon",
+            deed=deed.name,
+        )
+        return True
+
+    def _again(self, deed: Deed, head: Head) -> None:
+        if deed.mined_at is not None:
+            deed.mined_at = None
+            self.undone += 1
+            self.deeds.keep(deed)
+            self.log.warn(f"{deed.function} was undone by a reorganisation: the same bytes go out again", deed=deed.name)
+        elif head.number - deed.last.block >= self.fees.patience:
+            self._raise_fee(deed, head)
+        self._broadcast(deed)
+
+    def _raise_fee(self, deed: Deed, head: Head) -> None:
+        fee, tip = self._raised(deed.last, head)
+        if fee < deed.last.fee * 1.1:
+            text = f"{deed.function} waits: gas costs {head.base_fee / GWEI:.3g} gwei and the cap is {self.fees.cap / GWEI:g}"
+            self.log.warn(text, deed=deed.name)
+            return
+        last = deed.last
+        fields = {"to": deed.to, "value": 0, "gas": deed.gas, "data": bytes.fromhex(deed.data)}
+        if last.cancels:
+            fields = {"to": self.signer.address, "value": 0, "gas": 21_000, "data": b""}
+        deed.sent.append(replace(self._signed(deed.nonce, fields, fee, tip, head), cancels=last.cancels))
+        self.deeds.keep(deed)
+        facts = {"deed": deed.name, "tx": deed.last.hash, "nonce": deed.nonce, "gwei": f"{fee / GWEI:.3g}"}
+        self.log.info(f"{deed.function} replaced at a higher fee", **facts)
+
+    # ---- fees and bytes
+
+    def _market(self, head: Head) -> tuple[int, int]:
+        """(most per gas, tip per gas) that gets in soon, below the cap."""
+        fee = min(self.fees.cap, 2 * head.base_fee + self.fees.tip)
+        return fee, min(self.fees.tip, fee)
+
+    def _raised(self, last: Signed, head: Head) -> tuple[int, int]:
+        market, _ = self._market(head)
+        fee = min(self.fees.cap, max(market, int(last.fee * BUMP) + 1))
+        return fee, min(fee, int(last.tip * BUMP) + 1)
+
+    def _sign(self, deed: Deed, fee: int, tip: int, head: Head) -> Signed:
+        fields = {"to": deed.to, "value": 0, "gas": deed.gas, "data": bytes.fromhex(deed.data)}
+        return self._signed(deed.nonce, fields, fee, tip, head)
+
+    def _signed(self, nonce: int, fields: dict[str, Any], fee: int, tip: int, head: Head) -> Signed:
+        whole = {**fields, "chainId": self.chain_id, "nonce": nonce, "type": 2}
+        whole |= {"maxFeePerGas": fee, "maxPriorityFeePerGas": tip}
+        raw = self.signer.sign(whole)
+        return Signed(raw.hex(), "0x" + keccak(raw).hex(), fee, tip, head.number)
+
+    def _broadcast(self, deed: Deed) -> None:
+        try:
+            self.rpc("eth_sendRawTransaction", "0x" + deed.last.raw)
+        except NodeError:
+            self.log.warn(f"{deed.function}: whether it arrived is not known; the same bytes go out again", deed=deed.name)
+        except NodeRefused as error:
+            text = error.text.lower()
+            if any(word in text for word in KNOWN):
+                return
+            if "insufficient funds" in text:
+                self.log.error(f"{self.signer.address} cannot pay for gas: send it ether", deed=deed.name)
+            else:
+                self.log.warn(f"{deed.function} is not taken yet: {error.text}", deed=deed.name)
+
+    def _why(self, error: NodeRefused) -> str:
+        return self.explain(error.data) if error.data else error.text
+
+
+def _number(value: Any) -> int:
+    try:
+        return int(value, 16)
+    except (TypeError, ValueError) as error:
+        raise NodeError(f"the node answered {str(value)[:40]!r} where a number belongs") from error

@@ -1,0 +1,60 @@
+"""ape run participate: one seat's daemon."""
+
+from pathlib import Path
+
+import click
+from ape.cli import network_option
+
+from fl.errors import TreatyError
+
+
+@click.command(short_help="Run one seat's daemon, for as long as the federation lives.")
+@network_option()
+@click.option("--federation", required=True, metavar="ADDRESS", help="The federation.")
+@click.option("--account", required=True, metavar="ALIAS", help="The operator's key: an account of Ape, or TEST::N.")
+@click.option("--passphrase-file", type=click.Path(path_type=Path), help="Passphrase; else APE_ACCOUNTS_<ALIAS>_PASSPHRASE.")
+@click.option("--store", multiple=True, default=["store"], help="The content stores, in order: a folder, ipfs://...")
+@click.option("--data", type=click.Path(path_type=Path), help="Your table (.csv or .npz); it never leaves this machine.")
+@click.option("--shard", metavar="INDEX/N", help="Instead of --data: a part of the task's built-in data, by number or name.")
+@click.option("--task", help="The task, or its file. Default: what the manifest names.")
+@click.option("--seat", type=int, help="Which seat, if the account operates several.")
+@click.option("--journal", type=click.Path(path_type=Path), help="Folder for what must not be lost. Default: journal/...")
+@click.option("--rpc", "urls", multiple=True, metavar="URL", help="Nodes to use; several are compared. Default: the network's.")
+@click.option("--confirmations", type=int, default=2, show_default=True, help="Act on what is so many blocks deep.")
+@click.option("--max-fee", type=float, default=200.0, show_default=True, help="Most gwei per gas, ever.")
+@click.option("--tip", type=float, default=1.0, show_default=True, help="Gwei per gas for whoever includes it.")
+@click.option("--poll", type=float, default=2.0, show_default=True, help="Seconds between looks.")
+@click.option("--rpc-timeout", type=float, default=10.0, show_default=True, help="Seconds that a node may take.")
+@click.option("--metrics", type=int, metavar="PORT", help="Serve Prometheus text on 127.0.0.1:PORT.")
+@click.option("--log-json", is_flag=True, help="Log JSON lines.")
+@click.option("--once", is_flag=True, help="Do what is due now and end: for cron.")
+@click.option("--role", default="honest", hidden=True, help="A cheat's kind, for rehearsals.")
+@click.option("--seed", type=int, default=0, hidden=True)
+def cli(provider, account, passphrase_file, urls, max_fee, tip, rpc_timeout, metrics, log_json, once, confirmations, **given):
+    """Trains, commits, reveals, scores, proposes, checks every proposal, challenges wrong ones, and makes the calls that move a
+    round on. Holds the operator's key only. May be killed at any instant and started again; stops at SIGINT or SIGTERM."""
+    from fl.network import chain
+    from fl.network.log import Log
+    from fl.tools.participate import Settings, participate, run
+
+    try:
+        chain.quiet()
+        known = None if provider.network.is_dev else provider.network.chain_id
+        nodes = urls or (chain.address_of(provider),)
+        signer = chain.AccountSigner(account, _passphrase(passphrase_file))
+        settings = Settings(
+            chain_id=known, confirmations=confirmations, most_gwei=max_fee, tip_gwei=tip, timeout=rpc_timeout, **given
+        )
+        daemon = participate(settings, nodes, chain.abi("Federation"), signer, Log(as_json=log_json), metrics)
+        run(daemon, once)
+    except TreatyError as error:
+        raise click.ClickException(str(error)) from error
+
+
+def _passphrase(path):
+    if path is None:
+        return None
+    try:
+        return path.read_text().rstrip("\r\n")
+    except (OSError, UnicodeDecodeError) as error:
+        raise TreatyError(f"no passphrase in {path}: {error}") from None
