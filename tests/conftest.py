@@ -68,3 +68,23 @@ def books_balance(request):
     used = request.node.funcargs.get("system") if hasattr(request.node, "funcargs") else None
     if used is not None:
         assert sum(used.books().values()) == used.held()
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory):
+    from street import Street
+
+    street = Street(tmp_path_factory.mktemp("street") / "street")
+    yield street
+    street.close()
+
+
+@pytest.fixture
+def street(built):
+    """A federation on a real node, with a daemon's parts for each of four seats; put back after every test."""
+    mark = built.mark()
+    yield built
+    built.end()
+    built.evm.rpc("evm_setAutomine", True)
+    built.evm.rpc("anvil_dropAllTransactions")
+    built.back(mark)

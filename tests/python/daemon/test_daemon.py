@@ -20,6 +20,7 @@ from fl.agents.daemon import OperatorReplaced
 from fl.agents.journal import Identity, Journal, JournalError
 from fl.errors import StoreError
 from fl.network.deeds import Deeds, State
+from fl.network.node import Distrust
 from fl.protocol.phases import Phase
 from fl.tools.audit import Auditor
 
@@ -146,6 +147,9 @@ def test_rotated_key_in_the_commit_phase__a_fresh_journal_commits_anew(street, t
     street.end(2)
     street.hand_over(2, Key(0xBEEF))
     street.daemons[2] = street.daemon(2, key=Key(0xBEEF), journal=tmp_path / "fresh")
+    with pytest.raises(Distrust, match="waiting until that is confirmed"):
+        street.daemons[2].tick()
+    street.mine()
     street.play_round(1)
     assert street.stakes() == before and 2 in street.daemons[0]._history.rounds[0].reveals
 
