@@ -10,14 +10,21 @@ abstract contract PlayToken is ERC20 {
     }
 }
 
-/// @title FeeOnTransferToken: one part in a hundred is lost on the way
+/// @title FeeOnTransferToken: one part in a hundred is lost on the way, until somebody says otherwise
 contract FeeOnTransferToken is PlayToken {
+    uint256 public percent = 1;
+
     constructor() ERC20("Fee", "FEE") {}
+
+    function setPercent(uint256 percent_) external {
+        percent = percent_;
+    }
 
     function _update(address from, address to, uint256 value) internal override {
         if (from != address(0) && to != address(0)) {
-            super._update(from, address(0), value / 100);
-            value -= value / 100;
+            uint256 fee = value * percent / 100;
+            super._update(from, address(0), fee);
+            value -= fee;
         }
         super._update(from, to, value);
     }
@@ -63,6 +70,21 @@ contract ReentrantToken is PlayToken {
         if (called == address(0)) return;
         target = address(0);
         (succeeded, answer) = called.call(data);
+    }
+}
+
+/// @title RebasingToken: all balances may change at once
+contract RebasingToken is PlayToken {
+    uint256 public percent = 100;
+
+    constructor() ERC20("Rebase", "RBS") {}
+
+    function rebase(uint256 percent_) external {
+        percent = percent_;
+    }
+
+    function balanceOf(address account) public view override returns (uint256) {
+        return super.balanceOf(account) * percent / 100;
     }
 }
 

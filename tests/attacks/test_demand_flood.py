@@ -1,7 +1,7 @@
 """Griefing demands
 
 Tries: demands every leaf of a right proposal, so that its proposer misses one and falls
-Attacker pays: a deposit for each demand, and more gas than an answer costs
+Attacker pays: a deposit for each demand, and about as much gas as an answer costs (88,000 to 125,000)
 Victim pays: the gas of answers, paid by the deposits: set them above it. One left unanswered costs 50
 """
 

@@ -62,6 +62,7 @@ def test_close__with_too_few_reveals__voids_the_round_and_still_slashes(system, 
     at_draw(system, updates, silent=(0, 1, 2))
     events = system.do("close")
     assert [e[0] for e in events] == ["Slashed"] * 3 + ["Closed", "Voided"]
+    assert events[-1] == ("Voided", {"round": 1})
     assert system.phase is Phase.VOID
     pot = system.books()["pot"]
     pool = system.books()["pool"]

@@ -64,8 +64,9 @@ KEPT = [
 
 def test_create__lists_knows_and_emits(system):
     factory, terms = system.factory, replace(system.terms, strictness=9)
-    name, facts = factory.send("create", terms.as_tuple(), by=STRANGER)[0]
-    assert (name, facts["sponsor"], facts["manifest"]) == ("Created", terms.sponsor, terms.manifest)
+    events = factory.send("create", terms.as_tuple(), by=STRANGER)
+    facts = {"federation": factory.call("federations", 1), "sponsor": terms.sponsor, "manifest": terms.manifest}
+    assert events == [("Created", facts)]
     assert factory.call("count") == 2
     assert factory.call("federations", 1) == facts["federation"]
     assert factory.call("isFederation", facts["federation"]) is True
