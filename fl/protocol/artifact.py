@@ -95,7 +95,7 @@ def update_is_canonical(data: Data, depth: int, max_exponent: int, parameters: i
     if len(data) != size_of(Kind.UPDATE, depth):
         return False
     q, e = _split(data)
-    return bool((e <= max_exponent).all() and (q != -128).all() and not q[parameters:].any())
+    return bool(e.max() <= max_exponent and q.min() > -128 and not q[parameters:].any())
 
 
 def parse_model(data: Data, depth: int) -> NDArray[np.int32]:
