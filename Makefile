@@ -5,7 +5,7 @@ PYTHON ?= $(firstword $(foreach p,python3.12 python3.11 python3 python,$(shell $
 SHELL := /bin/bash
 ENV = . ./env.sh
 
-.PHONY: demo test lint setup gas compare coverage deep lock clean
+.PHONY: demo test lint setup gas compare coverage deep lock flower clean
 
 demo: setup
 	@$(ENV) && ape run demo
@@ -35,10 +35,15 @@ setup:
 	@$(PYTHON) -c "" 2>/dev/null || { echo "set-up: no Python: install Python 3.11 or 3.12, or name one with PYTHON=/path" >&2; exit 1; }
 	@$(PYTHON) tooling/setup.py
 
+# Flower, to be compared with by `ape run benchmark`, in an environment of its own: its packages do not fit beside ours.
+flower: setup
+	@$(PYTHON) -m venv .venv-flower
+	@.venv-flower/bin/python -m pip install -q "flwr[simulation]==1.42.0" torch==2.13.0
+
 # The lock file of Python's packages, anew from requirements.in.
 lock: setup
 	@$(ENV) && UV_CUSTOM_COMPILE_COMMAND="make lock" uv pip compile -q --generate-hashes --universal --python-version 3.11 \
 		requirements.in -o requirements.txt
 
 clean:
-	rm -rf .venv .solcx .openzeppelin .ape .build .cache node_modules contracts/.cache build
+	rm -rf .venv .venv-flower .solcx .openzeppelin .ape .build .cache node_modules contracts/.cache build

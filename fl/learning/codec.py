@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 from torch import nn
 
 from fl.protocol import fixed_point
-from fl.protocol.artifact import depth_for, pack_update, pad, parse_update
-from fl.protocol.blocks import quantize
+from fl.protocol.artifact import BLOCKS_PER_LEAF, depth_for, pack_update, pad
+from fl.protocol.blocks import BLOCK, dequantize, quantize
 
 MARGIN = 0.99  # below the gate's bound, for what rounding adds
 
@@ -69,6 +69,10 @@ def encode_update(
     longest = None if bound is None else MARGIN * bound * fixed_point.UNIT
     if longest is not None and (norm := float(np.linalg.norm(wanted))) > longest:
         wanted = wanted * (longest / norm)
-    data = pack_update(*quantize(pad(wanted, depth).astype(np.float64), max_exponent, rng))
-    sent = fixed_point.to_float(parse_update(data, depth, max_exponent))[: wanted.size]
-    return data, wanted - sent
+    blocks = np.zeros((-(-wanted.size // BLOCK), BLOCK))
+    blocks.reshape(-1)[: wanted.size] = wanted
+    q, e = quantize(blocks.reshape(-1), max_exponent, rng)
+    sent = fixed_point.to_float(dequantize(q, e, max_exponent))[: wanted.size]
+    exponents = np.zeros(BLOCKS_PER_LEAF << depth, np.uint8)
+    exponents[: e.size] = e
+    return pack_update(pad(q, depth).astype(np.int8), exponents), wanted - sent

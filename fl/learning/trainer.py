@@ -52,6 +52,11 @@ def _train(task: Task, model: nn.Module, part: Part, rng: np.random.Generator) -
                     w.sub_(v, alpha=settings.learning_rate)
 
 
+def start_weights(task: Task, seed: int) -> list[NDArray[np.float32]]:
+    """The tensors of the task's model from a seed, as arrays."""
+    return [w.detach().numpy() for w in build(task, seed).parameters()]
+
+
 def local_change(task: Task, base: NDArray[np.int32], part: Part, rng: np.random.Generator) -> NDArray[np.float64]:
     """What training on `part` from the model `base` (units) changes, float64 (parameters,)."""
     model = load_vector(build(task, 0), base)

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fl.protocol.fixed_point import INT32_MAX, INT32_MIN
-from fl.protocol.network import exchange_wide, middle
+from fl.protocol.network import middle
 
 CHUNK = 1 << 14  # coordinates at a time: a block of 128 updates stays in the cache
 
@@ -52,8 +52,7 @@ def aggregate(previous: NDArray[np.int32], updates: Sequence[NDArray[np.int32]],
                 total += update[part]
         else:
             rows = [update[part].copy() for update in updates]
-            spares = [np.empty_like(rows[0]), np.empty_like(rows[0])]
-            total = np.sum(middle(rows, k, exchange_wide, spares), axis=0, dtype=np.int64)
+            total = np.sum(middle(rows, k, np.empty_like(rows[0])), axis=0, dtype=np.int64)
         # Integer division truncates toward zero on the chain; numpy's floors.
         mean = np.where(total >= 0, total // count, -(-total // count))
         out[part] = np.clip(previous[part] + mean, INT32_MIN, INT32_MAX)

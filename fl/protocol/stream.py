@@ -3,7 +3,7 @@
 Within a block all updates are counted in units of the round's least exponent there, so that most values are small:
 - the mean sums q * 2^d in two lanes of 16 bits, for even and odd bytes, biased by 128 so that nothing is negative. Bound: 255
   * sum of 2^d <= 65,535 as long as the sum of 2^d is at most 257; then the lanes are emptied into 32 bits and begin anew.
-- the trimmed mean sends q * 2^d, below 2^14 in size while d <= 7, through a sorting network.
+- the trimmed mean sends q * 2^d, which fits 16 bits while d <= 8, through a sorting network.
 A range that breaks a bound (exponents far apart, sums of 2^31) takes the plain way, so that every way gives the same bytes.
 
 Memory: at most 16 MiB a thread and the output, whatever the number and size of updates, which may be memory-mapped.
@@ -30,7 +30,7 @@ from fl.protocol.artifact import (
 )
 from fl.protocol.blocks import BLOCK, MAX_EXPONENT, Q_MAX, dequantize
 from fl.protocol.fixed_point import INT32_MAX, INT32_MIN
-from fl.protocol.network import exchange_narrow, middle
+from fl.protocol.network import middle
 
 Words = NDArray[np.uint64]
 Bytes = NDArray[np.uint8]
@@ -44,13 +44,13 @@ NOTHING = 255  # in the place of d: a malformed block, or zeros
 BIAS = 128
 EVERY_BIAS = np.uint64(0x8080808080808080)
 LANE = 257  # what the sum of 2^d may reach in 16 bits
-MEAN_SPREAD, SORT_SPREAD = 8, 7
+SPREAD = 8  # the largest d
 
 # By d: 16 lanes of 2^d, and 32 values of 2^d; 0 for NOTHING. By sum of 2^d: 16 lanes of the bias that it brought.
 LANES = np.zeros((256, BLOCK // 2), np.uint16)
-LANES[: MEAN_SPREAD + 1] = (1 << np.arange(MEAN_SPREAD + 1))[:, None]
+LANES[: SPREAD + 1] = (1 << np.arange(SPREAD + 1))[:, None]
 VALUES = np.zeros((256, BLOCK), np.int16)
-VALUES[: SORT_SPREAD + 1] = (1 << np.arange(SORT_SPREAD + 1))[:, None]
+VALUES[: SPREAD + 1] = (1 << np.arange(SPREAD + 1))[:, None]
 BIASES = np.repeat((BIAS * np.arange(LANE + 1)).astype(np.uint16)[:, None], BLOCK // 2, 1)
 UNITS = np.repeat((1 << np.arange(MAX_EXPONENT + 1)).astype(np.int32)[:, None], BLOCK, 1)
 
@@ -136,14 +136,13 @@ class _Job:
         """The range's exponents, seen from each block's least."""
         exponents = np.stack([part[:, 0] for part in parts]).view(np.uint8)
         exponents[exponents > self.max_exponent] = NOTHING
-        spread = MEAN_SPREAD if self.k == 0 else SORT_SPREAD
         scale = _Scale.of(exponents)
-        if scale.spread > spread:  # a block of zeros has the least exponent, and need not count
+        if scale.spread > SPREAD:  # a block of zeros has the least exponent, and need not count
             for own, part in zip(exponents, parts, strict=True):
                 words = part[:, 1:].reshape(-1, BLOCK // 8)
                 own[(words[:, 0] | words[:, 1] | words[:, 2] | words[:, 3]) == 0] = NOTHING
             scale = _Scale.of(exponents)
-        if scale.spread > spread or self.count * Q_MAX << scale.most > INT32_MAX:
+        if scale.spread > SPREAD or self.count * Q_MAX << scale.most > INT32_MAX:
             raise _Wide
         return scale
 
@@ -183,7 +182,7 @@ class _Job:
             np.take(VALUES, own.astype(np.intp), axis=0, out=factor, mode="clip")
             np.multiply(row, factor.reshape(-1), out=row)
         total[:] = 0
-        for row in middle(values, self.k, exchange_narrow, spare):
+        for row in middle(values, self.k, spare):
             total += row
         return total
 
@@ -269,7 +268,7 @@ class _Buffers:
             self.words = np.empty(size // 8, np.uint64)
             self.lanes = [np.empty(size // 2, np.uint16) for _ in range(4)]
         else:
-            self.values = [np.empty(size, np.int16) for _ in range(updates + 3)]
+            self.values = [np.empty(size, np.int16) for _ in range(updates + 2)]
 
     def mean(self, leaves: int) -> tuple[Words, Lanes, Lanes, Lanes, Lanes, Lanes, Ints]:
         size = leaves * LEAF_PARAMETERS
@@ -278,10 +277,10 @@ class _Buffers:
         lanes = words.reshape(-1).view(np.uint16)
         return words, lanes, factor.reshape(-1, BLOCK // 2), upper, even, odd, self.total[:size]
 
-    def sorting(self, leaves: int) -> tuple[list[Shorts], Shorts, list[Shorts], Ints]:
+    def sorting(self, leaves: int) -> tuple[list[Shorts], Shorts, Shorts, Ints]:
         size = leaves * LEAF_PARAMETERS
-        *values, one, two, factor = (row[:size] for row in self.values)
-        return values, factor.reshape(-1, BLOCK), [one, two], self.total[:size]
+        *values, spare, factor = (row[:size] for row in self.values)
+        return values, factor.reshape(-1, BLOCK), spare, self.total[:size]
 
     def finishing(self, leaves: int) -> tuple[Ints, Ints]:
         size = leaves * LEAF_PARAMETERS
