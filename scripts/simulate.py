@@ -22,7 +22,7 @@ from fl.errors import TreatyError
 @click.option("--clip", type=float, default=1.0, show_default=True, help="Largest norm of a row's gradient, or of an update.")
 @click.option("--noise", type=float, help="Noise multiplier. Default: the least with which the budget lasts all rounds.")
 @click.option("--seed", type=int, default=0, show_default=True, help="The same seed gives the same model roots.")
-@click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder for summary.json, events and store.")
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder for all files. The same call again goes on.")
 def cli(task, seats, rounds, alpha, trim, gate, adversary, private, epsilon, delta, clip, noise, seed, out):
     """Deploys to the local chain, seats participants, plays rounds of commit, reveal, scoring, settlement and aggregation,
     pays, audits, and writes OUT/summary.json, OUT/events.jsonl, OUT/store and OUT/report.html."""

@@ -32,6 +32,7 @@ from fl.network import chain
 from fl.network.chain import FederationClient
 from fl.network.store import LocalStore, write_durably
 from fl.protocol.artifact import Kind, parse_model
+from fl.tools import checkpoint
 from fl.tools.audit import audit_summary
 from fl.tools.deploy import TOKEN, Deployment, deploy
 from fl.tools.export import terms_to_json, write_events
@@ -82,7 +83,10 @@ def parse_adversaries(given: tuple[str, ...]) -> tuple[tuple[str, int], ...]:
 
 
 def simulate(plan: Plan, out: Path, watcher: Watcher | None = None) -> dict[str, Any]:
-    """Runs the plan on the connected local chain; writes summary.json, events.jsonl and the store to `out`."""
+    """Runs the plan on the connected local chain; writes summary.json, events.jsonl and the store to `out`.
+
+    A run that was interrupted goes on when called again with the same plan and `out`.
+    """
     watcher = watcher or Watcher()
     kinds = [kind for kind, count in plan.adversaries for _ in range(count)]
     honest = plan.seats - len(kinds)
@@ -95,12 +99,10 @@ def simulate(plan: Plan, out: Path, watcher: Watcher | None = None) -> dict[str,
     gate_named(plan.gate)
     if plan.seed < 0:
         raise TaskError(f"seed {plan.seed}: give a number from 0 on")
-    if out.exists() and not out.is_dir():
-        raise TaskError(f"{out} is a file: give --out a folder")
-    if (out / "summary.json").exists():
-        raise TaskError(f"{out} holds an earlier simulation: give another --out, or remove that folder")
     task = load_task(plan.task)
     data = split(task.data(), honest, plan.alpha, plan.seed)
+    if kept := checkpoint.begin(plan, plan.task, out):
+        watcher.say(f"going on with an interrupted simulation: {kept} updates are at hand")
     return _Simulation(plan, out, watcher, task, data, kinds).run()
 
 

@@ -1,4 +1,4 @@
-"""The benchmark measures the work that it names: everybody's rows once, the same accuracy by every way, one model from one seed."""
+"""The benchmark measures the work that it names: every row once, the same accuracy by every way, one model from one seed."""
 
 import numpy as np
 import pytest
