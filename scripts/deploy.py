@@ -12,7 +12,9 @@ from fl.tools import door
 @click.command(cls=ConnectedProviderCommand, short_help="Deploy a federation to a network.")
 @door.key
 @click.option("--terms", type=click.Path(path_type=Path), help="YAML file of terms; what it leaves out has a default.")
-@click.option("--task", default="heart", show_default=True, help="linear, heart, breast_cancer, digits, or a task file.")
+@click.option(
+    "--task", default="heart", show_default=True, help="linear, heart, breast_cancer, digits, digits_mlp, adapter, or a file."
+)
 @click.option(
     "--store", type=click.Path(path_type=Path), default="store", help="Folder for genesis and manifest. Default: store."
 )

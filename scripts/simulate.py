@@ -9,7 +9,9 @@ from fl.errors import TreatyError
 
 
 @click.command(cls=ConnectedProviderCommand, short_help="Run a whole federation on a local chain.")
-@click.option("--task", default="heart", show_default=True, help="linear, heart, breast_cancer, digits, or a task file.")
+@click.option(
+    "--task", default="heart", show_default=True, help="linear, heart, breast_cancer, digits, digits_mlp, adapter, or a file."
+)
 @click.option("--seats", type=int, default=4, show_default=True, help="Participants, adversaries included (3 to 128).")
 @click.option("--rounds", type=int, default=8, show_default=True, help="Rounds to play.")
 @click.option("--alpha", type=float, help="Split by Dirichlet(ALPHA) over labels. Default: by owner, else evenly.")
@@ -22,7 +24,7 @@ from fl.errors import TreatyError
 @click.option("--clip", type=float, default=1.0, show_default=True, help="Largest norm of a row's gradient, or of an update.")
 @click.option("--noise", type=float, help="Noise multiplier. Default: the least with which the budget lasts all rounds.")
 @click.option("--seed", type=int, default=0, show_default=True, help="The same seed gives the same model roots.")
-@click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder for all files. The same call again goes on.")
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder for all files. Called again, it goes on.")
 def cli(task, seats, rounds, alpha, trim, gate, adversary, private, epsilon, delta, clip, noise, seed, out):
     """Deploys to the local chain, seats participants, plays rounds of commit, reveal, scoring, settlement and aggregation,
     pays, audits, and writes OUT/summary.json, OUT/events.jsonl, OUT/store and OUT/report.html."""

@@ -139,7 +139,7 @@ def test_own_file__is_found_from_here_as_well(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("name", ["hart", "", "heart.py", ".."])
 def test_unknown_task__names_those_that_ship(name):
-    assert refusal(name) == f"no task {name!r}: give one of linear, heart, breast_cancer, digits, or the path of a task file"
+    assert refusal(name) == f"no task {name!r}: give one of {', '.join(SHIPPED)}, or the path of a task file"
 
 
 @pytest.mark.parametrize("text", ["", "TASK = 3\n", "from fl.learning.tasks.linear import Linear as TASK\n"])
