@@ -20,8 +20,8 @@ CONTROLS = [
         "I3",
         "Honest",
         "Federation",
-        "if (state == Records.REVEALED) revealed = revealed.add(seat);",
-        "if (state == Records.REVEALED) { revealed = revealed.add(seat);"
+        "if (state == Records.REVEALED) revealed |= 1 << seat;",
+        "if (state == Records.REVEALED) { revealed |= 1 << seat;"
         " _slash(seat, Offence.NoReveal, T.word(T.NO_REVEAL_SLASH), 0, address(0)); }",
     ),
     ("I3", "Honest", "Federation", "if (FixedPoint.aggregate(previous, values, T.word(T.TRIM)) == proposed)", "if (false)"),
