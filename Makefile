@@ -5,13 +5,19 @@ PYTHON ?= $(firstword $(foreach p,python3.12 python3.11 python3 python,$(shell $
 SHELL := /bin/bash
 ENV = . ./env.sh
 
-.PHONY: demo test lint setup gas compare coverage deep lock flower clean
+.PHONY: demo test browser lint setup gas compare coverage deep lock flower clean
 
 demo: setup
 	@$(ENV) && ape run demo
 
 test: setup lint
 	@$(ENV) && ape test tests -q -n 2 --dist loadgroup
+
+# The pages in a real Chromium. Not part of `make test`, which needs no browser.
+browser: setup
+	@command -v chromium >/dev/null && command -v chromedriver >/dev/null || \
+		{ echo "browser: no Chromium here: apt-get install chromium chromium-driver" >&2; exit 1; }
+	@$(ENV) && PYTHONPATH=tests:tests/browser python -m pytest -q -p no:ape_test -p stage tests/browser/check_*.py
 
 lint: setup
 	@$(ENV) && ruff check fl scripts tests tooling && ruff format --check -q fl scripts tests tooling && mypy

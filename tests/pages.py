@@ -8,7 +8,7 @@ from dataclasses import replace
 from system import BASE_TERMS, UNIT
 
 from fl.agents.history import History
-from fl.network.chain import Event
+from fl.network.events import Event
 from fl.protocol import scores
 from fl.tools.page.facts import Facts, Known, gather
 

@@ -17,7 +17,7 @@ from ape.exceptions import AccountsError, ContractLogicError, TransactionError
 from ape.logging import LogLevel, logger
 from ape_accounts.accounts import InvalidPasswordError
 from ape_ethereum.trace import Trace
-from eth_utils import is_hex_address, to_hex
+from eth_utils import is_hex_address, to_checksum_address, to_hex
 
 from fl.errors import ChainError
 from fl.network.events import Event
@@ -183,6 +183,7 @@ def attach(name: str, address: str, what: str) -> Any:
     """A deployed contract of this project. Raises ChainError if the address is none, or holds no code."""
     if not is_hex_address(address):
         raise ChainError(f"{address!r} is no address: give 0x and 40 hexadecimal digits")
+    address = to_checksum_address(address)
     if not ape.chain.provider.get_code(address):
         raise ChainError(f"no {what} at {address} on chain {chain_id()}: check address and network")
     return contract(name).at(address)

@@ -14,10 +14,12 @@ from typing import Any
 from fl.agents.history import History
 from fl.errors import AuditError, StoreError, TaskError, TreatyError
 from fl.learning import baselines
+from fl.learning.gate import DEFAULT
 from fl.learning.partition import Split, split
 from fl.learning.task import SHIPPED, Task, load_task
 from fl.learning.trainer import Evaluator
-from fl.network.chain import Event, FederationClient
+from fl.network.chain import FederationClient
+from fl.network.events import Event
 from fl.network.store import LocalStore, write_durably
 from fl.network.stores import federation_store
 from fl.protocol.artifact import Kind, parse_model
@@ -96,10 +98,15 @@ def _known(summary: Mapping[str, Any], path: Path) -> Known:
         gas_of_seat={int(s["seat"]): int(s["gas"]) for s in seats},
         manifest=manifest,
         audit=summary.get("audit"),
-        privacy=summary.get("privacy"),
+        privacy=_privacy(seats),
         plan=summary["plan"],
         commands=(f"ape run audit --summary {shlex.quote(path.name)}", _again(summary["plan"])),
     )
+
+
+def _privacy(seats: Sequence[Mapping[str, Any]]) -> dict[str, Mapping[str, Any]] | None:
+    """What each private seat spent of its budget, by name."""
+    return {str(s["name"]): s["privacy"] for s in seats if s.get("privacy")} or None
 
 
 def _again(plan: Mapping[str, Any]) -> str:
@@ -112,6 +119,12 @@ def _again(plan: Mapping[str, Any]) -> str:
             words += [f"--{name}", str(plan[name])]
     for kind, count in plan["adversaries"]:
         words += ["--adversary", f"{kind}:{count}"]
+    if plan.get("gate", DEFAULT) != DEFAULT:
+        words += ["--gate", str(plan["gate"])]
+    if private := plan.get("privacy"):
+        words += ["--private", str(private["mechanism"])]
+        for name in ("epsilon", "delta", "clip", "noise"):
+            words += [] if private[name] is None else [f"--{name}", str(private[name])]
     return shlex.join([*words, "--out", "again"])
 
 
@@ -131,10 +144,10 @@ class Gas:
         together: dict[str, list[Event]] = defaultdict(list)
         for event in events:
             together[event.transaction].append(event)
+        costs = {transaction: client.cost(transaction) for transaction in together}
         for transaction, left in together.items():
             self.round = next((e.fields["round"] for e in left if "round" in e.fields), self.round)
-            what = functions_of(left)
-            gas, size = client.cost(transaction)
+            what, (gas, size) = functions_of(left), costs[transaction]
             self.by_function[what].append((gas, size))
             self.by_round[self.round][what] += gas
 
@@ -168,13 +181,16 @@ class Source:
         self._evaluator: Evaluator | None = None
         self._split: Split | None = None
         self._metrics: dict[int, float] = {}
+        self._pending: list[Event] = []
         self._audited: tuple[int, dict[str, Any] | None] = (-1, None)
 
     def look(self) -> bool:
         """Reads on; whether anything was new."""
-        events = self.client.new_events()
+        self._pending += self.client.new_events()
+        events = self._pending
+        self.gas.add(self.client, events)  # all of it or, if the chain falls silent meanwhile, nothing
         self.history.apply(events)
-        self.gas.add(self.client, events)
+        self._pending = []
         return bool(events)
 
     def facts(self, audit: bool = True, compare: bool = False) -> Facts:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from fl.agents.history import History, RoundLog
-from fl.network.chain import Event
+from fl.network.events import Event
 from fl.protocol import scores
 from fl.protocol.phases import Phase
 from fl.protocol.terms import Terms
@@ -156,7 +156,7 @@ class Known:
     gas_of_seat: Mapping[int, int] = field(default_factory=dict)
     manifest: Mapping[str, Any] = field(default_factory=dict)
     audit: Mapping[str, Any] | None = None
-    privacy: Any = None
+    privacy: Mapping[str, Mapping[str, Any]] | None = None  # by name: spent of epsilon, delta, mechanism, rounds, sat_out
     plan: Mapping[str, Any] | None = None
     commands: tuple[str, ...] = ()
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from collections import Counter
 from dataclasses import asdict, dataclass, fields
 from functools import cache
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -75,12 +77,9 @@ def _environment() -> Environment:
 
 def page(facts: Facts, prices: Prices | None = None, live: bool = False) -> str:
     """The whole page."""
-    body = part(facts, prices, live)
-    return (
-        _environment()
-        .get_template("report.html")
-        .render(facts=facts, body=Markup(body), live=live, style=_file("style.css"), script=_file("live.js") if live else "")
-    )
+    body = Markup(part(facts, prices, live))
+    name = "live.js" if live else None
+    return render("report.html", facts=facts, body=body, live=live, script=script(name) if name else "", policy=policy(name))
 
 
 def part(facts: Facts, prices: Prices | None = None, live: bool = False) -> str:
@@ -107,14 +106,22 @@ def part(facts: Facts, prices: Prices | None = None, live: bool = False) -> str:
             prices=prices,
             shapes=SHAPES,
             terms=_terms(facts),
-            privacy=_flat(facts.known.privacy),
+            privacy=_privacy(facts),
         )
     )
 
 
+def policy(script_name: str | None) -> str:
+    """What a page may do: its own style, and of scripts this one alone, by its hash."""
+    if script_name is None:
+        return "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
+    digest = b64encode(sha256(script(script_name).encode()).digest()).decode()
+    return f"{policy(None)}; script-src 'sha256-{digest}'; connect-src 'self'; base-uri 'none'; form-action 'none'"
+
+
 def render(template: str, **given: Any) -> str:
-    """Another page of the folder."""
-    return _environment().get_template(template).render(style=_file("style.css"), **given)
+    """A page of the folder, with the style that all share."""
+    return _environment().get_template(template).render(style=script("style.css"), **given)
 
 
 def dollars(value: float) -> str:
@@ -123,11 +130,7 @@ def dollars(value: float) -> str:
 
 
 def script(name: str) -> Markup:
-    """A script of the folder, to stand in a page as it is."""
-    return _file(name)
-
-
-def _file(name: str) -> Markup:
+    """A script or style sheet of the folder, to stand in a page as it is."""
     return Markup((TEMPLATES / name).read_text())
 
 
@@ -281,14 +284,25 @@ def _terms(facts: Facts) -> list[tuple[str, str]]:
     return told
 
 
-def _flat(value: Any, name: str = "") -> list[tuple[str, str]]:
-    """Whatever the summary says of privacy, as lines."""
-    if isinstance(value, dict):
-        return [line for k, v in value.items() for line in _flat(v, f"{name}, {k}" if name else str(k))]
-    if isinstance(value, list):
-        if all(isinstance(v, int | float) for v in value):
-            return [(name, ", ".join(f"{v:.4g}" for v in value))]
-        return [line for i, v in enumerate(value) for line in _flat(v, f"{name} {i}".strip())]
-    if value is None:
-        return []
-    return [(name.replace("_", " "), f"{value:.4g}" if isinstance(value, float) else str(value))]
+def _privacy(facts: Facts) -> list[dict[str, str]]:
+    """What each private participant spent of its budget."""
+    rows = []
+    for name, told in (facts.known.privacy or {}).items():
+        spent, whole, noise = told.get("spent"), told.get("epsilon"), told.get("noise")
+        rows.append(
+            {
+                "name": charts.short(name, 60),
+                "spent": _number(spent),
+                "epsilon": _number(whole),
+                "delta": _number(told.get("delta")),
+                "protects": {"sgd": "each row", "update": "the whole table"}.get(str(told.get("mechanism")), "?"),
+                "noise": _number(noise),
+                "rounds": str(len(told.get("rounds", ()))),
+                "sat_out": ", ".join(map(str, told.get("sat_out", ()))) or "none",
+            }
+        )
+    return rows
+
+
+def _number(value: Any) -> str:
+    return f"{value:.4g}" if isinstance(value, int | float) else "–"

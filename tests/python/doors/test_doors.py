@@ -39,11 +39,11 @@ def roots(told: dict) -> list[str]:
 # ---- simulate
 
 SUMMARY = (
-    "plan metric higher_is_better chain_id federation deployment terms start rounds seats totals gas times baselines "
-    "books audit"
+    "plan metric higher_is_better chain_id federation deployment terms start rounds seats adversaries totals gas times "
+    "baselines books audit"
 )
 A_ROUND = """number metric model_root active revealed accepted left_out committee scores voided adopted proposer fallen gas"""
-A_SEAT = "seat name kind owner stake scores pay slashes gas"
+A_SEAT = "seat name kind owner stake scores pay slashes gas privacy"
 TOTALS = "final model_root parameters model_bytes paid slashed gas"
 FIELDS = {"": SUMMARY, "rounds": A_ROUND, "seats": A_SEAT, "totals": TOTALS, "baselines": "alone pooled float_fedavg curves"}
 

@@ -11,7 +11,7 @@ from pages import KNOWN, START, TERMS, Book, facts, federation, play
 from system import UNIT
 
 from fl.errors import TreatyError
-from fl.network.chain import Event
+from fl.network.events import Event
 from fl.protocol.phases import Phase
 from fl.tools.page import charts, words
 from fl.tools.page.facts import Known, functions_of
@@ -276,7 +276,7 @@ def evil() -> Known:
         gas=gas,
         manifest={"task": EVIL, "parameters": EVIL},
         audit=audit,
-        privacy={EVIL: [EVIL, {EVIL: EVIL}]},
+        privacy={EVIL: {"mechanism": EVIL, "spent": EVIL, "rounds": [EVIL], "sat_out": [EVIL]}},
         commands=(EVIL,),
     )
 
@@ -296,7 +296,7 @@ def test_page__runs_no_script_and_asks_no_network():
     assert "script" not in seen.tags and "link" in seen.tags
     assert [v for k, v in seen.attributes if k == "href" and not v.startswith(("#", "data:"))] == []
     assert [k for k, _ in seen.attributes if k in ("src", "srcset", "action")] == []
-    assert "url(http" not in text and "@import" not in text and "default-src 'none'" in text
+    assert "url(http" not in text and "@import" not in text and "default-src &#39;none&#39;" in text
     assert len(text) < 300_000
 
 
@@ -313,8 +313,9 @@ def test_page__is_the_same_twice():
 
 def test_privacy__is_told_when_the_summary_has_it():
     assert "no privacy budget is claimed" in said(page(facts()))
-    told = said(page(facts(replace(KNOWN, privacy={"epsilon": {"Cleveland": 1.25}, "delta": 1e-5, "mechanism": "Gaussian"}))))
-    assert "epsilon, Cleveland 1.25" in told and "mechanism Gaussian" in told and "no privacy budget" not in told
+    spent = {"mechanism": "sgd", "spent": 1.25, "epsilon": 8.0, "delta": 1e-5, "noise": 0.91, "rounds": [1, 2], "sat_out": [3]}
+    told = said(page(facts(replace(KNOWN, privacy={"Cleveland": spent}))))
+    assert "Cleveland 1.25 8 1e-05 each row 0.91 2 3" in told and "no privacy budget" not in told
 
 
 def test_moment__is_told_in_utc():

@@ -1,0 +1,39 @@
+"""The participant's page: join, top up, leave and claim with a wallet in the browser, after the terms in plain words.
+
+Self-contained, so that anybody may keep or publish it; it talks to the reader's wallet alone. The few calls are encoded by
+the page's own script (templates/join.js), which a test compares with eth_abi.
+"""
+
+from __future__ import annotations
+
+from fl.protocol.terms import ZERO_ADDRESS
+from fl.tools.page import words
+from fl.tools.page.facts import Facts
+from fl.tools.page.render import policy, render, script
+
+
+def join_page(facts: Facts) -> str:
+    """The page for one federation."""
+    terms = facts.terms
+    config = {
+        "chainId": facts.chain_id,
+        "federation": facts.federation,
+        "token": terms.token,
+        "minStake": str(terms.min_stake),
+        "allowlist": any(terms.allowlist),
+        "admission": terms.admission != ZERO_ADDRESS,
+    }
+    longest = terms.commit_window + terms.reveal_window + terms.draw_window + terms.score_commit_window
+    longest += terms.score_reveal_window + terms.settle_window
+    longest += terms.max_attempts * (terms.propose_window + terms.challenge_window)
+    return render(
+        "join.html",
+        facts=facts,
+        terms=terms,
+        config=config,
+        tokens=words.tokens,
+        most_pay=words.tokens(terms.trainer_rate),
+        longest=words.lasting(longest),
+        script=script("join.js"),
+        policy=policy("join.js"),
+    )

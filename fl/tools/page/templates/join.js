@@ -1,0 +1,244 @@
+// A participant's calls, from the browser's wallet (EIP-1193). Encodes the few calls itself; refuses before the wallet is asked.
+"use strict";
+const FUNCTIONS = {
+  approve: ["095ea7b3", ["address", "uint256"]],
+  allowance: ["dd62ed3e", ["address", "address"]],
+  balanceOf: ["70a08231", ["address"]],
+  decimals: ["313ce567", []],
+  join: ["36ba9c50", ["address", "address", "uint256", "bytes"]],
+  topUp: ["de643a71", ["uint256", "uint256"]],
+  exit: ["7f8661a1", ["uint256"]],
+  withdraw: ["00f714ce", ["uint256", "address"]],
+  claim: ["ddd5e1b2", ["uint256", "address"]],
+  claimCredit: ["60e27464", ["address"]],
+  credits: ["fe5ff468", ["address"]],
+  seatInfo: ["113350fa", ["uint256"]],
+  seatSets: ["15f6fa5e", []],
+};
+// What the contract refuses, in words that say what it means for the reader's money.
+const REFUSALS = {
+  NotOwner: ["041ba90f", "this seat belongs to another account"],
+  SeatNotTaken: ["9b92544b", "nobody holds this seat"],
+  SeatsFull: ["21525f6b", "every seat is taken"],
+  NotAdmitted: ["f9eb7453", "this account is not on the list of those admitted; ask the sponsor for a proof of admission"],
+  AlreadySeated: ["99d9c221", "this account has a seat already, and the list of those admitted gives one each"],
+  StakeTooSmall: ["f74c0f33", "the stake is below the minimum"],
+  AmountTooLarge: ["7f162703", "the amount is larger than a seat can hold"],
+  AlreadyLeaving: ["fd59fa64", "this seat is already leaving"],
+  NotLeaving: ["33625b40", "leave first, then withdraw"],
+  StillEngaged: ["70c50deb", "the round that this seat is engaged in is not over; come back when it is. Your stake waits"],
+  NothingToPay: ["4d63c252", "there is nothing to pay out"],
+  ZeroAmount: ["1f2a2005", "the amount is zero"],
+  ZeroAddress: ["d92e233d", "an address is missing"],
+  ERC20InsufficientBalance: ["e450d38c", "the account holds too few tokens"],
+  ERC20InsufficientAllowance: ["fb8f41b2", "the federation was not allowed to take the tokens"],
+};
+const UINT256 = 1n << 256n;
+
+function word(type, value) {
+  if (type === "address") {
+    if (!/^0x[0-9a-fA-F]{40}$/.test(value)) throw new Error("give an address: 0x and 40 hexadecimal digits");
+    return value.slice(2).toLowerCase().padStart(64, "0");
+  }
+  const number = BigInt(value);
+  if (number < 0n || number >= UINT256) throw new Error("that number is out of range");
+  return number.toString(16).padStart(64, "0");
+}
+
+// The calldata of a call: head words, then each bytes argument with its length, padded to words.
+function encode(name, ...values) {
+  const [selector, types] = FUNCTIONS[name];
+  if (values.length !== types.length) throw new Error(`${name} takes ${types.length} arguments`);
+  let head = "", tail = "";
+  types.forEach((type, i) => {
+    if (type !== "bytes") { head += word(type, values[i]); return; }
+    const hex = values[i].replace(/^0x/, "");
+    if (!/^([0-9a-fA-F]{2})*$/.test(hex)) throw new Error("give bytes as pairs of hexadecimal digits");
+    head += word("uint256", 32 * types.length + tail.length / 2);
+    tail += word("uint256", hex.length / 2) + hex.toLowerCase().padEnd(Math.ceil(hex.length / 64) * 64, "0");
+  });
+  return "0x" + selector + head + tail;
+}
+
+function words(data) {
+  const hex = data.replace(/^0x/, "");
+  return Array.from({ length: Math.floor(hex.length / 64) }, (_, i) => BigInt("0x" + hex.slice(64 * i, 64 * i + 64)));
+}
+
+// "12.5" to token units. Raises for anything that is not a plain decimal number.
+function parseUnits(text, decimals) {
+  const match = /^(\d+)(?:\.(\d*))?$/.exec(text.trim());
+  if (!match || (match[2] || "").length > decimals) throw new Error("give an amount such as 100 or 12.5");
+  return BigInt(match[1] + (match[2] || "").padEnd(decimals, "0"));
+}
+
+function formatUnits(units, decimals) {
+  const digits = units.toString().padStart(decimals + 1, "0");
+  const [whole, rest] = [digits.slice(0, digits.length - decimals), digits.slice(digits.length - decimals).replace(/0+$/, "")];
+  return rest ? `${whole}.${rest.slice(0, 6)}` : whole;
+}
+
+// What a wallet's or a node's error means. Their shapes differ; the contract's own error is looked for in all of them.
+function explain(error) {
+  const seen = [];
+  (function look(e, depth) {
+    if (typeof e === "string") seen.push(e);
+    else if (e && typeof e === "object" && depth < 5) for (const key of ["data", "error", "originalError", "cause", "message"]) look(e[key], depth + 1);
+  })(error, 0);
+  if (error && error.code === 4001) return "you declined in the wallet. Nothing was sent, nothing was lost";
+  const text = seen.join(" ");
+  for (const [name, [selector, told]] of Object.entries(REFUSALS))
+    if (selector && seen.some((s) => s.startsWith("0x" + selector)) || text.includes(name)) return told;
+  if (/insufficient funds/i.test(text)) return "the account has no ether to pay for gas";
+  return (error && error.message ? String(error.message) : "the wallet gave no reason").slice(0, 300);
+}
+
+function start() {
+  const config = JSON.parse(document.getElementById("config").textContent);
+  const $ = (id) => document.getElementById(id);
+  const DECIMALS = 18, FORMS = ["join", "topUp", "claim", "exit", "withdraw", "claimCredit"];
+  let account = null, busy = false, state = null;
+  const wallet = () => window.ethereum;
+  const ask = (method, params = []) => wallet().request({ method, params });
+  const read = async (to, name, ...values) => words(await ask("eth_call", [{ to, data: encode(name, ...values) }, "latest"]));
+
+  function say(text, kind = "") { $("said").textContent = text; $("said").className = kind; }
+  const capital = (text) => text[0].toUpperCase() + text.slice(1) + ".";
+
+  async function connect() {
+    if (!wallet()) return say("No wallet was found in this browser. Install one that offers EIP-1193, such as a wallet extension, and load the page again.", "bad");
+    try {
+      [account] = await ask("eth_requestAccounts");
+      await refresh();
+    } catch (error) { say("Not connected: " + explain(error) + ".", "bad"); }
+  }
+
+  async function refresh() {
+    state = null;
+    enable();
+    $("switch").hidden = true;
+    if (!account) { $("account").hidden = true; return say("No wallet is connected."); }
+    const chain = Number(await ask("eth_chainId"));
+    if (chain !== config.chainId) {
+      $("account").hidden = true;
+      $("switch").hidden = false;
+      return say(`The wallet is on chain ${chain}; this federation lives on chain ${config.chainId}. Switch the network; nothing can be signed until then.`, "bad");
+    }
+    const [[decimals], [balance], [credit], [taken]] = await Promise.all([
+      read(config.token, "decimals"), read(config.token, "balanceOf", account),
+      read(config.federation, "credits", account), read(config.federation, "seatSets"),
+    ]);
+    if (Number(decimals) !== DECIMALS) return say(`This token counts in ${decimals} decimals, which this page cannot; use the command line.`, "bad");
+    const numbers = Array.from({ length: 128 }, (_, i) => i).filter((i) => (taken >> BigInt(i)) & 1n);
+    const [, , leaving] = await read(config.federation, "seatSets");
+    const all = await Promise.all(numbers.map((i) => read(config.federation, "seatInfo", i)));
+    const seats = numbers.map((seat, i) => ({ seat, owner: all[i][0], stake: all[i][1], earned: all[i][3], leaving: Boolean((leaving >> BigInt(seat)) & 1n) }))
+      .filter((s) => s.owner === BigInt(account));
+    const ether = BigInt(await ask("eth_getBalance", [account, "latest"]));
+    state = { balance, credit, seats, ether };
+    show();
+    say(ether ? "Connected." : "Connected, but this account has no ether to pay for gas. Send it some first.", ether ? "good" : "bad");
+  }
+
+  function show() {
+    const amount = (units) => formatUnits(units, DECIMALS) + " tokens";
+    $("account").hidden = false;
+    $("who").textContent = account;
+    $("balance").textContent = `${amount(state.balance)}, ${formatUnits(state.ether, 18)} ether for gas`;
+    $("credit").textContent = amount(state.credit);
+    $("seats").textContent = state.seats.map((s) => `seat ${s.seat}: stake ${amount(s.stake)}, pay to claim ${amount(s.earned)}${s.leaving ? ", leaving" : ""}`).join("; ") || "none";
+    const staying = state.seats.filter((s) => !s.leaving), leaving = state.seats.filter((s) => s.leaving);
+    fill("topUp", staying); fill("exit", staying); fill("withdraw", leaving); fill("claim", state.seats.filter((s) => s.earned));
+    $("claimCredit").hidden = !state.credit;
+    enable();
+  }
+
+  function fill(form, seats) {
+    $(form).hidden = !seats.length;
+    const select = $(form + "-seat"), chosen = select.value;
+    select.replaceChildren(...seats.map((s) => Object.assign(document.createElement("option"), { value: String(s.seat), textContent: `seat ${s.seat}` })));
+    if (seats.some((s) => String(s.seat) === chosen)) select.value = chosen;
+  }
+
+  // Taking money out needs no consent to risks; putting it in does.
+  function enable() {
+    for (const form of FORMS) {
+      const ready = state && !busy && ($("agreed").checked || !["join", "topUp"].includes(form));
+      $(form).querySelector("button").disabled = !ready;
+    }
+  }
+
+  async function send(to, name, ...values) {
+    const call = { from: account, to, data: encode(name, ...values) };
+    await ask("eth_call", [call, "latest"]); // refused here, it costs nothing
+    if (Number(await ask("eth_chainId")) !== config.chainId) throw new Error("the wallet changed its network; nothing was sent");
+    const hash = await ask("eth_sendTransaction", [call]);
+    say(`Sent (${hash}); waiting for the chain. You may close this page, the transaction stands.`);
+    for (;;) {
+      const receipt = await ask("eth_getTransactionReceipt", [hash]);
+      if (receipt) {
+        if (Number(receipt.status) !== 1) throw new Error("the contract refused it on the chain; only gas was spent");
+        return;
+      }
+      await new Promise((done) => setTimeout(done, 1000));
+    }
+  }
+
+  async function pay(amount, then) {
+    if (!state.ether) throw new Error("the account has no ether to pay for gas");
+    if (amount > state.balance) throw new Error(`the account holds ${formatUnits(state.balance, DECIMALS)} tokens, and this takes ${formatUnits(amount, DECIMALS)}. Nothing was sent`);
+    const [allowed] = await read(config.token, "allowance", account, config.federation);
+    if (allowed < amount) {
+      say("First signature: the federation may take this amount, and no more.");
+      await send(config.token, "approve", config.federation, amount);
+    }
+    say("Now the signature that counts.");
+    await then();
+  }
+
+  const value = (id) => ($(id) ? $(id).value.trim() : "");
+  const ACTS = {
+    async join() {
+      const amount = parseUnits(value("join-amount"), DECIMALS), operator = value("join-operator") || account;
+      if (amount < BigInt(config.minStake)) throw new Error(`the stake is below the minimum of ${formatUnits(BigInt(config.minStake), DECIMALS)} tokens. Nothing was sent`);
+      encode("join", account, operator, amount, value("join-evidence")); // a typing error is told before anything is signed
+      await pay(amount, () => send(config.federation, "join", account, operator, amount, value("join-evidence")));
+      return "You have a seat. It counts from the next round on. Now start your program: ape run participate";
+    },
+    async topUp() {
+      const amount = parseUnits(value("topUp-amount"), DECIMALS);
+      await pay(amount, () => send(config.federation, "topUp", value("topUp-seat"), amount));
+      return "The stake was added";
+    },
+    async claim() { await send(config.federation, "claim", value("claim-seat"), account); return "Your pay is in your account"; },
+    async exit() { await send(config.federation, "exit", value("exit-seat")); return "Your seat is leaving. Withdraw once its last round is over"; },
+    async withdraw() { await send(config.federation, "withdraw", value("withdraw-seat"), account); return "Stake and pay are in your account"; },
+    async claimCredit() { await send(config.federation, "claimCredit", account); return "Your credit is in your account"; },
+  };
+
+  for (const form of FORMS)
+    $(form).addEventListener("submit", async (event) => {
+      event.preventDefault();
+      if (busy || !state) return;
+      busy = true;
+      enable();
+      let told, kind = "good";
+      try { told = await ACTS[form](); } catch (error) { told = "Not done: " + explain(error); kind = "bad"; }
+      busy = false;
+      try { await refresh(); } catch (error) { enable(); }
+      say(capital(told.replace(/\.$/, "")), kind);
+    });
+  $("agreed").addEventListener("change", enable);
+  $("connect").addEventListener("click", connect);
+  $("switch").addEventListener("click", async () => {
+    try { await ask("wallet_switchEthereumChain", [{ chainId: "0x" + config.chainId.toString(16) }]); await refresh(); }
+    catch (error) { say("Not switched: " + explain(error) + ".", "bad"); }
+  });
+  if (wallet() && wallet().on) {
+    wallet().on("accountsChanged", (accounts) => { account = accounts[0] || null; refresh().catch((e) => say(capital(explain(e)), "bad")); });
+    wallet().on("chainChanged", () => refresh().catch((e) => say(capital(explain(e)), "bad")));
+  }
+}
+
+if (typeof module !== "undefined") module.exports = { FUNCTIONS, REFUSALS, encode, words, parseUnits, formatUnits, explain };
+else start();

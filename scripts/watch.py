@@ -1,0 +1,39 @@
+"""ape run watch: a federation live, in a browser or a terminal."""
+
+import click
+from ape.cli import ConnectedProviderCommand
+
+from fl.errors import TreatyError
+
+
+@click.command(cls=ConnectedProviderCommand, short_help="Watch a federation live, in a browser or a terminal.")
+@click.option("--federation", metavar="ADDRESS", required=True, help="A federation on the connected network.")
+@click.option("--store", "stores", multiple=True, metavar="PLACE", help="Its store, to measure and audit; again for more.")
+@click.option("--task", help="The task's file, to measure models on its test rows. Default: the shipped task of that name.")
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to serve on; loopback unless you choose.")
+@click.option("--port", type=int, default=8018, show_default=True, help="Port to serve on; 0 takes any free one.")
+@click.option("--every", type=float, default=2.0, show_default=True, help="Seconds between two looks at the chain.")
+@click.option("--terminal", is_flag=True, help="Show it here instead of serving a page.")
+@click.option("--once", is_flag=True, help="Print the terminal's view once and end.")
+def cli(federation, stores, task, host, port, every, terminal, once):
+    """Serves the report's page live from the chain, and at /join the page by which a participant joins, tops up, leaves and
+    claims with a wallet in the browser. Reads only: it holds no key and sends nothing. Ends with Ctrl-C."""
+    from fl.tools.page.join import join_page
+    from fl.tools.page.render import Prices
+    from fl.tools.report import Source
+    from fl.tools.watch import Screen, Server, print_once, serve, watch_terminal
+
+    try:
+        if not 0.2 <= every <= 3600:
+            raise TreatyError(f"--every {every}: give 0.2 to 3600 seconds")
+        screen = Screen(Source(federation, stores, task), Prices(), join_page)
+        if once:
+            print_once(screen)
+        elif terminal:
+            watch_terminal(screen, every)
+        else:
+            server = Server(screen, host, port)
+            click.echo(f"watching {federation} at {server.address} (and {server.address}join); Ctrl-C ends it")
+            serve(screen, server, every)
+    except TreatyError as error:
+        raise click.ClickException(str(error)) from error
