@@ -5,7 +5,7 @@ PYTHON ?= $(firstword $(foreach p,python3.12 python3.11 python3 python,$(shell $
 SHELL := /bin/bash
 ENV = . ./env.sh
 
-.PHONY: demo test browser lint setup gas compare coverage deep lock flower clean
+.PHONY: demo test browser lint setup gas compare coverage prove mutants deep lock flower clean
 
 demo: setup
 	@$(ENV) && ape run demo
@@ -34,6 +34,15 @@ deep: setup
 coverage: setup
 	@$(ENV) && python tests/solidity/coverage.py
 
+# Symbolic proofs about the libraries (a few minutes); writes tests/solidity/proofs/proofs.md.
+prove: setup
+	@$(ENV) && python tests/solidity/proofs/prove.py
+
+# How many small wrongs the tests notice, in all of contracts/ and of fl/protocol (hours); writes tests/mutation/*.md.
+# A part of it: make mutants MUTANTS="--minutes 20".
+mutants: setup
+	@$(ENV) && ape compile && for what in contracts protocol; do python tests/mutation/campaign.py $$what $(MUTANTS) || exit 1; done
+
 compare: setup
 	@$(ENV) && ape run compare --out build/compare
 
@@ -49,7 +58,8 @@ flower: setup
 # The lock file of Python's packages, anew from requirements.in.
 lock: setup
 	@$(ENV) && UV_CUSTOM_COMPILE_COMMAND="make lock" uv pip compile -q --generate-hashes --universal --python-version 3.11 \
-		requirements.in -o requirements.txt
+		requirements.in -o requirements.txt && UV_CUSTOM_COMPILE_COMMAND="make lock" uv pip compile -q --generate-hashes --universal \
+		--python-version 3.11 tests/solidity/proofs/requirements.in -o tests/solidity/proofs/requirements.txt
 
 clean:
 	rm -rf .venv .venv-flower .solcx .openzeppelin .ape .build .cache node_modules contracts/.cache build
