@@ -1,8 +1,9 @@
 """How many small wrongs would the tests notice? `python tests/mutation/campaign.py contracts` or `... protocol`.
 
-Each mutant is compiled (contracts) or written to a copy (protocol) and meets the tests in a process of its own, the quickest
-first, until one goes red. The product's own files are never touched. Survivors are listed in contracts.md or protocol.md beside
-this file, each with its explanation from explained.json; one without is a missing test.
+Each mutant is compiled (contracts) or written to a copy (protocol) and meets the tests in a process of its own, forked from one
+that has everything imported, those about the mutant's own file first, until one goes red. The product's own files are never
+touched. Survivors are listed in contracts.md or protocol.md beside this file, each with its explanation from explained.json;
+one without is a missing test.
 """
 
 from __future__ import annotations
@@ -12,7 +13,6 @@ import json
 import os
 import random
 import shutil
-import signal
 import subprocess
 import sys
 import tempfile
@@ -33,14 +33,40 @@ from mutation.operators import Mutant, of_python, of_solidity  # noqa: E402
 TESTS = {
     "contracts": [
         ["tests/contracts", "tests/twins"],
-        ["tests/attacks", "tests/stories"],
         ["tests/stateful/test_ladder.py", "-k", "Dropouts or Liars or Several"],
+        ["tests/attacks", "tests/stories"],
     ],
     "protocol": [
         ["tests/python/protocol", "tests/twins", "tests/contracts"],
         ["tests/stories", "tests/stateful/test_ladder.py", "-k", "not OnNode and not reached"],
     ],
 }
+# Tests that most often notice what is wrong in a file, by the file's name; they go first.
+FIRST = {
+    "Stakes.sol": ["tests/contracts/test_seats.py", "tests/contracts/test_money.py"],
+    "Federation.sol": [
+        "tests/contracts/test_round.py",
+        "tests/contracts/test_scores.py",
+        "tests/contracts/test_demand.py",
+        "tests/contracts/test_propose.py",
+        "tests/contracts/test_draw.py",
+    ],
+    "FederationFactory.sol": ["tests/contracts/test_factory.py"],
+    "TermsRules.sol": ["tests/contracts/test_factory.py"],
+    "TermsReader.sol": ["tests/contracts/test_factory.py", "tests/contracts/test_round.py"],
+    "Phases.sol": ["tests/contracts/test_round.py", "tests/contracts/test_propose.py"],
+}
+LIBRARIES = ["tests/twins/test_twins.py"]
+# What must be compiled anew; the rest stays as Ape compiled it.
+ROOTS = {
+    "Stakes.sol": ["Federation"],
+    "Federation.sol": ["Federation"],
+    "Phases.sol": ["Federation"],
+    "TermsReader.sol": ["Federation"],
+    "FederationFactory.sol": ["FederationFactory"],
+    "TermsRules.sol": ["FederationFactory"],
+}
+ALL_ROOTS = ["Federation", "mocks/LibraryHarness"]
 SECONDS = 300
 
 
@@ -76,13 +102,20 @@ class Workplace:
         else:
             shutil.copytree(ROOT / "fl", self.folder / "fl", ignore=shutil.ignore_patterns("__pycache__"))
             self.env["PYTHONPATH"] = f"{self.folder}:tests"
+        command = [sys.executable, "-P", str(HERE / "nursery.py")]
+        self.nursery = subprocess.Popen(
+            command, cwd=ROOT, env=self.env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+        )
 
     def verdict(self, mutant: Mutant) -> str:
         """invalid, killed or survived."""
         if not self._build(mutant):
             return "invalid"
         try:
-            return "killed" if any(self._red(group) for group in TESTS[self.what]) else "survived"
+            name = Path(mutant.file).name
+            first = FIRST.get(name, LIBRARIES) if self.what == "contracts" else []
+            groups = ([first] if first else []) + TESTS[self.what]
+            return "killed" if any(self._red(group) for group in groups) else "survived"
         finally:
             if self.what == "protocol":
                 shutil.copyfile(ROOT / mutant.file, self.folder / mutant.file)
@@ -91,7 +124,8 @@ class Workplace:
         if self.what == "protocol":
             (self.folder / mutant.file).write_text(mutant.source)
             return True
-        self.node.stdin.write(json.dumps({"file": mutant.file, "source": mutant.source}) + "\n")
+        roots = ROOTS.get(Path(mutant.file).name, ALL_ROOTS)
+        self.node.stdin.write(json.dumps({"file": mutant.file, "source": mutant.source, "roots": roots}) + "\n")
         self.node.stdin.flush()
         contracts = json.loads(self.node.stdout.readline())["contracts"]
         if contracts is None:
@@ -102,27 +136,23 @@ class Workplace:
 
     def _red(self, group: list[str]) -> bool:
         paths = [p for p in group if not p.startswith("tests/") or (ROOT / p).exists()]
-        command = [sys.executable, "-P", "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", "-p", "no:ape_test", *paths]
-        process = subprocess.Popen(
-            command, cwd=ROOT, env=self.env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
-        )
-        try:
-            return process.wait(SECONDS) != 0
-        except subprocess.TimeoutExpired:  # an endless loop is noticed too
-            os.killpg(process.pid, signal.SIGKILL)
-            return True
+        self.nursery.stdin.write(json.dumps({"seconds": SECONDS, "arguments": paths}) + "\n")
+        self.nursery.stdin.flush()
+        return json.loads(self.nursery.stdout.readline()) != 0
 
     def close(self) -> None:
+        self.nursery.kill()
         if self.what == "contracts":
             self.node.kill()
         shutil.rmtree(self.folder)
 
 
-def campaign(what: str, sample: int, jobs: int, seed: int, only: str) -> None:
+def campaign(what: str, sample: int, jobs: int, seed: int, only: str, minutes: float) -> None:
     """Runs it and writes the record."""
-    todo = [m for m in mutants(what) if only in m.file]
-    if sample:
-        todo = random.Random(seed).sample(todo, min(sample, len(todo)))
+    every = [m for m in mutants(what) if only in m.file]
+    todo = every
+    if sample or minutes:
+        todo = random.Random(seed).sample(every, min(sample or len(every), len(every)))
     places: SimpleQueue[Workplace] = SimpleQueue()
     for _ in range(jobs):
         places.put(Workplace(what))
@@ -135,6 +165,8 @@ def campaign(what: str, sample: int, jobs: int, seed: int, only: str) -> None:
     started, counts, survivors = time.monotonic(), Counter[str](), []
 
     def one(mutant: Mutant) -> tuple[Mutant, str]:
+        if minutes and time.monotonic() - started > 60 * minutes:
+            return mutant, "not tried"
         place = places.get()
         try:
             return mutant, place.verdict(mutant)
@@ -151,20 +183,26 @@ def campaign(what: str, sample: int, jobs: int, seed: int, only: str) -> None:
                 print(f"{sum(counts.values())} of {len(todo)}: {dict(counts)}", flush=True)
     while not places.empty():
         places.get().close()
-    record = report(what, counts, survivors, (time.monotonic() - started) / 60, sample)
+    took = (time.monotonic() - started) / 60
+    part = f"{len(todo) - counts['not tried']:,} of {len(every):,} drawn with seed {seed}" if sample or minutes else ""
+    record = report(what, counts, survivors, took, part)
     print(record)
-    if not sample and not only:
+    if not only and valid(counts):
         (HERE / f"{what}.md").write_text(record)
 
 
-def report(what: str, counts: Counter[str], survivors: list[Mutant], minutes: float, sample: int) -> str:
+def valid(counts: Counter[str]) -> int:
+    return counts["killed"] + counts["survived"]
+
+
+def report(what: str, counts: Counter[str], survivors: list[Mutant], minutes: float, part: str) -> str:
     """The record as a page."""
     explained = json.loads((HERE / "explained.json").read_text())
-    valid = counts["killed"] + counts["survived"]
+    judged = valid(counts)
     head = f"# Mutants of `{'contracts/' if what == 'contracts' else 'fl/protocol/'}`\n\n"
-    head += f"`make mutants`: {counts['killed']:,} of {valid:,} mutants that compile were killed "
-    head += f"({100 * counts['killed'] / max(1, valid):.1f} %) in {minutes:.0f} minutes"
-    head += f"; a sample of {sample}.\n\n" if sample else f"; {counts['invalid']:,} did not compile.\n\n"
+    head += f"`make mutants`: {counts['killed']:,} of {judged:,} mutants that compile were killed "
+    head += f"({100 * counts['killed'] / max(1, judged):.1f} %) in {minutes:.0f} minutes"
+    head += f"; {counts['invalid']:,} did not compile. " + (f"Only a sample: {part}.\n\n" if part else "All were tried.\n\n")
     rows = [
         f"| {m.file.split('/')[-1]}:{m.line} | `{m.was}` | `{m.now}` | {explained.get(m.name, '**no test**')} |"
         for m in survivors
@@ -185,5 +223,6 @@ if __name__ == "__main__":
     parser.add_argument("--jobs", type=int, default=os.cpu_count())
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--only", default="", help="only files whose path contains this")
+    parser.add_argument("--minutes", type=float, default=0, help="stop then; mutants are drawn at random")
     given = parser.parse_args()
-    campaign(given.what, given.sample, given.jobs, given.seed, given.only)
+    campaign(given.what, given.sample, given.jobs, given.seed, given.only, given.minutes)

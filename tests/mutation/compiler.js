@@ -1,15 +1,15 @@
-// Compiles the contracts again and again in one process: a line of JSON {file, source} in, a line of JSON {contracts} out.
+// Compiles the contracts again and again in one process: a line of JSON {file, source, roots} in, a line of JSON {contracts} out.
 "use strict";
 const fs = require("fs");
 const path = require("path");
 const root = path.join(__dirname, "..", "..");
 const solc = require(path.join(root, "node_modules", "solc"));
 
-const ROOTS = ["Federation", "FederationFactory", "mocks/LibraryHarness"].map((name) => `contracts/${name}.sol`);
+const ROOTS = ["Federation", "FederationFactory", "mocks/LibraryHarness"];
 const kept = {};
 const load = (name) => (kept[name] ??= fs.readFileSync(path.join(root, name), "utf8"));
 
-const compile = ({ file, source }) => {
+const compile = ({ file, source, roots }) => {
   const read = (name) => {
     try {
       return { contents: name === file ? source : load(name) };
@@ -17,8 +17,9 @@ const compile = ({ file, source }) => {
       return { error: "not found: " + name };
     }
   };
-  const sources = Object.fromEntries(ROOTS.map((name) => [name, { content: read(name).contents }]));
-  const outputSelection = Object.fromEntries(ROOTS.map((name) => [name, { "*": ["abi", "evm.bytecode.object"] }]));
+  const names = (roots || ROOTS).map((name) => `contracts/${name}.sol`);
+  const sources = Object.fromEntries(names.map((name) => [name, { content: read(name).contents }]));
+  const outputSelection = Object.fromEntries(names.map((name) => [name, { "*": ["abi", "evm.bytecode.object"] }]));
   const settings = {
     evmVersion: "cancun",
     optimizer: { enabled: false }, // three times as fast, and no test asks what a call costs
