@@ -24,8 +24,9 @@ from fl.errors import TreatyError
 @click.option("--clip", type=float, default=1.0, show_default=True, help="Largest norm of a row's gradient, or of an update.")
 @click.option("--noise", type=float, help="Noise multiplier. Default: the least with which the budget lasts all rounds.")
 @click.option("--seed", type=int, default=0, show_default=True, help="The same seed gives the same model roots.")
+@click.option("--ray", metavar="ADDRESS", help="Train on a Ray cluster: host:port, ray://..., auto, or local.")
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder for all files. Called again, it goes on.")
-def cli(task, seats, rounds, alpha, trim, gate, adversary, private, epsilon, delta, clip, noise, seed, out):
+def cli(task, seats, rounds, alpha, trim, gate, adversary, private, epsilon, delta, clip, noise, seed, ray, out):
     """Deploys to the local chain, seats participants, plays rounds of commit, reveal, scoring, settlement and aggregation,
     pays, audits, and writes OUT/summary.json, OUT/events.jsonl, OUT/store and OUT/report.html."""
     from fl.learning.privacy import Privacy
@@ -41,7 +42,7 @@ def cli(task, seats, rounds, alpha, trim, gate, adversary, private, epsilon, del
         privacy = None if epsilon is None else Privacy(epsilon, delta, private or "sgd", clip, noise, rounds)
         plan = Plan(task, seats, rounds, alpha, k, seed, parse_adversaries(adversary), privacy=privacy, gate=gate)
         with console.Live(rounds) as live:
-            summary = simulate(plan, out, live.watcher)
+            summary = simulate(plan, out, live.watcher, ray)
         console.report(summary)
         click.echo(f"written: {out}/summary.json; open {out}/report.html to see it")
     except TreatyError as error:

@@ -9,9 +9,10 @@ a rounding to 8 bits may now and then fall the other way. The same seed and the 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 import torch
@@ -21,14 +22,16 @@ from torch.func import functional_call, vmap
 
 from fl.learning.codec import parameters_of
 from fl.learning.partition import Part
-from fl.learning.task import Task, build
+from fl.learning.task import Task, build, load_task
 from fl.learning.trainer import generator, local_change, tensors
 from fl.protocol.fixed_point import to_float
 
+GROUP = 64  # participants; enough to be fast, and few enough for many machines to have some
 GROUP_NUMBERS = 1 << 22  # weights of a group; beyond, they no longer stay in the cache, and one by one is as fast
 TOLERANCE = 1e-4  # of the probe, relative to the largest gradient
 
 Delta = NDArray[np.float64]
+Far = Callable[[Callable[..., Any], list[tuple[Any, ...]]], list[Any]]
 
 
 def train_many(task: Task, base: NDArray[np.int32], parts: Sequence[Part], rngs: Sequence[np.random.Generator]) -> list[Delta]:
@@ -52,7 +55,7 @@ def groups(task: Task, sizes: Sequence[int]) -> list[list[int]]:
     """Who trains with whom, as indices: like sizes together. It depends on task and sizes alone, wherever it runs."""
     order = sorted(range(len(sizes)), key=lambda i: (-sizes[i], i))
     model = build(task, 0)
-    most = max(1, GROUP_NUMBERS // parameters_of(model)) if len(sizes) > 1 and together(task) else 1
+    most = max(1, min(GROUP, GROUP_NUMBERS // parameters_of(model))) if len(sizes) > 1 and together(task) else 1
     return [order[i : i + most] for i in range(0, len(order), most)]
 
 
@@ -173,16 +176,35 @@ def _batches(
     return torch.from_numpy(rows), torch.from_numpy(weight.astype(np.float32)), active
 
 
+def train_seats(
+    name: str, base: NDArray[np.int32], parts: Mapping[int, Part], seed: int, number: int
+) -> dict[int, tuple[Delta, np.random.Generator]]:
+    """By seat, what training in round `number` changes and the stream of randomness as training left it.
+
+    The task goes by name, so that the call can travel to another process or machine.
+    """
+    rngs = [generator(seed, number, seat) for seat in parts]
+    deltas = train_many(_task(name), base, list(parts.values()), rngs)
+    return dict(zip(parts, zip(deltas, rngs, strict=True), strict=True))
+
+
+@lru_cache(maxsize=4)
+def _task(name: str) -> Task:
+    return load_task(name)
+
+
 class Cohort:
     """The honest training of one round for all who sit in one process: done for everybody when the first asks for it.
 
     Who has committed or fallen silent has no say, so that a federation that was interrupted trains the same groups again.
+    far: runs `train_seats` on jobs elsewhere, one job a group, answers in order; the groups, and so the bits, are the same.
     """
 
-    def __init__(self, task: Task, parts: Mapping[int, Part], seed: int):
-        self.task, self.parts, self.seed = task, parts, seed
-        sizes = [len(part) for part in parts.values()]
-        self.worthwhile = len(groups(task, sizes)) < len(sizes)
+    def __init__(self, task: Task, parts: Mapping[int, Part], seed: int, far: Far | None = None, name: str = ""):
+        self.task, self.parts, self.seed, self.far, self.name = task, parts, seed, far, name or task.name
+        seats = list(parts)
+        self.groups = [[seats[i] for i in group] for group in groups(task, [len(part) for part in parts.values()])]
+        self.worthwhile = far is not None or len(self.groups) < len(seats)
         self._round = 0
         self._done: dict[int, tuple[Delta, np.random.Generator]] = {}
 
@@ -192,9 +214,15 @@ class Cohort:
             rng = generator(self.seed, number, seat)
             return local_change(self.task, base, self.parts[seat], rng), rng
         if self._round != number:
-            rngs = [generator(self.seed, number, other) for other in self.parts]
-            deltas = train_many(self.task, base, list(self.parts.values()), rngs)
-            self._done = dict(zip(self.parts, zip(deltas, rngs, strict=True), strict=True))
+            self._done = self._train(base, number)
             self._round = number
         delta, rng = self._done[seat]
         return delta, deepcopy(rng)
+
+    def _train(self, base: NDArray[np.int32], number: int) -> dict[int, tuple[Delta, np.random.Generator]]:
+        if self.far is None:
+            rngs = [generator(self.seed, number, seat) for seat in self.parts]
+            deltas = train_many(self.task, base, list(self.parts.values()), rngs)
+            return dict(zip(self.parts, zip(deltas, rngs, strict=True), strict=True))
+        jobs = [(self.name, base, {s: self.parts[s] for s in group}, self.seed, number) for group in self.groups]
+        return {seat: told for answer in self.far(train_seats, jobs) for seat, told in answer.items()}

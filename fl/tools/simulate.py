@@ -6,6 +6,7 @@ import json
 from collections import Counter, defaultdict
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -37,6 +38,7 @@ from fl.tools.audit import audit_summary
 from fl.tools.deploy import TOKEN, Deployment, deploy
 from fl.tools.export import terms_to_json, write_events
 from fl.tools.report import report_summary
+from fl.tools.spread import spread
 
 SPONSOR, HOUSE, FIRST_SEAT = 0, 1, 2  # local accounts: who funds, who turns the crank and checks, who sits
 
@@ -82,10 +84,11 @@ def parse_adversaries(given: tuple[str, ...]) -> tuple[tuple[str, int], ...]:
     return tuple(pairs)
 
 
-def simulate(plan: Plan, out: Path, watcher: Watcher | None = None) -> dict[str, Any]:
+def simulate(plan: Plan, out: Path, watcher: Watcher | None = None, ray: str | None = None) -> dict[str, Any]:
     """Runs the plan on the connected local chain; writes summary.json, events.jsonl and the store to `out`.
 
-    A run that was interrupted goes on when called again with the same plan and `out`.
+    A run that was interrupted goes on when called again with the same plan and `out`. ray: a cluster that trains; it has no
+    say in what comes out.
     """
     watcher = watcher or Watcher()
     kinds = [kind for kind, count in plan.adversaries for _ in range(count)]
@@ -103,12 +106,12 @@ def simulate(plan: Plan, out: Path, watcher: Watcher | None = None) -> dict[str,
     data = split(task.data(), honest, plan.alpha, plan.seed)
     if kept := checkpoint.begin(plan, plan.task, out):
         watcher.say(f"going on with an interrupted simulation: {kept} updates are at hand")
-    return _Simulation(plan, out, watcher, task, data, kinds).run()
+    return _Simulation(plan, out, watcher, task, data, kinds, ray).run()
 
 
 class _Simulation:
-    def __init__(self, plan: Plan, out: Path, watcher: Watcher, task: Task, data: Split, kinds: list[str]):
-        self.plan, self.out, self.watcher, self.task, self.data = plan, out, watcher, task, data
+    def __init__(self, plan: Plan, out: Path, watcher: Watcher, task: Task, data: Split, kinds: list[str], ray: str | None):
+        self.plan, self.out, self.watcher, self.task, self.data, self.ray = plan, out, watcher, task, data, ray
         self.kinds = ["honest"] * len(data.shards) + kinds
         self.evaluator = Evaluator(task)
         self.store = LocalStore(out / "store")
@@ -170,7 +173,8 @@ class _Simulation:
 
     def _agents(self, seats: list[Any], house: Any) -> list[Agent]:
         agents = []
-        cohort = Cohort(self.task, {s: self._shard(s).train for s in range(self.plan.seats)}, self.plan.seed)
+        parts = {seat: self._shard(seat).train for seat in range(self.plan.seats)}
+        cohort = Cohort(self.task, parts, self.plan.seed, partial(spread, ray=self.ray) if self.ray else None, self.plan.task)
         for seat, (kind, account) in enumerate(zip(self.kinds, seats, strict=True)):
             shard = self._shard(seat)
             journal = self.out / "participants" / str(seat)
