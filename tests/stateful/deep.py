@@ -54,12 +54,14 @@ def deep(steps: int, first: int, jobs: int) -> Counter[str]:
                 reached.update(one.result())
             if before // 50_000 < reached["steps"] // 50_000 or not running:
                 print(f"{reached['steps']:,} steps", flush=True)
-                RECORD.write_text(record(reached, (time.monotonic() - started) / 60, first, jobs))
+                RECORD.write_text(record(reached, steps, (time.monotonic() - started) / 60, first, jobs))
     return reached
 
 
-def record(reached: Counter[str], minutes: float, first: int, jobs: int) -> str:
-    told = f"{reached['steps']:,} steps, contract and ledger agreeing, in {minutes:.0f} minutes by {jobs} processes"
+def record(reached: Counter[str], wanted: int, minutes: float, first: int, jobs: int) -> str:
+    told = (
+        f"{reached['steps']:,} of {wanted:,} steps, contract and ledger agreeing, in {minutes:.0f} minutes by {jobs} processes"
+    )
     table = "".join(f"| {what} | {count:,} |\n" for what, count in sorted(reached.items()))
     head = f"# A deep campaign (`make deep`)\n\n{told} (first seed {first}). What was called, and what came of it:\n\n"
     return f"{head}| outcome | times |\n| --- | ---: |\n{table}"
