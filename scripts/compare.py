@@ -9,14 +9,21 @@ from fl.errors import TreatyError
 
 @click.command(short_help="Compare with float FedAvg, alone, and together in the clear.")
 @click.option("--task", "tasks", multiple=True, help="Tasks to compare; may be given several times. Default: all four.")
+@click.option("--ablation", is_flag=True, help="Instead: which parts of the compression matter, and bytes per update.")
+@click.option("--privacy", is_flag=True, help="Instead: what updates tell an attacker, and what hiding it costs.")
 @click.option("--seeds", type=int, default=5, show_default=True, help="Seeds 0 to N-1; each another split, start and order.")
 @click.option("--out", type=click.Path(path_type=Path), help="Also write compare.json and compare.md here.")
-def cli(tasks, seeds, out):
+def cli(tasks, ablation, privacy, seeds, out):
     """Trains every task by the protocol's own arithmetic (8-bit updates, integer aggregation) and in three other ways on the
     same splits, seeds and rounds, and prints a table. Needs no chain."""
+    from fl.tools import ablation as parts
+    from fl.tools import leaks
     from fl.tools.compare import compare
 
     try:
-        compare(tasks, seeds, out)
+        if ablation and privacy:
+            raise TreatyError("--ablation and --privacy are two tables: ask for one at a time")
+        measure = parts.ablation if ablation else leaks.leaks if privacy else compare
+        measure(tasks, seeds, out)
     except TreatyError as error:
         raise click.ClickException(str(error)) from error

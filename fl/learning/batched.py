@@ -22,7 +22,7 @@ from torch.func import functional_call, vmap
 
 from fl.learning.codec import parameters_of
 from fl.learning.partition import Part
-from fl.learning.task import Task, build, load_task
+from fl.learning.task import SelfTrained, Task, build, load_task
 from fl.learning.trainer import generator, local_change, tensors
 from fl.protocol.fixed_point import to_float
 
@@ -62,6 +62,8 @@ def groups(task: Task, sizes: Sequence[int]) -> list[list[int]]:
 @lru_cache(maxsize=64)
 def together(task: Task) -> bool:
     """Whether the task's participants may be trained at once: tried on a few rows against the loop's own gradients."""
+    if isinstance(task, SelfTrained):
+        return False
     model = build(task, 0).train()
     table = task.data()
     part = Part(table.x[:3], table.y[:3])

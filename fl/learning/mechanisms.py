@@ -20,7 +20,7 @@ from fl.errors import PrivacyError
 from fl.learning.codec import floats_of, load_vector
 from fl.learning.partition import Part
 from fl.learning.privacy import Privacy, Spending
-from fl.learning.task import Task, build
+from fl.learning.task import SelfTrained, Task, build
 from fl.learning.trainer import local_change, tensors
 from fl.protocol.fixed_point import to_float
 
@@ -128,10 +128,14 @@ def check_private(task: Task, part: Part, mechanism: str) -> None:
     """Whether a task can be trained privately. Raises PrivacyError with the remedy."""
     if mechanism != "sgd":
         return
+    remedy = "or protect the whole update instead (--private update)"
+    if isinstance(task, SelfTrained):
+        raise PrivacyError(
+            f"task {task.name} trains by itself, out of reach of noise: make it private in its own code, {remedy}"
+        )
     from opacus.validators import ModuleValidator
 
     model = build(task, 0)
-    remedy = "or protect the whole update instead (--private update)"
     for module in model.modules():
         if isinstance(module, nn.modules.batchnorm._BatchNorm):
             raise PrivacyError(

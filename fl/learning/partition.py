@@ -52,6 +52,8 @@ def split(data: Data, seats: int, alpha: float | None, seed: int) -> Split:
     """Deal a table to `seats` participants. alpha None: by owner where the table has owners, else evenly at random."""
     if seats < 1:
         raise TaskError(f"{seats} seats: a federation needs at least one participant with data")
+    if data.elsewhere:
+        return _elsewhere(seats)
     rng = np.random.default_rng([seed, 0x5917])
     everything = np.arange(len(data.x))
     if data.public:
@@ -73,6 +75,15 @@ def split(data: Data, seats: int, alpha: float | None, seed: int) -> Split:
         held_out, train = _stratified(rows, data.y, HELD_OUT_SHARE, rng)
         shards.append(Shard(name, _part(data, train), _part(data, held_out)))
     return Split(tuple(shards), _part(data, np.concatenate([test for _, test, _ in groups])))
+
+
+def _elsewhere(seats: int) -> Split:
+    """Parts that name whose rows are meant, as (who, of); the test set is everybody's validation rows."""
+    who = np.array([[seat, seats] for seat in range(seats)], np.float32)
+    parts = [Part(who[i : i + 1], np.zeros(1, np.float32)) for i in range(seats)]
+    return Split(
+        tuple(Shard(f"client {i}", part, part) for i, part in enumerate(parts)), Part(who, np.zeros(seats, np.float32))
+    )
 
 
 def _part(data: Data, rows: Rows) -> Part:

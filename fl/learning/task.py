@@ -44,6 +44,7 @@ class Data:
 
     owner: int (n,), which of `owners` each row belongs to, where the world split the data; else None.
     public: the rows are everybody's, so that training, scoring and testing share them (for toy tables).
+    elsewhere: there are no rows here, since a SelfTrained task's code keeps them; x and y are one row of nothing.
     """
 
     x: NDArray[np.float32]
@@ -51,6 +52,7 @@ class Data:
     owner: NDArray[np.int64] | None = None
     owners: tuple[str, ...] = ()
     public: bool = False
+    elsewhere: bool = False
 
 
 class Task(ABC):
@@ -83,6 +85,30 @@ class Task(ABC):
         return {"task": self.name, "metric": self.metric, "training": asdict(self.training)}
 
 
+class SelfTrained(Task):
+    """A task whose training and measuring are somebody else's code, on rows that the code keeps: arrays in, arrays out.
+
+    A participant is (who, of): its index among so many. Its model() holds the arrays that are federated, in their order.
+    """
+
+    @abstractmethod
+    def fit(self, model: nn.Module, who: int, of: int, seed: int) -> None:
+        """Trains in place, as participant `who`."""
+
+    @abstractmethod
+    def measure(self, model: nn.Module, who: int, of: int) -> tuple[float, float, int]:
+        """(loss, metric, number of examples) on participant `who`'s own validation rows."""
+
+    def data(self) -> Data:
+        return Data(np.zeros((1, 2), np.float32), np.zeros(1, np.float32), elsewhere=True)
+
+    def loss(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        raise TaskError(f"task {self.name} measures by itself: its outputs for single rows are not to be had")
+
+    def evaluate(self, outputs: Tensor, targets: Tensor) -> float:
+        raise TaskError(f"task {self.name} measures by itself: its outputs for single rows are not to be had")
+
+
 def build(task: Task, seed: int) -> nn.Module:
     """The task's model from a seed; refuses state that does not travel."""
     with torch.random.fork_rng():
@@ -94,13 +120,20 @@ def build(task: Task, seed: int) -> nn.Module:
 
 
 def load_task(name: str) -> Task:
-    """A shipped task by name, or a user's by the path of its file. Raises TaskError with what to do."""
+    """A shipped task by name, a user's by the path of its file, a table or a Flower app by its address (table:PATH?target=NAME,
+    flower:FOLDER). Raises TaskError with what to do."""
+    if name.startswith("table:"):
+        return importlib.import_module("fl.learning.table").table_task(name)  # type: ignore[no-any-return]
+    if name.startswith("flower:"):
+        return importlib.import_module("fl.learning.clients").flower_task(name)  # type: ignore[no-any-return]
     if name in SHIPPED:
         module = importlib.import_module(f"fl.learning.tasks.{name}")
     else:
         path = Path(name)
         if not path.is_file():
-            raise TaskError(f"no task {name!r}: give one of {', '.join(SHIPPED)}, or the path of a task file")
+            raise TaskError(
+                f"no task {name!r}: give one of {', '.join(SHIPPED)}, the path of a task file, or table:PATH?target=COLUMN"
+            )
         spec = importlib.util.spec_from_file_location(path.stem, path)
         if spec is None or spec.loader is None:
             raise TaskError(f"{name} is no Python file: give the path of a task file, such as my_task.py")
@@ -111,6 +144,8 @@ def load_task(name: str) -> Task:
             told = " ".join(str(error).split())
             raise TaskError(f"{name} cannot be read as a task: {type(error).__name__}: {told}") from error
     task = getattr(module, "TASK", None)
+    if task is None and callable(client_fn := getattr(module, "client_fn", None)):
+        return importlib.import_module("fl.learning.clients").client_task(path.stem, client_fn)  # type: ignore[no-any-return]
     if not isinstance(task, Task):
-        raise TaskError(f"{name} defines no TASK: end the file with TASK = YourTask()")
+        raise TaskError(f"{name} defines no TASK: end the file with TASK = YourTask(), or define client_fn(context)")
     return task

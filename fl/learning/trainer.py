@@ -13,7 +13,7 @@ from torch import nn
 
 from fl.learning.codec import encode_update, floats_of, load_floats, load_vector
 from fl.learning.partition import Part
-from fl.learning.task import Task, build
+from fl.learning.task import SelfTrained, Task, build
 from fl.protocol.artifact import depth_for
 from fl.protocol.fixed_point import to_float
 
@@ -30,6 +30,10 @@ def tensors(part: Part) -> tuple[torch.Tensor, torch.Tensor]:
 
 def train(task: Task, model: nn.Module, part: Part, rng: np.random.Generator) -> None:
     """Train in place on `part`, as the task's settings say. `rng` orders the batches; its seed decides dropout too."""
+    if isinstance(task, SelfTrained):
+        for who, of in part.x.astype(int).tolist():
+            task.fit(model, who, of, int(rng.integers(2**31)))
+        return
     with torch.random.fork_rng():
         torch.manual_seed(int(rng.bit_generator.seed_seq.generate_state(1)[0]))  # type: ignore[attr-defined]
         _train(task, model.train(), part, rng)
@@ -88,10 +92,14 @@ class Evaluator:
 
     def loss(self, vector: NDArray[np.int32], part: Part) -> float:
         """Mean loss of the model (units) over the rows."""
+        if isinstance(self.task, SelfTrained):
+            return _measured(self.task, load_vector(self.module, vector), part)[0]
         return float(self.task.loss(*self.outputs(vector, part)))
 
     def metric(self, vector: NDArray[np.int32], part: Part) -> float:
         """The task's metric of the model (units) over the rows."""
+        if isinstance(self.task, SelfTrained):
+            return _measured(self.task, load_vector(self.module, vector), part)[1]
         return self.task.evaluate(*self.outputs(vector, part))
 
 
@@ -99,6 +107,16 @@ def load_and_measure(task: Task, floats: NDArray[np.float64], part: Part) -> flo
     """The task's metric of a model given in floats."""
     model = build(task, 0).eval()
     load_floats(model, floats)
+    if isinstance(task, SelfTrained):
+        return _measured(task, model, part)[1]
     x, y = tensors(part)
     with torch.no_grad():
         return task.evaluate(model(x), y)
+
+
+def _measured(task: SelfTrained, model: nn.Module, part: Part) -> tuple[float, float]:
+    """(loss, metric), weighted by the examples that each of the part's participants measured on."""
+    told = [task.measure(model, who, of) for who, of in part.x.astype(int).tolist()]
+    weights = np.array([examples for _, _, examples in told], float)
+    loss, metric = (float(np.average([t[i] for t in told], weights=weights)) for i in (0, 1))
+    return loss, metric

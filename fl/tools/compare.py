@@ -4,9 +4,11 @@ on the same splits, seeds and rounds. Metrics in points (x 100), except for a sq
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import mean, stdev
+from typing import Any
 
 import numpy as np
 from rich.console import Console
@@ -16,7 +18,7 @@ from rich.table import Table
 from fl.errors import TaskError
 from fl.learning import baselines
 from fl.learning.partition import split
-from fl.learning.task import load_task
+from fl.learning.task import Task, load_task
 from fl.network.store import write_durably
 
 
@@ -54,38 +56,49 @@ def measure(case: Case, seed: int) -> tuple[float, float, float, float]:
 
 def compare(tasks: tuple[str, ...], seeds: int, out: Path | None) -> dict[str, list[tuple[float, ...]]]:
     """Measures, prints and optionally writes the table; returns the figures per task and seed."""
+    chosen = cases(tasks, seeds)
+    jobs = [(case, seed) for case in chosen for seed in range(seeds)]
+    figures: dict[str, list[tuple[float, ...]]] = {case.task: [] for case in chosen}
+    for case, seed in track(jobs, "training", transient=True):
+        figures[case.task].append(measure(case, seed))
+    show("compare", f"mean and spread over {seeds} seeds", [_row(case, figures[case.task]) for case in chosen], figures, out)
+    return figures
+
+
+def cases(tasks: tuple[str, ...], seeds: int) -> list[Case]:
+    """The cases of the tasks named; all of them if none is."""
     unknown = set(tasks) - {c.task for c in CASES}
     if unknown:
         raise TaskError(f"no comparison for {', '.join(sorted(unknown))}: choose from {', '.join(c.task for c in CASES)}")
     if seeds < 1:
         raise TaskError("--seeds: at least 1")
-    chosen = [case for case in CASES if not tasks or case.task in tasks]
-    jobs = [(case, seed) for case in chosen for seed in range(seeds)]
-    figures: dict[str, list[tuple[float, ...]]] = {case.task: [] for case in chosen}
-    for case, seed in track(jobs, "training", transient=True):
-        figures[case.task].append(measure(case, seed))
-    rows = [_row(case, figures[case.task]) for case in chosen]
-    table = Table(title=f"mean and spread over {seeds} seeds", title_justify="left")
+    return [case for case in CASES if not tasks or case.task in tasks]
+
+
+def show(name: str, title: str, rows: list[dict[str, str]], figures: Any, out: Path | None) -> None:
+    """Prints a table; with `out` also writes it to OUT/name.md, and what it was made of to OUT/name.json."""
+    table = Table(title=title, title_justify="left")
     for column in rows[0]:
         table.add_column(column)
     for row in rows:
         table.add_row(*row.values())
-    Console().print(table)
+    Console(width=max(Console().width, 150)).print(table)
     if out:
         head = list(rows[0])
         lines = [head, ["---"] * len(head), *[list(r.values()) for r in rows]]
         markdown = "\n".join("| " + " | ".join(line) + " |" for line in lines)
-        write_durably(out / "compare.md", (markdown + "\n").encode())
-        write_durably(out / "compare.json", json.dumps(figures, indent=1).encode())
-    return figures
+        write_durably(out / f"{name}.md", (markdown + "\n").encode())
+        write_durably(out / f"{name}.json", json.dumps(figures, indent=1).encode())
+
+
+def points(task: Task, values: Sequence[float]) -> str:
+    """Mean and spread, for people: in points (x 100) where a metric is a share."""
+    scale, digits = (100.0, 1) if task.higher_is_better else (1.0, 4)
+    spread = f" ± {stdev(values) * scale:.{digits}f}" if len(values) > 1 else ""
+    return f"{mean(values) * scale:.{digits}f}{spread}"
 
 
 def _row(case: Case, figures: list[tuple[float, ...]]) -> dict[str, str]:
     task = load_task(case.task)
-    scale = 100.0 if task.higher_is_better else 1.0
-    digits = 1 if task.higher_is_better else 4
     row = {"task": case.task, "metric": task.metric, "seats": str(case.seats), "rounds": str(case.rounds)}
-    for way, values in zip(WAYS, zip(*figures, strict=True), strict=True):
-        spread = f" ± {stdev(values) * scale:.{digits}f}" if len(values) > 1 else ""
-        row[way] = f"{mean(values) * scale:.{digits}f}{spread}"
-    return row
+    return row | {way: points(task, values) for way, values in zip(WAYS, zip(*figures, strict=True), strict=True)}

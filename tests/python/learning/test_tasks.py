@@ -139,13 +139,14 @@ def test_own_file__is_found_from_here_as_well(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("name", ["hart", "", "heart.py", ".."])
 def test_unknown_task__names_those_that_ship(name):
-    assert refusal(name) == f"no task {name!r}: give one of {', '.join(SHIPPED)}, or the path of a task file"
+    ways = "the path of a task file, or table:PATH?target=COLUMN"
+    assert refusal(name) == f"no task {name!r}: give one of {', '.join(SHIPPED)}, {ways}"
 
 
 @pytest.mark.parametrize("text", ["", "TASK = 3\n", "from fl.learning.tasks.linear import Linear as TASK\n"])
 def test_file_without_a_task__is_told_what_to_add(tmp_path, text):
     name = written(tmp_path, text)
-    assert refusal(name) == f"{name} defines no TASK: end the file with TASK = YourTask()"
+    assert refusal(name) == f"{name} defines no TASK: end the file with TASK = YourTask(), or define client_fn(context)"
 
 
 def test_file_of_another_kind__is_told_what_to_give(tmp_path):
