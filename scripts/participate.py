@@ -17,6 +17,12 @@ from fl.errors import TreatyError
 @click.option("--data", type=click.Path(path_type=Path), help="Your table (.csv or .npz); it never leaves this machine.")
 @click.option("--shard", metavar="INDEX/N", help="Instead of --data: a part of the task's built-in data, by number or name.")
 @click.option("--task", help="The task, or its file. Default: what the manifest names.")
+@click.option("--private", type=click.Choice(["sgd", "update"]), help="Train privately: each row, or your whole table.")
+@click.option("--epsilon", type=float, help="Your privacy budget over all rounds; the seat sits out before exceeding it.")
+@click.option("--delta", type=float, default=1e-5, show_default=True, help="The budget's other half; below 1 / rows.")
+@click.option("--clip", type=float, default=1.0, show_default=True, help="Largest norm of a row's gradient, or of an update.")
+@click.option("--noise", type=float, help="Noise multiplier. Default: the least with which the budget lasts --rounds.")
+@click.option("--rounds", type=int, default=10, show_default=True, help="Rounds that the privacy budget must last.")
 @click.option("--seat", type=int, help="Which seat, if the account operates several.")
 @click.option("--journal", type=click.Path(path_type=Path), help="Folder for what must not be lost. Default: journal/...")
 @click.option("--rpc", "urls", multiple=True, metavar="URL", help="Nodes to use; several are compared. Default: the network's.")
@@ -33,11 +39,14 @@ from fl.errors import TreatyError
 def cli(provider, account, passphrase_file, urls, max_fee, tip, rpc_timeout, metrics, log_json, once, confirmations, **given):
     """Trains, commits, reveals, scores, proposes, checks every proposal, challenges wrong ones, and makes the calls that move a
     round on. Holds the operator's key only. May be killed at any instant and started again; stops at SIGINT or SIGTERM."""
+    from fl.learning.privacy import wanted
     from fl.network import chain
     from fl.network.log import Log
     from fl.tools.participate import Settings, participate, run
 
     try:
+        asked = (given.pop(name) for name in ("private", "epsilon", "delta", "clip", "noise", "rounds"))
+        given["privacy"] = wanted(*asked)
         chain.quiet()
         known = None if provider.network.is_dev else provider.network.chain_id
         nodes = urls or (chain.address_of(provider),)

@@ -29,7 +29,7 @@ from fl.errors import TreatyError
 def cli(task, seats, rounds, alpha, trim, gate, adversary, private, epsilon, delta, clip, noise, seed, ray, out):
     """Deploys to the local chain, seats participants, plays rounds of commit, reveal, scoring, settlement and aggregation,
     pays, audits, and writes OUT/summary.json, OUT/events.jsonl, OUT/store and OUT/report.html."""
-    from fl.learning.privacy import Privacy
+    from fl.learning.privacy import wanted
     from fl.tools import console
     from fl.tools.simulate import Plan, parse_adversaries, simulate
 
@@ -37,9 +37,7 @@ def cli(task, seats, rounds, alpha, trim, gate, adversary, private, epsilon, del
         if trim != "median" and not trim.isdecimal():
             raise TreatyError(f"--trim {trim}: give a number of seats to drop on each side, or 'median'")
         k = 64 if trim == "median" else int(trim)
-        if (private or noise) and epsilon is None:
-            raise TreatyError("privacy needs a budget: give --epsilon, such as --epsilon 8")
-        privacy = None if epsilon is None else Privacy(epsilon, delta, private or "sgd", clip, noise, rounds)
+        privacy = wanted(private, epsilon, delta, clip, noise, rounds)
         plan = Plan(task, seats, rounds, alpha, k, seed, parse_adversaries(adversary), privacy=privacy, gate=gate)
         with console.Live(rounds) as live:
             summary = simulate(plan, out, live.watcher, ray)

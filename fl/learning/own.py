@@ -8,22 +8,28 @@ import numpy as np
 import pandas as pd
 
 from fl.errors import TaskError
-from fl.learning.partition import Shard, split
+from fl.learning.partition import Part, Shard, split
+from fl.learning.table import Table
 from fl.learning.task import Data, Task
 
 
 def own_shard(task: Task, data: Path | None, shard: str | None, seed: int) -> Shard:
     """The rows that one participant trains on, and those that it scores others with. Raises TaskError with what to give."""
+    if data is None and shard is None and isinstance(task, Table):
+        return _whole(task.data(), task.path.stem, seed)
     if (data is None) == (shard is None):
         raise TaskError("give your rows: --data TABLE, or --shard INDEX/N for a part of the task's built-in data")
     if data is not None:
-        table = _read(task, data)
-        # Nobody tests on a participant's own rows, so the test share goes back to training.
-        whole = split(Data(table.x, table.y, np.zeros(len(table.x), np.int64), (data.stem,)), 1, None, seed)
-        part, test = whole.shards[0], whole.test
-        x, y = np.concatenate([part.train.x, test.x]), np.concatenate([part.train.y, test.y])
-        return Shard(data.stem, type(part.train)(x, y), part.held_out)
+        return _whole(_read(task, data), data.stem, seed)
     return _part(task, shard or "", seed)
+
+
+def _whole(table: Data, name: str, seed: int) -> Shard:
+    """All rows: nobody tests on a participant's own, so the test share goes back to training."""
+    whole = split(Data(table.x, table.y, np.zeros(len(table.x), np.int64), (name,)), 1, None, seed)
+    part, test = whole.shards[0], whole.test
+    x, y = np.concatenate([part.train.x, test.x]), np.concatenate([part.train.y, test.y])
+    return Shard(name, Part(x, y), part.held_out)
 
 
 def _part(task: Task, shard: str, seed: int) -> Shard:

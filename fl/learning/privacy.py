@@ -65,6 +65,15 @@ class Privacy:
             raise PrivacyError(f"{self.rounds} rounds: the budget must last at least one")
 
 
+def wanted(private: str | None, epsilon: float | None, delta: float, clip: float, noise: float | None, rounds: int) -> Privacy | None:
+    """What a command line asks for; None where it asks for no privacy."""
+    if epsilon is None:
+        if private or noise:
+            raise PrivacyError("privacy needs a budget: give --epsilon, such as --epsilon 8")
+        return None
+    return Privacy(epsilon, delta, private or "sgd", clip, noise, rounds)
+
+
 @dataclass(frozen=True)
 class Spending:
     """One round's release, as the accountant sees it: `steps` Gaussian mechanisms of multiplier `noise`, each on a Poisson

@@ -122,7 +122,7 @@ class Table(Task):
 
     def facts(self) -> dict[str, object]:
         """With the columns, so that everybody encodes alike. The path is its owner's business."""
-        table = {"target": asdict(self.target), "columns": [asdict(c) for c in self.columns], "owner": self.owner}
+        table = {"target": asdict(self.target), "columns": [asdict(c) for c in self.columns]}
         return {**super().facts(), "task": "table", "table": json.loads(json.dumps(table))}
 
 

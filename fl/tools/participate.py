@@ -14,12 +14,14 @@ from fl.agents.agent import Agent
 from fl.agents.challenger import Answerer, Challenger
 from fl.agents.collector import Collector
 from fl.agents.daemon import Daemon, Pace
+from fl.agents.guard import Guard
 from fl.agents.journal import Identity, Journal
 from fl.agents.keeper import Keeper
 from fl.agents.record import Record
 from fl.errors import ChainError, StoreError, TaskError
 from fl.learning.codec import to_vector
 from fl.learning.own import own_shard
+from fl.learning.privacy import Privacy
 from fl.learning.task import Task, build, load_task
 from fl.learning.trainer import Evaluator
 from fl.network.log import Log
@@ -51,6 +53,7 @@ class Settings:
     patience: int = 3
     seed: int = 0
     chain_id: int | None = None
+    privacy: Privacy | None = None
     role: str = "honest"  # or a cheat's kind, for rehearsals
 
 
@@ -81,8 +84,13 @@ def _assemble(
     shard = own_shard(task, settings.data, settings.shard, settings.seed)
     rows = f"{len(shard.train)} rows to train on, {len(shard.held_out)} to score with"
     log.info(f"task {task.name}: {rows}", journal=journal.folder)
+    participant, *others = adversaries.cast(settings.role, seat, Evaluator(task), shard, settings.seed, journal.folder)
+    if settings.privacy:
+        participant.guard = Guard(settings.privacy, task, shard.train, journal.folder)
+        log.info(f"privacy: {settings.privacy.mechanism}", **participant.guard.spent())
     roles = (
-        *adversaries.cast(settings.role, seat, Evaluator(task), shard, settings.seed, journal.folder),
+        participant,
+        *others,
         Challenger(),
         Answerer(),
         Keeper(),

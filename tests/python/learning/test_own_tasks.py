@@ -19,6 +19,7 @@ from fl.learning import baselines
 from fl.learning.clients import ClientTask, LocalClients
 from fl.learning.flower_side import pack, unpack
 from fl.learning.mechanisms import check_private
+from fl.learning.own import own_shard
 from fl.learning.partition import split
 from fl.learning.task import build, load_task
 from fl.learning.trainer import Evaluator
@@ -94,6 +95,8 @@ def test_table__manifest_states_the_columns__and_another_s_table_is_encoded_by_t
     other[["days", "sick", "smokes", "place", "dose", "age"]].to_csv(folder / "other.csv", index=False)
     mine = load_task(f"table:{folder}/other.csv?manifest={manifest}")
     assert mine.columns == task.columns and mine.target == task.target and manifest_of(mine, 0) == manifest_of(task, 0)
+    shard = own_shard(mine, None, None, 0)
+    assert len(shard.train) + len(shard.held_out) == ROWS and len(shard.held_out) < len(shard.train) / 2
     x, whole = mine.data().x[::-1], task.data().x
     assert x[5, 3:5].tolist() == [0, 0] and x[6, 0] == 1.0
     assert (np.delete(x, [5, 6], 0) == np.delete(whole, [5, 6], 0)).all()

@@ -306,10 +306,12 @@ def test_schedule__takes_the_steps_of_training_in_the_clear():
 
 def view(number: int) -> SimpleNamespace:
     log = SimpleNamespace(number=number, base=b"", active=[0], commitments={}, reveals={})
-    record = SimpleNamespace(model=lambda root: BASE, store=SimpleNamespace(locator=lambda data: b""))
+    record = SimpleNamespace(
+        model=lambda root: BASE, bound=lambda history: None, store=SimpleNamespace(locator=lambda data: b"")
+    )
     terms = SimpleNamespace(depth=2)
     return SimpleNamespace(
-        phase=Phase.COMMIT, chain_id=31337, federation="0x" + "11" * 20, round=log, record=record, terms=terms
+        phase=Phase.COMMIT, chain_id=31337, federation="0x" + "11" * 20, history=None, round=log, record=record, terms=terms
     )
 
 
