@@ -65,7 +65,9 @@ class Privacy:
             raise PrivacyError(f"{self.rounds} rounds: the budget must last at least one")
 
 
-def wanted(private: str | None, epsilon: float | None, delta: float, clip: float, noise: float | None, rounds: int) -> Privacy | None:
+def wanted(
+    private: str | None, epsilon: float | None, delta: float, clip: float, noise: float | None, rounds: int
+) -> Privacy | None:
     """What a command line asks for; None where it asks for no privacy."""
     if epsilon is None:
         if private or noise:

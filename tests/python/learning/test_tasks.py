@@ -140,7 +140,6 @@ def test_own_file__is_found_from_here_as_well(tmp_path, monkeypatch):
 @pytest.mark.parametrize("name", ["hart", "", "heart.py", ".."])
 def test_unknown_task__names_those_that_ship(name):
     ways = "the path of a task file, or table:PATH?target=COLUMN"
-    ways = "the path of a task file, or table:PATH?target=COLUMN"
     assert refusal(name) == f"no task {name!r}: give one of {', '.join(SHIPPED)}, {ways}"
 
 
