@@ -1,6 +1,7 @@
 """Aggregation from files: the same bytes as the rule in plain integers, whatever the files hold, the range, the threads."""
 
 import itertools
+import mmap
 import random
 import tracemalloc
 
@@ -102,6 +103,19 @@ def test_files__need_no_more_memory_for_more_or_larger_updates():
 
     assert max(itertools.starmap(most, [(3, 4096, 10, 0), (40, 2048, 10, 0), (40, 2048, 10, 9)])) < 16 << 20
     assert most(40, 2048, 0, 0) < 64 << 20  # the plain way, in 64 bits
+
+
+def test_files__that_are_memory_mapped__into_one_that_is(tmp_path):
+    rng = np.random.default_rng(0)
+    files = [model(rng, 8), *(update(rng, 8, 2, 6) for _ in range(3)), bytes(8 * 1024)]
+    views = []
+    for i, data in enumerate(files):
+        (tmp_path / str(i)).write_bytes(data)
+        with (tmp_path / str(i)).open("r+b") as file:
+            views.append(memoryview(mmap.mmap(file.fileno(), 0)))
+    previous, *updates, out = views
+    aggregate_files(previous, updates, 0, E, out)
+    assert (tmp_path / "4").read_bytes() == aggregate_files(files[0], files[1:-1], 0, E)
 
 
 def test_files__into_room_that_was_given__and_without_updates():
