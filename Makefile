@@ -5,13 +5,18 @@ PYTHON ?= $(firstword $(foreach p,python3.12 python3.11 python3 python,$(shell $
 SHELL := /bin/bash
 ENV = . ./env.sh
 
-.PHONY: demo test browser lint setup gas compare coverage prove mutants deep lock flower clean
+.PHONY: demo test picture browser lint setup gas compare coverage prove mutants deep lock flower clean
 
 demo: setup
 	@$(ENV) && ape run demo
 
 test: setup lint
 	@$(ENV) && ape test tests -q -n 2 --dist loadgroup
+
+# The picture of the README, from the demo.
+picture: setup
+	@$(ENV) && rm -rf build/picture && ape run demo --out build/picture && \
+		ape run report --summary build/picture/summary.json --picture fl/tools/assets/demo.svg
 
 # The pages in a real Chromium. Not part of `make test`, which needs no browser.
 browser: setup

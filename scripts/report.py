@@ -16,17 +16,18 @@ from fl.errors import TreatyError
 @click.option(
     "--out", type=click.Path(path_type=Path), help="The file to write. Default: report.html beside the summary, or here."
 )
+@click.option("--picture", type=click.Path(path_type=Path), help="Also write the learning curve alone, as an SVG.")
 @click.option("--gas-price", type=float, default=1.0, show_default=True, help="Gwei a gas on mainnet; an assumption.")
 @click.option("--l2-gas-price", type=float, default=0.01, show_default=True, help="Gwei a gas on a rollup; an assumption.")
 @click.option("--data-price", type=float, help="Gwei a byte that a rollup posts. Default: a sixteenth of --gas-price.")
 @click.option("--ether", type=float, default=3000.0, show_default=True, help="US dollars an ether; an assumption.")
 @click.option("--json", "as_json", is_flag=True, help="Print where it was written and the audit's verdict as JSON.")
-def cli(summary, federation, stores, task, out, gas_price, l2_gas_price, data_price, ether, as_json):
+def cli(summary, federation, stores, task, out, picture, gas_price, l2_gas_price, data_price, ether, as_json):
     """Writes one self-contained HTML page: how the model learned, the life of each round, scores, pay, stake and slashes, the
     committee, what it cost, the audit's verdict. Give either --summary, or --federation and --store. The page asks no network
     for anything and runs no script."""
     from fl.tools.page.render import Prices
-    from fl.tools.report import report_federation, report_summary, told
+    from fl.tools.report import draw, report_federation, report_summary, told
 
     try:
         prices = Prices(gas_price, l2_gas_price, data_price, ether)
@@ -36,6 +37,8 @@ def cli(summary, federation, stores, task, out, gas_price, l2_gas_price, data_pr
             path, facts = report_federation(federation, stores, out or Path("report.html"), prices, task)
         else:
             raise TreatyError("give --summary FILE, or --federation ADDRESS with --store PLACE")
+        if picture:
+            draw(facts, picture)
     except TreatyError as error:
         raise click.ClickException(str(error)) from error
     click.echo(told(path, facts, as_json))

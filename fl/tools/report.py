@@ -27,7 +27,7 @@ from fl.protocol.phases import phase_and_end
 from fl.tools.audit import Auditor
 from fl.tools.export import read_events
 from fl.tools.page.facts import Facts, Known, functions_of, gather
-from fl.tools.page.render import Prices, page
+from fl.tools.page.render import Prices, page, picture
 
 
 def report_summary(path: Path, out: Path | None = None, prices: Prices | None = None) -> tuple[Path, Facts]:
@@ -44,6 +44,11 @@ def report_federation(
     source.look()
     facts = source.facts(audit=True, compare=True)
     return _write(out, page(facts, prices)), facts
+
+
+def draw(facts: Facts, path: Path) -> None:
+    """Writes the learning curve alone. Raises TreatyError if no model was measured."""
+    _write(path, picture(facts))
 
 
 def told(path: Path, facts: Facts, as_json: bool) -> str:

@@ -109,6 +109,7 @@ def rich(live):
 
 def test_without_a_wallet__the_page_says_so__under_its_own_policy(browser, live, page):
     browser.get(live.url + "join")
+    assert not page.do("return document.getElementById('account').offsetHeight")  # nothing half-filled to be seen
     page.click("#connect")
     assert page.hears("No wallet was found in this browser")
     assert page.shown() == {"join"} and page.do("return document.querySelector('#join button').disabled")

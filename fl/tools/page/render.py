@@ -111,6 +111,20 @@ def part(facts: Facts, prices: Prices | None = None, live: bool = False) -> str:
     )
 
 
+def picture(facts: Facts) -> str:
+    """How the model learned, as a drawing of its own. Raises TreatyError if nothing was measured."""
+    whole = _curve(facts)
+    if not whole:
+        raise TreatyError("no picture: no model was measured; give a summary, or the store and the task's file")
+    drawing = str(whole)
+    drawing = drawing[drawing.index("<svg ") : drawing.index("</svg>") + 6]
+    head, body = drawing.split(">", 1)
+    ground = '<rect x="-16" y="-12" width="752" height="328" style="fill: var(--ground)"/>'
+    head = head.replace("<svg ", '<svg xmlns="http://www.w3.org/2000/svg" width="752" height="328" ')
+    head = head.replace('viewBox="0 0 720 304"', 'viewBox="-16 -12 752 328"')
+    return f"{head}><style>{script('style.css')}</style>{ground}{body}\n"
+
+
 def policy(script_name: str | None) -> str:
     """What a page may do: its own style, and of scripts this one alone, by its hash."""
     if script_name is None:

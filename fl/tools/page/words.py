@@ -143,7 +143,7 @@ def audited(facts: Facts) -> tuple[str, str]:
     """(passed, failed or none; the sentence)."""
     audit = facts.known.audit
     if audit is None:
-        return "none", "Not audited: the page was made without the store that holds the updates."
+        return "none", "This page was made without the store that holds the updates, so nothing was recomputed."
     if audit.get("passed"):
         n = sum(int(v) for v in audit.get("checks", {}).values())
         return "passed", f"The audit recomputed all of it from the public record, {n:,} facts, and found no difference."

@@ -15,7 +15,7 @@ from fl.network.events import Event
 from fl.protocol.phases import Phase
 from fl.tools.page import charts, words
 from fl.tools.page.facts import Known, functions_of
-from fl.tools.page.render import Prices, page
+from fl.tools.page.render import Prices, page, picture
 
 
 class Seen(HTMLParser):
@@ -152,7 +152,7 @@ def test_opening__before_anything_happened():
 @pytest.mark.parametrize(
     "audit, kind, told",
     [
-        (None, "none", "Not audited"),
+        (None, "none", "so nothing was recomputed"),
         (
             {"passed": True, "checks": {"events": 2, "models": 1}},
             "passed",
@@ -229,6 +229,14 @@ def test_curve__draws_every_line_and_level():
     assert [e.get("class") for e in wide.iter() if e.tag == "line"].count("level") == 1
     texts = [e.text for e in wide.iter() if e.tag == "text"]
     assert {"this federation", "all data in one place", "honest only, in floats", "each alone, average"} <= set(texts)
+
+
+def test_picture__stands_alone():
+    drawn = ElementTree.fromstring(picture(facts()))
+    assert drawn.tag == "{http://www.w3.org/2000/svg}svg" and drawn.get("viewBox") == "-16 -12 752 328"
+    assert "prefers-color-scheme: dark" in drawn[0].text and len(picture(facts())) < 30_000
+    with pytest.raises(TreatyError, match="no picture: no model was measured"):
+        picture(facts(Known()))
 
 
 def test_curves__with_one_value_or_none_or_nan():
