@@ -8,7 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from test_doors import APE, project, roots
+from harness import APE, project
+from test_doors import roots
 
 from fl.errors import TaskError
 from fl.tools.checkpoint import begin
