@@ -135,6 +135,13 @@ def _account(alias: str) -> AccountAPI:
     return ape.accounts.load(alias)
 
 
+@contextmanager
+def connected(url: str) -> Iterator[None]:
+    """Connected to a local chain at this address, for the time of the block."""
+    with ape.networks.parse_network_choice(f"ethereum:local:{url}"):
+        yield
+
+
 def address_of(provider: Any) -> str:
     """The HTTP address of a network's node, which need not be connected."""
     address = getattr(provider, "http_uri", None) or getattr(provider, "uri", None)
