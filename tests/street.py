@@ -71,8 +71,10 @@ class Street:
         self.data = split(self.task.data(), self.SEATS, None, 0)
         for seat in range(self.SEATS):
             self.hand_over(seat, key_of(seat))
+        self.mine(4)  # as deep as any daemon here wants it
         self.evaluator = Evaluator(self.task)
         self.daemons: dict[int, Daemon] = {}
+        self._journals: list[Journal] = []
 
     @property
     def url(self) -> str:
@@ -105,6 +107,7 @@ class Street:
         node = FederationNode(rpc, abi, self.system.federation.address, key.address, depth, self.evm.chain_id)
         identity = Identity(node.chain_id, node.genesis, node.address, seat)
         held = Journal(journal or self.folder / f"seat-{seat}", identity)
+        self._journals.append(held)
         sender = Sender(rpc, key, node.chain_id, held.deeds, fees or Fees(), log, node.interface.error)
         store = store or self.store
         shard = self.data.shards[seat]
@@ -127,8 +130,11 @@ class Street:
         return self
 
     def end(self, *seats: int) -> None:
+        """Ends some daemons, or everybody that was ever started."""
         for seat in seats or list(self.daemons):
             self.daemons.pop(seat).journal.close()
+        for journal in [] if seats else self._journals:
+            journal.close()
 
     # ---- the clock and the crowd
 
@@ -168,6 +174,11 @@ class Street:
             self.settle_down(until=phase)
             if self.phase is before:
                 self.skip()
+
+    def play_to_open(self) -> None:
+        """A fresh round, opened by nobody's daemon."""
+        self.system.do("openRound")
+        self.mine(2)
 
     def play_round(self, number: int = 1) -> None:
         """To the end of a round, everybody acting."""

@@ -45,8 +45,10 @@ class Metrics:
             "treaty_deeds", "Deeds in the journal, by function, state.", ["function", "state"], registry=self.registry
         )
 
-    def serve(self, port: int) -> None:
-        start_http_server(port, addr="127.0.0.1", registry=self.registry)
+    def serve(self, port: int) -> int:
+        """Answers on loopback; 0 takes a free port. Returns the port."""
+        server, _ = start_http_server(port, addr="127.0.0.1", registry=self.registry)
+        return int(server.server_port)
 
     def text(self) -> str:
         return generate_latest(self.registry).decode()

@@ -43,7 +43,7 @@ class Log:
         when = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
         everything = {**self.facts, **facts}
         if self.as_json:
-            line = json.dumps({"time": when, "level": level, **everything, "text": text})
+            line = json.dumps({"time": when, "level": level, **everything, "text": text}, default=str)
         else:
             told = " ".join(f"{name}={value}" for name, value in everything.items())
             line = f"{when} {level:5} {told + ': ' if told else ''}{text}"

@@ -103,8 +103,11 @@ def _assemble(
     pace = Pace(settings.poll, max(settings.poll, 15.0))
     daemon = Daemon(node, sender, journal, agent, lambda: Record(node.terms, parameters, store), log, pace)
     if metrics is not None:
-        daemon.metrics.serve(metrics)
-        log.info(f"metrics on http://127.0.0.1:{metrics}/metrics")
+        try:
+            port = daemon.metrics.serve(metrics)
+        except OSError as error:
+            raise ChainError(f"--metrics {metrics}: the port cannot be opened ({error}); give another, or 0 for any") from None
+        log.info(f"metrics on http://127.0.0.1:{port}/metrics")
     return daemon
 
 

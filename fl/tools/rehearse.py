@@ -18,7 +18,8 @@ from typing import Any
 
 from fl.agents.history import History
 from fl.errors import AuditError, ChainError, TaskError
-from fl.learning.task import load_task
+from fl.learning.codec import depth_of
+from fl.learning.task import build, load_task
 from fl.network import chain
 from fl.network.log import Log
 from fl.network.node import FederationNode
@@ -87,10 +88,10 @@ class Actor:
         self._fault, self._chance, self.fault_until = kind, chance, time.monotonic() + seconds
 
     def _rule(self, call: dict[str, Any]) -> str:
+        if time.monotonic() < self.fault_until:
+            return self._fault if self._dice.random() < self._chance else fair(call)
         if call.get("method") == "eth_getBlockByNumber" and call.get("params", [""])[0] == "latest":
-            self.looks += 1
-        if time.monotonic() < self.fault_until and self._dice.random() < self._chance:
-            return self._fault
+            self.looks += 1  # of a daemon whose node is well
         return fair(call)
 
 
@@ -148,8 +149,9 @@ class _Rehearsal:
         script = self.script
         window = {f"{name}_window": script.window for name in ("commit", "reveal", "draw", "score_commit", "score_reveal")}
         window |= {"settle_window": script.window, "propose_window": script.window}
-        window |= {"challenge_window": max(30, script.window), "answer_window": 10}
         task = load_task(script.task)
+        walk = (depth_of(build(task, 0)) + 3) * 10  # the least that the contract allows
+        window |= {"challenge_window": max(walk, script.window), "answer_window": 10}
         with chain.connected(url):
             accounts = chain.local_accounts(OWNERS + script.seats + 1)
             self.say("deploying, and seating everybody")
@@ -214,13 +216,13 @@ class _Rehearsal:
             now = time.monotonic()
             for actor in self.actors:
                 self._recovered(actor, now)
+            if now >= next_fault:
+                if (victim := self._fault()) is not None:
+                    back_at[victim] = now + (0 if self.script.paced else self.dice.uniform(0, 2))
+                next_fault = self._soon()
             for actor in [a for a, when in back_at.items() if now >= when]:
                 actor.start()
                 del back_at[actor]
-            if now >= next_fault:
-                if (victim := self._fault()) is not None:
-                    back_at[victim] = now + self.dice.uniform(0, 2)
-                next_fault = self._soon()
             if now - checked > 2:
                 self._watch()
                 checked = now
@@ -230,11 +232,11 @@ class _Rehearsal:
         return time.monotonic() + self.dice.uniform(0.5, 1.5) * self.script.every
 
     def _block(self) -> None:
-        """One block, a second later, when everybody who runs has looked since the last one."""
+        """One block, a second later, when everybody who runs has looked at the last one and begun to look again."""
         running = [a for a in self.actors if a.process is not None and a.process.is_alive()]
         before = {a: a.looks for a in running}
-        until = time.monotonic() + 30
-        while any(a.looks == before[a] for a in running if a.process is not None and a.process.is_alive()):
+        until = time.monotonic() + 120
+        while any(a.looks < before[a] + 2 for a in running if a.process is not None and a.process.is_alive()):
             if time.monotonic() > until:
                 break
             time.sleep(0.02)

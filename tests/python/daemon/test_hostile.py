@@ -1,0 +1,493 @@
+"""Nodes that fail or lie, chains that turn back or stand still, soaring gas, full disks, stores that are away: on a real node.
+
+when the node fails: nothing is sent on a guess; when it is back, the seat goes on and has lost nothing
+when the node lies: it says so, and sends nothing
+when the chain turns back: the same bytes go out again
+"""
+
+import errno
+import os
+import random
+import threading
+import time
+
+import pytest
+from street import Key, Street, key_of, told
+
+import fl.network.store
+from fl.agents.daemon import Daemon
+from fl.errors import StoreError, StoreSilentError
+from fl.network.deeds import State
+from fl.network.node import Distrust, WrongChain
+from fl.network.rpc import NodeError
+from fl.network.sender import GWEI, Fees
+from fl.network.store import LocalStore
+from fl.protocol.artifact import Kind
+from fl.protocol.phases import Phase
+from fl.tools.proxy import Proxy
+
+pytestmark = pytest.mark.xdist_group("hostile")
+
+VICTIM = 0
+
+
+@pytest.fixture
+def proxy(street):
+    with Proxy(street.url, pause=1.0) as made:
+        yield made
+
+
+def record(street: Street, seat: int = VICTIM) -> int:
+    """0 nothing, 1 committed, 2 revealed."""
+    return street.system.see("recordOf", seat)[0]
+
+
+def look(daemon: Daemon, street: Street, times: int = 6) -> None:
+    """Some looks as the loop makes them, a block after each."""
+    for _ in range(times):
+        try:
+            daemon.tick()
+        except Exception as error:
+            daemon._trouble(error)
+        street.mine()
+
+
+def finish(street: Street, whole: list[int], number: int = 1) -> None:
+    """The round ends, and nobody has lost anything."""
+    for seat in range(street.SEATS):
+        if seat not in street.daemons:
+            street.start(seat)
+    street.play_round(number)
+    assert street.stakes() == whole
+    assert street.daemons[VICTIM]._history.rounds[number - 1].adopted
+
+
+# ---- nodes that fail
+
+
+@pytest.mark.parametrize("fault, says", [
+    ("drop", "unreachable"),
+    ("garbage", "garbage"),
+    ("limit", "rate-limited"),
+    ("error", "HTTP status 500"),
+])  # fmt: skip
+def test_node_that_fails__is_named__and_costs_nothing_once_it_is_back(street, proxy, fault, says):
+    whole = street.stakes()
+    street.start(1, 2, 3)
+    street.play_to(Phase.COMMIT)
+    street.start(VICTIM, urls=[proxy.url])
+    proxy.rule = lambda call: fault
+    look(street.daemons[VICTIM], street, 2)
+    assert says in told(street.daemons[VICTIM]) and "trying again" in told(street.daemons[VICTIM])
+    assert record(street) == 0 and street.sent(key_of(VICTIM)) == 0
+    proxy.rule = lambda call: ""
+    finish(street, whole)
+
+
+def test_node_that_is_silent__is_left_after_the_time_out(street, proxy):
+    daemon = street.daemon(VICTIM, urls=[proxy.url], timeout=0.2)
+    proxy.rule = lambda call: "hang"
+    look(daemon, street, 1)
+    assert "nothing within 0.2 s" in told(daemon)
+    daemon.journal.close()
+
+
+def test_every_answer_to_a_send_is_lost__it_arrived_all_the_same__and_is_sent_once(street, proxy):
+    whole = street.stakes()
+    street.start(1, 2, 3)
+    street.play_to(Phase.COMMIT)
+    street.start(VICTIM, urls=[proxy.url])
+    proxy.rule = lambda call: "deaf" if call["method"] == "eth_sendRawTransaction" else ""
+    finish(street, whole)
+    assert "whether it arrived is not known" in told(street.daemons[VICTIM])
+    deeds = street.daemons[VICTIM].sender.deeds.all()
+    assert len(deeds) == street.sent(key_of(VICTIM)) == len({d.nonce for d in deeds})
+
+
+def test_half_of_all_calls_are_lost__and_a_round_still_costs_nothing(street, proxy):
+    whole, dice = street.stakes(), random.Random(7)
+    street.start(1, 2, 3)
+    street.start(VICTIM, urls=[proxy.url])
+    proxy.rule = lambda call: dice.choice(("drop", "deaf", "", ""))
+    daemon, ticking = street.daemons[VICTIM], street.daemons[VICTIM].tick
+
+    def patient() -> bool:
+        for _ in range(200):
+            try:
+                return ticking()
+            except (NodeError, Distrust) as error:
+                daemon._trouble(error)
+        raise AssertionError(told(daemon))
+
+    daemon.tick = patient
+    finish(street, whole)
+    assert proxy.done["drop"] > 20 and proxy.done["deaf"] > 20
+
+
+def test_second_node__takes_over_from_a_dead_one(street, proxy):
+    street.play_to_open()
+    proxy.rule = lambda call: "drop"
+    daemon = street.daemon(VICTIM, urls=[proxy.url, street.url])
+    look(daemon, street)
+    assert record(street) == 1
+    daemon.journal.close()
+
+
+# ---- nodes that lie
+
+
+def test_wrong_chain__ends_the_daemon__and_nothing_is_sent(street, proxy):
+    street.play_to_open()
+    daemon = street.daemon(VICTIM, urls=[proxy.url])
+    proxy.change = lambda call, answer: {**answer, "result": "0x1"} if call["method"] == "eth_chainId" else answer
+    with pytest.raises(WrongChain, match="the node is on chain 1, the federation on 31337"):
+        daemon.run(threading.Event())
+    assert street.sent(key_of(VICTIM)) == 0
+    daemon.journal.close()
+
+
+def header(call: dict) -> bool:
+    return call["method"] == "eth_getBlockByNumber" and call["params"][0] == "latest"
+
+
+LIES = {
+    "a head from the past": (lambda r: {**r, "number": hex(int(r["number"], 16) - 6)}, "lags"),
+    "a head that nobody has": (lambda r: {**r, "number": hex(int(r["number"], 16) + 500)}, "does not show block"),
+    "a clock that went back": (lambda r: {**r, "timestamp": "0x1"}, "is later than its successor"),
+    "no block at all": (lambda r: None, "does not show block latest"),
+    "half a block": (lambda r: {"number": r["number"]}, "sent a block that is none"),
+}
+
+
+@pytest.mark.parametrize("lie", LIES)
+def test_node_that_lies_about_its_head__is_not_believed(street, proxy, lie):
+    street.play_to_open()
+    daemon = street.daemon(VICTIM, urls=[proxy.url], depth=2)
+    daemon.node.look()
+    street.mine(3)
+    change, says = LIES[lie]
+    proxy.change = lambda call, answer: {**answer, "result": change(answer["result"])} if header(call) else answer
+    look(daemon, street, 2)
+    assert says in told(daemon)
+    assert street.sent(key_of(VICTIM)) == 0
+    proxy.change = lambda call, answer: answer
+    look(daemon, street)
+    assert record(street) == 1  # the truth is believed again
+    daemon.journal.close()
+
+
+def test_logs_left_out__are_noticed_by_the_state(street, proxy):
+    street.start(1, 2, 3).play_to(Phase.REVEAL)
+    daemon = street.daemon(VICTIM, urls=[proxy.url])
+
+    def change(call, answer):
+        logs = call["method"] == "eth_getLogs"
+        return {**answer, "result": answer["result"][: len(answer["result"]) // 2]} if logs else answer
+
+    street.settle_down()
+    street.skip()
+    street.settle_down()  # closed and drawn, which the logs will not tell
+    proxy.change = change
+    look(daemon, street, 2)
+    assert "logs and state differ" in told(daemon) and street.sent(key_of(VICTIM)) == 0
+    proxy.change = lambda call, answer: answer
+    look(daemon, street, 3)
+    assert daemon._history.round.committee
+    daemon.journal.close()
+
+
+def test_two_nodes_that_differ__are_both_doubted(street, proxy):
+    street.play_to_open()
+    daemon = street.daemon(VICTIM, urls=[street.url, proxy.url])
+
+    def change(call, answer):
+        block = call["method"] == "eth_getBlockByNumber" and answer["result"]
+        return {**answer, "result": {**answer["result"], "hash": "0x" + "77" * 32}} if block else answer
+
+    proxy.change = change
+    look(daemon, street, 2)
+    assert "the nodes show different blocks" in told(daemon) and street.sent(key_of(VICTIM)) == 0
+    daemon.journal.close()
+
+
+def test_receipt_of_nothing__is_not_believed(street, proxy):
+    street.play_to_open()
+    daemon = street.daemon(VICTIM, urls=[proxy.url])
+
+    def change(call, answer):
+        if call["method"] != "eth_getTransactionReceipt":
+            return answer
+        made = {"transactionHash": call["params"][0], "blockNumber": "0x1", "blockHash": "0x" + "11" * 32, "status": "0x1"}
+        return {**answer, "result": made}
+
+    proxy.rule = lambda call: "drop" if call["method"] == "eth_sendRawTransaction" else ""
+    proxy.change = change
+    look(daemon, street, 3)
+    deed = daemon.sender.deeds.all()[0]
+    assert deed.state is State.OPEN and deed.mined_at is None
+    proxy.rule, proxy.change = (lambda call: ""), (lambda call, answer: answer)
+    look(daemon, street)
+    assert record(street) == 1 and len(daemon.sender.deeds.all()) == 1
+    daemon.journal.close()
+
+
+# ---- chains that turn back, or stand still
+
+
+def deed(daemon: Daemon, function: str):
+    return next(d for d in daemon.sender.deeds.all() if d.function == function)
+
+
+@pytest.mark.parametrize("phase, function", [(Phase.COMMIT, "commit"), (Phase.REVEAL, "reveal")])
+def test_reorganisation_that_undoes_a_deed__the_same_bytes_go_out_again(street, phase, function):
+    whole = street.stakes()
+    street.start(depth=3)
+    street.play_to(phase)
+    daemon = street.daemons[VICTIM]
+    blocks = 0
+    while not any(d.function == function and d.mined_at for d in daemon.sender.deeds.all()):
+        look(daemon, street, 1)
+        blocks += 1
+        assert blocks < 12, told(daemon)
+    sent = [s.raw for s in deed(daemon, function).sent]
+    street.evm.rpc("anvil_reorg", 3, [])
+    assert record(street) < (1 if function == "commit" else 2)
+    look(daemon, street)
+    assert f"{function} was undone by a reorganisation: the same bytes go out again" in told(daemon)
+    assert record(street) == (1 if function == "commit" else 2)
+    assert [s.raw for s in deed(daemon, function).sent] == sent
+    finish(street, whole)
+
+
+def test_reorganisation_below_what_was_confirmed__the_past_is_read_anew__settlement_and_all(street):
+    whole = street.stakes()
+    street.start(depth=1)
+    street.play_to(Phase.PROPOSE)
+    street.settle_down()
+    assert street.phase is Phase.CHALLENGE
+    height = street.evm.block - 1
+    settled = deed(street.daemons[1], "settle").mined_at
+    street.evm.rpc("anvil_reorg", height - settled + 1, [])
+    assert street.phase is Phase.SETTLE
+    finish(street, whole)
+    assert any("the past is read anew" in told(d) for d in street.daemons.values())
+
+
+def test_stale_proposal__is_withdrawn_at_its_own_nonce__since_it_would_be_fraud_if_it_arrived(street):
+    street.start(depth=1)
+    street.play_to(Phase.PROPOSE)
+    street.evm.rpc("evm_setAutomine", False)
+    daemon = street.daemons[1]
+    look_quiet(daemon, street)
+    proposal = deed(daemon, "propose")
+    assert proposal.mined_at is None
+    daemon._record.next_model = lambda log: None  # what is right has changed under it
+    daemon._done = None
+    daemon.tick()
+    assert proposal.last.cancels and proposal.nonce == deed(daemon, "propose").nonce
+    street.mine(2)
+    assert street.phase is Phase.PROPOSE and street.system.round.attempts == 0
+    assert "propose is withdrawn" in told(daemon)
+
+
+def look_quiet(daemon: Daemon, street: Street) -> None:
+    """Looks until something is sent that no block has taken."""
+    for _ in range(6):
+        if daemon.tick():
+            return
+        street.mine()
+    raise AssertionError(told(daemon))
+
+
+def test_chain_that_stands_still_across_a_deadline__is_told__and_the_round_goes_on(street):
+    whole = street.stakes()
+    street.start()
+    street.play_to(Phase.COMMIT)
+    street.settle_down()
+    daemon = street.daemons[VICTIM]
+    daemon.tick()
+    daemon.pace = type(daemon.pace)(30.0, 30.0, 1)
+    for _ in range(3):
+        daemon.tick()
+    assert "the chain stands still" in told(daemon)
+    street.evm.warp(street.system.see("phaseEnd") + 5)  # the first block after the halt is past the deadline
+    finish(street, whole)
+
+
+def test_wrong_clock_of_the_machine__changes_nothing(street, monkeypatch):
+    whole = street.stakes()
+    monkeypatch.setattr(time, "time", lambda: 12.0)
+    street.start()
+    finish(street, whole)
+
+
+# ---- gas and nonces
+
+
+def test_gas_soars__the_fee_follows_at_the_same_nonce__up_to_the_cap(street):
+    street.play_to_open()
+    daemon = street.daemon(VICTIM, fees=Fees(cap=10 * GWEI, tip=GWEI, patience=2))
+    street.evm.rpc("evm_setAutomine", False)
+    look_quiet(daemon, street)
+    commit = deed(daemon, "commit")
+    for _ in range(8):
+        street.evm.rpc("anvil_setNextBlockBaseFeePerGas", hex(50 * GWEI))
+        look(daemon, street, 1)
+    fees = [s.fee for s in commit.sent]
+    assert fees == sorted(fees) and len(fees) >= 2 and fees[-1] <= 10 * GWEI
+    assert "gas costs 50 gwei and the cap is 10" in told(daemon)
+    assert street.sent(key_of(VICTIM)) == 0
+    for _ in range(4):
+        street.evm.rpc("anvil_setNextBlockBaseFeePerGas", hex(GWEI))
+        look(daemon, street, 1)
+    assert record(street) == 1 and street.sent(key_of(VICTIM)) == 1
+    street.evm.rpc("anvil_setNextBlockBaseFeePerGas", "0x0")
+    daemon.journal.close()
+
+
+def test_dropped_from_every_pool__the_same_bytes_go_out_again(street):
+    street.play_to_open()
+    daemon = street.daemon(VICTIM)
+    street.evm.rpc("evm_setAutomine", False)
+    look_quiet(daemon, street)
+    raw = deed(daemon, "commit").last.raw
+    street.evm.rpc("anvil_dropAllTransactions")
+    street.mine()
+    assert record(street) == 0
+    street.evm.rpc("evm_setAutomine", True)
+    look(daemon, street, 3)
+    assert record(street) == 1 and [s.raw for s in deed(daemon, "commit").sent] == [raw]
+    daemon.journal.close()
+
+
+def test_nonce_taken_by_another_program__is_told__and_the_deed_gets_a_new_one(street):
+    street.play_to_open()
+    daemon = street.daemon(VICTIM)
+    street.evm.rpc("evm_setAutomine", False)
+    look_quiet(daemon, street)
+    taken = deed(daemon, "commit").nonce
+    street.evm.rpc("anvil_dropAllTransactions")
+    other = {"to": key_of(3).address, "value": 1, "gas": 21_000, "nonce": taken, "chainId": 31337, "data": b"", "type": 2}
+    raw = key_of(VICTIM).sign({**other, "maxFeePerGas": GWEI, "maxPriorityFeePerGas": 0})
+    street.evm.rpc("eth_sendRawTransaction", "0x" + raw.hex())
+    street.evm.rpc("evm_setAutomine", True)
+    street.mine(2)
+    look(daemon, street)
+    assert f"nonce {taken} of {key_of(VICTIM).address} was used by another program" in told(daemon)
+    assert record(street) == 1 and {d.state for d in daemon.sender.deeds.all()} == {State.LOST, State.DONE}
+    daemon.journal.close()
+
+
+def test_no_ether_for_gas__is_told__and_mended_by_sending_some(street):
+    street.play_to_open()
+    key = Key(0xBAD)
+    street.hand_over(VICTIM, key)
+    street.mine(2)
+    street.evm.rpc("anvil_setBalance", key.address, "0x1")
+    daemon = street.daemon(VICTIM, key=key)
+    look(daemon, street, 2)
+    assert record(street) == 0 and "ether" in told(daemon)
+    street.evm.rpc("anvil_setBalance", key.address, hex(10**19))
+    look(daemon, street)
+    assert record(street) == 1
+    daemon.journal.close()
+
+
+# ---- disks and stores
+
+
+def test_disk_full_at_any_write__nothing_is_sent__and_it_goes_on_when_there_is_room(street, monkeypatch):
+    street.play_to_open()
+    mark, synced, failing = street.mark(), os.fsync, 0
+    for fails_at in range(1, 20):
+        daemon, count = street.daemon(VICTIM, depth=0), [0]
+
+        def full(handle, count=count, fails_at=fails_at):
+            count[0] += 1
+            if count[0] == fails_at:
+                raise OSError(errno.ENOSPC, "No space left on device")
+            synced(handle)
+
+        before = street.sent(key_of(VICTIM))
+        monkeypatch.setattr(fl.network.store.os, "fsync", full)
+        try:
+            daemon.tick()
+        except OSError as error:
+            daemon._trouble(error)
+        monkeypatch.setattr(fl.network.store.os, "fsync", synced)
+        if count[0] < fails_at:  # the whole look took fewer writes
+            daemon.journal.close()
+            break
+        failing += 1
+        kept = daemon.sender.deeds.all()
+        assert "No space left on device" in told(daemon)
+        assert street.sent(key_of(VICTIM)) - before <= len(kept)
+        if not kept:
+            assert record(street) == 0
+        look(daemon, street, 4)
+        assert record(street) == 1 and street.sent(key_of(VICTIM)) == 1
+        daemon.journal.close()
+        mark = street.back(mark)
+    assert failing >= 4
+
+
+class Away(LocalStore):
+    """A store that takes and shows nothing while it is away."""
+
+    away = True
+
+    def put(self, data, kind):
+        if self.away:
+            raise StoreSilentError("the store does not answer")
+        return super().put(data, kind)
+
+    def has(self, root, kind):
+        return not self.away and super().has(root, kind)
+
+
+def test_store_away_at_the_reveal__the_chain_is_told_in_time__and_the_file_follows(street):
+    whole = street.stakes()
+    away = Away(street.store.path)
+    away.away = False
+    street.start(1, 2, 3)
+    street.start(VICTIM, store=away)
+    street.play_to(Phase.REVEAL)
+    away.away = True
+    daemon = street.daemons[VICTIM]
+    look(daemon, street)
+    assert record(street) == 2 and "the store does not take the file of reveal" in told(daemon)
+    root = daemon._history.round.reveals[VICTIM].root
+    assert not street.store.has(root, Kind.UPDATE)
+    away.away = False
+    look(daemon, street, 2)
+    assert street.store.has(root, Kind.UPDATE) and "the revealed update is in the store again" in told(daemon)
+    finish(street, whole)
+    assert VICTIM in daemon._history.rounds[0].accepted
+
+
+def test_store_away_at_the_proposal__nothing_is_proposed_that_nobody_could_open(street):
+    away = Away(street.store.path)
+    away.away = False
+    street.start(0, 2, 3)
+    street.start(1, store=away)
+    street.play_to(Phase.PROPOSE)
+    away.away = True
+    look(street.daemons[1], street)
+    assert street.phase is Phase.PROPOSE and "the store does not take the file of propose" in told(street.daemons[1])
+    away.away = False
+    look(street.daemons[1], street)
+    assert street.phase is Phase.CHALLENGE
+
+
+def test_store_that_serves_wrong_bytes__is_found_out__and_an_honest_round_still_ends(street):
+    whole = street.stakes()
+    street.start()
+    street.play_to(Phase.REVEAL)
+    street.settle_down()
+    root = street.daemons[1]._history.round.reveals[2].root
+    path = street.store.path / f"{root.hex()}.update"
+    path.write_bytes(bytes(len(path.read_bytes())))
+    with pytest.raises(StoreError, match="altered"):
+        street.store.get(root, Kind.UPDATE, street.system.terms.depth)
+    street.play_round(1)
+    assert street.stakes() == whole
