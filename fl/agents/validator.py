@@ -8,7 +8,7 @@ from pathlib import Path
 from fl.agents.actions import Action
 from fl.agents.view import View
 from fl.learning.partition import Shard
-from fl.learning.scoring import Scorer
+from fl.learning.scoring import ScoredRound, Scorer
 from fl.learning.trainer import Evaluator
 from fl.protocol.commitment import score_commitment
 from fl.protocol.phases import Phase
@@ -21,7 +21,7 @@ class Validator:
 
     def __init__(self, seat: int, evaluator: Evaluator, shard: Shard, journal: Path):
         self.seat, self.journal = seat, journal
-        self._scorer = Scorer(evaluator, shard.held_out)
+        self._scorer = Scorer(evaluator.losses, shard.held_out)
 
     def decide(self, view: View) -> list[Action]:
         if view.phase is Phase.SCORE_COMMIT and self.seat in view.round.committee:
@@ -35,13 +35,12 @@ class Validator:
     def scores(self, view: View) -> bytes:
         """One byte per revealed seat. Adversaries differ here."""
         history, log, record = view.history, view.round, view.record
-        past = [r for r in history.rounds[:-1] if r.settled]
-        last = {seat: m for r in past for seat, m in zip(r.revealed or [], r.medians, strict=True) if m > 0}
+        settled = [r for r in history.rounds[:-1] if r.settled]
         return self._scorer.score(
             log.revealed or [],
             record.public_round(history, log, record.judged(history, log).inside),
-            [record.public_round(history, r, r.accepted) for r in past[-5:]],
-            last,
+            {r.number: lambda r=r: record.public_round(history, r, r.accepted) for r in settled},  # type: ignore[misc]
+            [ScoredRound(r.revealed or [], r.scores, r.medians) for r in settled],
         )
 
     def commits(self, view: View) -> list[Action]:

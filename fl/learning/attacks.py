@@ -111,6 +111,7 @@ ATTACKS: dict[str, Callable[[Sight], Change]] = {
     "alternating": lambda s: s.own if s.round % 2 else -s.own,
 }
 ADAPTIVE = ("min_max", "lean", "edge", "sleeper", "alternating")  # know the gate, or its memory
+TOGETHER = ("alie", "ipm", "min_max", "lean", "edge")  # accomplices send the same
 POISONED = ("label_flip", "backdoor", "edge")  # train on rows of their own making
 
 

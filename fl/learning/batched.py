@@ -130,28 +130,28 @@ def _unflattened(model: nn.Module, flat: Tensor) -> list[Tensor]:
     return [piece.reshape(-1, *w.shape) for piece, w in zip(pieces, model.parameters(), strict=True)]
 
 
-class Losses:
-    """The loss of many models at once over the same rows: what scoring asks for, one question per update."""
+def losses(task: Task, module: nn.Module, vectors: NDArray[np.int32], part: Part) -> NDArray[np.float64]:
+    """Mean losses of many models over the same rows, (n,): vectors (n, padded) in units. What scoring asks, once per update.
 
-    def __init__(self, task: Task):
-        self.task, self.module = task, build(task, 0).eval()
-        self.names = [name for name, _ in self.module.named_parameters()]
-        self.size = parameters_of(self.module)
+    module: any of the task's models, in eval mode. Where vmap cannot do it, or the stack is too large, one after the other.
+    """
+    x, y = tensors(part)
+    names = [name for name, _ in module.named_parameters()]
+    size = parameters_of(module)
 
-    def __call__(self, vectors: NDArray[np.int32], part: Part) -> NDArray[np.float64]:
-        """Mean loss by model, (n,): vectors (n, padded) in units."""
-        x, y = tensors(part)
-        weights = _unflattened(self.module, torch.from_numpy(to_float(vectors[:, : self.size]).astype(np.float32)))
+    def loss(*own: Tensor) -> Tensor:
+        return task.loss(functional_call(module, dict(zip(names, own, strict=True)), (x,)), y)
 
-        def loss(*own: Tensor) -> Tensor:
-            return self.task.loss(functional_call(self.module, dict(zip(self.names, own, strict=True)), (x,)), y)
-
-        with torch.no_grad():
+    most = max(1, GROUP_NUMBERS // size)
+    told = []
+    with torch.no_grad():
+        for start in range(0, len(vectors), most):
+            stacked = _unflattened(module, torch.from_numpy(to_float(vectors[start : start + most, :size]).astype(np.float32)))
             try:
-                told = vmap(loss)(*weights)
-            except RuntimeError:  # a model or a loss that vmap cannot do: one after the other
-                told = torch.stack([loss(*(w[i] for w in weights)) for i in range(len(vectors))])
-        return np.asarray(told.numpy(), np.float64)
+                told.append(vmap(loss)(*stacked))
+            except RuntimeError:  # whatever a user's model or loss does that vmap cannot
+                told.append(torch.stack([loss(*(w[i] for w in stacked)) for i in range(len(stacked[0]))]))
+    return torch.cat(told).numpy().astype(np.float64)
 
 
 def _batches(

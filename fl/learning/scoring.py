@@ -1,8 +1,14 @@
 """The score: what an accepted update was worth, and so what it is paid. It never decides what enters the model.
 
-Worth = by how much the loss on the validator's own held-out rows would rise without the update (leave-one-out), as a share
-of the loss before the round; harm counts as 0. 255 is a yardstick from past rounds, so that nobody's pay rises because the
-present round's best was left out. The public medians of the last round smooth it: one validator's rows are few.
+A validator's own judgement is a memory: by how much the loss on its held-out rows would have risen without the seat's update
+(leave-one-out), as a share of the loss before the round, summed over the rounds with 0.9 a round. One round of a few rows is
+mostly chance; the sum is not, and it goes on paying honest work when a model has converged and single rounds show nothing.
+255 is a yardstick of past rounds, so that nobody's pay rises because the present round's best was left out.
+
+What it reveals is mostly public: the prior, which everybody computes from the vectors revealed in earlier rounds, moved by
+a fifth toward its own judgement. Honest validators so stand close together, and a lying minority, which can move a median
+no further than the spread of honest scores, moves it little. The prior takes only the half of each committee, and one, that
+came nearest to the medians; whoever has none yet begins in the middle.
 """
 
 from __future__ import annotations
@@ -15,15 +21,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fl.learning.partition import Part
-from fl.learning.trainer import Evaluator
 from fl.protocol.aggregate import aggregate
 from fl.protocol.scores import BEST
 
-FIRST_YARDSTICK = 0.05  # a share of the loss; what the best update of a first round is taken to be worth
-WINDOW = 5  # past rounds that the yardstick remembers
-KEEP = 0.5  # of the last public median, in a score
+FIRST_YARDSTICK = 0.05  # a share of the loss; what a typical update of a first round is taken to be worth
+WINDOW = 20  # past rounds that a validator judges by
+KEEP = 0.9
+NEUTRAL = 128  # the prior of a seat that nobody has scored
+OWN = 0.2  # of the way from the prior to one's own judgement
 
 Vector = NDArray[np.int32]
+Losses = Callable[[NDArray[np.int32], Part], NDArray[np.float64]]  # models (n, p) over rows to mean losses (n,)
 
 
 @dataclass(frozen=True)
@@ -36,53 +44,100 @@ class PublicRound:
     trim: int
 
 
-def contributions(loss: Callable[[Vector], float], round_: PublicRound) -> dict[int, float]:
-    """Each accepted seat's leave-one-out share of the loss before the round, at least 0."""
-    before = loss(round_.base)
-    if not round_.accepted or not before > 0:  # nothing to gain; NaN included
-        return dict.fromkeys(round_.accepted, 0.0)
-    full = loss(aggregate(round_.base, list(round_.accepted.values()), round_.trim))
-    worth = {}
-    for seat in round_.accepted:
-        others = [vector for other, vector in round_.accepted.items() if other != seat]
-        worth[seat] = max(0.0, loss(aggregate(round_.base, others, round_.trim)) - full) / before
-    return worth
+@dataclass(frozen=True)
+class ScoredRound:
+    """What the chain shows of a settled round's scores: who revealed, each validator's bytes, the medians."""
+
+    revealed: Sequence[int]
+    vectors: Mapping[int, bytes]
+    medians: bytes
+
+
+def candidates(round_: PublicRound) -> NDArray[np.int32]:
+    """The models that leave-one-out compares: before, with all accepted, and without each, in the order of seats."""
+    seats = sorted(round_.accepted)
+    chosen = [seats, *([s for s in seats if s != left] for left in seats)]
+    models = [aggregate(round_.base, [round_.accepted[s] for s in some], round_.trim) for some in chosen]
+    return np.stack([round_.base, *models])
+
+
+def worths(round_: PublicRound, losses: NDArray[np.float64]) -> dict[int, float]:
+    """Each accepted seat's leave-one-out share of the loss before the round; below zero if it harmed."""
+    before, full, *without = losses
+    if not np.isfinite(losses).all() or not before > 0:  # nothing to gain, or nothing to tell by
+        return dict.fromkeys(sorted(round_.accepted), 0.0)
+    return {seat: float((loss - full) / before) for seat, loss in zip(sorted(round_.accepted), without, strict=True)}
+
+
+def remembered(memory: Mapping[int, float], now: Mapping[int, float]) -> dict[int, float]:
+    """The memory after one more round."""
+    return {seat: KEEP * memory.get(seat, 0.0) + now.get(seat, 0.0) for seat in {*memory, *now}}
+
+
+def judgement(memory: Mapping[int, float], now: Mapping[int, float]) -> dict[int, float]:
+    """0 to 255 for each seat accepted now, by what it was worth so far; the yardstick is the memory before this round."""
+    seen = [worth for worth in memory.values() if worth > 0]
+    yardstick = max(median(seen) if seen else FIRST_YARDSTICK, 1e-6)
+    after = remembered(memory, now)
+    return {seat: BEST * min(1.0, max(0.0, after[seat] / yardstick)) for seat in now}
+
+
+def prior(settled: Sequence[ScoredRound], earlier: Mapping[int, int] | None = None) -> dict[int, int]:
+    """What committees thought of each seat, 1 to 255, from settled rounds in order. Public, and in integers.
+
+    earlier: the prior before the first of these rounds.
+    """
+    told = dict(earlier or {})
+    for round_ in settled:
+        places = range(len(round_.revealed))
+
+        def distance(validator: int, round_: ScoredRound = round_, places: range = places) -> int:
+            mine = round_.vectors[validator]
+            return sum(abs(mine[i] - round_.medians[i]) for i in places if round_.revealed[i] != validator)
+
+        near = sorted(round_.vectors, key=lambda validator: (distance(validator), validator))
+        trusted = near[: len(near) // 2 + 1]
+        for i in places:
+            seat = round_.revealed[i]
+            bytes_ = [round_.vectors[v][i] for v in trusted if v != seat]
+            if round_.medians[i] > 0 and bytes_:
+                told[seat] = (2 * sum(bytes_) + len(bytes_)) // (2 * len(bytes_))
+    return told
+
+
+def vector(revealed: Sequence[int], judged: Mapping[int, float], told: Mapping[int, int]) -> bytes:
+    """The bytes to reveal: 0 for seats that the gate left out, which have no judgement; else 1..255."""
+    out = bytearray()
+    for seat in revealed:
+        start = told.get(seat, NEUTRAL)
+        out.append(0 if seat not in judged else max(1, min(BEST, round(start + OWN * (judged[seat] - start)))))
+    return bytes(out)
 
 
 class Scorer:
-    """One validator's judgement: its held-out rows, and a memory of past rounds that it can always rebuild."""
+    """One validator's judgement: its held-out rows, and worths of past rounds that it can always compute anew."""
 
-    def __init__(self, evaluator: Evaluator, held_out: Part):
-        self._loss: Callable[[Vector], float] = lambda vector: evaluator.loss(vector, held_out)
-        self._best: dict[int, float] = {}
+    def __init__(self, losses: Losses, held_out: Part):
+        self._losses, self._held_out = losses, held_out
+        self._worths: dict[int, dict[int, float]] = {}
 
     def score(
         self,
         revealed: Sequence[int],
         round_: PublicRound,
-        past: Sequence[PublicRound],
-        last_medians: Mapping[int, int],
+        past: Mapping[int, Callable[[], PublicRound]],
+        settled: Sequence[ScoredRound],
     ) -> bytes:
         """One byte per revealed seat: 0 for those that the gate left out, else 1..255.
 
-        past: earlier rounds, any order; last_medians: each seat's median when it was last accepted.
+        past: earlier rounds by number, fetched only when they were not judged before; settled: their scores, in order.
         """
-        worth = contributions(self._loss, round_)
-        yardstick = self._yardstick(past)
-        out = bytearray()
-        for seat in revealed:
-            if seat not in worth:
-                out.append(0)
-                continue
-            now = min(BEST, BEST * worth[seat] / yardstick)
-            blended = KEEP * last_medians[seat] + (1 - KEEP) * now if seat in last_medians else now
-            out.append(max(1, round(blended)))
-        return bytes(out)
+        memory: dict[int, float] = {}
+        for number in sorted(past)[-WINDOW:]:
+            if number not in self._worths:
+                self._worths[number] = self._judge(past[number]())
+            memory = remembered(memory, self._worths[number])
+        return vector(revealed, judgement(memory, self._judge(round_)), prior(settled))
 
-    def _yardstick(self, past: Sequence[PublicRound]) -> float:
-        recent = sorted(past, key=lambda r: r.number)[-WINDOW:]
-        for r in recent:
-            if r.number not in self._best:
-                self._best[r.number] = max(contributions(self._loss, r).values(), default=0.0)
-        seen = [self._best[r.number] for r in recent if self._best[r.number] > 0]
-        return max(median(seen) if seen else FIRST_YARDSTICK, 1e-6)
+    def _judge(self, round_: PublicRound) -> dict[int, float]:
+        return worths(round_, self._losses(candidates(round_), self._held_out))

@@ -96,6 +96,12 @@ class Evaluator:
             return _measured(self.task, load_vector(self.module, vector), part)[0]
         return float(self.task.loss(*self.outputs(vector, part)))
 
+    def losses(self, vectors: NDArray[np.int32], part: Part) -> NDArray[np.float64]:
+        """Mean losses of many models (n, padded) over the rows, (n,), all at once where the task's model allows it."""
+        from fl.learning.batched import losses  # it builds on this module
+
+        return losses(self.task, self.module, vectors, part)
+
     def metric(self, vector: NDArray[np.int32], part: Part) -> float:
         """The task's metric of the model (units) over the rows."""
         if isinstance(self.task, SelfTrained):

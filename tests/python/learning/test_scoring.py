@@ -1,4 +1,6 @@
-"""Scores: leave-one-out by hand, harm is worth nothing, the byte's range, the yardstick and the memory behind it."""
+"""Scores: leave-one-out by hand, the memory and its yardstick, the public prior, and what liars can do to it."""
+
+import random
 
 import numpy as np
 import pytest
@@ -7,31 +9,34 @@ from hypothesis import strategies as st
 
 from fl.learning.codec import depth_of, to_vector
 from fl.learning.partition import Part, split
-from fl.learning.scoring import FIRST_YARDSTICK, WINDOW, PublicRound, Scorer, contributions
+from fl.learning.scoring import (
+    FIRST_YARDSTICK,
+    KEEP,
+    NEUTRAL,
+    WINDOW,
+    PublicRound,
+    ScoredRound,
+    Scorer,
+    candidates,
+    judgement,
+    prior,
+    remembered,
+    vector,
+    worths,
+)
 from fl.learning.task import build, load_task
 from fl.learning.trainer import Evaluator, local_change
+from fl.protocol import scores
 from fl.protocol.artifact import pad
 from fl.protocol.fixed_point import to_fixed
 
 TARGET = 1000
-
-
-def off_target(vector) -> float:
-    """A loss that can be read off: the distance of the only number from TARGET."""
-    return float(abs(TARGET - int(vector[0])))
-
-
-class Ruler:
-    """An evaluator whose loss is `off_target`, or whatever else is given."""
-
-    def __init__(self, loss=off_target):
-        self.measure = loss
-
-    def loss(self, vector, part) -> float:
-        return self.measure(vector)
-
-
 NOBODY = Part(np.empty((0, 1), np.float32), np.empty(0))
+
+
+def off_target(models, part=NOBODY) -> np.ndarray:
+    """A loss that can be read off: the distance of the only number from TARGET."""
+    return np.abs(TARGET - models[:, 0].astype(float))
 
 
 def round_of(moves: dict[int, int], number: int = 1, base: int = 0, trim: int = 0) -> PublicRound:
@@ -40,85 +45,127 @@ def round_of(moves: dict[int, int], number: int = 1, base: int = 0, trim: int = 
     return PublicRound(number, np.array([base], np.int32), accepted, trim)
 
 
-def score(moves: dict[int, int], revealed=None, past=(), medians=None, loss=off_target) -> list[int]:
-    scorer = Scorer(Ruler(loss), NOBODY)
-    return list(scorer.score(list(revealed or moves), round_of(moves, 99), past, medians or {}))
+def worth(round_: PublicRound) -> dict[int, float]:
+    return worths(round_, off_target(candidates(round_)))
 
 
-def test_contributions__by_hand():
+def score(moves, revealed=None, past=(), settled=(), losses=off_target) -> list[int]:
+    fetch = {r.number: lambda r=r: r for r in past}
+    return list(Scorer(losses, NOBODY).score(list(revealed or moves), round_of(moves, 99), fetch, settled))
+
+
+def test_worths__by_hand__harm_is_below_zero():
     # All three: 200, so 800 off. Without 0: 0 (1000 off). Without 1: 100 (900). Without 2, which hurts: 500 (500).
-    assert contributions(off_target, round_of({0: 600, 1: 400, 2: -400})) == {0: 0.2, 1: 0.1, 2: 0.0}
+    assert worth(round_of({0: 600, 1: 400, 2: -400})) == {0: 0.2, 1: 0.1, 2: -0.3}
 
 
-def test_contributions__follow_the_trim_of_the_federation():
+def test_worths__follow_the_trim_of_the_federation():
     # The median of three is 400 (600 off). Of two it is their mean: without 0: 0 (1000), without 1: 100 (900), without 2: 500.
-    assert contributions(off_target, round_of({0: 600, 1: 400, 2: -400}, trim=1)) == {0: 0.4, 1: 0.3, 2: 0.0}
+    assert worth(round_of({0: 600, 1: 400, 2: -400}, trim=1)) == {0: 0.4, 1: 0.3, 2: -0.1}
 
 
-@given(st.dictionaries(st.integers(0, 127), st.integers(-3000, 3000), min_size=1, max_size=8))
-def test_contributions__are_never_negative__and_hurting_is_worth_nothing(moves):
-    worth = contributions(off_target, round_of(moves))
-    full = int(sum(moves.values()) / len(moves))
-    for seat in moves:
-        others = [move for other, move in moves.items() if other != seat]
-        without = int(sum(others) / len(others)) if others else 0
-        assert worth[seat] == max(0.0, off_target([without]) - off_target([full])) / TARGET
+def test_worths__of_nobody__and_to_a_perfect_model__are_none():
+    assert worth(round_of({})) == {}
+    assert worth(round_of({4: -7}, base=TARGET)) == {4: 0.0}
 
 
-def test_contributions__of_nobody__and_to_a_perfect_model__are_none():
-    assert contributions(off_target, round_of({})) == {}
-    assert contributions(off_target, round_of({4: -7}, base=TARGET)) == {4: 0.0}
+@pytest.mark.parametrize("bad", [np.inf, np.nan])
+def test_worths__by_a_loss_that_is_no_number__are_nothing(bad):
+    assert worths(round_of({0: 100, 1: 50}), np.array([1.0, bad, 1.0, 1.0])) == {0: 0.0, 1: 0.0}
 
 
-@given(
-    st.dictionaries(st.integers(0, 9), st.integers(-(2**20), 2**20), min_size=1),
-    st.sets(st.integers(10, 19)),
-    st.dictionaries(st.integers(0, 19), st.integers(0, 255)),
-)
-def test_score__is_a_byte__and_zero_only_for_those_left_out(moves, left_out, medians):
+@given(st.dictionaries(st.integers(0, 9), st.integers(-(2**20), 2**20), min_size=1), st.sets(st.integers(10, 19)))
+def test_score__is_a_byte__and_zero_only_for_those_left_out(moves, left_out):
     revealed = sorted({*moves, *left_out})
-    told = score(moves, revealed, medians=medians)
-    assert len(told) == len(revealed) and all(0 <= byte <= 255 for byte in told)
-    assert {seat for seat, byte in zip(revealed, told, strict=True) if byte == 0} == left_out
+    told = score(moves, revealed)
+    assert all((byte == 0) is (seat in left_out) and 0 <= byte <= 255 for seat, byte in zip(revealed, told, strict=True))
 
 
-@pytest.mark.parametrize(
-    "move, byte",
-    [(-500, 1), (0, 1), (10, 51), (25, 128), (50, 255), (900, 255)],  # 50 of 1000 is the first yardstick
-)
-def test_score__of_a_first_round__is_a_share_of_the_first_yardstick(move, byte):
-    assert FIRST_YARDSTICK * TARGET == 50
-    assert score({0: move}) == [byte]
+@given(st.dictionaries(st.integers(0, 9), st.integers(-900, 900), min_size=2, max_size=6), st.randoms(use_true_random=False))
+def test_score__does_not_care_about_order(moves, shuffle):
+    past = [round_of({seat: move // 2 for seat, move in moves.items()}, n) for n in range(3)]
+    mixed = list(moves)
+    shuffle.shuffle(mixed)
+    other = {seat: moves[seat] for seat in mixed}
+    assert score(moves, sorted(moves), past) == score(other, sorted(moves), past[::-1])
 
 
-def test_score__measures_by_the_median_best_of_the_last_five_rounds__in_any_order():
-    best = [900, 100, 200, 300, 400, 500]  # the oldest is forgotten
-    past = [round_of({0: move}, number) for number, move in enumerate(best)]
-    assert len(best) == WINDOW + 1
-    assert score({5: 150}, past=past) == score({5: 150}, past=past[::-1]) == [round(255 * 150 / 300)]
-    assert score({5: 150}, past=past[:1]) == [round(255 * 150 / 900)]
+def test_judgement__measures_by_what_was_typical_before__not_by_this_round():
+    assert judgement({0: 0.2, 1: 0.4, 2: 0.6}, {3: 0.1})[3] == pytest.approx(255 / 4)
+    assert judgement({}, {3: FIRST_YARDSTICK / 2})[3] == pytest.approx(255 / 2)
+    alone = judgement({0: 0.2, 1: 0.4}, {1: 0.0})[1]
+    assert judgement({0: 0.2, 1: 0.4}, {0: 9.0, 1: 0.0})[1] == alone  # nobody's fall is another's gain
 
 
-def test_score__past_rounds_that_helped_nobody__are_no_yardstick():
-    past = [round_of({0: -100}, 1), round_of({}, 2), round_of({0: 300}, 3)]
-    assert score({5: 150}, past=past) == [128]
-    assert score({5: 25}, past=past[:2]) == [128]  # the first yardstick again
+def test_memory__goes_on_paying_honest_work_when_single_rounds_show_nothing():
+    memory: dict[int, float] = {}
+    for number in range(12):
+        now = {0: 0.2 * 0.5**number, 1: -0.05}
+        told = judgement(memory, now)
+        memory = remembered(memory, now)
+    assert told[0] > 200 and told[1] == 0
 
 
-@pytest.mark.parametrize("last, expected", [(None, 128), (128, 128), (255, 191), (0, 64), (1, 64)])
-def test_score__is_half_the_last_public_median(last, expected):
-    assert score({0: 25}, medians={} if last is None else {0: last}) == [expected]
+def test_memory__forgets_a_tenth_a_round__those_absent_too():
+    assert remembered({0: 1.0, 1: 2.0}, {0: 0.5}) == {0: KEEP + 0.5, 1: 2 * KEEP}
 
 
-def test_scorer__remembers_nothing_that_it_could_not_rebuild():
-    rounds = [round_of({0: 100 * n, 1: 300}, n) for n in range(1, 9)]
-    lasting = Scorer(Ruler(), NOBODY)
+def vectors(*rows: list[int]) -> dict[int, bytes]:
+    return {10 + i: bytes(row) for i, row in enumerate(rows)}
+
+
+def scored(given: dict[int, bytes], seats=(0, 1, 2)) -> ScoredRound:
+    return ScoredRound(seats, given, scores.medians(seats, given))
+
+
+def test_prior__is_the_mean_of_those_nearest_to_the_medians():
+    given = vectors([100, 50, 10], [110, 60, 20], [255, 1, 255])
+    assert prior([scored(given)]) == {0: 105, 1: 55, 2: 15}
+
+
+def test_prior__keeps_what_was_said_before_of_those_left_out_now():
+    first, second = scored(vectors([100, 50, 10], [100, 50, 10])), scored(vectors([90, 0, 10], [90, 0, 10]))
+    assert prior([first, second]) == {0: 90, 1: 50, 2: 10} == prior([second], prior([first]))
+
+
+@given(st.lists(st.lists(st.integers(0, 255), min_size=3, max_size=3), min_size=3, max_size=7), st.integers(0, 99))
+def test_prior__does_not_care_in_which_order_vectors_come(rows, seed):
+    given = vectors(*rows)
+    mixed = list(given.items())
+    random.Random(seed).shuffle(mixed)
+    assert prior([scored(given)]) == prior([scored(dict(mixed))])
+    assert all(type(value) is int for value in prior([scored(given)]).values())
+
+
+def test_vector__begins_in_the_middle__and_moves_a_fifth_of_the_way_toward_ones_own_judgement():
+    assert list(vector([0, 1, 2], {0: 255.0, 1: 0.0}, {})) == [round(NEUTRAL + 127 / 5), round(NEUTRAL * 4 / 5), 0]
+    assert list(vector([0], {0: 0.0}, {0: 1})) == [1]
+
+
+def test_three_liars_of_seven__move_medians_by_no_more_than_honest_judgements_differ():
+    honest = [vector([0, 1], {0: 255.0 - 20 * v, 1: 20.0 * v}, {0: 200, 1: 20}) for v in range(4)]
+    liars = [bytes([1, 255])] * 3
+    told = scores.medians([0, 1], dict(enumerate([*honest, *liars], start=10)))
+    assert min(h[0] for h in honest) <= told[0] and told[1] <= max(h[1] for h in honest)
+    assert told[0] > 150 and told[1] < 40
+
+
+def test_scorer__remembers_nothing_that_it_could_not_rebuild__and_fetches_a_round_once():
+    rounds = [round_of({0: 100 * n, 1: 300}, n) for n in range(1, WINDOW + 5)]
+    lasting, fetched = Scorer(off_target, NOBODY), []
+
+    def fetch(r):
+        fetched.append(r.number)
+        return r
+
     for n, now in enumerate(rounds):
-        fresh = Scorer(Ruler(), NOBODY)
-        assert lasting.score([0, 1], now, rounds[:n], {0: 9}) == fresh.score([0, 1], now, rounds[:n], {0: 9})
+        past = {r.number: lambda r=r: fetch(r) for r in rounds[:n]}
+        fresh = Scorer(off_target, NOBODY).score([0, 1], now, {r.number: lambda r=r: r for r in rounds[:n]}, [])
+        assert lasting.score([0, 1], now, past, []) == fresh
+    assert len(fetched) == len(set(fetched))
 
 
-def test_score__of_real_training__beats_its_opposite():
+def test_score__of_real_training__beats_its_opposite__and_all_at_once_is_one_by_one():
     task = load_task("heart")
     data = split(task.data(), 4, None, 0)
     base = to_vector(build(task, 0))
@@ -128,11 +175,10 @@ def test_score__of_real_training__beats_its_opposite():
     }
     changes[4] = -changes[0]
     now = PublicRound(1, base, {seat: to_fixed(change) for seat, change in changes.items()}, 0)
-    told = [Scorer(Evaluator(task), shard.held_out).score(range(5), now, [], {}) for shard in data.shards]
-    mean = np.mean([list(t) for t in told], axis=0)
-    assert mean[4] == 1 < mean[0]
-
-
-@pytest.mark.parametrize("bad", [np.inf, np.nan])
-def test_score__by_a_loss_that_is_no_number__is_worth_nothing(bad):
-    assert score({0: 100, 1: 50}, loss=lambda vector: bad) == [1, 1]
+    evaluator = Evaluator(task)
+    told = [list(Scorer(evaluator.losses, shard.held_out).score(range(5), now, {}, [])) for shard in data.shards]
+    mean = np.mean(told, axis=0)
+    assert mean[4] == min(mean) < np.mean(mean[:4])
+    held = data.shards[0].held_out
+    models = candidates(now)
+    assert evaluator.losses(models, held) == pytest.approx([evaluator.loss(model, held) for model in models], rel=1e-5)
