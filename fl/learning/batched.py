@@ -149,7 +149,7 @@ def losses(task: Task, module: nn.Module, vectors: NDArray[np.int32], part: Part
             stacked = _unflattened(module, torch.from_numpy(to_float(vectors[start : start + most, :size]).astype(np.float32)))
             try:
                 told.append(vmap(loss)(*stacked))
-            except RuntimeError:  # whatever a user's model or loss does that vmap cannot
+            except Exception:  # whatever a user's model or loss does that vmap cannot
                 told.append(torch.stack([loss(*(w[i] for w in stacked)) for i in range(len(stacked[0]))]))
     return torch.cat(told).numpy().astype(np.float64)
 
