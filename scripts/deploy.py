@@ -11,32 +11,50 @@ from fl.tools import door
 
 @click.command(cls=ConnectedProviderCommand, short_help="Deploy a federation to a network.")
 @door.key
-@click.option("--terms", type=click.Path(path_type=Path), help="YAML file of terms; what it leaves out has a default.")
+@click.option(
+    "--preset", type=click.Choice(["laptop", "testnet", "l2"]), default="laptop", show_default=True, help="Terms to start from."
+)
+@click.option("--terms", type=click.Path(path_type=Path), help="YAML file of terms that differ from the preset.")
 @click.option(
     "--task", default="heart", show_default=True, help="linear, heart, breast_cancer, digits, digits_mlp, adapter, or a file."
 )
 @click.option(
-    "--store", type=click.Path(path_type=Path), default="store", help="Folder for genesis and manifest. Default: store."
+    "--store", "stores", multiple=True, default=["store"], metavar="PLACE", help="For genesis and manifest. Default: store."
 )
+@click.option("--public", multiple=True, metavar="URL", help="A store that the manifest names for everybody; again for more.")
 @click.option("--factory", metavar="ADDRESS", help="Use this factory instead of deploying one.")
 @click.option("--gate", default="agreement", show_default=True, help="Which updates enter: agreement, median_cosine, none.")
-@click.option("--seed", type=int, default=0, show_default=True, help="Seeds the first model.")
-def cli(key, terms, task, store, factory, gate, seed):
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Seeds the first model.")
+@click.option("--publish", is_flag=True, help="Have the sources verified, where an explorer plugin is set up.")
+@click.option("--dry-run", is_flag=True, help="Check everything, tell gas, cost, time and roles; send nothing.")
+@click.option("--seats", type=click.IntRange(1, 128), default=10, show_default=True, help="Dry run: how many take part.")
+@click.option("--gas-price", type=click.FloatRange(0), help="Dry run: gwei. Default: the network's.")
+@click.option("--eth-price", type=click.FloatRange(0), help="Dry run: what one ether costs in your money.")
+@click.option("--l2-gas-price", type=click.FloatRange(0), default=0.01, show_default=True, help="Dry run: gwei on a rollup.")
+def cli(key, preset, terms, task, stores, dry_run, seats, gas_price, eth_price, l2_gas_price, publish, **choices):
     """Deploys factory and implementation (unless --factory is given) and a federation under the terms, prints address and
-    terms, and remembers both in deployments/<chain id>.json. Without `token` in the terms a play-money token is deployed."""
+    terms, and remembers both in deployments/<chain id>.json. Without `token` in the terms a play-money token is deployed.
+    Nothing is sent before everything has been checked."""
     from fl.learning.task import load_task
-    from fl.network.chain import FederationClient
-    from fl.network.store import LocalStore
+    from fl.network import chain
+    from fl.network.stores import open_store
     from fl.tools import console
-    from fl.tools.deploy import deploy, read_terms, remember
+    from fl.tools.deploy import deploy, draft, remember
+    from fl.tools.deploy import dry_run as estimated
+    from fl.tools.estimate import Prices
+    from fl.tools.terms_file import PRESETS, read_terms
 
     try:
-        given = read_terms(terms) if terms else {}
-        done = deploy(
-            load_task(task), given, key.open(), LocalStore(store), seed=seed, gate=gate, factory=factory, **key.options
-        )
+        given = PRESETS[preset] | (read_terms(terms) if terms else {})
+        if dry_run:
+            price = chain.gas_price() / 1e9 if gas_price is None else gas_price
+            checked = draft(load_task(task), given, chain.account_address(key.account), **choices)
+            click.echo("\n".join(estimated(checked, seats, Prices(price, eth_price, l2_gas_price)).lines))
+            return
+        with chain.hushed():
+            done = deploy(load_task(task), given, key.open(), open_store(stores), publish=publish, **choices, **key.options)
         path = remember(done, Path("deployments"))
-        console.deployed(done, FederationClient(done.federation).terms)
+        console.deployed(done, chain.FederationClient(done.federation).terms)
     except TreatyError as error:
         raise click.ClickException(str(error)) from error
-    click.echo(f"remembered in {path}; genesis and manifest in {store}")
+    click.echo(f"remembered in {path}; genesis and manifest in {', '.join(stores)}")

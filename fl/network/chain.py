@@ -94,6 +94,31 @@ def gas_price() -> int:
     return int(ape.chain.provider.gas_price)
 
 
+def account_address(name: str) -> str:
+    """The address of an account, which may stay locked."""
+    if name.startswith("TEST::"):
+        return str(account(name).address)
+    if name not in ape.accounts.aliases:
+        raise ChainError(f"no account {name!r}: `ape accounts list` shows those there are, `ape accounts import` adds one")
+    return str(ape.accounts.load(name).address)
+
+
+def explorer() -> Any:
+    """The network's block explorer. Raises ChainError where no plugin serves one."""
+    if (found := ape.chain.provider.network.explorer) is None:
+        name = ape.chain.provider.network.name
+        raise ChainError(f"no explorer plugin serves {name}: install one, such as ape-etherscan, or leave --publish out")
+    return found
+
+
+def publish(address: str) -> None:
+    """Hands a contract's sources to the explorer, which compares them with the code; a failure is told and changes nothing."""
+    try:
+        explorer().publish_contract(address)
+    except Exception as error:  # whatever a plugin or its service answers
+        logger.error(f"{address} stands, but its sources were not published: {error}")
+
+
 def is_address(text: str) -> bool:
     return bool(is_hex_address(text))
 

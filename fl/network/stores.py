@@ -146,7 +146,7 @@ def federation_store(terms: Terms, words: Sequence[str | Path]) -> tuple[Store, 
     store = open_store(words)
     manifest = store.get_manifest(terms.manifest)
     named = manifest.get("stores", [])
-    public = [word for word in named if _is_public(word)] if isinstance(named, list) else []
+    public = [word for word in named if is_public(word)] if isinstance(named, list) else []
     if more := [word for word in public if word not in map(str, words)]:
         store = open_store([*words, *more])
     if isinstance(text := manifest.get("genesis_cid"), str):
@@ -154,5 +154,6 @@ def federation_store(terms: Terms, words: Sequence[str | Path]) -> tuple[Store, 
     return store, manifest
 
 
-def _is_public(word: object) -> bool:
+def is_public(word: object) -> bool:
+    """Whether a word names a store that others can reach."""
     return isinstance(word, str) and word.startswith(PUBLIC)

@@ -13,9 +13,10 @@ from fl.agents.view import View
 from fl.network.chain import quiet
 from fl.protocol.phases import Phase
 from fl.protocol.terms import Terms
-from fl.tools.deploy import AMOUNTS, TOKEN, Deployment
+from fl.tools.deploy import TOKEN, Deployment
 from fl.tools.export import terms_to_json
 from fl.tools.simulate import Watcher
+from fl.tools.terms_file import AMOUNTS
 
 LOUD = {"challenge": "bold red", "demand": "yellow", "expire": "bold red"}
 

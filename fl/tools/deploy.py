@@ -3,68 +3,33 @@
 from __future__ import annotations
 
 import json
-import math
-import re
-from dataclasses import asdict, dataclass, fields, replace
-from decimal import Decimal
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-from fl.errors import TermsError
+from fl.errors import ChainError, TermsError
 from fl.learning.codec import depth_of, parameters_of, to_vector
 from fl.learning.gate import DEFAULT, gate_named
 from fl.learning.task import Task, build
-from fl.network import chain
-from fl.network.store import LocalStore, canonical, write_durably
+from fl.network import chain, cid
+from fl.network.store import Store, canonical, write_durably
+from fl.network.stores import is_public
+from fl.network.token import Token
 from fl.protocol.artifact import Kind, pack_model
 from fl.protocol.fixed_point import FRACTION_BITS
+from fl.protocol.leaves import root_of
 from fl.protocol.terms import ZERO_ADDRESS, Terms, check
+from fl.tools.door import Told
+from fl.tools.estimate import CREATE, FACTORY, IMPLEMENTATION, Prices, estimate, told
+from fl.tools.estimate import TOKEN as PLAY_TOKEN
+from fl.tools.terms_file import AMOUNTS, DEFAULTS
+from fl.tools.units import parse_amount
 
 SINK = "0x000000000000000000000000000000000000dEaD"
 TOKEN = 10**18
-
-# What a laptop's federation runs under; a terms file changes what it names. Amounts in whole tokens, times in seconds.
-DEFAULTS: dict[str, Any] = {
-    "trim": 0,
-    "max_seats": 128,
-    "min_reveals": 3,
-    "committee": 3,
-    "max_attempts": 3,
-    "commit_window": 3600,
-    "reveal_window": 1800,
-    "draw_window": 3600,
-    "score_commit_window": 1800,
-    "score_reveal_window": 1800,
-    "settle_window": 3600,
-    "propose_window": 1800,
-    "challenge_window": 7200,
-    "answer_window": 300,
-    "min_stake": 100,
-    "no_reveal_slash": 10,
-    "no_scores_slash": 10,
-    "fraud_slash": 50,
-    "challenge_fee": 5,
-    "demand_deposit": 0.2,
-    "trainer_rate": 10,
-    "validator_rate": 2,
-    "strictness": 2,
-    "proposer_fee": 1,
-}
-AMOUNTS = (
-    "min_stake",
-    "no_reveal_slash",
-    "no_scores_slash",
-    "fraud_slash",
-    "challenge_fee",
-    "demand_deposit",
-    "trainer_rate",
-    "validator_rate",
-    "proposer_fee",
-)
-ADDRESSES = ("token", "sponsor", "sink", "admission")
-DERIVED = ("manifest", "genesis", "depth", "max_exponent")
+PLAY_DECIMALS = 18
 
 
 @dataclass(frozen=True)
@@ -79,6 +44,7 @@ class Deployment:
     manifest: str
     genesis: str
     gas: dict[str, int]
+    block: int
 
 
 def manifest_of(task: Task, seed: int, gate: str = DEFAULT) -> dict[str, object]:
@@ -96,48 +62,13 @@ def manifest_of(task: Task, seed: int, gate: str = DEFAULT) -> dict[str, object]
     }
 
 
-def read_terms(path: Path) -> dict[str, Any]:
-    """A terms file in YAML, checked for names and kinds. Raises TermsError that names the line's key and the remedy."""
-    try:
-        given = yaml.safe_load(path.read_text())
-    except FileNotFoundError:
-        raise TermsError(f"no terms file {path}: write one, or leave --terms out for the defaults") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise TermsError(f"{path} cannot be read as a terms file: {error}") from error
-    except yaml.YAMLError as error:
-        raise TermsError(f"{path} is no YAML: {' '.join(str(error).split())}") from error
-    if not isinstance(given, dict):
-        raise TermsError(f"{path}: a terms file holds `name: value` lines")
-    known = {f.name for f in fields(Terms)}
-    for name, value in given.items():
-        if name not in known:
-            raise TermsError(f"{path}: no term is called {name!r}; known are {', '.join(sorted(known))}")
-        _check_kind(f"{path}: {name}", name, value)
-    return given
-
-
-def _check_kind(where: str, name: str, value: Any) -> None:
-    if name in DERIVED:
-        raise TermsError(f"{where} follows from the task: leave it out")
-    if name in ADDRESSES:
-        if not (isinstance(value, str) and re.fullmatch("0x[0-9a-fA-F]{40}", value)):
-            raise TermsError(f"{where} is an address, 0x and 40 hexadecimal digits, in quotes; not {value!r}")
-    elif name == "allowlist":
-        if not (isinstance(value, str) and re.fullmatch("0x[0-9a-fA-F]{64}", value)):
-            raise TermsError(f"{where} is a Merkle root, 0x and 64 hexadecimal digits, in quotes; not {value!r}")
-    elif not isinstance(value, int | float) or isinstance(value, bool):
-        raise TermsError(f"{where} is a number, not {value!r}")
-    elif not math.isfinite(value):
-        raise TermsError(f"{where} is a finite number, not {value!r}")
-    elif name not in AMOUNTS and not isinstance(value, int):
-        raise TermsError(f"{where} is a whole number, not {value!r}")
-
-
-def make_terms(given: dict[str, Any], task: Task, sponsor: str, token: str, manifest: bytes, genesis: bytes) -> Terms:
+def make_terms(
+    given: dict[str, Any], task: Task, sponsor: str, token: str, manifest: bytes, genesis: bytes, decimals: int = PLAY_DECIMALS
+) -> Terms:
     """Defaults, a terms file's choices and what follows from the task. Raises TermsError that lists every broken rule."""
     chosen = {**DEFAULTS, **given}
     for name in AMOUNTS:
-        chosen[name] = int(Decimal(str(chosen[name])) * TOKEN)
+        chosen[name] = parse_amount(chosen[name], decimals, name)
     if isinstance(chosen.get("allowlist"), str):
         chosen["allowlist"] = bytes.fromhex(chosen["allowlist"][2:])
     facts = {"sponsor": sponsor, "sink": SINK, "admission": ZERO_ADDRESS, "allowlist": bytes(32), **chosen}
@@ -150,42 +81,109 @@ def make_terms(given: dict[str, Any], task: Task, sponsor: str, token: str, mani
     return terms
 
 
-def deploy(
+@dataclass(frozen=True)
+class Draft:
+    """Everything that is known before anything is sent."""
+
+    terms: Terms  # token: a stand-in if one is still to be deployed
+    genesis: bytes  # the file
+    manifest: dict[str, object]
+    decimals: int
+    symbol: str
+    maker: Any | None  # the factory, if one stands
+    own_token: bool
+
+
+def draft(
     task: Task,
     given: dict[str, Any],
-    account: Any,
-    store: LocalStore,
+    sponsor: str,
     *,
     seed: int = 0,
     gate: str = DEFAULT,
     factory: str | None = None,
+    public: Sequence[str] = (),
+) -> Draft:
+    """Checks all that can be checked; sends nothing and writes nothing. Raises TermsError or ChainError."""
+    gate_named(gate)  # refuses one that nobody knows
+    genesis = pack_model(to_vector(build(task, seed)))
+    manifest = {**manifest_of(task, seed, gate), "genesis_cid": cid.to_text(cid.cid_of(genesis))}
+    if public:
+        if odd := [place for place in public if not is_public(place)]:
+            raise TermsError(f"--public {odd[0]}: others must reach it; give an address such as https:// or s3://")
+        manifest["stores"] = list(public)
+    token, decimals, symbol = "0x" + "11" * 20, PLAY_DECIMALS, "TTT"
+    if "token" in given:
+        erc20 = Token(given["token"])
+        token, decimals, symbol = erc20.address, erc20.decimals, erc20.symbol
+    digest = sha256(canonical(manifest)).digest()
+    terms = make_terms(given, task, str(given.get("sponsor", sponsor)), token, digest, root_of(genesis, Kind.MODEL), decimals)
+    if terms.admission != ZERO_ADDRESS and not chain.code_at(terms.admission):
+        raise TermsError(f"admission: no contract at {terms.admission} on chain {chain.chain_id()}")
+    maker = None
+    if factory is not None:
+        maker = chain.attach("FederationFactory", factory, "factory")
+        chain.read(maker.implementation, "factory")
+    return Draft(terms, genesis, manifest, decimals, symbol, maker, "token" not in given)
+
+
+def deploy(
+    task: Task,
+    given: dict[str, Any],
+    account: Any,
+    store: Store,
+    *,
+    seed: int = 0,
+    gate: str = DEFAULT,
+    factory: str | None = None,
+    public: Sequence[str] = (),
+    publish: bool = False,
     **options: Any,
 ) -> Deployment:
-    """Deploys what is missing and creates the federation; `account` pays. Genesis model and manifest go to the store."""
+    """Deploys what is missing and creates the federation; `account` pays. Genesis model and manifest go to the store.
+
+    publish: hand the sources to the network's block explorer afterwards. options: for every transaction."""
     gas: dict[str, int] = {}
-    gate_named(gate)  # refuses one that nobody knows
+    checked = draft(task, given, account.address, seed=seed, gate=gate, factory=factory, public=public)
+    if publish:
+        chain.explorer()
+    need = chain.gas_price() * (CREATE + (checked.maker is None) * (IMPLEMENTATION + FACTORY) + checked.own_token * PLAY_TOKEN)
+    if (held := chain.ether_of(account.address)) < need:
+        raise ChainError(
+            f"{account.address} holds {held / 1e18:.6f} ETH and needs some {need / 1e18:.6f} for gas: nothing was sent"
+        )
+    store.put(checked.genesis, Kind.MODEL)
+    store.put_manifest(checked.manifest)
 
     def put(name: str, *args: Any) -> Any:
         instance, gas[name] = chain.deploy(account, name, *args, **options)
         return instance
 
-    genesis = store.put(pack_model(to_vector(build(task, seed))), Kind.MODEL)
-    manifest = store.put_manifest(manifest_of(task, seed, gate))
-    # Terms are checked before anything is paid for.
-    draft = make_terms(given, task, str(given.get("sponsor", account.address)), "0x" + "11" * 20, manifest, genesis)
-    maker = None
-    if factory is not None:
-        maker = chain.attach("FederationFactory", factory, "factory")
-        implementation = str(chain.read(maker.implementation, "factory"))
-    token = given.get("token") or put("TestToken").address
-    if maker is None:
-        implementation = put("Federation").address
-        maker = put("FederationFactory", implementation)
-    terms = replace(draft, token=token)
-    receipt = chain.transact(maker.create, terms.as_tuple(), sender=account, **options)
+    token = put("TestToken").address if checked.own_token else checked.terms.token
+    maker = checked.maker or put("FederationFactory", put("Federation").address)
+    terms = replace(checked.terms, token=token)
+    try:
+        receipt = chain.transact(maker.create, terms.as_tuple(), sender=account, **options)
+    except ChainError as error:
+        raise ChainError(f"{error}; the factory stands: give --factory {maker.address} next time") from error
     gas["create"] = int(receipt.gas_used)
     federation = str(receipt.events.filter(maker.Created)[0].federation)
-    return Deployment(chain.chain_id(), federation, maker.address, implementation, token, manifest.hex(), genesis.hex(), gas)
+    implementation = str(maker.implementation())
+    if publish:
+        for address in {implementation, str(maker.address)}:
+            chain.publish(address)
+    facts = chain.chain_id(), federation, str(maker.address), implementation, token
+    return Deployment(*facts, terms.manifest.hex(), terms.genesis.hex(), gas, int(receipt.block_number))
+
+
+def dry_run(checked: Draft, seats: int, prices: Prices) -> Told:
+    """What it would cost, from the draft alone; nothing is sent."""
+    if not checked.terms.min_reveals <= seats <= checked.terms.max_seats:
+        least, most = checked.terms.min_reveals, checked.terms.max_seats
+        raise TermsError(f"--seats {seats}: these terms want {least} to {most}")
+    own = {"own_factory": checked.maker is None, "own_token": checked.own_token}
+    facts = estimate(checked.terms, seats, prices, checked.decimals, **own)
+    return Told([*told(facts, prices, checked.symbol), "nothing was sent"], facts)
 
 
 def remember(deployment: Deployment, folder: Path) -> Path:

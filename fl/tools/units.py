@@ -10,8 +10,8 @@ from fl.errors import TermsError
 SECONDS_OF = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
 
 
-def parse_amount(given: object, decimals: int, what: str) -> int:
-    """A decimal number of tokens in the token's smallest unit. Raises TermsError that names `what`."""
+def parse_decimal(given: object, what: str) -> Decimal:
+    """A number of tokens, whatever decimals the token has. Raises TermsError that names `what`."""
     text = given if isinstance(given, str) else repr(given) if isinstance(given, float) else str(given)
     try:
         if isinstance(given, bool):
@@ -23,6 +23,12 @@ def parse_amount(given: object, decimals: int, what: str) -> int:
         raise TermsError(f"{what} is a number of tokens, such as 2.5, not {given!r}") from None
     if value < 0:
         raise TermsError(f"{what} is {given}: give a number of tokens from 0 on")
+    return value
+
+
+def parse_amount(given: object, decimals: int, what: str) -> int:
+    """A decimal number of tokens in the token's smallest unit. Raises TermsError that names `what`."""
+    value = parse_decimal(given, what)
     with localcontext() as context:
         context.prec = 200  # the usual 28 digits would round what 96 bits hold
         units = value.scaleb(decimals)
