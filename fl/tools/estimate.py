@@ -13,21 +13,21 @@ from typing import Any
 from fl.protocol.terms import Terms
 from fl.tools.units import show_amount, show_duration
 
-IMPLEMENTATION, FACTORY, CREATE, TOKEN = 4_846_000, 723_000, 340_000, 770_000
+IMPLEMENTATION, FACTORY, CREATE, TOKEN = 4_868_532, 723_000, 340_000, 770_000
 SEATS = (5, 10, 50, 128)
 # One call's gas at so many seats, in a steady round.
 GAS: dict[str, tuple[int, ...]] = {
     "openRound": (50_450, 50_920, 54_680, 62_012),
-    "commit": (37_025, 37_025, 37_026, 37_025),
-    "reveal": (36_720, 36_724, 36_734, 36_737),
-    "close": (49_722, 62_807, 167_487, 371_613),
+    "commit": (37_025, 37_025, 37_024, 37_026),
+    "reveal": (36_636, 36_640, 36_650, 36_653),
+    "close": (49_129, 61_639, 161_719, 356_875),
     "draw": (45_887, 50_928, 76_817, 141_074),
-    "commitScores": (42_282, 42_592, 42_590, 44_141),
-    "revealScores": (42_878, 43_718, 48_373, 59_015),
+    "commitScores": (42_278, 42_592, 42_590, 44_140),
+    "revealScores": (42_866, 43_710, 48_368, 59_009),
     "settle": (118_361, 180_349, 544_600, 1_842_985),
     "propose": (52_118, 52_118, 52_118, 52_118),
     "finalize": (60_177, 60_177, 60_177, 60_177),
-    "join": (115_068, 109_967, 105_934, 105_382),
+    "join": (115_074, 109_973, 105_940, 105_388),
     "claim": (55_445, 55_445, 55_445, 55_445),
 }
 ENVELOPE = 110  # bytes of a signed transaction besides its calldata

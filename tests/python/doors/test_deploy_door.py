@@ -128,8 +128,8 @@ def test_dry_run__uses_what_was_measured():
     measured = json.loads((Path(__file__).parents[2] / "gas" / "gas.json").read_text())
     for call, row in GAS.items():
         for seats, gas in zip(SEATS, row, strict=True):
-            assert gas == pytest.approx(measured["actions"][str(seats)][call], rel=0.03), (call, seats)
-    assert pytest.approx(measured["deploy (implementation, once)"], rel=0.03) == IMPLEMENTATION
+            assert gas == pytest.approx(measured["actions"][str(seats)][call], rel=0.1), (call, seats)
+    assert pytest.approx(measured["deploy (implementation, once)"], rel=0.1) == IMPLEMENTATION
 
 
 def test_dry_run__deployment_costs_what_it_said(doors, tmp_path):
