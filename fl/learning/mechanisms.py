@@ -84,7 +84,7 @@ def _sgd(task: Task, base: NDArray[np.int32], part: Part, clip: float, plan: Spe
     rows = PerRow(task, model, part)
     start = [w.detach().clone() for w in rows.weights]
     velocity = [torch.zeros_like(w) for w in rows.weights]
-    expected = plan.rate * len(part)
+    expected = settings.batch_size  # a constant: dividing by a number of rows would tell that number
     with torch.random.fork_rng():
         torch.manual_seed(int(source.uniform(1)[0] * 2**53))
         for _ in range(plan.steps):

@@ -34,8 +34,11 @@ def with_row(part: Part, row: Part) -> Part:
     return Part(np.concatenate([part.x, row.x]), np.concatenate([part.y, row.y]))
 
 
-def suspicion(task: Task, part: Part, row: Part, privacy: Privacy | None, rounds: int, seed: int) -> float:
-    """How much the published updates of `rounds` rounds, trained on `part`, look like `row` was in it; larger is more."""
+def suspicion(task: Task, part: Part, row: Part, privacy: Privacy | None, rows: int, rounds: int, seed: int) -> float:
+    """How much the published updates of `rounds` rounds, trained on `part`, look like `row` was in it; larger is more.
+
+    rows: how many there are as far as the settings know; it is public, and must not differ between the two worlds.
+    """
     vector = to_vector(build(task, 0))
     told, residue = 0.0, None
     for number in range(1, rounds + 1):
@@ -43,7 +46,7 @@ def suspicion(task: Task, part: Part, row: Part, privacy: Privacy | None, rounds
         if privacy is None:
             delta = local_change(task, vector, part, rng)
         else:
-            release = spending(privacy, task.training, len(part), "", number)
+            release = spending(privacy, task.training, rows, "", number)
             delta = private_change(task, vector, part, privacy, release, Seeded(seed, number, 0), rng)
         depth = depth_for(delta.size)
         data, residue = encode_update(delta, residue, depth, task.max_exponent, rng)
@@ -66,7 +69,10 @@ def attack(task: Task, part: Part, privacy: Privacy | None, rounds: int, trials:
     """(the attack's area under the curve, its standard error) over so many trainings with the row and as many without."""
     row = canary(part)
     tables = (part, with_row(part, row))
-    told = [[suspicion(task, t, row, privacy, rounds, seed + 2 * n + i) for n in range(trials)] for i, t in enumerate(tables)]
+    told = [
+        [suspicion(task, t, row, privacy, len(part), rounds, seed + 2 * n + i) for n in range(trials)]
+        for i, t in enumerate(tables)
+    ]
     area = float(roc_auc_score([0] * trials + [1] * trials, told[0] + told[1]))
     # Hanley and McNeil, "The meaning and use of the area under a ROC curve", 1982.
     q1, q2 = area / (2 - area), 2 * area**2 / (1 + area)

@@ -140,7 +140,7 @@ def opacus_sgd(clip: float) -> np.ndarray:
     model = GradSampleModule(load_vector(build(TASK, 0), BASE).train())
     plain = torch.optim.SGD(model.parameters(), lr=TASK.training.learning_rate, momentum=TASK.training.momentum)
     plain.param_groups[0]["weight_decay"] = TASK.training.weight_decay
-    optimizer = DPOptimizer(plain, noise_multiplier=0.0, max_grad_norm=clip, expected_batch_size=len(PART))
+    optimizer = DPOptimizer(plain, noise_multiplier=0.0, max_grad_norm=clip, expected_batch_size=TASK.training.batch_size)
     x, y = torch.from_numpy(PART.x), torch.from_numpy(PART.y)
     for _ in range(4):
         optimizer.zero_grad()
@@ -178,7 +178,7 @@ def test_sgd__noise_has_the_size_that_is_accounted_for():
     task.training = LocalTraining(learning_rate=0.1)
     told = [private_change(task, BASE, PART, SGD, p, Seeded(0, 1, 0), generator(0, 1, 0)) for p in (plan, quiet)]
     noise = told[0] - told[1]
-    assert noise.std() == pytest.approx(0.1 * 50.0 * SGD.clip / (0.5 * len(PART)), rel=0.1)
+    assert noise.std() == pytest.approx(0.1 * 50.0 * SGD.clip / 32, rel=0.1)
 
 
 def test_update__is_clipped_before_the_noise__whose_size_is_twice_the_clip():
