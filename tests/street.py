@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import itertools
+import os
 import shutil
 from pathlib import Path
 from typing import Any
@@ -35,6 +37,7 @@ from fl.protocol.phases import Phase
 from fl.tools.deploy import manifest_of
 
 ETHER = 10**18
+NUMBERS = itertools.count()
 
 
 class Key:
@@ -59,7 +62,8 @@ class Street:
     SEATS = 4
 
     def __init__(self, folder: Path, **terms: Any):
-        self.folder, self.evm = folder, AnvilEvm()
+        # A chain id of its own: nodes that begin alike are one chain to a daemon, which lets no second one sit on a seat.
+        self.folder, self.evm = folder, AnvilEvm(1_000_000 + 1_000 * os.getpid() + next(NUMBERS))
         self.task = load_task("linear")
         self.store = LocalStore(folder / "store")
         model = pack_model(to_vector(build(self.task, 0)))

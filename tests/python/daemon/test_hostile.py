@@ -140,7 +140,7 @@ def test_wrong_chain__ends_the_daemon__and_nothing_is_sent(street, proxy):
     street.play_to_open()
     daemon = street.daemon(VICTIM, urls=[proxy.url])
     proxy.change = lambda call, answer: {**answer, "result": "0x1"} if call["method"] == "eth_chainId" else answer
-    with pytest.raises(WrongChain, match="the node is on chain 1, the federation on 31337"):
+    with pytest.raises(WrongChain, match=f"the node is on chain 1, the federation on {street.evm.chain_id}"):
         daemon.run(threading.Event())
     assert street.sent(key_of(VICTIM)) == 0
     daemon.journal.close()
@@ -367,7 +367,15 @@ def test_nonce_taken_by_another_program__is_told__and_the_deed_gets_a_new_one(st
     look_quiet(daemon, street)
     taken = deed(daemon, "commit").nonce
     street.evm.rpc("anvil_dropAllTransactions")
-    other = {"to": key_of(3).address, "value": 1, "gas": 21_000, "nonce": taken, "chainId": 31337, "data": b"", "type": 2}
+    other = {
+        "to": key_of(3).address,
+        "value": 1,
+        "gas": 21_000,
+        "nonce": taken,
+        "chainId": street.evm.chain_id,
+        "data": b"",
+        "type": 2,
+    }
     raw = key_of(VICTIM).sign({**other, "maxFeePerGas": GWEI, "maxPriorityFeePerGas": 0})
     street.evm.rpc("eth_sendRawTransaction", "0x" + raw.hex())
     street.evm.rpc("evm_setAutomine", True)
