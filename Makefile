@@ -29,11 +29,11 @@ lint: setup
 
 # The gas table and the learning table of the README, measured anew (4 and 5 minutes).
 gas: setup
-	@$(ENV) && ape compile && PYTHONPATH=tests python tests/gas/measure.py
+	@$(ENV) && ape compile --force && PYTHONPATH=tests python tests/gas/measure.py
 
 # A million steps of the stateful machines (ten minutes of two idle cores); writes tests/stateful/deep.md.
 deep: setup
-	@$(ENV) && ape compile && PYTHONPATH=tests python tests/stateful/deep.py
+	@$(ENV) && ape compile --force && PYTHONPATH=tests python tests/stateful/deep.py
 
 # What of contracts/ the Solidity suite runs (two minutes); writes tests/solidity/coverage.md.
 coverage: setup
@@ -46,7 +46,7 @@ prove: setup
 # How many small wrongs the tests notice, in all of contracts/ and of fl/protocol (hours); writes tests/mutation/*.md.
 # A part of it: make mutants MUTANTS="--minutes 20".
 mutants: setup
-	@$(ENV) && ape compile && for what in contracts protocol; do python tests/mutation/campaign.py $$what $(MUTANTS) || exit 1; done
+	@$(ENV) && ape compile --force && for what in contracts protocol; do python tests/mutation/campaign.py $$what $(MUTANTS) || exit 1; done
 
 compare: setup
 	@$(ENV) && ape run compare --out build/compare

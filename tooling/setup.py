@@ -143,6 +143,18 @@ def openzeppelin():
         shutil.rmtree(path("contracts", ".cache"), ignore_errors=True)
 
 
+def stale_build():
+    """Ape does not recompile a contract when only what it imports has changed: after an update everything is compiled anew."""
+    sources = []
+    for place, _, names in os.walk(path("contracts")):
+        if ".cache" not in place:
+            sources += [os.path.join(place, name) for name in names if name.endswith(".sol")]
+    same, record = done("contracts", *sorted(sources))
+    if not same:
+        shutil.rmtree(path(".build"), ignore_errors=True)
+        record()
+
+
 def main():
     if not (3, 11) <= sys.version_info[:2] < (3, 13):
         fail("Python %d.%d does not fit: install Python 3.11 or 3.12, or name one with PYTHON=/path" % sys.version_info[:2])
@@ -152,6 +164,7 @@ def main():
     node_packages()
     compiler()
     openzeppelin()
+    stale_build()
 
 
 if __name__ == "__main__":

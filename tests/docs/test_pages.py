@@ -1,8 +1,8 @@
 """Every command that the pages show is run, as a reader would: page by page, in a folder of its own, on a chain of its own.
 
-A fence of `sh` is run, a fence of `yaml` that begins with a file's name is written to it. Words that stand for something of the
-reader's own (ADDRESS, me, cold, another network) are replaced; what cannot be run here stands in a fence of `text`. `make` lines
-are run by CI itself; here their targets must exist. Links between pages must lead somewhere.
+A fence of `sh` is run, a fence of `yaml` that begins with the name of a file is written to it. Words that stand for what is
+the reader's own (ADDRESS, me, cold, another network) are replaced; what cannot be run here stands in a fence of `text`. CI runs
+`make` lines itself; here their targets must exist. Links between pages must lead somewhere.
 """
 
 import os
@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from harness import ROOT, project
+from python.doors.harness import ROOT, project
 
 SKIPPED = {".venv", "node_modules", ".openzeppelin", ".ape", ".cache", ".build", "build", "out", ".git", ".venv-flower"}
 PAGES = sorted(str(p.relative_to(ROOT)) for p in ROOT.rglob("*.md") if not SKIPPED & set(p.relative_to(ROOT).parts))
