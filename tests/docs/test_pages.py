@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import requests
 from python.doors.harness import ROOT, project
 
 SKIPPED = {".venv", "node_modules", ".openzeppelin", ".ape", ".cache", ".build", "build", "out", ".git", ".venv-flower"}
@@ -70,9 +71,18 @@ def folder(tmp_path) -> Iterator[Path]:
     home = project(tmp_path / "treaty", f"http://{address}")
     for name in ("fl", "tests", ".venv", "node_modules", ".solcx", "env.sh", "Makefile"):
         (home / name).symlink_to(ROOT / name)
+    ended = threading.Event()
+    threading.Thread(target=others, args=(f"http://{address}", ended), daemon=True).start()
     yield home
+    ended.set()
     node.terminate()
     node.wait()
+
+
+def others(address: str, ended: threading.Event) -> None:
+    """A block a second besides the reader's own, as on any chain: who waits for confirmations gets them."""
+    while not ended.wait(1):
+        requests.post(address, json={"jsonrpc": "2.0", "id": 1, "method": "evm_mine", "params": []}, timeout=5)
 
 
 def table(path: Path) -> None:
