@@ -38,6 +38,7 @@ def cli(key, preset, terms, task, stores, dry_run, seats, gas_price, eth_price, 
     from fl.learning.task import load_task
     from fl.network import chain
     from fl.network.stores import open_store
+    from fl.network.token import Token
     from fl.tools import console
     from fl.tools.deploy import deploy, draft, remember
     from fl.tools.deploy import dry_run as estimated
@@ -54,7 +55,7 @@ def cli(key, preset, terms, task, stores, dry_run, seats, gas_price, eth_price, 
         with chain.hushed():
             done = deploy(load_task(task), given, key.open(), open_store(stores), publish=publish, **choices, **key.options)
         path = remember(done, Path("deployments"))
-        console.deployed(done, chain.FederationClient(done.federation).terms)
+        console.deployed(done, chain.FederationClient(done.federation).terms, Token(done.token))
     except TreatyError as error:
         raise click.ClickException(str(error)) from error
     click.echo(f"remembered in {path}; genesis and manifest in {', '.join(stores)}")

@@ -11,10 +11,9 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from fl.learning.codec import encode_update, floats_of, load_floats, load_vector
+from fl.learning.codec import floats_of, load_floats, load_vector
 from fl.learning.partition import Part
 from fl.learning.task import SelfTrained, Task, build
-from fl.protocol.artifact import depth_for
 from fl.protocol.fixed_point import to_float
 
 
@@ -67,14 +66,6 @@ def local_change(task: Task, base: NDArray[np.int32], part: Part, rng: np.random
     train(task, model, part, rng)
     after = floats_of(model)
     return after - to_float(base)[: after.size]
-
-
-def local_update(
-    task: Task, base: NDArray[np.int32], part: Part, residue: NDArray[np.float64] | None, rng: np.random.Generator
-) -> tuple[bytes, NDArray[np.float64]]:
-    """(the update's file, what rounding lost), from the model `base` (units), the participant's rows and its last residue."""
-    delta = local_change(task, base, part, rng)
-    return encode_update(delta, residue, depth_for(delta.size), task.max_exponent, rng)
 
 
 class Evaluator:

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fl.protocol.fixed_point import INT32_MAX, INT32_MIN
-from fl.protocol.network import middle
+from fl.protocol.sorting import middle
 
 CHUNK = 1 << 14  # coordinates at a time: a block of 128 updates stays in the cache
 

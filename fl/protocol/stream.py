@@ -30,7 +30,7 @@ from fl.protocol.artifact import (
 )
 from fl.protocol.blocks import BLOCK, MAX_EXPONENT, Q_MAX, dequantize
 from fl.protocol.fixed_point import INT32_MAX, INT32_MIN
-from fl.protocol.network import middle
+from fl.protocol.sorting import middle
 
 Words = NDArray[np.uint64]
 Bytes = NDArray[np.uint8]

@@ -71,7 +71,8 @@ def _windows(t: Terms) -> list[int]:
     return [getattr(t, f.name) for f in fields(t) if f.name.endswith("_window")]
 
 
-_AMOUNTS = [
+# The terms in token units.
+AMOUNTS = (
     "min_stake",
     "no_reveal_slash",
     "no_scores_slash",
@@ -81,7 +82,7 @@ _AMOUNTS = [
     "trainer_rate",
     "validator_rate",
     "proposer_fee",
-]
+)
 
 # The contract's numbers; rule 1 (the token has code) only a chain can check.
 _RULES: list[tuple[int, str, Callable[[Terms], bool]]] = [
@@ -112,7 +113,7 @@ _RULES: list[tuple[int, str, Callable[[Terms], bool]]] = [
         "challenge_window: at least (depth + 3) * answer_window, so that a checker can walk down the tree",
         lambda t: t.challenge_window >= (t.depth + 3) * t.answer_window,
     ),
-    (16, "amounts: at most 2^88 token units each", lambda t: all(0 <= getattr(t, a) <= MAX_AMOUNT for a in _AMOUNTS)),
+    (16, "amounts: at most 2^88 token units each", lambda t: all(0 <= getattr(t, a) <= MAX_AMOUNT for a in AMOUNTS)),
     (
         17,
         "slashes: at least 1 each, and no more than min_stake together",

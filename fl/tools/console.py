@@ -11,12 +11,13 @@ from rich.table import Table
 from fl.agents.loop import Done
 from fl.agents.view import View
 from fl.network.chain import quiet
+from fl.network.token import Token
 from fl.protocol.phases import Phase
-from fl.protocol.terms import Terms
-from fl.tools.deploy import TOKEN, Deployment
+from fl.protocol.terms import AMOUNTS, Terms
+from fl.tools.deploy import Deployment
 from fl.tools.export import terms_to_json
 from fl.tools.simulate import Watcher
-from fl.tools.terms_file import AMOUNTS
+from fl.tools.units import show_amount
 
 LOUD = {"challenge": "bold red", "demand": "yellow", "expire": "bold red"}
 
@@ -65,7 +66,7 @@ class Live:
             self.progress.console.print(f"[{LOUD[done.action.function]}]{done.action.function}[/] {text}")
 
 
-def deployed(deployment: Deployment, terms: Terms) -> None:
+def deployed(deployment: Deployment, terms: Terms, token: Token) -> None:
     """What was put where, and under which terms."""
     console = Console(soft_wrap=True)
     for name in ("federation", "factory", "implementation", "token", "manifest", "genesis"):
@@ -73,7 +74,7 @@ def deployed(deployment: Deployment, terms: Terms) -> None:
     table = _table("Terms", "term", "value")
     for name, value in terms_to_json(terms).items():
         amount = isinstance(value, int) and name in AMOUNTS
-        table.add_row(name, f"{value / TOKEN:g} tokens" if amount else str(value))
+        table.add_row(name, f"{show_amount(value, token.decimals)} {token.symbol}" if amount else str(value))
     console.print(table)
     console.print(f"gas: {', '.join(f'{what} {gas:,}' for what, gas in deployment.gas.items())}", highlight=False)
 

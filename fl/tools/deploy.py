@@ -20,11 +20,11 @@ from fl.network.token import Token
 from fl.protocol.artifact import Kind, pack_model
 from fl.protocol.fixed_point import FRACTION_BITS
 from fl.protocol.leaves import root_of
-from fl.protocol.terms import ZERO_ADDRESS, Terms, check
+from fl.protocol.terms import AMOUNTS, ZERO_ADDRESS, Terms, check
 from fl.tools.door import Told
 from fl.tools.estimate import CREATE, FACTORY, IMPLEMENTATION, Prices, estimate, told
 from fl.tools.estimate import TOKEN as PLAY_TOKEN
-from fl.tools.terms_file import AMOUNTS, DEFAULTS
+from fl.tools.terms_file import DEFAULTS
 from fl.tools.units import parse_amount
 
 SINK = "0x000000000000000000000000000000000000dEaD"

@@ -170,7 +170,10 @@ def _stores(visit: Visit) -> None:
             if store.writable:
                 store.put(probe, Kind.MODEL)
                 store.get(root, Kind.MODEL, 0)
-            visit.say("store", "ok", f"{word}: {'a file went there and back' if store.writable else 'can be read'}")
+                visit.say("store", "ok", f"{word}: a file went there and back")
+            elif visit.client is not None:
+                store.get(visit.client.terms.genesis, Kind.MODEL, visit.client.terms.depth)
+                visit.say("store", "ok", f"{word}: gives the first model")
         except TreatyError as error:
             visit.say("store", "bad", str(error))
     if not any(open_store([word]).writable for word in visit.stores):

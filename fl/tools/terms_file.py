@@ -82,17 +82,6 @@ L2 = LAPTOP | {
 }
 PRESETS = {"laptop": LAPTOP, "testnet": TESTNET, "l2": L2}
 DEFAULTS = LAPTOP
-AMOUNTS = (
-    "min_stake",
-    "no_reveal_slash",
-    "no_scores_slash",
-    "fraud_slash",
-    "challenge_fee",
-    "demand_deposit",
-    "trainer_rate",
-    "validator_rate",
-    "proposer_fee",
-)
 DERIVED = ("manifest", "genesis", "depth", "max_exponent")
 KNOWN = tuple(f.name for f in fields(Terms) if f.name not in DERIVED)
 

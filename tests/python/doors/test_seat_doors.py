@@ -325,10 +325,10 @@ def test_doctor__names_each_thing_to_fix__and_exits_with_1(doors, here, tmp_path
     done = here("doctor", *signed(4), "--store", tmp_path / "empty", "--store", "http://127.0.0.1:1", "--expect-chain", "1")
     assert done.code == 1
     grades = graded(done)
-    assert {what for what, grade in grades.items() if grade == "FIX"} == {"chain", "seat", "model"}, done.out
+    assert {what for what, grade in grades.items() if grade == "FIX"} == {"chain", "seat", "store", "model"}, done.out
     assert "this node serves chain 31337, not 1: give another --network" in done.out
     assert re.search(r"none, and 0 TTT for a stake of at least 100: get tokens \(0x", done.out)
-    assert "http://127.0.0.1:1 cannot be reached" in done.out and "3 to fix before you take part" in done.out
+    assert "http://127.0.0.1:1 cannot be reached" in done.out and "4 to fix before you take part" in done.out
 
 
 def test_doctor__another_task__is_told(doors, here):

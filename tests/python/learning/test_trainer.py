@@ -8,10 +8,10 @@ import torch
 from torch import nn
 
 from fl.errors import NumberError
-from fl.learning.codec import floats_of, load_floats, to_vector
+from fl.learning.codec import encode_update, floats_of, load_floats, to_vector
 from fl.learning.partition import Part
 from fl.learning.task import Data, LocalTraining, Task, build
-from fl.learning.trainer import Evaluator, load_and_measure, local_change, local_update, train
+from fl.learning.trainer import Evaluator, load_and_measure, local_change, train
 from fl.protocol.artifact import parse_update
 from fl.protocol.fixed_point import UNIT, to_float
 
@@ -143,20 +143,21 @@ def test_local_change__is_after_minus_before__from_the_model_given():
     assert (base == kept).all()
 
 
-def test_local_update__is_the_change_within_a_step__and_the_rest_is_kept():
+def test_local_change__as_an_update__is_the_change_within_a_step__and_the_rest_is_kept():
     task = Curve()
     base = to_vector(build(task, 3))
     change = local_change(task, base, rows(task), np.random.default_rng(0))
-    data, residue = local_update(task, base, rows(task), None, np.random.default_rng(0))
+    data, residue = encode_update(change, None, 0, task.max_exponent, np.random.default_rng(0))
     sent = to_float(parse_update(data, 0, task.max_exponent))[: change.size]
     assert np.abs(sent - change).max() <= np.abs(change).max() / 63
     assert np.abs(sent + residue - change).max() < UNIT / 1000
 
 
-def test_local_update__that_diverged__is_refused_with_a_remedy():
+def test_local_change__that_diverged__is_refused_with_a_remedy():
     task = Curve(learning_rate=1e6, epochs=200)
+    change = local_change(task, to_vector(build(task, 3)), rows(task), np.random.default_rng(0))
     with pytest.raises(NumberError, match="lower the learning rate"):
-        local_update(task, to_vector(build(task, 3)), rows(task), None, np.random.default_rng(0))
+        encode_update(change, None, 0, task.max_exponent, np.random.default_rng(0))
 
 
 def test_evaluator__keeps_nothing_of_the_last_model():

@@ -14,7 +14,7 @@ from fl.errors import ArtifactError
 from fl.protocol import stream
 from fl.protocol.aggregate import aggregate, aggregate_coordinate, trim_of
 from fl.protocol.artifact import pack_model, pack_update, parse_model, parse_update
-from fl.protocol.network import comparators, middle
+from fl.protocol.sorting import comparators, middle
 from fl.protocol.stream import aggregate_files
 
 E = 23
