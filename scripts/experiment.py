@@ -17,10 +17,14 @@ from fl.errors import TreatyError
 @click.option("--seeds", type=int, default=10, show_default=True, help="Seeds 0 to N-1; each another split and start.")
 @click.option("--rounds", type=int, default=15, show_default=True, help="Rounds of every federation.")
 @click.option("--all-seeing", is_flag=True, help="Cheats see the present round's updates, which commitments hide.")
+@click.option(
+    "--ray", metavar="ADDRESS", help="Play on a Ray cluster: host:port, ray://..., auto, or local. Else: on all cores."
+)
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder; an interrupted run goes on in it.")
-def cli(parts, tasks, kinds, gates, trims, shares, seeds, rounds, all_seeing, out):
+def cli(parts, tasks, kinds, gates, trims, shares, seeds, rounds, all_seeing, ray, out):
     """Plays federations without a chain by the code that agents run, and writes OUT/experiment.md, experiment.json and figures:
     the final metric against honest seats alone, who was left out, what each kind earned. Needs no chain."""
+    from fl.protocol.stream import cores
     from fl.tools.experiment import SETTINGS, Grid, run
 
     try:
@@ -29,7 +33,7 @@ def cli(parts, tasks, kinds, gates, trims, shares, seeds, rounds, all_seeing, ou
             raise TreatyError(f"--task {tasks[0]}: give heart, breast_cancer or digits")
         given = {"parts": parts, "kinds": kinds, "gates": gates, "trims": trims, "shares": shares}
         grid = Grid(settings=chosen, seeds=seeds, rounds=rounds, omniscient=all_seeing, **{k: v for k, v in given.items() if v})
-        run(grid, out)
+        run(grid, out, processes=cores(), ray=ray)
     except TreatyError as error:
         raise click.ClickException(str(error)) from error
     click.echo(f"written: {out}/experiment.md")

@@ -25,6 +25,7 @@ from fl.learning.task import Task, load_task
 from fl.learning.trainer import Evaluator
 from fl.network.store import write_durably
 from fl.tools.experiment_report import markdown, svg
+from fl.tools.spread import as_done
 
 PARTS = ("gates", "pay", "sybil", "shapley")
 COMMITTEE, STRICTNESS = 7, 2  # of ten seats: three liars never hold a majority
@@ -64,18 +65,27 @@ class Grid:
     omniscient: bool = False
 
 
-def run(grid: Grid, out: Path, say: Callable[[str], None] = print) -> dict[str, Any]:
-    """Runs what is not done yet, writes experiment.json, experiment.md and figures to `out`, returns the figures."""
+def run(
+    grid: Grid, out: Path, say: Callable[[str], None] = print, *, processes: int = 1, ray: str | None = None
+) -> dict[str, Any]:
+    """Runs what is not done yet, writes experiment.json, experiment.md and figures to `out`, returns the figures.
+
+    processes, ray: where, as `spread` takes them; the figures are the same wherever they were made, and in the grid's order.
+    """
     _check(grid)
     path = out / "experiment.json"
     known: dict[str, Any] = json.loads(path.read_text()) if path.is_file() else {}
     work = {"gates": _gates, "pay": _pay, "sybil": _sybil, "shapley": _shapley}
-    for part in grid.parts:
-        for keys, job in work[part](grid):
-            if any(key not in known for key in keys):
-                known.update(zip(keys, job(), strict=True))
-                write_durably(path, json.dumps(known, indent=0).encode())
-                say(keys[-1])
+    jobs = [job for part in grid.parts for job in work[part](grid)]
+    order = [key for keys, _ in jobs for key in keys]
+    left = [(keys, job) for keys, job in jobs if any(key not in known for key in keys)]
+    for i, told in as_done(_call, [job for _, job in left], processes=processes, ray=ray):
+        keys = left[i][0]
+        known.update(zip(keys, told, strict=True))
+        others = {key: facts for key, facts in known.items() if key not in order}
+        known = others | {key: known[key] for key in order if key in known}
+        write_durably(path, json.dumps(known, indent=0).encode())
+        say(keys[-1])
     write_durably(out / "experiment.md", markdown(known).encode())
     for name, figure in svg(known).items():
         write_durably(out / f"{name}.svg", figure.encode())
@@ -96,8 +106,12 @@ def _check(grid: Grid) -> None:
         raise TaskError("--trim: per cent dropped on each side, 0 to 49")
 
 
-# What is played in lockstep, by the keys of its results.
-Jobs = list[tuple[list[str], Callable[[], list[Any]]]]
+# What is played in lockstep, by the keys of its results: a function of this module and what to call it with.
+Jobs = list[tuple[list[str], tuple[Any, ...]]]
+
+
+def _call(function: Callable[..., list[Any]], *arguments: Any) -> list[Any]:
+    return function(*arguments)
 
 
 def _task(name: str) -> Task:
@@ -129,7 +143,7 @@ def _gates(grid: Grid) -> Jobs:
                         f"gates/{setting.name}/{share}/{kind}/{gate}/trim {percent}{view if bad else ''}/{_length(grid)}"
                         for kind in kinds
                     ]
-                    jobs.append((keys, lambda s=setting, c=cells: _attacked(grid, s, c)))
+                    jobs.append((keys, (_attacked, grid, setting, cells)))
     return jobs
 
 
@@ -172,8 +186,12 @@ def _pay(grid: Grid) -> Jobs:
                 cells = [Cell(kind, bad, DEFAULT, 0, 0, COMMITTEE, lies, STRICTNESS) for kind in some]
                 if some:
                     keys = [f"pay/{setting.name}/{kind}/{scorers}/{_length(grid)}" for kind in some]
-                    jobs.append((keys, lambda s=setting, c=cells: [_paid(ps, grid.rounds) for ps in _played(grid, s, c)[1]]))
+                    jobs.append((keys, (_all_paid, grid, setting, cells)))
     return jobs
+
+
+def _all_paid(grid: Grid, setting: Setting, cells: Sequence[Cell]) -> list[dict[str, float]]:
+    return [_paid(plays, grid.rounds) for plays in _played(grid, setting, cells)[1]]
 
 
 def _paid(plays: Sequence[Play], rounds: int) -> dict[str, float]:
@@ -197,14 +215,14 @@ def _seats(p: Play, bad: bool) -> range:
 
 def _sybil(grid: Grid) -> Jobs:
     return [
-        ([f"sybil/{s.name}/{seats}/{_length(grid)}"], lambda s=s, n=seats: [_divided(grid, s, n)])
+        ([f"sybil/{s.name}/{seats}/{_length(grid)}"], (_divided, grid, s, seats))
         for s in grid.settings
         if s.honest == 7
         for seats in (1, 2, 3, 4)
     ]
 
 
-def _divided(grid: Grid, setting: Setting, seats: int) -> dict[str, float]:
+def _divided(grid: Grid, setting: Setting, seats: int) -> list[dict[str, float]]:
     """One owner, the one with most rows, deals them evenly to so many seats; the others stay as they are."""
     task, splits = _splits(setting, grid.seeds)
     dealt = {seed: _deal(data, seats, seed) for seed, data in splits.items()}
@@ -212,7 +230,7 @@ def _divided(grid: Grid, setting: Setting, seats: int) -> dict[str, float]:
     plays = play(task, dealt, cells, grid.rounds)
     owner = [p.trained_pay[-seats:].sum() / grid.rounds for p in plays]
     others = [p.trained_pay[:-seats].mean() / grid.rounds for p in plays]
-    return {"owner": float(np.mean(owner)), "others": float(np.mean(others))}
+    return [{"owner": float(np.mean(owner)), "others": float(np.mean(others))}]
 
 
 def _deal(data: Split, seats: int, seed: int) -> Split:
@@ -229,12 +247,12 @@ def _deal(data: Split, seats: int, seed: int) -> Split:
 
 def _shapley(grid: Grid) -> Jobs:
     return [
-        ([f"shapley/{name}/{grid.seeds} seeds"], lambda t=task, a=alpha: [_ranked(grid, t, a)])
+        ([f"shapley/{name}/{grid.seeds} seeds"], (_ranked, grid, task, alpha))
         for name, task, alpha in (("breast_cancer", "breast_cancer", 0.5), ("digits", "digits_small", 0.5))
     ]
 
 
-def _ranked(grid: Grid, name: str, alpha: float | None, seats: int = 8, rounds: int = 5) -> dict[str, Any]:
+def _ranked(grid: Grid, name: str, alpha: float | None, seats: int = 8, rounds: int = 5) -> list[dict[str, Any]]:
     """Rank correlation with exact Shapley at 8 seats: of one round, and of the sums over rounds, which are what pay follows."""
     task = _task(name)
     evaluator = Evaluator(task)
@@ -269,4 +287,4 @@ def _ranked(grid: Grid, name: str, alpha: float | None, seats: int = 8, rounds: 
                 totals["exact"][seat] += true[seat]
         for way in ways:
             summed[way].append(shapley.rank_correlation(totals["exact"], totals[way]))
-    return {way: {"one": mean(single[way]), "sum": mean(summed[way]), "models": mean(models[way])} for way in ways}
+    return [{way: {"one": mean(single[way]), "sum": mean(summed[way]), "models": mean(models[way])} for way in ways}]

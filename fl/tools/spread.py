@@ -7,49 +7,89 @@ it answers. Ray is an optional extra: pip install 'treaty[ray]'.
 from __future__ import annotations
 
 import multiprocessing
-from collections.abc import Callable, Sequence
-from concurrent.futures import ProcessPoolExecutor
+import socket
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from typing import Any, TypeVar
+from urllib.parse import urlsplit
 
 from fl.errors import TaskError
 from fl.protocol.stream import cores
 
 T = TypeVar("T")
+SECONDS = 10  # to answer a first call
 
 
 def spread(
     function: Callable[..., T], jobs: Sequence[tuple[Any, ...]], *, processes: int = 1, ray: str | None = None
 ) -> list[T]:
-    """function(*job) for every job, in order.
+    """function(*job) for every job, in order; where, as in `as_done`."""
+    told = dict(as_done(function, jobs, processes=processes, ray=ray))
+    return [told[i] for i in range(len(jobs))]
+
+
+def as_done(
+    function: Callable[..., T], jobs: Sequence[tuple[Any, ...]], *, processes: int = 1, ray: str | None = None
+) -> Iterator[tuple[int, T]]:
+    """(a job's place, function(*job)) for every job, as soon as it is done.
 
     processes: of this machine; 1 runs here. ray: a cluster's address (host:port or ray://...), 'auto' for the one running here,
     'local' for one that is begun here with a worker a core and ends with this process.
     """
     if ray is not None:
-        return _over_ray(function, jobs, ray)
-    if processes <= 1 or len(jobs) <= 1:
-        return [function(*job) for job in jobs]
-    # Spawned, not forked: a fork copies locks that PyTorch's threads may hold.
-    with ProcessPoolExecutor(min(processes, len(jobs)), multiprocessing.get_context("spawn")) as pool:
-        return list(pool.map(function, *zip(*jobs, strict=True)))
+        yield from _over_ray(function, jobs, ray)
+    elif processes <= 1 or len(jobs) <= 1:
+        for i, job in enumerate(jobs):
+            yield i, function(*job)
+    else:
+        # Spawned, not forked: a fork copies locks that PyTorch's threads may hold.
+        with ProcessPoolExecutor(min(processes, len(jobs)), multiprocessing.get_context("spawn")) as pool:
+            places = {pool.submit(function, *job): i for i, job in enumerate(jobs)}
+            try:
+                for done in as_completed(places):
+                    yield places[done], done.result()
+            finally:
+                pool.shutdown(wait=False, cancel_futures=True)
 
 
-def _over_ray(function: Callable[..., T], jobs: Sequence[tuple[Any, ...]], address: str) -> list[T]:
+def _over_ray(function: Callable[..., T], jobs: Sequence[tuple[Any, ...]], address: str) -> Iterator[tuple[int, T]]:
     try:
         import ray
     except ImportError:
         raise TaskError("Ray is not installed: pip install 'treaty[ray]', or leave --ray out") from None
+    if address not in ("auto", "local"):
+        _reach(address)
     if not ray.is_initialized():
         try:
             own = {"num_cpus": max(2, cores()), "include_dashboard": False} if address == "local" else {}
             ray.init(address=address, log_to_driver=False, logging_level="ERROR", **own)
         except (ConnectionError, ValueError, RuntimeError, TimeoutError) as error:
-            told = " ".join(str(error).split())[:200]
-            raise TaskError(
-                f"no Ray cluster at {address}: start one with `ray start --head`, or leave --ray out ({told})"
-            ) from error
+            raise _unreached(address, error) from error
     remote = ray.remote(num_cpus=1, max_retries=3)(function)
+    places = {remote.remote(*job): i for i, job in enumerate(jobs)}
+    waiting = list(places)
     try:
-        return list(ray.get([remote.remote(*job) for job in jobs]))
+        while waiting:
+            (done,), waiting = ray.wait(waiting, num_returns=1)
+            yield places[done], ray.get(done)
     except ray.exceptions.RayTaskError as error:
         raise error.cause from None  # what the job itself said
+    finally:
+        for job in waiting:
+            ray.cancel(job)
+
+
+def _reach(address: str) -> None:
+    """Ray itself tries for minutes where nobody listens."""
+    try:
+        parts = urlsplit(address if "://" in address else f"//{address}")
+        if not parts.hostname or not parts.port:
+            raise ValueError("give HOST:PORT, ray://HOST:PORT, auto or local")
+        socket.create_connection((parts.hostname, parts.port), SECONDS).close()
+    except (OSError, ValueError) as error:
+        raise _unreached(address, error) from error
+
+
+def _unreached(address: str, error: Exception) -> TaskError:
+    told = " ".join(str(error).split())[:200]
+    return TaskError(f"no Ray cluster at {address}: start one with `ray start --head`, or leave --ray out ({told})")

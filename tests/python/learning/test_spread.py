@@ -1,9 +1,13 @@
-"""Jobs over processes and over a Ray of two workers: the same answers, in the order asked; training too, to the bit."""
+"""Jobs over processes and over a Ray of two workers: same answers, order asked; training and experiments to the bit."""
 
+import json
 import os
+import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 
 from fl.errors import ArtifactError
 from fl.learning import batched
@@ -14,7 +18,9 @@ from fl.learning.task import build, load_task
 from fl.protocol.artifact import Kind, depth_for, pack_model
 from fl.protocol.leaves import root_of
 from fl.protocol.stream import aggregate_files
+from fl.tools.experiment import SETTINGS, Grid, run
 from fl.tools.spread import spread
+from scripts.experiment import cli
 
 pytestmark = pytest.mark.xdist_group("ray")
 
@@ -77,3 +83,48 @@ def test_cohort__trained_by_two_workers_of_ray__gives_the_model_roots_of_one_pro
 
     assert roots(Cohort(task, parts, 5, far)) == roots(Cohort(task, parts, 5))
     assert seen == [5, 5]  # groups, in each round
+
+
+GRID = Grid(("gates", "pay", "sybil"), SETTINGS[2:3], ("sign_flip",), ("none", "agreement"), seeds=2, rounds=2)
+
+
+def test_experiment__over_ray__interrupted_and_gone_on_with__gives_the_files_of_one_process(cluster, tmp_path):
+    near, far = tmp_path / "near", tmp_path / "far"
+    run(GRID, near, str)
+    said: list[str] = []
+
+    def stop_after_three(key: str) -> None:
+        said.append(key)
+        if len(said) == 3:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run(GRID, far, stop_after_three, ray=cluster)
+    kept = json.loads((far / "experiment.json").read_text())
+    assert 3 <= len(kept) < len(json.loads((near / "experiment.json").read_text()))
+    run(GRID, far, said.append, ray=cluster)
+    assert len(said) == len(set(said))  # nothing was played twice
+    files = sorted(path.name for path in near.iterdir())
+    assert files == sorted(path.name for path in far.iterdir()) and "experiment.json" in files
+    assert all((near / name).read_bytes() == (far / name).read_bytes() for name in files)
+
+
+def test_experiment__over_processes__gives_the_figures_of_one(tmp_path):
+    grid = replace(GRID, parts=("gates",), seeds=1, rounds=1)
+    assert run(grid, tmp_path / "two", str, processes=2) == run(grid, tmp_path / "one", str)
+
+
+@pytest.mark.parametrize(
+    "address, why",
+    [("127.0.0.1:9", "Connection refused"), ("ray://127.0.0.1:9", "Connection refused"), ("nowhere", "give HOST:PORT")],
+)
+def test_experiment__without_the_cluster__says_what_to_do(tmp_path, address, why):
+    told = CliRunner().invoke(cli, ["--part", "sybil", "--ray", address, "--out", str(tmp_path)])
+    start = f"Error: no Ray cluster at {address}: start one with `ray start --head`, or leave --ray out ("
+    assert told.exit_code == 1 and told.output.startswith(start) and why in told.output and told.output.count("\n") == 1
+
+
+def test_experiment__without_ray__says_what_to_do(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "ray", None)
+    told = CliRunner().invoke(cli, ["--part", "sybil", "--ray", "auto", "--out", str(tmp_path)])
+    assert told.exit_code == 1 and told.output == "Error: Ray is not installed: pip install 'treaty[ray]', or leave --ray out\n"
