@@ -185,7 +185,7 @@ class _Rehearsal:
             seat=seat,
             journal=self.out / f"seat-{seat}",
             confirmations=2,
-            poll=0.2 if self.script.paced else 0.5,
+            poll=0.1 if self.script.paced else 0.5,
             timeout=3.0,
             seed=self.script.seed,
             role=LIAR if seat == seats else "honest",
@@ -200,7 +200,9 @@ class _Rehearsal:
         self.say(f"{self.script.seats} participants and a lying proposer, each a process of its own")
         for actor in self.actors:
             actor.start()
-        if not self.script.paced:
+        if self.script.paced:  # else the chain's clock would follow this machine's, and a slow one miss deadlines
+            self.rpc("evm_setAutomine", False)
+        else:
             self.rpc("evm_setIntervalMining", max(1, round(self.script.block_time)))
         self.began = time.monotonic()
         self.history = History(self.node.terms.committee)
@@ -240,7 +242,9 @@ class _Rehearsal:
             if time.monotonic() > until:
                 break
             time.sleep(0.02)
-        self.rpc("anvil_mine", "0x1", "0x1")
+        head = int(self.rpc("eth_getBlockByNumber", "latest", False)["timestamp"], 16)
+        self.rpc("evm_setNextBlockTimestamp", head + max(1, round(self.script.block_time)))
+        self.rpc("evm_mine")
 
     def _fault(self) -> Actor | None:
         """Draws a fault and makes it. Returns who was killed and is to come back."""

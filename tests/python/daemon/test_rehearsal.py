@@ -25,7 +25,7 @@ APE = Path(sys.executable).parent / "ape"
 
 
 def test_rehearsal__ends_a_round__and_no_honest_participant_loses_stake(tmp_path):
-    words = "--minutes 0.1 --seed 3 --paced --window 10 --every 1.5 --task linear --seats 3"
+    words = "--minutes 0.1 --seed 3 --paced --window 10 --every 6 --task linear --seats 3"
     done = subprocess.run(
         [APE, "run", "rehearse", *words.split(), "--out", tmp_path / "out"], cwd=ROOT, capture_output=True, text=True
     )
