@@ -23,6 +23,7 @@ import pyrevm
 from eth_abi import decode, encode
 from eth_hash.auto import keccak
 
+CODE_SIZE = 2**16 if "TREATY_BUILD" in os.environ else None  # a campaign compiles fast, not small
 BUILD = Path(os.environ.get("TREATY_BUILD", Path(__file__).parent.parent / ".build" / "__local__.json"))
 CHAIN_ID = 31337
 GENESIS_TIME = 1_800_000_000
@@ -192,8 +193,7 @@ class LocalEvm(Engine):
     said: dict[tuple[str, bytes], bytes] = field(default_factory=dict)  # by views, in the present state and second
 
     def __post_init__(self) -> None:
-        limit = 2**16 if "TREATY_BUILD" in os.environ else None  # a campaign compiles fast, not small
-        env = pyrevm.Env(cfg=pyrevm.CfgEnv(chain_id=self.chain_id, limit_contract_code_size=limit))
+        env = pyrevm.Env(cfg=pyrevm.CfgEnv(chain_id=self.chain_id, limit_contract_code_size=CODE_SIZE))
         self.vm = pyrevm.EVM(env=env, spec_id="CANCUN", gas_limit=2**63)
         self._sync()
 
@@ -268,6 +268,7 @@ class AnvilEvm(Engine):
             probe.bind(("127.0.0.1", 0))
             port = probe.getsockname()[1]
         flags = f"--port {port} --chain-id {chain_id} --timestamp {GENESIS_TIME} --base-fee 0 --gas-price 0 --silent"
+        flags += f" --code-size-limit {CODE_SIZE}" if CODE_SIZE else ""
         self.process = subprocess.Popen(["anvil", *flags.split(), "--auto-impersonate", "--enable-tx-gas-limit"])
         self.connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
         for _ in range(200):
