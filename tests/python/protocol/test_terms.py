@@ -1,0 +1,31 @@
+"""What the rules of terms name, one by one; and sets of seats.
+
+when a federation has room for one: only the committee is too large for it
+when a seat is no seat: it enters no set
+"""
+
+from dataclasses import replace
+
+import pytest
+from system import BASE_TERMS
+
+from fl.protocol.seats import from_bitmap, to_bitmap
+from fl.protocol.terms import check
+
+
+def broken(**terms: int) -> list[int]:
+    return [number for number, _ in check(replace(BASE_TERMS, **terms))]
+
+
+def test_check__room_for_one_seat__is_too_little_for_a_committee_alone():
+    assert broken(max_seats=1) == [12] and broken(max_seats=0) == [10, 12] and broken(max_seats=129) == [10]
+
+
+@pytest.mark.parametrize("seat", [-1, 128])
+def test_bitmap__of_what_is_no_seat__is_refused(seat):
+    with pytest.raises(ValueError, match=f"seat {seat} is not in 0..127"):
+        to_bitmap([0, seat])
+
+
+def test_bitmap__holds_the_last_seat():
+    assert from_bitmap(to_bitmap([127, 0])) == [0, 127]
