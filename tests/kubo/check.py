@@ -25,7 +25,8 @@ def free_port() -> int:
 
 def start(repo: Path, *peers: str) -> tuple[subprocess.Popen, dict]:
     call = [str(PYTHON), str(HERE / "bridge.py"), str(repo), str(free_port()), *peers]
-    node = subprocess.Popen(call, cwd=repo.parent, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)  # it logs there
+    # Kubo writes its log where it is started.
+    node = subprocess.Popen(call, cwd=repo.parent, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
     line = next((line for line in node.stdout or () if line.startswith("{")), None)
     if line is None:
         sys.exit("a node did not start")
