@@ -116,22 +116,28 @@ class Challenger:
 
 
 class Answerer:
-    """Answers demands from files that its store holds: for the deposit, and so that a right model stands."""
+    """Answers demands from files that its store holds: for the deposits, and so that a right model stands.
+
+    All that are due, the soonest first: whoever demands everything at once counts on an answer that comes too late."""
 
     def decide(self, view: View) -> list[Action]:
         if view.phase is not Phase.CHALLENGE:
             return []
+        due = [(d, end) for d, end in view.round.demands.items() if view.time < end and d.attempt == view.facts.attempts]
+        files: dict[tuple[int, int], Opened | None] = {}
         actions = []
-        for demanded, deadline in view.round.demands.items():
-            if view.time >= deadline or demanded.attempt != view.facts.attempts:
-                continue
-            opened = self._opened(view, demanded)
-            if opened is not None:
+        for demanded, _ in sorted(due, key=lambda pair: pair[1]):
+            what = demanded.artifact, demanded.seat
+            if what not in files:
+                files[what] = self._opened(view, demanded)
+            if (opened := files[what]) is not None:
                 leaf = demanded.leaf
                 content = opened.show(leaf)[: opened.kind.value]
-                args = (demanded.artifact, demanded.seat, leaf, content, b"".join(opened.tree.path(leaf)))
+                args = (*what, leaf, content, b"".join(opened.tree.path(leaf)))
                 actions.append(Action("answer", args, shared=True))
-        return actions[:1]
+            if len(actions) == MOST_DEMANDS:
+                break
+        return actions
 
     def _opened(self, view: View, demanded: Demanded) -> Opened | None:
         log, record = view.round, view.record
