@@ -1,5 +1,7 @@
 """ape run join: take a seat in a federation."""
 
+from pathlib import Path
+
 import click
 from ape.cli import ConnectedProviderCommand
 
@@ -12,8 +14,9 @@ from fl.tools import door
 @click.option("--stake", metavar="TOKENS", help="What to put at stake. Default: the minimum.")
 @click.option("--operator", metavar="ADDRESS", help="The hot key that acts in rounds. Default: the account itself.")
 @click.option(
-    "--evidence", default="", metavar="HEX", help="For an allowlist its Merkle proof, for an admission contract what it wants."
+    "--allowlist", type=click.Path(path_type=Path), help="The owners admitted, one address a line: makes your proof from it."
 )
+@click.option("--evidence", default="", metavar="HEX", help="A proof made elsewhere, or what an admission contract wants.")
 @click.option("--another", is_flag=True, help="One more seat, though the account holds one.")
 @door.stores
 @door.approve

@@ -22,7 +22,7 @@ SENTENCES = {
     "NotOperator": "seat {seat} is operated by {operator}, not by {caller}: use that account, or let the owner set another",
     "SeatNotTaken": "nobody holds seat {seat}: look at `ape run status` for your seat's number",
     "SeatsFull": "all {maxSeats} seats are taken: your stake was not taken; wait until somebody leaves",
-    "NotAdmitted": "{account} is not admitted: your stake was not taken; ask the sponsor to add you, or give its evidence",
+    "NotAdmitted": "{account} is not admitted: your stake was not taken; give --allowlist FILE, or the keeper's --evidence",
     "AlreadySeated": "{owner} holds seat {seat} already, and an allowlist gives one each: your stake was not taken",
     "StakeTooSmall": "a stake of {amount} is below the minimum of {minimum}: nothing was taken; give at least the minimum",
     "AmountTooLarge": "{amount} is more than the {maximum} that fit: nothing was taken; give less",

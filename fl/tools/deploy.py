@@ -17,6 +17,7 @@ from fl.network import chain, cid
 from fl.network.store import Store, canonical, write_durably
 from fl.network.stores import is_public
 from fl.network.token import Token
+from fl.protocol.allowlist import Allowlist
 from fl.protocol.artifact import Kind, pack_model
 from fl.protocol.fixed_point import FRACTION_BITS
 from fl.protocol.leaves import root_of
@@ -69,8 +70,11 @@ def make_terms(
     chosen = {**DEFAULTS, **given}
     for name in AMOUNTS:
         chosen[name] = parse_amount(chosen[name], decimals, name)
-    if isinstance(chosen.get("allowlist"), str):
-        chosen["allowlist"] = bytes.fromhex(chosen["allowlist"][2:])
+    if isinstance(owners := chosen.get("allowlist"), tuple):
+        if len(owners) < chosen["min_reveals"]:
+            wanted = f"a round wants {chosen['min_reveals']} seats (min_reveals), one for each owner"
+            raise TermsError(f"allowlist: {wanted}, and the list has {len(owners)}: admit more")
+        chosen["allowlist"] = Allowlist.of(owners).root
     facts = {"sponsor": sponsor, "sink": SINK, "admission": ZERO_ADDRESS, "allowlist": bytes(32), **chosen}
     facts |= {"token": token, "manifest": manifest, "genesis": genesis}
     facts |= {"depth": depth_of(build(task, 0)), "max_exponent": task.max_exponent}

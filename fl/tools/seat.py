@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from fl.errors import ChainError, TermsError
@@ -11,8 +12,10 @@ from fl.network.chain import FederationClient
 from fl.network.stores import federation_store
 from fl.network.token import Token
 from fl.protocol import seats
+from fl.protocol.allowlist import Allowlist, admits
 from fl.protocol.artifact import Kind
 from fl.protocol.phases import phase_and_end
+from fl.tools.allowlist import read_owners
 from fl.tools.door import Key, Told
 from fl.tools.units import parse_amount, show_amount, show_duration
 
@@ -24,6 +27,7 @@ def join(
     stake: str | None = None,
     operator: str | None = None,
     evidence: str = "",
+    allowlist: Path | None = None,
     stores: Sequence[str] = (),
     another: bool = False,
     approve: bool = False,
@@ -41,6 +45,10 @@ def join(
     if client.concluded():
         raise ChainError("the sponsor has given notice: no further round will open here; look for another federation")
     mine = client.seats_of(account.address)
+    if mine and any(terms.allowlist):
+        raise ChainError(
+            f"{account.address} holds seat {mine[0]} already, and an allowlist gives one each: top it up, or withdraw it first"
+        )
     if mine and not another:
         raise ChainError(f"{account.address} holds seat {mine[0]} already: top it up, or add --another for one more")
     if len(seats.from_bitmap(client.seat_sets()[0])) >= terms.max_seats:
@@ -48,7 +56,7 @@ def join(
     if stores:  # whoever stakes should be able to read what the federation is about
         store, _ = federation_store(terms, stores)
         store.get(terms.genesis, Kind.MODEL, terms.depth)
-    args = (account.address, hot, amount, _hexadecimal(evidence))
+    args = (account.address, hot, amount, _evidence(terms.allowlist, account.address, evidence, allowlist))
     sent = pay(key, account, client, token, amount, "join", args, approve=approve, mint=mint)
     (seat,) = [event.seat for event in sent[-1].events.filter(client.contract.Joined)][-1:]
     facts = {"seat": int(seat), "owner": account.address, "operator": hot, "stake": str(amount), **_costs(sent)}
@@ -177,6 +185,28 @@ def _hexadecimal(given: str) -> bytes:
         return bytes.fromhex(given.removeprefix("0x"))
     except ValueError:
         raise ChainError(f"--evidence {given[:20]!r}...: give bytes in hexadecimal") from None
+
+
+def _evidence(root: bytes, owner: str, given: str, file: Path | None) -> bytes:
+    """What admits the owner: as given, or its proof from the list. Refused here where the contract would refuse it."""
+    if file is None:
+        proof = _hexadecimal(given)
+        if any(root) and not admits(root, owner, proof):
+            if not proof:
+                raise ChainError("only owners on its allowlist may join here: give --allowlist FILE, the list of its sponsor")
+            raise ChainError(f"--evidence is no proof that {owner} is on this federation's allowlist: give --allowlist FILE")
+        return proof
+    if given:
+        raise TermsError("--allowlist makes the evidence itself: leave --evidence out")
+    if not any(root):
+        raise TermsError(f"--allowlist {file}: this federation has no allowlist; leave it out")
+    listed = Allowlist.of(read_owners(file))
+    if listed.root != root:
+        roots = f"its root is 0x{listed.root.hex()}, the federation's 0x{root.hex()}"
+        raise TermsError(f"--allowlist {file} is another list: {roots}; ask the sponsor for the one that was deployed")
+    if owner not in listed:
+        raise TermsError(f"{owner} is not on {file}, and terms never change: sign with an account that is on it")
+    return listed.proof(owner)
 
 
 def _chosen(client: FederationClient, owner: str, seat: int | None) -> int:

@@ -14,10 +14,11 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import yaml
-from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError, ValidationInfo
 
 from fl.errors import TermsError
 from fl.protocol.terms import Terms
+from fl.tools.allowlist import checked, read_owners
 from fl.tools.units import parse_decimal, parse_duration
 
 # What a laptop's federation runs under. Windows of minutes: everybody is awake, or the clock is turned.
@@ -92,10 +93,18 @@ def _address(value: object) -> str:
     return value
 
 
-def _root(value: object) -> str:
-    if not (isinstance(value, str) and re.fullmatch("0x[0-9a-fA-F]{64}", value)):
-        raise ValueError(f"is a Merkle root, 0x and 64 hexadecimal digits, in quotes; not {value!r}")
-    return value
+def _allowlist(value: object, info: ValidationInfo) -> bytes | tuple[str, ...]:
+    try:
+        if isinstance(value, list) and value:
+            return checked((f"entry {n}", entry) for n, entry in enumerate(value, 1))
+        if isinstance(value, str) and re.fullmatch("0x[0-9a-fA-F]{64}", value):
+            return bytes.fromhex(value[2:])
+        if isinstance(value, str) and not value.startswith("0x"):
+            return read_owners(info.context / value)
+    except TermsError as error:
+        raise ValueError(f"cannot be made: {error}") from None
+    kinds = "a list of addresses, the name of a file with one a line, or a Merkle root (0x and 64 hexadecimal digits)"
+    raise ValueError(f"is {kinds}, addresses and root in quotes; not {value!r}")
 
 
 def _count(value: object) -> int:
@@ -121,7 +130,7 @@ def _duration(value: object) -> int:
 
 
 Address = Annotated[str, BeforeValidator(_address)]
-Root = Annotated[str, BeforeValidator(_root)]
+Admitted = Annotated[bytes | tuple[str, ...], BeforeValidator(_allowlist)]
 Count = Annotated[int, BeforeValidator(_count)]
 Amount = Annotated[Decimal, BeforeValidator(_amount)]
 Duration = Annotated[int, BeforeValidator(_duration)]
@@ -136,7 +145,7 @@ class TermsFile(BaseModel):
     sponsor: Address | None = None
     sink: Address | None = None
     admission: Address | None = None
-    allowlist: Root | None = None
+    allowlist: Admitted | None = None
     trim: Count | None = None
     max_seats: Count | None = None
     min_reveals: Count | None = None
@@ -175,7 +184,9 @@ class _Loader(yaml.SafeLoader):
 
 
 def read_terms(path: Path) -> dict[str, Any]:
-    """A terms file in YAML, checked for names, kinds and units. Raises TermsError that names every wrong key and the remedy."""
+    """A terms file in YAML, checked for names, kinds and units; a list that it names lies beside it.
+
+    Raises TermsError that names every wrong key and the remedy."""
     try:
         given = yaml.load(path.read_text(), Loader=_Loader)
     except FileNotFoundError:
@@ -189,7 +200,8 @@ def read_terms(path: Path) -> dict[str, Any]:
     if missing := [name for name, value in given.items() if value is None]:
         raise TermsError(f"{path}: {missing[0]} has no value: write one, or leave the line out for the preset's")
     try:
-        return TermsFile(**{str(name): value for name, value in given.items()}).model_dump(exclude_none=True)
+        named = {str(name): value for name, value in given.items()}
+        return TermsFile.model_validate(named, context=path.parent).model_dump(exclude_none=True)
     except ValidationError as error:
         raise TermsError(f"{path}: " + "; ".join(_told(one) for one in error.errors())) from None
 
