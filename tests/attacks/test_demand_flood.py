@@ -2,7 +2,7 @@
 
 Tries: demands every leaf of a right proposal, or one leaf again and again, so that its proposer misses one and falls
 Attacker pays: a deposit for each demand, and about as much gas as an answer costs (88,000 to 125,000)
-Victim pays: the gas of answers, paid by the deposits: set them above it. One left unanswered costs 50, so a daemon answers all that are due at once, and the same leaf as often as it is demanded
+Victim pays: gas of answers, which deposits must exceed; 50 for one left unanswered: a daemon answers all that are due at once
 """
 
 from attacks.gallery import Money, files, leaf_and_path
