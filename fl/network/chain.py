@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -398,8 +398,3 @@ class FederationClient:
         """Calls a function of the federation and waits for the receipt. Raises ChainError if it is refused."""
         receipt = transact(getattr(self.contract, function), *args, sender=sender)
         return Receipt(str(receipt.txn_hash), int(receipt.gas_used), len(receipt.transaction.data))
-
-    def send_together(self, sender: AccountAPI, calls: Sequence[tuple[str, tuple[Any, ...]]]) -> Receipt:
-        """Several calls in one transaction: all or none."""
-        data = [getattr(self.contract, function).encode_input(*args) for function, args in calls]
-        return self.send(sender, "multicall", data)

@@ -40,11 +40,6 @@ def depth_for(parameters: int) -> int:
     return depth
 
 
-def leaves_for(parameters: int) -> int:
-    """How many leaves a model of so many parameters has, a power of two."""
-    return 1 << depth_for(parameters)
-
-
 def size_of(kind: Kind, depth: int) -> int:
     """The one length in bytes that a file of this kind and depth has."""
     return kind.value << depth

@@ -25,8 +25,3 @@ def update_commitment(
 def score_commitment(chain_id: int, federation: str, round_number: int, seat: int, scores: bytes, salt: bytes) -> bytes:
     """32 bytes that bind a validator to its score vector."""
     return keccak(encode(_TYPES, [SCORES_TYPEHASH, chain_id, federation, round_number, seat, keccak(scores), salt]))
-
-
-def truncate(digest: bytes) -> bytes:
-    """The high 28 bytes, which is what a record on the chain keeps."""
-    return digest[:28]

@@ -132,10 +132,6 @@ class Told:
         return [s for s in self.log.revealed or [] if s not in self.log.accepted] if self.log.settled else []
 
     @property
-    def median_of(self) -> dict[int, int]:
-        return dict(zip(self.log.revealed or [], self.log.medians, strict=False))
-
-    @property
     def fallen(self) -> list[int]:
         return [p.seat for p in self.log.proposals if p.fell]
 
