@@ -228,9 +228,9 @@ def _people(facts: Facts) -> Table:
     table = Table(title="participants", title_justify="left", box=None, pad_edge=False)
     for column in ("seat", "owner", "stake", "earned", "slashed", "this round", "last score"):
         table.add_column(column, no_wrap=True)
-    deeds = facts.rounds[-1].deeds if facts.rounds else ()
+    acts = facts.rounds[-1].acts if facts.rounds else ()
     for p in [p for p in facts.people if not p.gone][:40]:
-        done = [d.what for d in deeds if d.seat == p.seat]
+        done = [d.what for d in acts if d.seat == p.seat]
         last = str(p.medians[max(p.medians)]) if p.medians else "-"
         row = (
             p.name,

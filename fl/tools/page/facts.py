@@ -16,7 +16,7 @@ from fl.protocol.terms import Terms
 TOKEN = 10**18
 LONGEST = 60  # letters of a name that somebody else chose
 OFFENCES = ("committed and did not reveal", "was drawn and did not score", "proposed a wrong model, or one it could not open")
-DEEDS = {
+ACTS = {
     "Committed": "committed",
     "Revealed": "revealed",
     "ScoresCommitted": "committed scores",
@@ -56,7 +56,7 @@ FUNCTIONS = {
 
 
 @dataclass(frozen=True)
-class Deed:
+class Act:
     """What a seat did, and when (seconds; 0 where unknown)."""
 
     seat: int
@@ -75,10 +75,10 @@ class Span:
 
 @dataclass(frozen=True)
 class Slash:
-    """What a deed cost, in tokens."""
+    """What an offence cost, in tokens."""
 
     round: int
-    deed: str
+    offence: str
     amount: float
 
 
@@ -109,7 +109,7 @@ class Person:
 
 
 @dataclass(frozen=True)
-class Told:
+class Round:
     """One round."""
 
     log: RoundLog
@@ -117,7 +117,7 @@ class Told:
     phase: str
     ends: int  # of the phase, by the clock; 0 if it does not
     metric: float | None
-    deeds: tuple[Deed, ...]
+    acts: tuple[Act, ...]
     spans: tuple[Span, ...]
     distances: Mapping[int, float]  # of each validator from the medians, mean over the others' updates
     disputed: int  # seats that some validators let in and others left out
@@ -168,7 +168,7 @@ class Facts:
     phase: str
     phase_end: int
     people: tuple[Person, ...]
-    rounds: tuple[Told, ...]
+    rounds: tuple[Round, ...]
     model: str
     known: Known
     concluded: bool = False
@@ -203,7 +203,7 @@ def gather(
     pool: int | None = None,
 ) -> Facts:
     """The facts of the page. `times` maps a block to its seconds."""
-    deeds, people, latest = _fold(history.events, times, terms, known, history)
+    booked, people, latest = _fold(history.events, times, terms, known, history)
     time = time or max(times.values(), default=0)
     last = len(history.rounds)
     rounds = []
@@ -211,12 +211,12 @@ def gather(
         running = log.number == last and not log.finalized
         now = (phase.name.lower().replace("_", " "), phase_end) if running else ("", 0)
         state = "running" if running else "void" if log.voided else "final" if log.adopted else "unchanged"
-        spans = _spans(log, terms, deeds.get(log.number, {}), time)
+        spans = _spans(log, terms, booked.get(log.number, {}), time)
         distances, disputed = _agreement(log)
         metric = known.metrics.get(log.number)
         gas = known.gas_of_round.get(log.number, {})
-        done = tuple(deeds.get(log.number, {}).get("deeds", ()))
-        rounds.append(Told(log, state, *now, metric, done, spans, distances, disputed, gas))
+        done = tuple(booked.get(log.number, {}).get("acts", ()))
+        rounds.append(Round(log, state, *now, metric, done, spans, distances, disputed, gas))
     model = next((r.model for r in reversed(history.rounds) if r.finalized), terms.genesis)
     return Facts(
         chain_id,
@@ -275,7 +275,7 @@ def _fold(
         if e.name == "Withdrawn":
             holder.pop(f["seat"], None)
         if "round" in f:
-            _booked(e, at, rounds.setdefault(f["round"], {"deeds": []}))
+            _booked(e, at, rounds.setdefault(f["round"], {"acts": []}))
         if e.name == "Settled" or e.name == "Finalized":
             _paid(e, history.rounds[f["round"] - 1], terms, holder)
         if told := _tell(e, person_.name if person_ else ""):
@@ -296,8 +296,8 @@ def _personal(e: Event, person: Person, now: int) -> None:
 
 
 def _booked(e: Event, at: int, round_: dict[str, Any]) -> None:
-    if what := DEEDS.get(e.name):
-        round_["deeds"].append(Deed(e.fields["seat"], what, at))
+    if what := ACTS.get(e.name):
+        round_["acts"].append(Act(e.fields["seat"], what, at))
     round_.setdefault(e.name, []).append(at)
 
 
@@ -317,8 +317,8 @@ def _paid(e: Event, log: RoundLog, terms: Terms, holder: Mapping[int, Person]) -
 
 def _tell(e: Event, who: str) -> str:
     f = e.fields
-    if e.name in DEEDS:
-        return f"{who or 'seat %s' % f['seat']} {'fell as proposer' if e.name == 'ProposalFell' else DEEDS[e.name]}"
+    if e.name in ACTS:
+        return f"{who or 'seat %s' % f['seat']} {'fell as proposer' if e.name == 'ProposalFell' else ACTS[e.name]}"
     plain = {
         "RoundOpened": "round {round} opened",
         "Closed": "round {round}: the reveals were closed",
@@ -331,15 +331,15 @@ def _tell(e: Event, who: str) -> str:
     }
     if e.name in plain:
         return plain[e.name].format(**f)
-    deeds = {
+    acts = {
         "Joined": "joined",
         "ToppedUp": "topped up",
         "Leaving": "is leaving",
         "Withdrawn": "left",
         "Claimed": "was paid out",
     }
-    if e.name in deeds:
-        return f"{who} {deeds[e.name]}"
+    if e.name in acts:
+        return f"{who} {acts[e.name]}"
     return f"{who} was slashed {f['amount'] / TOKEN:g}: {OFFENCES[f['offence']]}" if e.name == "Slashed" else ""
 
 

@@ -16,7 +16,7 @@ from markupsafe import Markup
 from fl.errors import TreatyError
 from fl.tools.page import charts, words
 from fl.tools.page.charts import Band, Line, Mark
-from fl.tools.page.facts import TOKEN, Deed, Facts, Told
+from fl.tools.page.facts import TOKEN, Act, Facts, Round
 
 TEMPLATES = Path(__file__).parent / "templates"
 SHAPES = {
@@ -187,28 +187,28 @@ def _curve(facts: Facts) -> Markup:
     return charts.curves(lines, "How the model learned", f"{facts.metric} after each round: {told}.", facts.metric, levels)
 
 
-def _chosen(facts: Facts) -> list[Told]:
+def _chosen(facts: Facts) -> list[Round]:
     """The rounds told one by one: the latest, newest first, and every one in which something went wrong."""
     recent = facts.rounds[-MOST_ROUNDS:]
     odd = [r for r in facts.rounds[:-MOST_ROUNDS] if r.fallen or r.state == "void"]
     return [*odd[-MOST_ROUNDS:], *recent][::-1]
 
 
-def _timeline(facts: Facts, r: Told) -> Markup:
+def _timeline(facts: Facts, r: Round) -> Markup:
     bands = [Band(s.phase, s.start, s.end) for s in r.spans]
     title = f"Round {r.number}: who did what, phase by phase"
     if len(r.log.active) <= MOST_LANES:
-        seats = sorted({*r.log.active, *(d.seat for d in r.deeds)})
+        seats = sorted({*r.log.active, *(a.seat for a in r.acts)})
         lanes, place = [facts.name(s) for s in seats], {s: i for i, s in enumerate(seats)}
-    else:  # a lane a deed: 128 seats would make a wall
+    else:  # a lane a kind of act: 128 seats would make a wall
         lanes, place = list(SHAPES), {}
     marks, told = [], Counter[str]()
-    for d in r.deeds:
-        where = _where(bands, d, told[d.what])
-        told[d.what] += 1
+    for a in r.acts:
+        where = _where(bands, a, told[a.what])
+        told[a.what] += 1
         if where is not None:
-            lane = place[d.seat] if place else lanes.index(d.what)
-            marks.append(Mark(lane, *where, SHAPES[d.what], f"{facts.name(d.seat)} {d.what}"))
+            lane = place[a.seat] if place else lanes.index(a.what)
+            marks.append(Mark(lane, *where, SHAPES[a.what], f"{facts.name(a.seat)} {a.what}"))
     said = ", ".join(f"{n} {what}" for what, n in told.items())
     begin, end = (bands[0].start, bands[-1].end) if bands else (0, 0)
     clock = words.moment(begin), f"{words.lasting(end - begin)} later"
@@ -218,17 +218,17 @@ def _timeline(facts: Facts, r: Told) -> Markup:
 PHASE_OF = {"committed": "commit", "revealed": "reveal", "committed scores": "score commit", "scored": "score reveal"}
 
 
-def _where(bands: list[Band], deed: Deed, before: int) -> tuple[int, float] | None:
-    """(band, part of it) of a deed; a proposal opens its challenge window, and a fall ends it."""
-    phase = PHASE_OF.get(deed.what, "challenge")
+def _where(bands: list[Band], act: Act, before: int) -> tuple[int, float] | None:
+    """(band, part of it) of an act; a proposal opens its challenge window, and a fall ends it."""
+    phase = PHASE_OF.get(act.what, "challenge")
     fitting = [i for i, b in enumerate(bands) if b.name == phase]
     index = before if phase == "challenge" else 0
     if index >= len(fitting):
         return None
     band = bands[fitting[index]]
     if phase == "challenge":
-        return fitting[index], float(deed.what == "fell")
-    return fitting[index], (deed.time - band.start) / max(band.end - band.start, 1)
+        return fitting[index], float(act.what == "fell")
+    return fitting[index], (act.time - band.start) / max(band.end - band.start, 1)
 
 
 def _pay(facts: Facts) -> Markup:

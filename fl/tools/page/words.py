@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from fl.tools.page.facts import TOKEN, Facts, Person, Told
+from fl.tools.page.facts import TOKEN, Facts, Person, Round
 
 SMALL = ["no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"]
 
@@ -95,8 +95,8 @@ def _trouble(facts: Facts) -> str:
     void = sum(r.state == "void" for r in facts.rounds)
     told = []
     for p in slashed[:4]:
-        deeds = listed(sorted({s.deed for s in p.slashes}))
-        told.append(f"{p.name} lost {amount(p.lost)} tokens of its stake: it {deeds}")
+        offences = listed(sorted({s.offence for s in p.slashes}))
+        told.append(f"{p.name} lost {amount(p.lost)} tokens of its stake: it {offences}")
     sentence = "; ".join(told)
     if len(slashed) > 4:
         sentence += f"; {some(len(slashed) - 4, 'other')} lost stake too"
@@ -150,7 +150,7 @@ def audited(facts: Facts) -> tuple[str, str]:
     return "failed", f"The audit found a difference: {audit.get('difference', 'unnamed')}"
 
 
-def status(told: Told) -> str:
+def status(told: Round) -> str:
     """A round in half a sentence."""
     log = told.log
     if told.state == "running":

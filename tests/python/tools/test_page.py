@@ -67,14 +67,14 @@ def test_pay__is_trainer_and_validator_and_proposer():
 
 
 def test_slashes__carry_their_round():
-    told = {p.name: [(s.round, s.amount, s.deed) for s in p.slashes] for p in facts().people if p.slashes}
+    told = {p.name: [(s.round, s.amount, s.offence) for s in p.slashes] for p in facts().people if p.slashes}
     assert told == {
         "the silent": [(2, 10, "committed and did not reveal")],
         "the forger": [(2, 50, "proposed a wrong model, or one it could not open")],
     }
 
 
-def test_rounds__have_states_phases_and_deeds():
+def test_rounds__have_states_phases_and_acts():
     first, second, third = facts().rounds
     assert (first.state, second.state, third.state) == ("final", "final", "void")
     assert [s.phase for s in first.spans] == [
@@ -89,7 +89,7 @@ def test_rounds__have_states_phases_and_deeds():
     ]
     assert [s.phase for s in second.spans][-4:] == ["propose", "challenge", "propose", "challenge"]
     assert (first.spans[0].start, first.spans[0].end) == (first.log.opened_at, first.log.opened_at + TERMS.commit_window)
-    assert [d.seat for d in second.deeds if d.what == "revealed"] == [0, 1, 2, 4] and second.fallen == [2]
+    assert [d.seat for d in second.acts if d.what == "revealed"] == [0, 1, 2, 4] and second.fallen == [2]
     assert all(s.end >= s.start for r in facts().rounds for s in r.spans)
 
 
@@ -214,13 +214,13 @@ def test_ids__are_unique_on_a_page():
     assert len(ids) == len(set(ids)) > 20
 
 
-def test_timeline__marks_every_deed():
+def test_timeline__marks_every_act():
     given = facts()
     told = drawings(page(given))
     for r in given.rounds:
         wide = next(d for d in told if d[0].text.startswith(f"Round {r.number}:"))
         marks = [e for e in wide.iter() if "sign" in (e.get("class") or "")]
-        assert len(marks) == len(r.deeds)
+        assert len(marks) == len(r.acts)
 
 
 def test_curve__draws_every_line_and_level():
@@ -253,7 +253,7 @@ def test_ticks__cover_what_they_are_for(low, high):
     assert told[0] <= low and told[-1] >= high and len(told) <= 9 and told == sorted(told)
 
 
-def test_many_seats__become_lanes_by_deed():
+def test_many_seats__become_lanes_by_act():
     book = Book()
     for s in range(60):
         book.note("Joined", seat=s, owner="0x" + "00" * 20, operator="", stake=UNIT)
@@ -261,7 +261,7 @@ def test_many_seats__become_lanes_by_deed():
     given = facts(Known(), book)
     wide = next(d for d in drawings(page(given)) if d[0].text.startswith("Round 1:"))
     assert float(wide.get("viewBox").split()[3]) < 300
-    assert len([e for e in wide.iter() if "sign" in (e.get("class") or "")]) == len(given.rounds[0].deeds)
+    assert len([e for e in wide.iter() if "sign" in (e.get("class") or "")]) == len(given.rounds[0].acts)
 
 
 # ---- a page from outside's words
