@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from fl.protocol.phases import Phase
+from fl.protocol.terms import TOKEN
 
-_TOKEN = 10**18
 _AMOUNTS = ("amount", "minimum", "maximum", "pool", "cost", "expected", "received", "allowance", "needed", "balance")
 ARTIFACTS = ("the proposed model", "the previous model", "an update")
 
@@ -91,8 +91,7 @@ def _shown(name: str, key: str, value: Any) -> str:
         return Phase(value).name.lower().replace("_", " ")
     if key == "artifact":
         return ARTIFACTS[value]
-    if key in _AMOUNTS and isinstance(value, int) and not name.startswith(("Wrong", "Locator", "TooFew")):
-        return f"{value / _TOKEN:g} tokens"
-    if name == "WrongAmountReceived":
-        return f"{value / _TOKEN:g} tokens"
+    counts = name != "WrongAmountReceived" and name.startswith(("Wrong", "Locator", "TooFew"))
+    if key in _AMOUNTS and isinstance(value, int) and not counts:
+        return f"{value / TOKEN:g} tokens"
     return str(value)

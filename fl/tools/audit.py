@@ -22,11 +22,10 @@ from fl.protocol.artifact import Kind, pack_model, parse_model, parse_update
 from fl.protocol.commitment import score_commitment, update_commitment
 from fl.protocol.leaves import root_of
 from fl.protocol.seats import from_bitmap
-from fl.protocol.terms import ZERO_ADDRESS, Terms, check
+from fl.protocol.terms import TOKEN, ZERO_ADDRESS, Terms, check
 from fl.tools.export import read_events
 
 NO_REVEAL, NO_SCORES, FRAUD = 0, 1, 2
-TOKEN = 10**18
 BOOKS = ("stakes", "earned", "credit", "slashed", "deposits", "pool", "pot")
 
 

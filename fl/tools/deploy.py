@@ -23,13 +23,11 @@ from fl.protocol.fixed_point import FRACTION_BITS
 from fl.protocol.leaves import root_of
 from fl.protocol.terms import AMOUNTS, ZERO_ADDRESS, Terms, check
 from fl.tools.door import Told
-from fl.tools.estimate import CREATE, FACTORY, IMPLEMENTATION, Prices, estimate, told
-from fl.tools.estimate import TOKEN as PLAY_TOKEN
+from fl.tools.estimate import CREATE, FACTORY, IMPLEMENTATION, PLAY_TOKEN, Prices, estimate, told
 from fl.tools.terms_file import DEFAULTS
 from fl.tools.units import parse_amount
 
 SINK = "0x000000000000000000000000000000000000dEaD"
-TOKEN = 10**18
 PLAY_DECIMALS = 18
 
 

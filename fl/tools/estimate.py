@@ -13,7 +13,7 @@ from typing import Any
 from fl.protocol.terms import Terms
 from fl.tools.units import show_amount, show_duration
 
-IMPLEMENTATION, FACTORY, CREATE, TOKEN = 4_868_532, 723_000, 340_000, 770_000
+IMPLEMENTATION, FACTORY, CREATE, PLAY_TOKEN = 4_868_532, 723_000, 340_000, 770_000
 SEATS = (5, 10, 50, 128)
 # One call's gas at so many seats, in a steady round.
 GAS: dict[str, tuple[int, ...]] = {
@@ -92,7 +92,7 @@ def estimate(terms: Terms, seats: int, prices: Prices, decimals: int, *, own_fac
     if own_factory:
         deployment = {"Federation": IMPLEMENTATION, "FederationFactory": FACTORY, **deployment}
     if own_token:
-        deployment = {"TestToken": TOKEN, **deployment}
+        deployment = {"TestToken": PLAY_TOKEN, **deployment}
     all_deployed = sum(deployment.values())
     cost = tokens(terms.round_cost(seats))
     calls = calls_of_round(seats, committee)

@@ -33,9 +33,10 @@ from fl.network import chain
 from fl.network.chain import FederationClient
 from fl.network.store import LocalStore, write_durably
 from fl.protocol.artifact import Kind, parse_model
+from fl.protocol.terms import TOKEN
 from fl.tools import checkpoint
 from fl.tools.audit import audit_summary
-from fl.tools.deploy import TOKEN, Deployment, deploy
+from fl.tools.deploy import Deployment, deploy
 from fl.tools.export import terms_to_json, write_events
 from fl.tools.report import report_summary
 from fl.tools.spread import spread

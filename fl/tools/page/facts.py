@@ -11,9 +11,8 @@ from fl.agents.history import History, RoundLog
 from fl.network.events import Event
 from fl.protocol import scores
 from fl.protocol.phases import Phase
-from fl.protocol.terms import Terms
+from fl.protocol.terms import TOKEN, Terms
 
-TOKEN = 10**18
 LONGEST = 60  # letters of a name that somebody else chose
 OFFENCES = ("committed and did not reveal", "was drawn and did not score", "proposed a wrong model, or one it could not open")
 ACTS = {

@@ -23,9 +23,6 @@ def join_page(facts: Facts) -> str:
         "allowlist": any(terms.allowlist),
         "admission": terms.admission != ZERO_ADDRESS,
     }
-    longest = terms.commit_window + terms.reveal_window + terms.draw_window + terms.score_commit_window
-    longest += terms.score_reveal_window + terms.settle_window
-    longest += terms.max_attempts * (terms.propose_window + terms.challenge_window)
     return render(
         "join.html",
         facts=facts,
@@ -33,7 +30,7 @@ def join_page(facts: Facts) -> str:
         config=config,
         tokens=words.tokens,
         most_pay=words.tokens(terms.trainer_rate),
-        longest=words.lasting(longest),
+        longest=words.lasting(terms.longest_round()),
         script=script("join.js"),
         policy=policy("join.js"),
     )

@@ -16,7 +16,7 @@ from markupsafe import Markup
 from fl.errors import TreatyError
 from fl.tools.page import charts, words
 from fl.tools.page.charts import Band, Line, Mark
-from fl.tools.page.facts import TOKEN, Act, Facts, Round
+from fl.tools.page.facts import Act, Facts, Round
 
 TEMPLATES = Path(__file__).parent / "templates"
 SHAPES = {
@@ -71,7 +71,7 @@ def _environment() -> Environment:
     )
     told = {"amount": words.amount, "moment": words.moment, "lasting": words.lasting, "some": words.some, "short": charts.short}
     environment.filters.update(told, dollars=dollars, listed=words.listed)
-    environment.globals.update(words=words, TOKEN=TOKEN, sign=_legend_sign)
+    environment.globals.update(words=words, sign=_legend_sign)
     return environment
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from fl.tools.page.facts import TOKEN, Facts, Person, Round
+from fl.protocol.terms import TOKEN
+from fl.tools.page.facts import Facts, Person, Round
 
 SMALL = ["no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"]
 
