@@ -11,7 +11,7 @@ import pytest
 from evm import LocalEvm, refused
 from system import STRANGER, System
 
-from fl.protocol.terms import check
+from fl.protocol.terms import AMOUNTS, check
 
 ZERO = "0x" + "00" * 20
 ONE = b"\x01" * 32
@@ -39,7 +39,7 @@ BROKEN = [
     *[(14, {f"{w}_window": 365 * 86400 + 1}) for w in WINDOWS[:-2]],
     (15, {"challenge_window": 179}),
     (15, {"depth": 18}),
-    *[(16, {f"{a}": 2**88 + 1}) for a in ["demand_deposit", "trainer_rate", "validator_rate", "proposer_fee", "min_stake"]],
+    *[(16, {a: 2**88 + 1}) for a in AMOUNTS],
     (17, {"min_stake": 70 * 10**18 - 1}),
     (17, {"no_reveal_slash": 0}),
     (17, {"no_scores_slash": 0}),
