@@ -27,7 +27,10 @@ def cli(rounds, seed, out):
             summary = simulate(plan, folder, live.watcher)
         console.report(summary)
         click.echo(f"what happened, as a page: {folder}/report.html")
-        click.echo(f"summary, events and store: {folder}   (check them again: ape run audit --summary {folder}/summary.json)")
+        click.echo(f"summary, events and store: {folder}")
+        click.echo("next, in a shell in which you typed `. ./env.sh`:")
+        click.echo(f"  ape run audit --summary {folder}/summary.json                     # check all of it again")
+        click.echo("  ape run simulate --task 'table:FILE.csv?target=COLUMN' --out out/mine    # with a table of your own")
     except TreatyError as error:
         raise click.ClickException(str(error)) from error
     if not summary["audit"]["passed"]:

@@ -16,7 +16,10 @@ from fl.tools import door
 )
 @click.option("--terms", type=click.Path(path_type=Path), help="YAML file of terms that differ from the preset.")
 @click.option(
-    "--task", default="heart", show_default=True, help="linear, heart, breast_cancer, digits, digits_mlp, adapter, or a file."
+    "--task",
+    default="heart",
+    show_default=True,
+    help="linear, heart, breast_cancer, digits, digits_mlp, adapter, a task file, or table:FILE.csv?target=COLUMN.",
 )
 @click.option(
     "--store", "stores", multiple=True, default=["store"], metavar="PLACE", help="For genesis and manifest. Default: store."

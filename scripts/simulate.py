@@ -10,14 +10,22 @@ from fl.errors import TreatyError
 
 @click.command(cls=ConnectedProviderCommand, short_help="Run a whole federation on a local chain.")
 @click.option(
-    "--task", default="heart", show_default=True, help="linear, heart, breast_cancer, digits, digits_mlp, adapter, or a file."
+    "--task",
+    default="heart",
+    show_default=True,
+    help="linear, heart, breast_cancer, digits, digits_mlp, adapter, a task file, or table:FILE.csv?target=COLUMN.",
 )
 @click.option("--seats", type=int, default=4, show_default=True, help="Participants, adversaries included (3 to 128).")
 @click.option("--rounds", type=int, default=8, show_default=True, help="Rounds to play.")
 @click.option("--alpha", type=float, help="Split by Dirichlet(ALPHA) over labels. Default: by owner, else evenly.")
 @click.option("--trim", default="0", show_default=True, help="Drop the K lowest and highest of each number, or 'median'.")
 @click.option("--gate", default="agreement", show_default=True, help="agreement, median_cosine (the first one) or none.")
-@click.option("--adversary", multiple=True, metavar="KIND:COUNT", help="Seats that cheat; may be given several times.")
+@click.option(
+    "--adversary",
+    multiple=True,
+    metavar="KIND:COUNT",
+    help="Seats that cheat, such as sign_flip:1; may be given several times. A wrong kind lists all.",
+)
 @click.option("--private", type=click.Choice(["sgd", "update"]), help="Honest seats train privately: rows, or whole tables.")
 @click.option("--epsilon", type=float, help="Each private seat's budget over all rounds; it sits out before exceeding it.")
 @click.option("--delta", type=float, default=1e-5, show_default=True, help="The budget's other half; below 1 / rows.")

@@ -134,6 +134,8 @@ def load_task(name: str) -> Task:
             raise TaskError(
                 f"no task {name!r}: give one of {', '.join(SHIPPED)}, the path of a task file, or table:PATH?target=COLUMN"
             )
+        if path.suffix in (".csv", ".parquet"):
+            raise TaskError(f"{name} is a table: say which column to predict, --task 'table:{name}?target=COLUMN'")
         spec = importlib.util.spec_from_file_location(path.stem, path)
         if spec is None or spec.loader is None:
             raise TaskError(f"{name} is no Python file: give the path of a task file, such as my_task.py")

@@ -53,6 +53,8 @@ def audit_summary(path: Path) -> Verdict:
         auditor.compare_summary(summary)
     except FileNotFoundError:
         raise AuditError(f"no summary {path}: give the summary.json that simulate wrote") from None
+    except IsADirectoryError:
+        raise AuditError(f"{path} is a folder: give the summary.json in it") from None
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise AuditError(f"{path} is no summary of a simulation: {error!r}") from error
     return verdict

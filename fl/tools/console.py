@@ -124,7 +124,7 @@ def _seats(summary: dict[str, Any]) -> Table:
     for s in summary["seats"]:
         scores = " ".join("-" if v is None else str(v) for v in s["scores"][-12:])
         slashed = sum(s["slashes"].values())
-        name = f"{s['seat']} {s['name']}"
+        name = f"{s['seat']} {s['name']}".replace(f"{s['seat']} seat {s['seat']}", str(s["seat"]))
         row = [name, f"{s['stake']:g}", scores, f"{s['pay']:.2f}", f"{slashed:g}", f"{s['gas']:,}"]
         table.add_row(*row, style=None if s["kind"] == "honest" else "red")
     return table

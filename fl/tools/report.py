@@ -70,6 +70,8 @@ def facts_of_summary(path: Path) -> Facts:
         summary = json.loads(path.read_text())
     except FileNotFoundError:
         raise TreatyError(f"no summary {path}: give the summary.json that simulate wrote") from None
+    except IsADirectoryError:
+        raise TreatyError(f"{path} is a folder: give the summary.json in it") from None
     except (OSError, ValueError) as error:
         raise TreatyError(f"{path} is no summary of a simulation: {error}") from error
     try:

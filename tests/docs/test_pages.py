@@ -33,6 +33,7 @@ WORDS = {
     r"0xHOT\.\.\.": TEST_2,
     r"0x\.\.\.": TEST_1,
     r"ape accounts generate \w+": "true",
+    r"export APE_FOUNDRY_HOST=http://127\.0\.0\.1:8545": "true",
     r"\bADDRESS\b": '"$(cat federation)"',
 }
 PREPARE = """

@@ -250,11 +250,12 @@ def timeline(
         for m in marks:
             at = edges[m.band] + 9 + (edges[m.band + 1] - edges[m.band] - 18) * min(max(m.part, 0.0), 1.0)
             parts.append(_tag("g", _tag("title", escape(m.told)) + sign(m.shape, at, top + row * (m.lane + 0.5), 5)))
+        below = 14 if breadth(begin) + breadth(end) + 12 > wide else 0  # a line each where one is too narrow
         parts += [
             _text(left, bottom + 20, begin, class_="soft"),
-            _text(left + wide, bottom + 20, end, "end", "soft"),
+            _text(left + wide, bottom + 20 + below, end, "end", "soft"),
         ]
-        return _svg(width, bottom + 26, title, told, parts)
+        return _svg(width, bottom + 26 + below, title, told, parts)
 
     return both(draw)
 

@@ -153,6 +153,10 @@ def test_file_of_another_kind__is_told_what_to_give(tmp_path):
     path = tmp_path / "task.yaml"
     path.write_text("TASK: 1")
     assert refusal(str(path)) == f"{path} is no Python file: give the path of a task file, such as my_task.py"
+    (tmp_path / "mine.csv").touch()
+    assert refusal(f"{tmp_path}/mine.csv").endswith(
+        f"which column to predict, --task 'table:{tmp_path}/mine.csv?target=COLUMN'"
+    )
 
 
 @pytest.mark.parametrize("text", ["def (:\n", "import no_such_module\n", "raise RuntimeError('x')\n", "TASK = Later()\n", "\0"])

@@ -223,6 +223,16 @@ def test_timeline__marks_every_act():
         assert len(marks) == len(r.acts)
 
 
+def test_timeline__its_two_times_share_a_line_only_where_both_fit():
+    bands = [charts.Band("commit", 0, 60), charts.Band("reveal", 60, 120)]
+    begin, end = "26 Nov 2026 17:10 UTC", "4 h 30 min later"
+    lines = {}
+    for drawn in drawings(charts.timeline(["VA Long Beach"], bands, [], "Round", "", begin, end)):
+        at = {e.text: float(e.get("y")) for e in drawn.iter() if e.tag == "text"}
+        lines[float(drawn.get("viewBox").split()[2])] = at[end] - at[begin]
+    assert [lines[width] > 10 for width in sorted(lines)] == [True, False]
+
+
 def test_curve__draws_every_line_and_level():
     wide = next(d for d in drawings(page(facts())) if d[0].text == "How the model learned")
     assert [e.get("class") for e in wide.iter() if e.tag == "path"] == ["curve k0", "curve k1", "curve k2"]
