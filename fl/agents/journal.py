@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import stat
 import tempfile
 from dataclasses import asdict, dataclass
 from hashlib import sha256
@@ -41,7 +42,7 @@ class Journal:
         name = sha256(json.dumps(asdict(identity), sort_keys=True).encode()).hexdigest()[:24]
         # The second lock catches a second daemon with another folder. The kernel lets both go when a process dies.
         user = Path(tempfile.gettempdir()) / f"treaty-{os.getuid()}"
-        user.mkdir(mode=0o700, exist_ok=True)
+        _check_own(user)
         self._locks: list[int] = []
         try:
             for path in (folder / "lock", user / f"{name}.lock"):
@@ -75,8 +76,16 @@ class Journal:
             write_durably(path, facts, mode=0o600)
 
 
+def _check_own(folder: Path) -> None:
+    """Makes a folder where everybody may; refuses one that another user laid there, with locks of theirs or links in it."""
+    folder.mkdir(mode=0o700, exist_ok=True)
+    facts = folder.lstat()
+    if not stat.S_ISDIR(facts.st_mode) or facts.st_uid != os.getuid() or facts.st_mode & 0o022:
+        raise JournalError(f"{folder} must be a folder of your own that nobody else may write: remove it, or set TMPDIR")
+
+
 def _lock(path: Path, seat: int) -> int:
-    handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import importlib
 import importlib.util
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -117,6 +118,15 @@ def build(task: Task, seed: int) -> nn.Module:
     if any(True for _ in model.buffers()):
         raise TaskError(f"task {task.name}: the model keeps buffers (batch norm?), which are no parameters: use group norm")
     return model
+
+
+def federation_task(manifest: Mapping[str, object], given: str | None) -> Task:
+    """The task given, or the shipped one that a manifest names: a manifest is a stranger's file, and names no file to run."""
+    name = manifest.get("task")
+    if given is None and name not in SHIPPED:
+        told = f"the federation's task is {str(name)[:80]!r}, which is not shipped"
+        raise TaskError(f"{told}: get its file, read it as the code that it is, and give --task FILE")
+    return load_task(given if given is not None else str(name))
 
 
 def load_task(name: str) -> Task:

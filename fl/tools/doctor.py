@@ -12,7 +12,7 @@ from typing import Any
 
 from fl.errors import ChainError, TreatyError
 from fl.learning.codec import to_vector
-from fl.learning.task import build, load_task
+from fl.learning.task import build, federation_task, load_task
 from fl.network import chain
 from fl.network.chain import FederationClient
 from fl.network.store import Store
@@ -190,10 +190,10 @@ def _model(visit: Visit) -> None:
 
 
 def _task(visit: Visit) -> None:
-    name = visit.task or visit.manifest.get("task")
-    if not isinstance(name, str) or visit.client is None:
+    if visit.client is None or not (visit.task or visit.manifest):
         return
-    task = load_task(name)
+    task = federation_task(visit.manifest, visit.task)
+    name = visit.task or task.name
     if visit.manifest:
         seed = int(str(visit.manifest.get("genesis_seed", 0)))
         rebuilt = root_of(pack_model(to_vector(build(task, seed))), Kind.MODEL)

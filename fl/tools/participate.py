@@ -22,7 +22,7 @@ from fl.errors import ChainError, StoreError, TaskError
 from fl.learning.codec import to_vector
 from fl.learning.own import own_shard
 from fl.learning.privacy import Privacy
-from fl.learning.task import Task, build, load_task
+from fl.learning.task import Task, build, federation_task
 from fl.learning.trainer import Evaluator
 from fl.network.log import Log
 from fl.network.node import FederationNode
@@ -79,7 +79,7 @@ def _assemble(
     settings: Settings, node: FederationNode, signer: Signer, log: Log, seat: int, journal: Journal, metrics: int | None
 ) -> Daemon:
     store, manifest = federation_store(node.terms, settings.store)
-    task = load_task(settings.task or str(manifest.get("task")))
+    task = federation_task(manifest, settings.task)
     _check_task(task, manifest, node, store)
     shard = own_shard(task, settings.data, settings.shard, settings.seed)
     rows = f"{len(shard.train)} rows to train on, {len(shard.held_out)} to score with"
