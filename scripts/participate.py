@@ -42,6 +42,7 @@ def cli(provider, account, passphrase_file, urls, max_fee, tip, rpc_timeout, met
     from fl.learning.privacy import wanted
     from fl.network import chain
     from fl.network.log import Log
+    from fl.network.rpc import on_loopback
     from fl.tools.participate import Settings, participate, run
 
     try:
@@ -50,7 +51,8 @@ def cli(provider, account, passphrase_file, urls, max_fee, tip, rpc_timeout, met
         chain.quiet()
         known = None if provider.network.is_dev else provider.network.chain_id
         nodes = urls or (chain.address_of(provider),)
-        signer = chain.AccountSigner(account, _passphrase(passphrase_file))
+        local = provider.network.is_dev and all(map(on_loopback, nodes))
+        signer = chain.AccountSigner(chain.account(account, passphrase_file, local))
         settings = Settings(
             chain_id=known, confirmations=confirmations, most_gwei=max_fee, tip_gwei=tip, timeout=rpc_timeout, **given
         )
@@ -58,12 +60,3 @@ def cli(provider, account, passphrase_file, urls, max_fee, tip, rpc_timeout, met
         run(daemon, once)
     except TreatyError as error:
         raise click.ClickException(str(error)) from error
-
-
-def _passphrase(path):
-    if path is None:
-        return None
-    try:
-        return path.read_text().rstrip("\r\n")
-    except (OSError, UnicodeDecodeError) as error:
-        raise TreatyError(f"no passphrase in {path}: {error}") from None

@@ -13,7 +13,7 @@ from typing import Any
 import ape
 from ape.api.accounts import AccountAPI
 from ape.contracts import ContractInstance
-from ape.exceptions import AccountsError, ContractLogicError, TransactionError
+from ape.exceptions import ContractLogicError, TransactionError
 from ape.logging import LogLevel, logger
 from ape_accounts.accounts import InvalidPasswordError
 from ape_ethereum.trace import Trace
@@ -43,12 +43,13 @@ def local_accounts(count: int) -> list[AccountAPI]:
     return [ape.accounts.test_accounts[i] for i in range(count)]
 
 
-def account(name: str, passphrase_file: Path | None = None) -> AccountAPI:
+def account(name: str, passphrase_file: Path | None = None, local: bool | None = None) -> AccountAPI:
     """A key by its alias (TEST::0 and so on: those of a local chain), ready to sign without asking.
 
-    The passphrase comes from the file, or from APE_ACCOUNTS_<alias>_PASSPHRASE. Raises ChainError with what to do."""
+    The passphrase comes from the file, or from APE_ACCOUNTS_<alias>_PASSPHRASE. local: whether the chain is one of this
+    machine, where none is connected. Raises ChainError with what to do."""
     if name.startswith("TEST::"):
-        if not name[6:].isdecimal() or not is_local():
+        if not name[6:].isdecimal() or not (is_local() if local is None else local):
             raise ChainError(f"no account {name!r} here: TEST::0 and so on are keys of a local chain, known to everybody")
         return ape.accounts.test_accounts[int(name[6:])]
     if name not in ape.accounts.aliases:
@@ -128,22 +129,11 @@ def code_at(address: str) -> bytes:
 
 
 class AccountSigner:
-    """One of Ape's accounts, signing without asking. The key stays with Ape."""
+    """One of Ape's accounts, ready to sign without asking (see `account`). The key stays with Ape."""
 
-    def __init__(self, alias: str, passphrase: str | None = None):
-        """passphrase None: from APE_ACCOUNTS_<ALIAS>_PASSPHRASE. Raises ChainError if the key is missing or stays locked."""
-        try:
-            self._account = _account(alias)
-            if hasattr(self._account, "set_autosign"):
-                given = passphrase or os.environ.get(f"APE_ACCOUNTS_{self._account.alias}_PASSPHRASE")
-                if not given:
-                    name = f"APE_ACCOUNTS_{self._account.alias}_PASSPHRASE"
-                    raise ChainError(f"account {alias} is locked: set {name}, or give --passphrase-file")
-                self._account.unlock(passphrase=given)
-                self._account.set_autosign(True, passphrase=given)
-        except (AccountsError, KeyError, IndexError) as error:
-            raise ChainError(f"account {alias} cannot be used: {error}; see `ape accounts list`") from None
-        self.address = str(self._account.address)
+    def __init__(self, account: AccountAPI):
+        self._account = account
+        self.address = str(account.address)
 
     def sign(self, fields: dict[str, Any]) -> bytes:
         """The raw signed transaction of these fields."""
@@ -152,12 +142,6 @@ class AccountSigner:
         if signed is None:
             raise ChainError(f"account {self.address} did not sign")
         return bytes(signed.serialize_transaction())
-
-
-def _account(alias: str) -> AccountAPI:
-    if alias.startswith("TEST::"):
-        return ape.accounts.test_accounts[int(alias[6:])]
-    return ape.accounts.load(alias)
 
 
 @contextmanager

@@ -22,6 +22,7 @@ from fl.errors import ChainError
 MAX_ANSWER_BYTES = 64 << 20
 TRIES = 4
 PAUSE = 0.1  # seconds before the second try; doubled after each
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
 MOST_PATIENCE = 5.0  # seconds that a node's Retry-After is heeded
 
 
@@ -192,6 +193,11 @@ def _data(value: Any) -> bytes:
 
 def _patience(given: str) -> float:
     return min(float(given), MOST_PATIENCE) if given.isdecimal() else 1.0
+
+
+def on_loopback(url: str) -> bool:
+    """Whether an address names this very machine."""
+    return urlsplit(url).hostname in LOOPBACK
 
 
 def host(url: str) -> str:

@@ -100,7 +100,7 @@ def play(settings: Settings, url: str, abi: Sequence[Any], alias: str, log: Path
     with log.open("a") as out:
         told = Log(out)
         try:
-            run(participate(settings, [url], abi, chain.AccountSigner(alias), told))
+            run(participate(settings, [url], abi, chain.AccountSigner(chain.account(alias, local=True)), told))
         except Exception as error:
             told.error(f"{type(error).__name__}: {error}")
             raise SystemExit(1) from error

@@ -21,11 +21,10 @@ from rich.text import Text
 
 from fl.errors import TreatyError
 from fl.network.chain import quiet
+from fl.network.rpc import LOOPBACK
 from fl.tools.page import words
 from fl.tools.page.facts import Facts
 from fl.tools.page.render import Prices, page, part, policy
-
-LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
 class Reader(Protocol):
