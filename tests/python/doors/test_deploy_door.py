@@ -160,6 +160,19 @@ def test_publish__where_no_explorer_is__is_refused_before_anything_is_sent(doors
 # ---- a DAO as the sponsor
 
 DELAY = 3600
+NOBODY = "0x" + "00" * 20
+
+
+def put(doors: Doors, name: str, *args: object) -> str:
+    """Deploys a contract of the tests; returns its address."""
+    code = json.loads((doors.folder / ".build" / "__local__.json").read_text())["contractTypes"][name]
+    make = doors.web3.eth.contract(abi=code["abi"], bytecode=code["deploymentBytecode"]["bytecode"])
+    sent = make.constructor(*args).transact({"from": doors.web3.eth.accounts[1]})
+    return doors.web3.eth.wait_for_transaction_receipt(sent).contractAddress
+
+
+def batch_of(calls: list[dict]) -> tuple[list[str], list[int], list[str]]:
+    return [c["to"] for c in calls], [int(c["value"]) for c in calls], [c["data"] for c in calls]
 
 
 class Timelock:
@@ -167,47 +180,74 @@ class Timelock:
 
     def __init__(self, doors: Doors):
         self.doors, self.member = doors, doors.web3.eth.accounts[1]
-        code = json.loads((doors.folder / ".build" / "__local__.json").read_text())["contractTypes"]["Timelock"]
-        make = doors.web3.eth.contract(abi=code["abi"], bytecode=code["deploymentBytecode"]["bytecode"])
-        nobody = "0x" + "00" * 20
-        sent = make.constructor(DELAY, [self.member], [nobody]).transact({"from": self.member})
-        self.address = doors.web3.eth.wait_for_transaction_receipt(sent).contractAddress
+        self.address = put(doors, "Timelock", DELAY, [self.member], [NOBODY])
         self.contract = doors.contract("Timelock", self.address)
 
     def carry_out(self, calls: list[dict]) -> None:
         """What the door printed, as one proposal."""
-        batch = [c["to"] for c in calls], [int(c["value"]) for c in calls], [c["data"] for c in calls]
         ends = (b"\0" * 32, self.doors.web3.keccak(text=json.dumps(calls)))
-        self._send("scheduleBatch", [*batch, *ends, DELAY])
+        self._send("scheduleBatch", [*batch_of(calls), *ends, DELAY])
         self.doors.pass_time(DELAY)
-        self._send("executeBatch", [*batch, *ends])
+        self._send("executeBatch", [*batch_of(calls), *ends])
 
     def _send(self, function: str, args: list) -> None:
         self.doors.send(self.member, self.address, self.contract.encode_abi(function, args))
 
 
-def test_timelock__as_sponsor__funds_and_concludes_and_gets_the_rest_back(doors, tmp_path):
-    timelock = Timelock(doors)
-    terms = doors.write("dao.yaml", f"sponsor: '{timelock.address}'\n")
+class Governor:
+    """OpenZeppelin's Governor over its timelock: three members with a vote each propose, vote, queue, and execute."""
+
+    def __init__(self, doors: Doors):
+        self.doors, self.members = doors, doors.web3.eth.accounts[1:4]
+        self.member = self.members[0]
+        votes = put(doors, "VotesToken", self.members)
+        for member in self.members:
+            doors.send(member, votes, doors.contract("VotesToken", votes).encode_abi("delegate", [member]))
+        self.governor = put(doors, "Dao", votes, DELAY)
+        self.contract = doors.contract("Dao", self.governor)
+        self.address = self.contract.functions.timelock().call()
+
+    def carry_out(self, calls: list[dict]) -> None:
+        """What the door printed, as one proposal; the third member is against it."""
+        told = json.dumps(calls)
+        whole = [*batch_of(calls), self.doors.web3.keccak(text=told)]
+        self._send("propose", [*batch_of(calls), told])
+        proposal = self.contract.functions.hashProposal(*whole).call()
+        self.doors.web3.provider.make_request("anvil_mine", [hex(2)])
+        for member, support in zip(self.members, (1, 1, 0), strict=True):
+            self._send("castVote", [proposal, support], member)
+        self.doors.web3.provider.make_request("anvil_mine", [hex(5)])
+        self._send("queue", whole)
+        self.doors.pass_time(DELAY)
+        self._send("execute", whole)
+
+    def _send(self, function: str, args: list, sender: str | None = None) -> None:
+        self.doors.send(sender or self.member, self.governor, self.contract.encode_abi(function, args))
+
+
+@pytest.mark.parametrize("kind", [Timelock, Governor])
+def test_dao__as_sponsor__funds_and_concludes_and_gets_the_rest_back(doors, tmp_path, kind):
+    sponsor = kind(doors)
+    terms = doors.write("dao.yaml", f"sponsor: '{sponsor.address}'\n")
     assert doors(*DEPLOY, "--terms", terms, "--store", tmp_path / "s").code == 0
     told = remembered(doors)[-1]
     here = ["--federation", told["federation"]]
     token, federation = doors.contract("TestToken", told["token"]), doors.contract("Federation", told["federation"])
-    doors.send(timelock.member, token.address, token.encode_abi("mint", [timelock.address, 50 * 10**18]))
+    doors.send(sponsor.member, token.address, token.encode_abi("mint", [sponsor.address, 50 * 10**18]))
 
-    timelock.carry_out(doors.json("fund", *here, "--calldata", "--amount", "50")["calls"])
-    assert federation.functions.books().call()[5] == 50 * 10**18 and token.functions.balanceOf(timelock.address).call() == 0
+    sponsor.carry_out(doors.json("fund", *here, "--calldata", "--amount", "50")["calls"])
+    assert federation.functions.books().call()[5] == 50 * 10**18 and token.functions.balanceOf(sponsor.address).call() == 0
 
     stranger = doors("conclude", *here, "--account", "TEST::0")
-    assert stranger.line.startswith(f"Error: the sponsor is {timelock.address}, not 0x")
+    assert stranger.line.startswith(f"Error: the sponsor is {sponsor.address}, not 0x")
     for index in (2, 3, 4):
         assert doors("join", *here, "--account", f"TEST::{index}", "--mint").code == 0
-    doors.send(timelock.member, federation.address, federation.encode_abi("openRound", []))
+    doors.send(sponsor.member, federation.address, federation.encode_abi("openRound", []))
 
-    timelock.carry_out(doors.json("conclude", *here, "--calldata")["calls"])
+    sponsor.carry_out(doors.json("conclude", *here, "--calldata")["calls"])
     assert federation.functions.concluded().call()
     assert doors.json("status", *here)["concluded"]
     doors.pass_time(30 * 3600)  # nobody committed: the round is void
-    timelock.carry_out(doors.json("conclude", *here, "--calldata")["calls"])
-    assert token.functions.balanceOf(timelock.address).call() == 50 * 10**18
+    sponsor.carry_out(doors.json("conclude", *here, "--calldata")["calls"])
+    assert token.functions.balanceOf(sponsor.address).call() == 50 * 10**18
     assert "nothing to do" in doors("conclude", *here, "--calldata").line
