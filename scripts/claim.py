@@ -11,7 +11,6 @@ from fl.tools import door
 @door.key
 @door.seat
 @door.to
-@door.as_json
 @door.door
 def cli(federation, key, seat, to):
     """Claims the pay of all the account's seats and its credits (fees for fraud proofs, deposits) in one transaction; with

@@ -10,7 +10,6 @@ from fl.tools import door
 @door.federation
 @door.optional_key
 @door.calldata
-@door.as_json
 @door.door
 def cli(federation, key):
     """No further round opens; the present one ends as it would. Call again then: what is left in the pool goes to the

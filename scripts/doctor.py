@@ -15,7 +15,6 @@ from fl.tools import door
 @door.stores
 @click.option("--task", help="Task or task file; its data is read and the first model rebuilt. Default: the manifest's.")
 @click.option("--expect-chain", type=int, metavar="ID", help="The chain id that you mean to be on.")
-@door.as_json
 @door.door
 def cli(**choices):
     """Checks node, chain, clock, federation, account, gas money, tokens, seat, stores, model, data and disk; says what to fix.

@@ -13,7 +13,6 @@ from fl.tools import door
 @door.calldata
 @door.approve
 @door.mint
-@door.as_json
 @door.door
 def cli(federation, key, amount, **choices):
     """Anybody may fund. A round opens only when the pool covers its maximum; what it does not spend returns to the pool."""

@@ -21,7 +21,6 @@ from fl.tools import door
 @door.stores
 @door.approve
 @door.mint
-@door.as_json
 @door.door
 def cli(federation, key, **choices):
     """Stakes from the account, which becomes the seat's owner; where the token knows permits in one transaction. With --store,

@@ -10,7 +10,6 @@ from fl.tools import door
 @door.federation
 @door.key
 @door.seat
-@door.as_json
 @door.door
 def cli(federation, key, seat):
     """The present round still counts: the seat stays slashable, and earns, until it ends. `ape run withdraw` pays out then."""

@@ -6,11 +6,12 @@ import click
 from ape.cli import network_option
 
 from fl.errors import TreatyError
+from fl.tools import door
 
 
 @click.command(short_help="Run one seat's daemon, for as long as the federation lives.")
 @network_option()
-@click.option("--federation", required=True, metavar="ADDRESS", help="The federation.")
+@door.federation
 @click.option("--account", required=True, metavar="ALIAS", help="The operator's key: an account of Ape, or TEST::N.")
 @click.option("--passphrase-file", type=click.Path(path_type=Path), help="Passphrase; else APE_ACCOUNTS_<ALIAS>_PASSPHRASE.")
 @click.option("--store", multiple=True, default=["store"], help="The content stores, in order: a folder, ipfs://...")
@@ -23,7 +24,7 @@ from fl.errors import TreatyError
 @click.option("--clip", type=float, default=1.0, show_default=True, help="Largest norm of a row's gradient, or of an update.")
 @click.option("--noise", type=float, help="Noise multiplier. Default: the least with which the budget lasts --rounds.")
 @click.option("--rounds", type=int, default=10, show_default=True, help="Rounds that the privacy budget must last.")
-@click.option("--seat", type=int, help="Which seat, if the account operates several.")
+@door.seat
 @click.option("--journal", type=click.Path(path_type=Path), help="Folder for what must not be lost. Default: journal/...")
 @click.option("--rpc", "urls", multiple=True, metavar="URL", help="Nodes to use; several are compared. Default: the network's.")
 @click.option("--confirmations", type=int, default=2, show_default=True, help="Act on what is so many blocks deep.")

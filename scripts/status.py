@@ -8,7 +8,6 @@ from fl.tools import door
 
 @click.command(cls=ConnectedProviderCommand, short_help="A federation on one screen.")
 @door.federation
-@door.as_json
 @door.door
 def cli(federation):
     """Phase and deadlines, who acted, stakes, pool, scores and the model's root, as the chain tells them. Needs no key."""

@@ -13,7 +13,6 @@ from fl.tools import door
 @click.option("--amount", required=True, metavar="TOKENS", help="How much to add.")
 @door.approve
 @door.mint
-@door.as_json
 @door.door
 def cli(federation, key, seat, amount, **choices):
     """A seat that was slashed below the minimum sits out until it is topped up."""

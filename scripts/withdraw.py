@@ -11,7 +11,6 @@ from fl.tools import door
 @door.key
 @door.seat
 @door.to
-@door.as_json
 @door.door
 def cli(federation, key, seat, to):
     """Pays stake and unclaimed pay to the owner, or to --to, and frees the seat. Nobody can hold it back."""

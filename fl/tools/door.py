@@ -46,7 +46,6 @@ class Key:
 federation = click.option("--federation", required=True, metavar="ADDRESS", help="The federation's contract.")
 seat = click.option("--seat", type=click.IntRange(0, 127), help="Which seat. Default: the account's only one.")
 to = click.option("--to", metavar="ADDRESS", help="Who receives the tokens. Default: the account itself.")
-as_json = click.option("--json", "as_json", is_flag=True, help="Print the outcome as JSON.")
 mint = click.option("--mint", is_flag=True, help="Mint what is missing (only where the token is play money).")
 approve = click.option("--approve", is_flag=True, help="Approve in a transaction of its own, though the token knows permits.")
 calldata = click.option("--calldata", is_flag=True, help="Send nothing; print the calls for a Safe, timelock or Governor.")
@@ -86,10 +85,11 @@ def _with_key(command: Callable[..., Any], required: bool) -> Callable[..., Any]
 
 
 def door(command: Callable[..., Told]) -> Callable[..., None]:
-    """Turns a function that returns Told into a door: one clear line and exit code 1 where it was refused."""
+    """Turns a function that returns Told into a door: adds --json; one clear line and exit code 1 where it was refused."""
 
+    @click.option("--json", "as_json", is_flag=True, help="Print the outcome as JSON.")
     @functools.wraps(command)
-    def run(*args: Any, as_json: bool = False, **kwargs: Any) -> None:
+    def run(*args: Any, as_json: bool, **kwargs: Any) -> None:
         from fl.network import chain
 
         try:

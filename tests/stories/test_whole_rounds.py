@@ -95,16 +95,7 @@ def test_lying_validator__cannot_move_the_accepted_set__and_earns_less(tmp_path)
         assert max(pay[True]) < max(pay[False])
 
 
-DEADLY = [
-    Phase.COMMIT,
-    Phase.REVEAL,
-    Phase.DRAW,
-    Phase.SCORE_COMMIT,
-    Phase.SCORE_REVEAL,
-    Phase.SETTLE,
-    Phase.PROPOSE,
-    Phase.CHALLENGE,
-]
+DEADLY = list(Phase)[Phase.COMMIT : Phase.FINAL]
 
 
 class Mortal:

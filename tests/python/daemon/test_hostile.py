@@ -324,11 +324,17 @@ def test_wrong_clock_of_the_machine__changes_nothing(street, monkeypatch):
 # ---- gas and nonces
 
 
-def test_gas_soars__the_fee_follows_at_the_same_nonce__up_to_the_cap(street):
+def unmined(street: Street, **settings: object) -> Daemon:
+    """A daemon whose first commitment waits to be mined."""
     street.play_to_open()
-    daemon = street.daemon(VICTIM, fees=Fees(cap=10 * GWEI, tip=GWEI, patience=2))
+    daemon = street.daemon(VICTIM, **settings)
     street.evm.rpc("evm_setAutomine", False)
     look_quiet(daemon, street)
+    return daemon
+
+
+def test_gas_soars__the_fee_follows_at_the_same_nonce__up_to_the_cap(street):
+    daemon = unmined(street, fees=Fees(cap=10 * GWEI, tip=GWEI, patience=2))
     commit = deed(daemon, "commit")
     for _ in range(8):
         street.evm.rpc("anvil_setNextBlockBaseFeePerGas", hex(50 * GWEI))
@@ -346,10 +352,7 @@ def test_gas_soars__the_fee_follows_at_the_same_nonce__up_to_the_cap(street):
 
 
 def test_dropped_from_every_pool__the_same_bytes_go_out_again(street):
-    street.play_to_open()
-    daemon = street.daemon(VICTIM)
-    street.evm.rpc("evm_setAutomine", False)
-    look_quiet(daemon, street)
+    daemon = unmined(street)
     raw = deed(daemon, "commit").last.raw
     street.evm.rpc("anvil_dropAllTransactions")
     street.mine()
@@ -361,10 +364,7 @@ def test_dropped_from_every_pool__the_same_bytes_go_out_again(street):
 
 
 def test_nonce_taken_by_another_program__is_told__and_the_deed_gets_a_new_one(street):
-    street.play_to_open()
-    daemon = street.daemon(VICTIM)
-    street.evm.rpc("evm_setAutomine", False)
-    look_quiet(daemon, street)
+    daemon = unmined(street)
     taken = deed(daemon, "commit").nonce
     street.evm.rpc("anvil_dropAllTransactions")
     other = {
