@@ -80,6 +80,8 @@ def of_solidity(path: Path, root: Path) -> Iterator[Mutant]:
 def _solidity_line(code: str) -> Iterator[str]:
     for pattern, put in SOLIDITY:
         for m in re.finditer(pattern, code):
+            if code[: m.start()].count('"') % 2:
+                continue  # a text, such as what an assembly block promises the compiler
             new = put(m) if callable(put) else put
             yield code[: m.start()] + new + code[m.end() :]
     opened = re.search(r"\bif \(", code)
