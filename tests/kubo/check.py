@@ -1,5 +1,5 @@
-"""Two real Kubo nodes, each in a process of its own, and our store between them: what one adds the other fetches, under CIDs
-computed in Python. Run by `make kubo`."""
+"""Two real Kubo nodes, each in a process of its own: what our store hands to one, the other fetches over Kubo's own protocol,
+under CIDs computed in Python. The HTTP between store and nodes is bridge.py's, not Kubo's RPC. Run by `make kubo`."""
 
 import json
 import socket
