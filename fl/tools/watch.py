@@ -214,12 +214,13 @@ def terminal(screen: Screen) -> Group:
 
 def _rounds(facts: Facts) -> Table:
     table = Table(title="rounds", title_justify="left", box=None, pad_edge=False)
-    for column in ("round", facts.metric or "model", "committed", "revealed", "accepted", "how it stands"):
+    for column in ("round", facts.metric or "model", "committed", "revealed", "accepted"):
         table.add_column(column, no_wrap=True)
+    table.add_column("how it stands")  # the one that gives way where the terminal is narrow
     for r in facts.rounds[-6:]:
         metric = words.measure(facts, r.metric) if r.metric is not None else r.log.model.hex()[:10]
         counts = f"{len(r.log.commitments)}/{len(r.log.active)}", str(len(r.log.reveals)), str(len(r.log.accepted))
-        table.add_row(*map(Text, (str(r.number), metric, *counts, words.status(r))))
+        table.add_row(*map(_cell, (str(r.number), metric, *counts, words.status(r))))
     return table
 
 
@@ -238,5 +239,9 @@ def _people(facts: Facts) -> Table:
             done[-1] if done else "-",
             last,
         )
-        table.add_row(*map(Text, row))
+        table.add_row(*map(_cell, row))
     return table
+
+
+def _cell(text: str) -> Text:
+    return Text(text, no_wrap=True, overflow="ellipsis")

@@ -175,6 +175,16 @@ def test_terminal__shows_markup_as_text(screen, chain):
     assert "[red]x[/]" in drawn(screen)
 
 
+def test_terminal__of_80_columns__keeps_every_number(screen, chain):
+    chain.open_a_round()
+    screen.refresh()
+    console = Console(width=80, record=True, file=io.StringIO())
+    console.print(terminal(screen))
+    told = console.export_text()
+    assert "committed  revealed  accepted  how it stands" in told and "0xcdcdcd…cdcd" in told
+    assert all(len(line) <= 80 for line in told.splitlines())
+
+
 def test_once__fails_when_the_chain_cannot_be_read(screen, chain, capsys):
     print_once(screen)
     assert "between rounds" in capsys.readouterr().out
