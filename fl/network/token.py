@@ -78,7 +78,12 @@ class Token:
             signature = account.sign_message(message)
         except Exception as error:  # whatever a signer's plugin raises
             raise ChainError(f"{account.address} did not sign the permit: {error}; use --approve") from error
-        return Permit(amount, deadline, signature.v, bytes(signature.r), bytes(signature.s)) if signature else None
+        return Permit(amount, deadline, signature.v, _word(signature.r), _word(signature.s)) if signature else None
+
+
+def _word(number: bytes) -> bytes:
+    """32 bytes: signers leave leading zeros out, and one signature in 128 has some."""
+    return bytes(number).rjust(32, b"\0")
 
 
 def _message(name: str, version: str, token: str, *values: Any) -> SignableMessage:
