@@ -39,5 +39,9 @@ class ChainError(TreatyError):
     """The chain refused, or said something that cannot be true."""
 
 
+class ContractError(ChainError):
+    """A contract that refused, or that is not what it was taken for; the node did its part."""
+
+
 class AuditError(TreatyError):
     """The record differs from what its own parts recompute to."""

@@ -29,6 +29,7 @@ from fl.protocol.fixed_point import to_float
 GROUP = 64  # participants; enough to be fast, and few enough for many machines to have some
 GROUP_NUMBERS = 1 << 22  # weights of a group; beyond, they no longer stay in the cache, and one by one is as fast
 TOLERANCE = 1e-4  # of the probe, relative to the largest gradient
+CANNOT = (RuntimeError, TypeError, ValueError)  # what vmap raises of a model or loss that it cannot do; all else is a fault
 
 Delta = NDArray[np.float64]
 Far = Callable[[Callable[..., Any], list[tuple[Any, ...]]], list[Any]]
@@ -78,7 +79,7 @@ def together(task: Task) -> bool:
     stacked = [w.detach().expand(2, *w.shape).clone().requires_grad_() for w in weights]
     try:
         got = torch.autograd.grad(_loss(task, model, stacked, x[rows], y[rows], weight), stacked)
-    except Exception:  # whatever a user's model does that vmap cannot; dropout is such a thing
+    except CANNOT:  # the model works, as the loop showed, but not so; dropout is such a thing
         return False
     scale = max(float(g.abs().max()) for g in wanted)
     return all(bool((g - w).abs().max() <= TOLERANCE * scale) for g, w in zip(got, wanted, strict=True))
@@ -149,7 +150,7 @@ def losses(task: Task, module: nn.Module, vectors: NDArray[np.int32], part: Part
             stacked = _unflattened(module, torch.from_numpy(to_float(vectors[start : start + most, :size]).astype(np.float32)))
             try:
                 told.append(vmap(loss)(*stacked))
-            except Exception:  # whatever a user's model or loss does that vmap cannot
+            except CANNOT:
                 told.append(torch.stack([loss(*(w[i] for w in stacked)) for i in range(len(stacked[0]))]))
     return torch.cat(told).numpy().astype(np.float64)
 

@@ -13,13 +13,22 @@ from typing import Any
 import ape
 from ape.api.accounts import AccountAPI
 from ape.contracts import ContractInstance
-from ape.exceptions import ContractLogicError, TransactionError
+from ape.exceptions import (
+    AccountsError,
+    ContractDataError,
+    ContractLogicError,
+    ProviderError,
+    TransactionError,
+    VirtualMachineError,
+)
 from ape.logging import LogLevel, logger
 from ape_accounts.accounts import InvalidPasswordError
 from ape_ethereum.trace import Trace
+from eth_abi.exceptions import DecodingError
 from eth_utils import is_hex_address, to_checksum_address, to_hex
+from web3.exceptions import Web3Exception
 
-from fl.errors import ChainError
+from fl.errors import ChainError, ContractError
 from fl.network.events import Event
 from fl.network.refusals import explain
 from fl.protocol import seats
@@ -27,6 +36,8 @@ from fl.protocol.phases import RoundFacts
 from fl.protocol.terms import Terms
 
 LOG_BLOCKS = 2_000  # a span that public nodes serve
+NODE_FAILS = (ProviderError, Web3Exception, OSError)
+OTHER_KIND = (VirtualMachineError, ContractDataError, DecodingError, UnicodeDecodeError)  # a contract that is not ours
 
 
 @dataclass(frozen=True)
@@ -125,7 +136,19 @@ def is_address(text: str) -> bool:
 
 
 def code_at(address: str) -> bytes:
-    return bytes(ape.chain.provider.get_code(address))
+    """The code of an address, empty if it holds none. Raises ChainError for a node that does not answer."""
+    try:
+        return bytes(ape.chain.provider.get_code(address))
+    except NODE_FAILS as error:
+        raise _silent(error) from error
+
+
+def _silent(error: Exception) -> ChainError:
+    return ChainError(f"the node did not answer: {_first_line(error)}; see that it runs, and check --network")
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0]
 
 
 class AccountSigner:
@@ -200,18 +223,28 @@ def attach(name: str, address: str, what: str) -> Any:
     if not is_hex_address(address):
         raise ChainError(f"{address!r} is no address: give 0x and 40 hexadecimal digits")
     address = to_checksum_address(address)
-    if not ape.chain.provider.get_code(address):
+    if not code_at(address):
         raise ChainError(f"no {what} at {address} on chain {chain_id()}: check address and network")
     return contract(name).at(address)
 
 
 def read(function: Callable[..., Any], what: str) -> Any:
-    """Calls a view of an attached contract, which may turn out to be another kind of contract."""
+    """Calls a view of what should be `what`. Raises ContractError if the contract is of another kind, else as `view`."""
     try:
-        return function()
-    except Exception as error:  # whatever an unknown contract answers
+        return view(function)
+    except ContractError as error:
         where = function.contract.address
-        raise ChainError(f"no {what} at {where} on chain {chain_id()}: check address and network") from error
+        raise ContractError(f"no {what} at {where} on chain {chain_id()}: check address and network") from error
+
+
+def view(function: Callable[..., Any], *args: Any) -> Any:
+    """Calls a view. Raises ContractError if the contract does not answer as its interface says, ChainError if no node does."""
+    try:
+        return function(*args)
+    except OTHER_KIND as error:
+        raise ContractError(f"{function.contract.address} is another kind of contract: {_first_line(error)}") from error
+    except NODE_FAILS as error:
+        raise _silent(error) from error
 
 
 def transact(function: Callable[..., Any], *args: Any, sender: AccountAPI, **kwargs: Any) -> Any:
@@ -220,9 +253,13 @@ def transact(function: Callable[..., Any], *args: Any, sender: AccountAPI, **kwa
         with _no_call_tree():
             return function(*args, sender=sender, **kwargs)
     except ContractLogicError as error:
-        raise ChainError(f"the contract refused: {_reason(error)}") from error
+        raise ContractError(f"the contract refused: {_reason(error)}") from error
     except TransactionError as error:
         raise ChainError(f"the transaction failed: {error}") from error
+    except AccountsError as error:  # the key stays locked, or cannot pay the gas
+        raise ChainError(f"{sender.address} cannot send this: {_first_line(error)}") from error
+    except NODE_FAILS as error:
+        raise _silent(error) from error
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from typing import Any
 
 from eth_account.messages import SignableMessage, encode_typed_data
 
-from fl.errors import ChainError
+from fl.errors import ChainError, ContractError
 from fl.network import chain
 
 PERMIT = {"owner": "address", "spender": "address", "value": "uint256", "nonce": "uint256", "deadline": "uint256"}
@@ -52,7 +52,7 @@ class Token:
         """Makes play money; real tokens refuse."""
         try:
             return chain.transact(self._contract.mint, account.address, amount, sender=account, **options)
-        except Exception as error:  # whatever a token without a mint for everybody answers
+        except ContractError as error:  # it has no mint for everybody
             raise ChainError(f"{self.symbol} at {self.address} is no play money: get tokens, and leave --mint out") from error
 
     def approve_data(self, spender: str, amount: int) -> bytes:
@@ -62,10 +62,10 @@ class Token:
     def permit(self, account: Any, spender: str, amount: int) -> Permit | None:
         """The allowance as a signature; None where the token, or the account, cannot do that."""
         try:
-            nonce = int(self._contract.nonces(account.address))
-            separator = bytes(self._contract.DOMAIN_SEPARATOR())
-            name = str(self._contract.name())
-        except Exception:  # whatever a token without ERC-2612 answers
+            nonce = int(chain.view(self._contract.nonces, account.address))
+            separator = bytes(chain.view(self._contract.DOMAIN_SEPARATOR))
+            name = str(chain.view(self._contract.name))
+        except ContractError:  # a token without ERC-2612
             return None
         deadline = chain.now() + PERMIT_SECONDS
         for version in ("1", "2"):  # a token that uses another is approved in a transaction of its own

@@ -79,6 +79,16 @@ def rngs(count: int, seed: int = 0) -> list[np.random.Generator]:
     return [generator(seed, 1, i) for i in range(count)]
 
 
+def test_together__tells_a_model_that_vmap_cannot_do_from_a_fault(monkeypatch):
+    def fails(*_):
+        raise KeyError("a fault")
+
+    assert not together(Branching())  # vmap cannot branch on a value: one by one
+    monkeypatch.setattr(batched, "_loss", fails)
+    with pytest.raises(KeyError, match="a fault"):
+        together(Waves())
+
+
 def farthest(task: Task, parts: list[Part]) -> float:
     base = to_vector(build(task, 3))
     one_by_one = [local_change(task, base, part, rng) for part, rng in zip(parts, rngs(len(parts)), strict=True)]

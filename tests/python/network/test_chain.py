@@ -1,0 +1,76 @@
+"""Whose fault it is: a contract that is another kind, a key that cannot pay, and a node that is gone are told apart."""
+
+import subprocess
+import threading
+from collections.abc import Iterator
+from types import SimpleNamespace
+
+import pytest
+from web3 import HTTPProvider, Web3
+
+from fl.errors import ChainError, ContractError
+from fl.network import chain
+from fl.network.token import Token
+
+pytestmark = pytest.mark.xdist_group("doors")
+
+STRANGE = "0x" + "77" * 20
+REFUSES = "0x60006000fd"  # code that reverts whatever it is asked
+
+
+@pytest.fixture
+def node() -> Iterator[SimpleNamespace]:
+    """A node of its own with play money on it; `stop` ends it."""
+    process = subprocess.Popen(["anvil", "--port", "0", "--chain-id", "1337"], stdout=subprocess.PIPE, text=True)
+    address = next(line.split()[-1] for line in process.stdout if line.startswith("Listening on"))
+    threading.Thread(target=process.stdout.read, daemon=True).start()
+
+    def rpc(method: str, *words: str) -> None:
+        assert "error" not in Web3(HTTPProvider(f"http://{address}")).provider.make_request(method, list(words))
+
+    def stop() -> None:
+        process.kill()
+        process.wait()
+
+    with chain.connected(f"http://{address}"):
+        account = chain.local_accounts(1)[0]
+        token = Token(chain.deploy(account, "TestToken")[0].address)
+        yield SimpleNamespace(account=account, token=token, rpc=rpc, stop=stop)
+    stop()
+
+
+def test_contract_of_another_kind__is_told_as_such(node):
+    node.rpc("anvil_setCode", STRANGE, REFUSES)
+    with pytest.raises(ContractError, match=f"^no ERC-20 token at {STRANGE} on chain 1337: check"):
+        Token(STRANGE)
+
+
+def test_mint_and_permit__of_a_token_without_them(node):
+    assert node.token.permit(node.account, STRANGE, 5) is not None
+    node.token.mint(node.account, 5)
+    assert node.token.held_by(node.account.address) == 5
+    node.rpc("anvil_setCode", node.token.address, REFUSES)
+    with pytest.raises(ChainError, match="is no play money: get tokens, and leave --mint out"):
+        node.token.mint(node.account, 5)
+    assert node.token.permit(node.account, STRANGE, 5) is None
+
+
+def test_mint_without_gas__blames_the_purse(node):
+    poor = chain.local_accounts(4)[3]
+    node.rpc("anvil_setBalance", poor.address, "0x0")
+    with pytest.raises(ChainError, match=f"^{poor.address} cannot send this: .*exceeds account balance"):
+        node.token.mint(poor, 5)
+
+
+def test_node_that_is_gone__is_blamed_and_nobody_else(node):
+    contract = node.token._contract
+    node.stop()
+    for ask in (
+        lambda: Token(node.token.address),
+        lambda: chain.read(contract.decimals, "ERC-20 token"),
+        lambda: node.token.mint(node.account, 5),
+        lambda: node.token.permit(node.account, STRANGE, 5),
+    ):
+        with pytest.raises(ChainError, match=r"^the node did not answer: .*; see that it runs, and check --network$") as told:
+            ask()
+        assert not isinstance(told.value, ContractError)
