@@ -4,10 +4,9 @@ import numpy as np
 import pytest
 
 from fl.errors import TaskError
-from fl.learning.rounds import exact_rounds, float_rounds
 from fl.learning.task import load_task
 from fl.protocol.artifact import parse_model, parse_update, update_is_canonical
-from fl.tools.benchmark import Settings, benchmark, deal, random_updates
+from fl.tools.benchmark import Settings, benchmark, deal, exact_rounds, float_rounds, random_updates
 
 
 @pytest.mark.parametrize("clients", [20, 200])
