@@ -34,7 +34,7 @@ def join(
     mint: bool = False,
 ) -> Told:
     """Takes a seat. Everything that can be known beforehand is checked before anything is sent."""
-    client, token, account = FederationClient(federation), None, key.open()
+    client, account = FederationClient(federation), key.open()
     terms = client.terms
     token = Token(terms.token)
     amount = terms.min_stake if stake is None else parse_amount(stake, token.decimals, "--stake")
@@ -59,10 +59,11 @@ def join(
     args = (account.address, hot, amount, _evidence(terms.allowlist, account.address, evidence, allowlist))
     sent = pay(key, account, client, token, amount, "join", args, approve=approve, mint=mint)
     (seat,) = [event.seat for event in sent[-1].events.filter(client.contract.Joined)][-1:]
-    facts = {"seat": int(seat), "owner": account.address, "operator": hot, "stake": str(amount), **_costs(sent)}
+    facts = {"seat": int(seat), "owner": account.address, "operator": hot, "stake": str(amount), **costs(sent)}
     staked = show_amount(amount, token.decimals)
     return Told(
-        [f"seat {seat}: {staked} {token.symbol} staked, operated by {hot}; it counts from the next round", _sent(sent)], facts
+        [f"seat {seat}: {staked} {token.symbol} staked, operated by {hot}; it counts from the next round", told_costs(sent)],
+        facts,
     )
 
 
@@ -81,7 +82,7 @@ def top_up(key: Key, federation: str, seat: int | None, amount: str, *, approve:
     )
     if stake < client.terms.min_stake:
         told += f"; still below the minimum of {show_amount(client.terms.min_stake, token.decimals)}"
-    return Told([told, _sent(sent)], {"seat": chosen, "stake": str(stake), **_costs(sent)})
+    return Told([told, told_costs(sent)], {"seat": chosen, "stake": str(stake), **costs(sent)})
 
 
 def leave(key: Key, federation: str, seat: int | None) -> Told:
@@ -92,7 +93,7 @@ def leave(key: Key, federation: str, seat: int | None) -> Told:
     free = _free_in(client, chosen)
     when = "now" if free == 0 else f"when the round ends, in {show_duration(free)} at the latest"
     told = f"seat {chosen} leaves: `ape run withdraw` pays stake and purse out {when}"
-    return Told([told, _sent(sent)], {"seat": chosen, "withdraw_in_seconds": free, **_costs(sent)})
+    return Told([told, told_costs(sent)], {"seat": chosen, "withdraw_in_seconds": free, **costs(sent)})
 
 
 def withdraw(key: Key, federation: str, seat: int | None, to: str | None) -> Told:
@@ -105,8 +106,8 @@ def withdraw(key: Key, federation: str, seat: int | None, to: str | None) -> Tol
     (event,) = sent[0].events.filter(client.contract.Withdrawn)
     stake, earned = int(event.stake), int(event.earned)
     told = f"seat {chosen}: {show_amount(stake, token.decimals)} of stake and {show_amount(earned, token.decimals)} of pay"
-    facts = {"seat": chosen, "stake": str(stake), "earned": str(earned), "to": target, **_costs(sent)}
-    return Told([f"{told} ({token.symbol}) went to {target}", _sent(sent)], facts)
+    facts = {"seat": chosen, "stake": str(stake), "earned": str(earned), "to": target, **costs(sent)}
+    return Told([f"{told} ({token.symbol}) went to {target}", told_costs(sent)], facts)
 
 
 def claim(key: Key, federation: str, seat: int | None, to: str | None) -> Told:
@@ -129,7 +130,7 @@ def claim(key: Key, federation: str, seat: int | None, to: str | None) -> Told:
     data = [getattr(client.contract, name).encode_input(*args) for name, args in calls]
     sent = [send(key, account, client, "multicall", data)]
     told = f"{show_amount(total, token.decimals)} {token.symbol} went to {target}"
-    return Told([told, _sent(sent)], {**facts, "claimed": str(total), **_costs(sent)})
+    return Told([told, told_costs(sent)], {**facts, "claimed": str(total), **costs(sent)})
 
 
 # ---- shared with the sponsor's doors
@@ -237,10 +238,12 @@ def _free_in(client: FederationClient, seat: int) -> int:
     return max(0, last - time)
 
 
-def _costs(sent: Sequence[Any]) -> dict[str, Any]:
+def costs(sent: Sequence[Any]) -> dict[str, Any]:
+    """Hashes of the transactions and the gas of all, for --json."""
     return {"transactions": [str(receipt.txn_hash) for receipt in sent], "gas": sum(int(r.gas_used) for r in sent)}
 
 
-def _sent(sent: Sequence[Any]) -> str:
-    facts = _costs(sent)
+def told_costs(sent: Sequence[Any]) -> str:
+    """The same as a line."""
+    facts = costs(sent)
     return f"{', '.join(facts['transactions'])} ({facts['gas']:,} gas)"

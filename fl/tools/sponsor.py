@@ -10,7 +10,7 @@ from fl.network.token import Token
 from fl.protocol import seats
 from fl.protocol.phases import Phase, phase_and_end
 from fl.tools.door import Key, Told
-from fl.tools.seat import _costs, _sent, pay, send
+from fl.tools.seat import costs, pay, send, told_costs
 from fl.tools.units import parse_amount, show_amount
 
 
@@ -35,7 +35,7 @@ def fund(key: Key | None, federation: str, amount: str, *, approve: bool = False
         f"enough for {pool // cost} rounds of {max(active, client.terms.min_reveals)} seats" if cost else "rounds cost nothing"
     )
     told = f"the pool holds {show_amount(pool, token.decimals)} {token.symbol}: {lasts}"
-    return Told([told, _sent(sent)], {"pool": str(pool), "rounds": pool // cost if cost else None, **_costs(sent)})
+    return Told([told, told_costs(sent)], {"pool": str(pool), "rounds": pool // cost if cost else None, **costs(sent)})
 
 
 def conclude(key: Key | None, federation: str) -> Told:
@@ -52,15 +52,14 @@ def conclude(key: Key | None, federation: str) -> Told:
     if idle and pool:
         names.append("refund")
     owed = idle and (pool or int(client.contract.credits(terms.sponsor)))
+    data = [_data(client, name) for name in names] + ([_data(client, "claimCredit", terms.sponsor)] if owed else [])
     if key is None:
-        data = [_data(client, name) for name in names] + ([_data(client, "claimCredit", terms.sponsor)] if owed else [])
         if not data:
             raise ChainError("notice was given and nothing is left to return: nothing to do")
         return _calls([(client.address, call) for call in data])
     account = key.open()
     if account.address != terms.sponsor:
         raise ChainError(f"the sponsor is {terms.sponsor}, not {account.address}: sign with its account, or give --calldata")
-    data = [_data(client, name) for name in names] + ([_data(client, "claimCredit", terms.sponsor)] if owed else [])
     before = token.held_by(terms.sponsor)
     sent = [send(key, account, client, "multicall", data)] if data else []
     back = token.held_by(terms.sponsor) - before
@@ -69,7 +68,7 @@ def conclude(key: Key | None, federation: str) -> Told:
         lines.append(f"{show_amount(back, token.decimals)} {token.symbol} of the pool came back to {terms.sponsor}")
     elif not idle:
         lines.append(f"round {facts.number} still runs: call again when it is over, for what is left in the pool")
-    return Told([*lines, *([_sent(sent)] if sent else [])], {"concluded": True, "returned": str(back), **_costs(sent)})
+    return Told([*lines, *([told_costs(sent)] if sent else [])], {"concluded": True, "returned": str(back), **costs(sent)})
 
 
 def _unspent(client: FederationClient) -> int:

@@ -291,7 +291,7 @@ def _terms(facts: Facts) -> list[tuple[str, str]]:
         if isinstance(value, bytes):
             value = "0x" + value.hex() if any(value) else "none"
         elif name.endswith("_window"):
-            value = words.window(value)
+            value = words.lasting(value)
         elif isinstance(value, int) and name.split("_")[-1] in amounts:
             value = f"{words.tokens(value)} tokens"
         told.append((name.replace("_", " "), str(value)))

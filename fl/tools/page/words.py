@@ -165,11 +165,6 @@ def status(told: Round) -> str:
     return fell + who
 
 
-def window(seconds: int) -> str:
-    """A term in seconds, for people."""
-    return lasting(seconds)
-
-
 def tokens(units: int) -> str:
     """A term in token units, in tokens."""
     return amount(units / TOKEN)
