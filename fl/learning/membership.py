@@ -31,6 +31,7 @@ def canary(part: Part) -> Part:
 
 
 def with_row(part: Part, row: Part) -> Part:
+    """The part with the row behind it: the world in which its person took part."""
     return Part(np.concatenate([part.x, row.x]), np.concatenate([part.y, row.y]))
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from eth_abi.abi import encode
 from eth_hash.auto import keccak
 
-PACKED = 15
+PACKED = 15  # bytes, one a validator
 
 
 def seed(block_hash: bytes, chain_id: int, federation: str, round_number: int) -> bytes:
@@ -16,7 +16,7 @@ def seed(block_hash: bytes, chain_id: int, federation: str, round_number: int) -
 
 
 def draw(seed_: bytes, revealed: Sequence[int], size: int) -> list[int]:
-    """The first `size` places of a Fisher-Yates shuffle of the ascending list of revealed seats."""
+    """The first `size` places of a Fisher-Yates shuffle of the ascending list of revealed seats (Durstenfeld, 1964)."""
     seats = sorted(revealed)
     for j in range(size):
         r = j + int.from_bytes(keccak(encode(["bytes32", "uint256"], [seed_, j])), "big") % (len(seats) - j)

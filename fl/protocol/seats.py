@@ -23,4 +23,5 @@ def from_bitmap(bits: int) -> list[int]:
 
 
 def contains(bits: int, seat: int) -> bool:
+    """Whether the seat is in the set; a number that is no seat is in none."""
     return 0 <= seat < SEATS and bool(bits >> seat & 1)

@@ -33,6 +33,8 @@ MARK = {"ok": "ok  ", "warn": "note", "bad": "FIX "}
 
 @dataclass(frozen=True)
 class Finding:
+    """What one look found, and what to do about it."""
+
     what: str
     grade: str  # ok, warn (worth knowing), bad (to be mended first)
     told: str

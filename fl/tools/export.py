@@ -28,6 +28,7 @@ def _back(value: Any) -> Any:
 
 
 def terms_to_json(terms: Terms) -> dict[str, Any]:
+    """By name, with bytes as 0x and hexadecimal digits."""
     return {name: _out(value) for name, value in asdict(terms).items()}
 
 
