@@ -38,6 +38,7 @@ from fl.protocol.terms import Terms
 LOG_BLOCKS = 2_000  # a span that public nodes serve
 NODE_FAILS = (ProviderError, Web3Exception, OSError)
 OTHER_KIND = (VirtualMachineError, ContractDataError, DecodingError, UnicodeDecodeError)  # a contract that is not ours
+PROXY = bytes.fromhex("363d3d373d3d3d363d73"), bytes.fromhex("5af43d82803e903d91602b57fd5bf3")  # around the implementation
 
 
 @dataclass(frozen=True)
@@ -149,6 +150,24 @@ def _silent(error: Exception) -> ChainError:
 
 def _first_line(error: Exception) -> str:
     return (str(error).splitlines() or [type(error).__name__])[0]
+
+
+def check_code(address: str) -> None:
+    """Raises ChainError unless a federation is a clone of this project's contract: whoever stakes trusts its code.
+
+    The compiler's note of its sources is left aside, since it changes with a comment."""
+    head, tail = PROXY
+    code = code_at(address)
+    implementation = code[len(head) : len(head) + 20]
+    ours = bytes.fromhex(contract("Federation").contract_type.runtime_bytecode.bytecode.removeprefix("0x"))
+    clone = code.startswith(head + implementation + tail)
+    if not clone or _without_note(code_at(to_checksum_address(implementation))) != _without_note(ours):
+        raise ChainError(f"{address} is no federation of this code: it may do anything; stay away, or use its own version")
+
+
+def _without_note(code: bytes) -> bytes:
+    """Bytecode up to the compiler's note, whose length is the last two bytes."""
+    return code[: -2 - int.from_bytes(code[-2:])]
 
 
 class AccountSigner:

@@ -11,8 +11,8 @@ from typing import Any
 
 from fl.agents.history import History, RoundLog
 from fl.agents.record import Record
-from fl.errors import AuditError, StoreError
-from fl.network.chain import FederationClient
+from fl.errors import AuditError, ChainError, StoreError
+from fl.network.chain import FederationClient, check_code
 from fl.network.events import Event
 from fl.network.store import LocalStore, Store
 from fl.network.stores import federation_store
@@ -64,6 +64,10 @@ def audit_federation(address: str, stores: Sequence[str | Path]) -> Verdict:
     """Audits a federation of the connected chain against stores, tried in order. Raises AuditError."""
     client = FederationClient(address)
     try:
+        check_code(client.address)
+    except ChainError as error:
+        raise AuditError(str(error)) from error
+    try:
         store, _ = federation_store(client.terms, stores)
     except StoreError as error:
         raise AuditError(f"the store cannot show what the chain names: {error}") from error
@@ -89,7 +93,10 @@ class Auditor:
             raise AuditError(f"the terms break rule {broken[0][0]}: {broken[0][1]}")
         self.manifest = self._stored(lambda: store.get_manifest(terms.manifest))
         self._stored(lambda: store.get(terms.genesis, Kind.MODEL, terms.depth))
-        self.record = Record(terms, int(self.manifest["parameters"]), store)
+        try:
+            self.record = Record(terms, int(str(self.manifest["parameters"])), store)
+        except (KeyError, ValueError) as error:
+            raise AuditError(f"the manifest states no number of parameters: {error!r}") from error
 
     def run(self, events: Iterable[Event]) -> Verdict:
         """Checks every event in order. Raises AuditError at the first difference."""

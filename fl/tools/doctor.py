@@ -112,6 +112,7 @@ def _federation(visit: Visit) -> None:
     visit.client = client = FederationClient(visit.federation)
     if broken := check(client.terms):
         raise ChainError(f"its terms break rule {broken[0][0]} ({broken[0][1]}): no factory of ours made it; stay away")
+    chain.check_code(client.address)
     visit.token = Token(client.terms.token)
     if client.concluded():
         visit.say("federation", "bad", "the sponsor gave notice: no further round will open")

@@ -35,6 +35,7 @@ def join(
 ) -> Told:
     """Takes a seat. Everything that can be known beforehand is checked before anything is sent."""
     client, account = FederationClient(federation), key.open()
+    chain.check_code(client.address)
     terms = client.terms
     token = Token(terms.token)
     amount = terms.min_stake if stake is None else parse_amount(stake, token.decimals, "--stake")

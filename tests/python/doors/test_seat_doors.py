@@ -207,6 +207,25 @@ def test_key__unlocked_by_the_environment(here):
     assert f"warm signs for {COLD}" in done.out and PASSPHRASE not in done.out + done.err
 
 
+# ---- contracts that only look like a federation
+
+
+def test_look_alike__takes_no_stake__and_passes_no_audit(doors, here, federation):
+    """The same terms and answers, and a contract behind them that may do anything: here one byte differs."""
+    code = bytes(doors.web3.eth.get_code(federation))
+    logic = bytearray(doors.web3.eth.get_code(doors.web3.to_checksum_address(code[10:30])))
+    logic[-200] ^= 1
+    other = "0x" + "77" * 20
+    doors.web3.provider.make_request("anvil_setCode", [other, "0x" + logic.hex()])
+    lies = code[:10] + bytes.fromhex(other[2:]) + code[30:]
+    doors.web3.provider.make_request("anvil_setCode", [federation, "0x" + lies.hex()])
+    for call in (["join", *signed(1), *PLAY], ["audit", "--store", "nowhere"]):
+        done = here(*call)
+        assert done.code == 1 and f"{federation} is no federation of this code: it may do anything" in done.line
+    done = here("doctor")
+    assert done.code == 1 and "is no federation of this code" in done.out
+
+
 # ---- what is wrong, in one line
 
 REFUSED = [
