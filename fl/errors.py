@@ -3,8 +3,16 @@
 from __future__ import annotations
 
 
+def plain(text: str) -> str:
+    """A stranger's text (a token's symbol, a manifest's word, a node's reason) as one line that commands no terminal."""
+    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
+
+
 class TreatyError(Exception):
     """Something was refused; nothing was changed."""
+
+    def __str__(self) -> str:
+        return "\n".join(map(plain, super().__str__().split("\n")))
 
 
 class ArtifactError(TreatyError):

@@ -8,6 +8,8 @@ import time
 from datetime import UTC, datetime
 from typing import Any, TextIO
 
+from fl.errors import plain
+
 AGAIN = 60.0  # seconds before the same line may be told again
 
 
@@ -46,5 +48,5 @@ class Log:
             line = json.dumps({"time": when, "level": level, **everything, "text": text}, default=str)
         else:
             told = " ".join(f"{name}={value}" for name, value in everything.items())
-            line = f"{when} {level:5} {told + ': ' if told else ''}{text}"
+            line = plain(f"{when} {level:5} {told + ': ' if told else ''}{text}")
         print(line, file=self.out, flush=True)

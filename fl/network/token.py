@@ -8,11 +8,12 @@ from typing import Any
 
 from eth_account.messages import SignableMessage, encode_typed_data
 
-from fl.errors import ChainError, ContractError
+from fl.errors import ChainError, ContractError, plain
 from fl.network import chain
 
 PERMIT = {"owner": "address", "spender": "address", "value": "uint256", "nonce": "uint256", "deadline": "uint256"}
 PERMIT_SECONDS = 3600
+MOST_SYMBOL = 20
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,7 @@ class Token:
         self._contract = chain.attach("TestToken", address, "token")
         self.address: str = self._contract.address
         self.decimals = int(chain.read(self._contract.decimals, "ERC-20 token"))
-        self.symbol = str(chain.read(self._contract.symbol, "ERC-20 token"))
+        self.symbol = plain(str(chain.read(self._contract.symbol, "ERC-20 token")))[:MOST_SYMBOL]
 
     def held_by(self, account: str) -> int:
         return int(self._contract.balanceOf(account))

@@ -11,7 +11,7 @@ from typing import Any
 
 import click
 
-from fl.errors import TreatyError
+from fl.errors import TreatyError, plain
 
 
 @dataclass(frozen=True)
@@ -101,7 +101,7 @@ def door(command: Callable[..., Told]) -> Callable[..., None]:
             click.echo(json.dumps(told.facts, indent=1))
         else:
             for line in told.lines:
-                click.echo(line)
+                click.echo(plain(line))
         if told.code:
             raise SystemExit(told.code)
 

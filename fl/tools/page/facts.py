@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from fl.agents.history import History, RoundLog
+from fl.errors import plain
 from fl.network.events import Event
 from fl.protocol import scores
 from fl.protocol.phases import Phase
@@ -176,11 +177,11 @@ class Facts:
 
     @property
     def task(self) -> str:
-        return str(self.known.manifest.get("task") or (self.known.plan or {}).get("task") or "a model")[:LONGEST]
+        return plain(str(self.known.manifest.get("task") or (self.known.plan or {}).get("task") or "a model"))[:LONGEST]
 
     @property
     def metric(self) -> str:
-        return self.known.metric[:LONGEST]
+        return plain(self.known.metric)[:LONGEST]
 
     def name(self, seat: int) -> str:
         """Who holds the seat now, or held it last."""
