@@ -6,12 +6,14 @@ What came from afar is kept in the first local folder, so that whoever scored an
 
 from __future__ import annotations
 
+import ipaddress
 import logging
 import re
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TypeVar
+from urllib.parse import urlsplit
 
 from fl.errors import StoreError, StoreSilentError
 from fl.network import cid
@@ -25,6 +27,7 @@ log = logging.getLogger("treaty.store")
 REST = 30.0  # seconds for which a store that did not answer is left alone
 SLOW = 1.0
 PUBLIC = ("https://", "http://", "s3://", "gs://")
+INSIDE = (".localhost", ".local", ".internal", ".lan", ".home.arpa")
 
 T = TypeVar("T")
 
@@ -155,5 +158,15 @@ def federation_store(terms: Terms, words: Sequence[str | Path]) -> tuple[Store, 
 
 
 def is_public(word: object) -> bool:
-    """Whether a word names a store that others can reach."""
-    return isinstance(word, str) and word.startswith(PUBLIC)
+    """Whether a word names a store that others can reach: no machine of a private network, however its number is written, since
+    a sponsor could have everybody's daemon ask it something. (A public name may still lead to a private address.)"""
+    if not isinstance(word, str) or not word.startswith(PUBLIC) or re.search(r"[?#@\s]", word):
+        return False
+    if not word.startswith("http"):
+        return "::" not in word  # fsspec would take what follows for a store behind the store
+    host = ""
+    try:
+        host = urlsplit(word).hostname or ""
+        return ipaddress.ip_address(host).is_global
+    except ValueError:
+        return re.fullmatch(r"[\w.\-]+\.[a-z][\w\-]*", host) is not None and not host.endswith(INSIDE)

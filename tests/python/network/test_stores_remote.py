@@ -16,7 +16,7 @@ from fl.errors import StoreError, StoreSilentError
 from fl.network import cid
 from fl.network.store import LocalStore, canonical
 from fl.network.store_remote import FsspecStore, GatewayStore, HttpStore, IpfsStore
-from fl.network.stores import REST, Stores, federation_store, open_store
+from fl.network.stores import REST, Stores, federation_store, is_public, open_store
 from fl.protocol.artifact import Kind
 from fl.protocol.leaves import root_of
 
@@ -481,10 +481,28 @@ def test_words__name_their_kind(word, kind):
     assert type(open_store([word])) is kind
 
 
-def test_federation__its_manifest_names_public_stores_and_no_others(server, tmp_path):
+@pytest.mark.parametrize("word", [
+    "http://127.0.0.1:8080/", "http://127.1/x", "http://2130706433/", "http://0x7f.1/", "http://[::1]:5001",
+    "http://[::ffff:10.0.0.1]/", "http://192.168.1.1/reboot", "http://169.254.169.254/latest",
+    "http://localhost:1", "http://router/", "http://db.internal/", "http://",
+    "https://files.example/do?what=", "https://files.example/#", "https://me@files.example/", "https://[::1",
+    "s3://a::file:///etc", "ftp://a.b/",
+])  # fmt: skip
+def test_word_that_leads_inside__is_no_public_store(word):
+    assert not is_public(word)
+
+
+@pytest.mark.parametrize(
+    "word", ["https://files.example/heart", "https://ipfs.io/ipfs/", "http://8.8.8.8:80/x", "s3://bucket/x"]
+)
+def test_word_that_leads_outside__is_a_public_store(word):
+    assert is_public(word)
+
+
+def test_federation__its_manifest_names_public_stores_and_no_others(tmp_path):
     from system import BASE_TERMS
 
-    base = f"http://{server.host}"
+    base = "https://files.example/heart"
     named = [base, "/etc", "ipfs://127.0.0.1:5001", "file:///etc", "memory://x", 5, None]
     store = LocalStore(tmp_path / "own")
     digest = store.put_manifest({**FACTS, "stores": named, "genesis_cid": CID})
@@ -492,5 +510,3 @@ def test_federation__its_manifest_names_public_stores_and_no_others(server, tmp_
     whole, manifest = federation_store(terms, [tmp_path / "own"])
     assert isinstance(whole, Stores) and [s.label for s in whole.stores] == [str(tmp_path / "own"), base]
     assert manifest["stores"] == named
-    server.files[NAME] = UPDATE
-    assert whole.get(ROOT, Kind.UPDATE, DEPTH) == UPDATE
