@@ -241,7 +241,7 @@ def test_deploy__remembers__and_a_live_federation_can_be_audited(doors, tmp_path
     terms = doors.write("good.yaml", TERMS)
     first = doors(*DEPLOY, "--store", store, "--terms", terms)
     assert first.code == 0, first.err
-    for term, value in {"committee": 5, "min_reveals": 7, "trainer_rate": "2.5 tokens", "commit_window": 1234}.items():
+    for term, value in {"committee": 5, "min_reveals": 7, "trainer_rate": "2.5 TTT", "commit_window": 1234}.items():
         assert re.search(rf"{term} +│ +{value} │", first.out)
     (told,) = remembered(doors)[-1:]
     assert f"federation      {told['federation']}" in first.out and f"genesis and manifest in {store}" in first.out
