@@ -26,6 +26,7 @@ def test_everything_demanded_at_once__is_answered_in_one_look(challenged):
     challenged.mine(2)
     daemon = challenged.daemons[0]
     daemon.tick()
+    challenged.mine()  # a node says that it has a transaction before a block does
     assert challenged.system.round.openDemands == 0, told(daemon)
 
 
