@@ -181,6 +181,7 @@ def test_two_demands__one_expired__the_other_reclaimed(open_system):
     system.do("demand", UPDATE, 2, 1, by=STRANGER)
     system.evm.warp(system.evm.time + system.terms.answer_window)
     system.do("expire", UPDATE, 2, 1)
+    assert system.see("demandInfo", PROPOSED, 0, 0) == ("0x" + "00" * 20, 0)  # it went with the proposal
     system.do("reclaim", 1, 1, PROPOSED, 0, 0)
     assert system.books()["deposits"] == 0
     assert system.see("credits", CHALLENGER) == UNIT
