@@ -7,9 +7,10 @@ import click
 from ape.cli import ConnectedProviderCommand
 
 from fl.errors import TreatyError
+from fl.tools import door
 
 
-@click.command(cls=ConnectedProviderCommand, short_help="Recompute a federation from events and store.")
+@click.command(cls=door.answering(ConnectedProviderCommand), short_help="Recompute a federation from events and store.")
 @click.option("--summary", type=click.Path(path_type=Path), help="summary.json of a simulation, in its folder.")
 @click.option("--federation", metavar="ADDRESS", help="A federation on the connected network.")
 @click.option("--store", "stores", multiple=True, metavar="PLACE", help="Its store; again for more, tried in order.")
@@ -22,7 +23,7 @@ def cli(summary, federation, stores, as_json):
     try:
         if summary and not federation:
             verdict = audit_summary(summary)
-        elif federation and stores:
+        elif federation and stores and not summary:
             verdict = audit_federation(federation, stores)
         else:
             raise TreatyError("give --summary FILE, or --federation ADDRESS with --store PATH")

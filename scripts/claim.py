@@ -6,7 +6,7 @@ from ape.cli import ConnectedProviderCommand
 from fl.tools import door
 
 
-@click.command(cls=ConnectedProviderCommand, short_help="Take what your seats earned.")
+@click.command(cls=door.answering(ConnectedProviderCommand), short_help="Take what your seats earned.")
 @door.federation
 @door.key
 @door.seat

@@ -6,7 +6,7 @@ from ape.cli import ConnectedProviderCommand
 from fl.tools import door
 
 
-@click.command(cls=ConnectedProviderCommand, short_help="Give notice; get back what is left.")
+@click.command(cls=door.answering(ConnectedProviderCommand), short_help="Give notice; get back what is left.")
 @door.federation
 @door.optional_key
 @door.calldata

@@ -7,9 +7,10 @@ import click
 from ape.cli import ConnectedProviderCommand
 
 from fl.errors import TreatyError
+from fl.tools import door
 
 
-@click.command(cls=ConnectedProviderCommand, short_help="Four hospitals and two bad actors, in a minute.")
+@click.command(cls=door.answering(ConnectedProviderCommand), short_help="Four hospitals and two bad actors, in a minute.")
 @click.option("--rounds", type=int, default=8, show_default=True, help="Rounds to play, at least 4.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Another seed, another split and start.")
 @click.option("--out", type=click.Path(path_type=Path), help="Keep summary, events and store here.")

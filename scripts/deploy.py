@@ -9,7 +9,7 @@ from fl.errors import TreatyError
 from fl.tools import door
 
 
-@click.command(cls=ConnectedProviderCommand, short_help="Deploy a federation to a network.")
+@click.command(cls=door.answering(ConnectedProviderCommand), short_help="Deploy a federation to a network.")
 @door.key
 @click.option(
     "--preset", type=click.Choice(["laptop", "testnet", "l2"]), default="laptop", show_default=True, help="Terms to start from."

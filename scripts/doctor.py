@@ -8,7 +8,7 @@ from ape.cli import ConnectedProviderCommand
 from fl.tools import door
 
 
-@click.command(cls=ConnectedProviderCommand, short_help="Check that everything is ready to take part.")
+@click.command(cls=door.answering(ConnectedProviderCommand), short_help="Check that everything is ready to take part.")
 @door.federation
 @click.option("--account", metavar="ALIAS", help="The key that will act.")
 @click.option("--passphrase-file", type=click.Path(path_type=Path), help="Default: APE_ACCOUNTS_<ALIAS>_PASSPHRASE.")

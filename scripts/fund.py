@@ -6,7 +6,7 @@ from ape.cli import ConnectedProviderCommand
 from fl.tools import door
 
 
-@click.command(cls=ConnectedProviderCommand, short_help="Pay for rounds to come.")
+@click.command(cls=door.answering(ConnectedProviderCommand), short_help="Pay for rounds to come.")
 @door.federation
 @door.optional_key
 @click.option("--amount", required=True, metavar="TOKENS", help="How much to add to the pool.")

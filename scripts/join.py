@@ -8,7 +8,7 @@ from ape.cli import ConnectedProviderCommand
 from fl.tools import door
 
 
-@click.command(cls=ConnectedProviderCommand, short_help="Take a seat in a federation.")
+@click.command(cls=door.answering(ConnectedProviderCommand), short_help="Take a seat in a federation.")
 @door.federation
 @door.key
 @click.option("--stake", metavar="TOKENS", help="What to put at stake. Default: the minimum.")

@@ -6,7 +6,7 @@ from ape.cli import ConnectedProviderCommand
 from fl.tools import door
 
 
-@click.command(cls=ConnectedProviderCommand, short_help="Leave a federation; then withdraw.")
+@click.command(cls=door.answering(ConnectedProviderCommand), short_help="Leave a federation; then withdraw.")
 @door.federation
 @door.key
 @door.seat

@@ -27,11 +27,21 @@ from fl.tools import door
 @door.seat
 @click.option("--journal", type=click.Path(path_type=Path), help="Folder for what must not be lost. Default: journal/...")
 @click.option("--rpc", "urls", multiple=True, metavar="URL", help="Nodes to use; several are compared. Default: the network's.")
-@click.option("--confirmations", type=int, default=2, show_default=True, help="Act on what is so many blocks deep.")
-@click.option("--max-fee", type=float, default=200.0, show_default=True, help="Most gwei per gas, ever.")
-@click.option("--tip", type=float, default=1.0, show_default=True, help="Gwei per gas for whoever includes it.")
-@click.option("--poll", type=float, default=2.0, show_default=True, help="Seconds between looks.")
-@click.option("--rpc-timeout", type=float, default=10.0, show_default=True, help="Seconds that a node may take.")
+@click.option(
+    "--confirmations", type=click.IntRange(0), default=2, show_default=True, help="Act on what is so many blocks deep."
+)
+@click.option(
+    "--max-fee", type=click.FloatRange(0, min_open=True), default=200.0, show_default=True, help="Most gwei per gas, ever."
+)
+@click.option("--tip", type=click.FloatRange(0), default=1.0, show_default=True, help="Gwei per gas for whoever includes it.")
+@click.option("--poll", type=click.FloatRange(0, min_open=True), default=2.0, show_default=True, help="Seconds between looks.")
+@click.option(
+    "--rpc-timeout",
+    type=click.FloatRange(0, min_open=True),
+    default=10.0,
+    show_default=True,
+    help="Seconds that a node may take.",
+)
 @click.option("--metrics", type=int, metavar="PORT", help="Serve Prometheus text on 127.0.0.1:PORT.")
 @click.option("--log-json", is_flag=True, help="Log JSON lines.")
 @click.option("--once", is_flag=True, help="Do what is due now and end: for cron.")

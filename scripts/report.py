@@ -6,9 +6,12 @@ import click
 from ape.cli import ConnectedProviderCommand
 
 from fl.errors import TreatyError
+from fl.tools import door
 
 
-@click.command(cls=ConnectedProviderCommand, short_help="Write a federation's page: what happened, in plain words.")
+@click.command(
+    cls=door.answering(ConnectedProviderCommand), short_help="Write a federation's page: what happened, in plain words."
+)
 @click.option("--summary", type=click.Path(path_type=Path), help="summary.json of a simulation, in its folder.")
 @click.option("--federation", metavar="ADDRESS", help="A federation on the connected network.")
 @click.option("--store", "stores", multiple=True, metavar="PLACE", help="Its store; again for more, tried in order.")
@@ -33,7 +36,7 @@ def cli(summary, federation, stores, task, out, picture, gas_price, l2_gas_price
         prices = Prices(gas_price, l2_gas_price, data_price, ether)
         if summary and not federation:
             path, facts = report_summary(summary, out, prices)
-        elif federation and stores:
+        elif federation and stores and not summary:
             path, facts = report_federation(federation, stores, out or Path("report.html"), prices, task)
         else:
             raise TreatyError("give --summary FILE, or --federation ADDRESS with --store PLACE")

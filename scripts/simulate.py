@@ -6,9 +6,10 @@ import click
 from ape.cli import ConnectedProviderCommand
 
 from fl.errors import TreatyError
+from fl.tools import door
 
 
-@click.command(cls=ConnectedProviderCommand, short_help="Run a whole federation on a local chain.")
+@click.command(cls=door.answering(ConnectedProviderCommand), short_help="Run a whole federation on a local chain.")
 @click.option(
     "--task",
     default="heart",

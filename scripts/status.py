@@ -6,7 +6,7 @@ from ape.cli import ConnectedProviderCommand
 from fl.tools import door
 
 
-@click.command(cls=ConnectedProviderCommand, short_help="A federation on one screen.")
+@click.command(cls=door.answering(ConnectedProviderCommand), short_help="A federation on one screen.")
 @door.federation
 @door.door
 def cli(federation):

@@ -6,7 +6,7 @@ from ape.cli import ConnectedProviderCommand
 from fl.tools import door
 
 
-@click.command(cls=ConnectedProviderCommand, short_help="Add stake to a seat.")
+@click.command(cls=door.answering(ConnectedProviderCommand), short_help="Add stake to a seat.")
 @door.federation
 @door.key
 @door.seat

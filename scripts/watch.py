@@ -4,9 +4,10 @@ import click
 from ape.cli import ConnectedProviderCommand
 
 from fl.errors import TreatyError
+from fl.tools import door
 
 
-@click.command(cls=ConnectedProviderCommand, short_help="Watch a federation live, in a browser or a terminal.")
+@click.command(cls=door.answering(ConnectedProviderCommand), short_help="Watch a federation live, in a browser or a terminal.")
 @click.option("--federation", metavar="ADDRESS", required=True, help="A federation on the connected network.")
 @click.option("--store", "stores", multiple=True, metavar="PLACE", help="Its store, to measure and audit; again for more.")
 @click.option("--task", help="The task's file, to measure models on its test rows. Default: the shipped task of that name.")

@@ -6,7 +6,7 @@ from ape.cli import ConnectedProviderCommand
 from fl.tools import door
 
 
-@click.command(cls=ConnectedProviderCommand, short_help="Take out the stake of a seat that left.")
+@click.command(cls=door.answering(ConnectedProviderCommand), short_help="Take out the stake of a seat that left.")
 @door.federation
 @door.key
 @door.seat

@@ -11,12 +11,13 @@ from fl.errors import TaskError
 from fl.learning.partition import Part, Shard, split
 from fl.learning.table import Table
 from fl.learning.task import Data, Task
+from fl.learning.trial import table_of
 
 
 def own_shard(task: Task, data: Path | None, shard: str | None, seed: int) -> Shard:
     """The rows that one participant trains on, and those that it scores others with. Raises TaskError with what to give."""
     if data is None and shard is None and isinstance(task, Table):
-        return _whole(task.data(), task.path.stem, seed)
+        return _whole(table_of(task), task.path.stem, seed)
     if (data is None) == (shard is None):
         raise TaskError("give your rows: --data TABLE, or --shard INDEX/N for a part of the task's built-in data")
     if data is not None:
@@ -34,7 +35,7 @@ def _whole(table: Data, name: str, seed: int) -> Shard:
 
 def _part(task: Task, shard: str, seed: int) -> Shard:
     name, _, count = shard.partition("/")
-    table = task.data()
+    table = table_of(task)
     if name.isdecimal() and count.isdecimal() and int(name) < int(count):
         return split(table, int(count), None, seed).shards[int(name)]
     named = {s.name: s for s in split(table, max(1, len(table.owners)), None, seed).shards} if table.owners else {}
@@ -46,7 +47,7 @@ def _part(task: Task, shard: str, seed: int) -> Shard:
 
 def _read(task: Task, path: Path) -> Data:
     """A table like the task's: .csv of numbers whose last columns are the target, or .npz with x and y."""
-    like = task.data()
+    like = table_of(task)
     try:
         if path.suffix == ".npz":
             with np.load(path, allow_pickle=False) as file:

@@ -177,13 +177,17 @@ def _read(path: Path) -> pd.DataFrame:
         raise TaskError(f"no table {path}: give the path of a .csv or .parquet file")
     try:
         frame = pd.read_parquet(path) if path.suffix == ".parquet" else pd.read_csv(path, skipinitialspace=True)
+    except UnicodeDecodeError:
+        raise TaskError(f"{path} is not in UTF-8: save it as UTF-8") from None
     except Exception as error:  # whatever pandas or pyarrow make of a broken file
         raise TaskError(f"{path} cannot be read as a table: {' '.join(str(error).split())[:200]}") from error
     frame.columns = [str(name) for name in frame.columns]
     if len(set(frame.columns)) < len(frame.columns):
         raise TaskError(f"{path} names a column twice: {frame.columns[frame.columns.duplicated()][0]}")
+    if len(frame.columns) == 1 and (mark := next((m for m in (";", "\t") if m in frame.columns[0]), None)):
+        raise TaskError(f"{path} parts its columns by {mark!r}: write it with commas")
     if frame.empty or not len(frame.columns):
-        raise TaskError(f"{path} holds no rows")
+        raise TaskError(f"{path} holds no rows: there is nothing to learn from")
     return frame
 
 

@@ -10,6 +10,7 @@ import importlib.util
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from math import isfinite
 from pathlib import Path
 
 import numpy as np
@@ -17,9 +18,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from fl.errors import TaskError
+from fl.errors import TaskError, TreatyError
+from fl.protocol.artifact import LEAF_PARAMETERS, MAX_DEPTH
 
 SHIPPED = ("linear", "heart", "breast_cancer", "digits", "digits_mlp", "adapter")
+MOST_PARAMETERS = LEAF_PARAMETERS << MAX_DEPTH
+EXAMPLES = {"name": '"my_task"', "metric": '"accuracy"', "training": "LocalTraining(learning_rate=0.05)"}
 
 torch.set_num_threads(1)  # two OpenMP threads on two busy cores cost up to ten times; one is also one result
 
@@ -37,6 +41,13 @@ class LocalTraining:
     momentum: float = 0.0
     weight_decay: float = 0.0
     proximal: float = 0.0
+
+    def __post_init__(self) -> None:
+        if not (isfinite(self.learning_rate) and self.learning_rate >= 0):
+            raise TaskError(f"learning_rate {self.learning_rate}: give a number above 0, such as 0.05")
+        for name, value in (("epochs", self.epochs), ("batch_size", self.batch_size)):
+            if not isinstance(value, int) or value < 1:
+                raise TaskError(f"{name} {value}: give a whole number from 1 on")
 
 
 @dataclass(frozen=True)
@@ -111,12 +122,27 @@ class SelfTrained(Task):
 
 
 def build(task: Task, seed: int) -> nn.Module:
-    """The task's model from a seed; refuses state that does not travel."""
+    """The task's model from a seed; refuses what cannot travel. Raises TaskError."""
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        model = task.model()
+        try:
+            model = task.model()
+        except TreatyError:
+            raise
+        except Exception as error:  # a user's code
+            raise TaskError(f"task {task.name}: model() fails: {said(error)}") from error
+    if not isinstance(model, nn.Module):
+        raise TaskError(f"task {task.name}: model() gives {type(model).__name__}, no torch.nn.Module: let it return the model")
     if any(True for _ in model.buffers()):
         raise TaskError(f"task {task.name}: the model keeps buffers (batch norm?), which are no parameters: use group norm")
+    weights = list(model.parameters())
+    if not weights:
+        raise TaskError(f"task {task.name}: the model has no parameters, so there is nothing to learn: give it a layer")
+    if odd := [w.dtype for w in weights if w.dtype not in (torch.float32, torch.float64)]:
+        raise TaskError(f"task {task.name}: parameters of {odd[0]}: keep them float32; what is sent has 8 bits anyway")
+    if (count := sum(w.numel() for w in weights)) > MOST_PARAMETERS:
+        told = f"{count:,} parameters, more than the {MOST_PARAMETERS:,} of the largest model"
+        raise TaskError(f"task {task.name}: {told}: federate a smaller part of it, such as an adapter")
     return model
 
 
@@ -127,6 +153,11 @@ def federation_task(manifest: Mapping[str, object], given: str | None) -> Task:
         told = f"the federation's task is {str(name)[:80]!r}, which is not shipped"
         raise TaskError(f"{told}: get its file, read it as the code that it is, and give --task FILE")
     return load_task(given if given is not None else str(name))
+
+
+def said(error: Exception) -> str:
+    """What somebody else's code raised, in one line."""
+    return f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
 
 
 def load_task(name: str) -> Task:
@@ -152,12 +183,16 @@ def load_task(name: str) -> Task:
         module = importlib.util.module_from_spec(spec)
         try:
             spec.loader.exec_module(module)
+        except TaskError as error:
+            raise TaskError(f"{name}: {error}") from error
         except Exception as error:  # a user's file: whatever it raises is what is wrong with it
-            told = " ".join(str(error).split())
-            raise TaskError(f"{name} cannot be read as a task: {type(error).__name__}: {told}") from error
+            raise TaskError(f"{name} cannot be read as a task: {said(error)}") from error
     task = getattr(module, "TASK", None)
     if task is None and callable(client_fn := getattr(module, "client_fn", None)):
         return importlib.import_module("fl.learning.clients").client_task(path.stem, client_fn)  # type: ignore[no-any-return]
     if not isinstance(task, Task):
         raise TaskError(f"{name} defines no TASK: end the file with TASK = YourTask(), or define client_fn(context)")
+    for word, kind in (("name", str), ("metric", str), ("training", LocalTraining)):
+        if not isinstance(getattr(task, word, None), kind):
+            raise TaskError(f"{name}: the task has no {word}: give its class a line {word} = {EXAMPLES[word]}")
     return task

@@ -35,6 +35,7 @@ from fl.protocol import seats
 from fl.protocol.phases import RoundFacts
 from fl.protocol.terms import Terms
 
+LEAST_GAS = 21_000  # of any transaction
 LOG_BLOCKS = 2_000  # a span that public nodes serve
 NODE_FAILS = (ProviderError, Web3Exception, OSError)
 OTHER_KIND = (VirtualMachineError, ContractDataError, DecodingError, UnicodeDecodeError)  # a contract that is not ours
@@ -63,7 +64,7 @@ def account(name: str, passphrase_file: Path | None = None, local: bool | None =
     if name.startswith("TEST::"):
         if not name[6:].isdecimal() or not (is_local() if local is None else local):
             raise ChainError(f"no account {name!r} here: TEST::0 and so on are keys of a local chain, known to everybody")
-        return ape.accounts.test_accounts[int(name[6:])]
+        return _test_account(name)
     if name not in ape.accounts.aliases:
         raise ChainError(f"no account {name!r}: `ape accounts list` shows those there are, `ape accounts import` adds one")
     found = ape.accounts.load(name)
@@ -84,6 +85,15 @@ def account(name: str, passphrase_file: Path | None = None, local: bool | None =
         except InvalidPasswordError:
             raise ChainError(f"account {name}: wrong passphrase; look at --passphrase-file or {variable}") from None
     return found
+
+
+def _test_account(name: str) -> AccountAPI:
+    number = name.removeprefix("TEST::")
+    if not number.isdecimal() or int(number) >= len(ape.accounts.test_accounts):
+        raise ChainError(
+            f"no account {name!r}: those of a local chain are TEST::0 to TEST::{len(ape.accounts.test_accounts) - 1}"
+        )
+    return ape.accounts.test_accounts[int(number)]
 
 
 @contextmanager
@@ -195,7 +205,10 @@ def connected(url: str) -> Iterator[None]:
 
 def address_of(provider: Any) -> str:
     """The HTTP address of a network's node, which need not be connected."""
-    address = getattr(provider, "http_uri", None) or getattr(provider, "uri", None)
+    try:
+        address = getattr(provider, "http_uri", None) or getattr(provider, "uri", None)
+    except ProviderError:
+        address = None
     if not isinstance(address, str) or not address.startswith("http"):
         raise ChainError("this network names no node: give --rpc URL")
     return address
@@ -269,16 +282,24 @@ def view(function: Callable[..., Any], *args: Any) -> Any:
 def transact(function: Callable[..., Any], *args: Any, sender: AccountAPI, **kwargs: Any) -> Any:
     """Sends one transaction and waits for it; a refusal becomes a ChainError that names the contract's error."""
     try:
+        can_pay_gas(sender)
         with _no_call_tree():
             return function(*args, sender=sender, **kwargs)
     except ContractLogicError as error:
         raise ContractError(f"the contract refused: {_reason(error)}") from error
     except TransactionError as error:
-        raise ChainError(f"the transaction failed: {error}") from error
+        raise ChainError(f"the transaction failed: {' '.join(str(error).split())[:300]}; see `ape run status`") from error
     except AccountsError as error:  # the key stays locked, or cannot pay the gas
         raise ChainError(f"{sender.address} cannot send this: {_first_line(error)}") from error
     except NODE_FAILS as error:
         raise _silent(error) from error
+
+
+def can_pay_gas(sender: AccountAPI) -> None:
+    """Raises ChainError if the account could not pay for any transaction."""
+    if (held := ether_of(str(sender.address))) < LEAST_GAS * gas_price():
+        told = f"{sender.address} holds {held / 1e18:.6f} ETH, too little for gas"
+        raise ChainError(f"{told}: send it some; nothing was sent, no token moved")
 
 
 @contextmanager
@@ -302,7 +323,7 @@ def deploy(account: AccountAPI, name: str, *args: Any, **options: Any) -> tuple[
     """Deploys a contract of this project; returns (the instance, gas used)."""
     try:
         instance = account.deploy(contract(name), *args, **options)
-    except (ContractLogicError, TransactionError) as error:
+    except (AccountsError, ContractLogicError, TransactionError) as error:
         raise ChainError(f"{name} could not be deployed: {error}") from error
     return instance, int(instance.creation_metadata.receipt.gas_used)
 

@@ -79,7 +79,8 @@ class Rpc:
                 self.failures[failure.kind] += 1
                 self.failed(failure.kind, host(url), f"{method}: {failure.text}")
                 self._at += 1
-        raise NodeError(f"no answer to {method} from {', '.join(map(host, self.urls))}: {last.kind}: {last.text}")
+        told = f"no answer to {method} from {', '.join(map(host, self.urls))}: {last.kind}: {last.text}"
+        raise NodeError(f"{told}; does the node run, is --rpc right?")
 
     def each(self, method: str, *params: Any) -> list[Any]:
         """What every address says, those that fail left out: for comparing."""

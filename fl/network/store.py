@@ -131,7 +131,7 @@ class LocalStore(FileStore):
         try:
             facts = path.stat()
             if not stat.S_ISREG(facts.st_mode) or (facts.st_size != most if exact else facts.st_size > most):
-                raise StoreError(f"{path.name} in {self.path} has {facts.st_size:,} bytes, not {most:,}")
+                raise StoreError(f"{path.name} in {self.path} has {facts.st_size:,} bytes, not {most:,}: fetch it anew")
             with path.open("rb") as file:
                 return file.read(most + 1)  # it may grow while it is read
         except FileNotFoundError:
@@ -142,8 +142,12 @@ class LocalStore(FileStore):
     def _write(self, name: str, data: bytes) -> None:
         # An altered file is written anew: whoever has the content heals the store.
         path = self.path / name
-        if not path.is_file() or path.stat().st_size != len(data) or path.read_bytes() != data:
-            write_durably(path, data)
+        try:
+            if not path.is_file() or path.stat().st_size != len(data) or path.read_bytes() != data:
+                write_durably(path, data)
+        except OSError as error:
+            told = f"{name} cannot be written to the store {self.label}: {error.strerror or error}"
+            raise StoreError(f"{told}; give a folder that you may write and that has room") from error
 
 
 def canonical(facts: dict[str, object]) -> bytes:

@@ -55,7 +55,7 @@ def _told(error: Exception, what: str) -> StoreError:
     if isinstance(error, requests.exceptions.Timeout):
         return StoreSilentError(f"{what} did not answer in time")
     if isinstance(error, requests.exceptions.ConnectionError):
-        return StoreSilentError(f"{what} cannot be reached")
+        return StoreSilentError(f"{what} cannot be reached: start it or look at the address; or give another --store")
     kind = StoreError if isinstance(error, PermissionError) else StoreSilentError
     return kind(f"{what}: {type(error).__name__}: {' '.join(str(error).split())[:200]}")
 
@@ -141,7 +141,7 @@ class HttpStore(_Remote):
             return False
 
     def _write(self, name: str, data: bytes) -> None:
-        raise StoreError(f"{self.label} can only be read")
+        raise StoreError(f"{self.label} can only be read: add a --store that takes files, such as a folder that you serve")
 
 
 class _Named:

@@ -3,7 +3,6 @@ difference and names it. It trusts nobody's summary, least of all the simulator'
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,7 +22,7 @@ from fl.protocol.commitment import score_commitment, update_commitment
 from fl.protocol.leaves import root_of
 from fl.protocol.seats import from_bitmap
 from fl.protocol.terms import TOKEN, ZERO_ADDRESS, Terms, check
-from fl.tools.export import read_events
+from fl.tools.export import read_events, read_summary
 
 NO_REVEAL, NO_SCORES, FRAUD = 0, 1, 2
 BOOKS = ("stakes", "earned", "credit", "slashed", "deposits", "pool", "pot")
@@ -44,18 +43,16 @@ class Verdict:
 def audit_summary(path: Path) -> Verdict:
     """Audits what `simulate` wrote: events and store first, then what the summary says. Raises AuditError."""
     try:
-        summary = json.loads(path.read_text())
+        summary = read_summary(path)
         chain_id, federation, terms, events = read_events(path.parent / "events.jsonl")
         auditor = Auditor(chain_id, federation, terms, LocalStore(path.parent / "store"))
         verdict = auditor.run(events)
         auditor.compare_books(summary["books"])
         auditor.compare_model(bytes.fromhex(summary["totals"]["model_root"]))
         auditor.compare_summary(summary)
-    except FileNotFoundError:
-        raise AuditError(f"no summary {path}: give the summary.json that simulate wrote") from None
-    except IsADirectoryError:
-        raise AuditError(f"{path} is a folder: give the summary.json in it") from None
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except KeyError as error:
+        raise AuditError(f"{path} lacks {error}: another version wrote it; audit it with that one") from error
+    except (OSError, ValueError, TypeError) as error:
         raise AuditError(f"{path} is no summary of a simulation: {error!r}") from error
     return verdict
 
@@ -105,7 +102,8 @@ class Auditor:
             try:
                 self._replay(event)
             except (LookupError, TypeError, AttributeError) as error:
-                where = f"block {event.block}, event {event.name} {event.fields}"
+                fields = {k: v.hex() if isinstance(v, bytes) else v for k, v in event.fields.items()}
+                where = f"block {event.block}, event {event.name} {fields}"
                 raise AuditError(f"{where}: does not follow from the events before it ({error!r})") from error
             self.verdict.count("events")
         self.verdict.rounds = sum(r.finalized for r in self.history.rounds)

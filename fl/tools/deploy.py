@@ -121,7 +121,7 @@ def draft(
     digest = sha256(canonical(manifest)).digest()
     terms = make_terms(given, task, str(given.get("sponsor", sponsor)), token, digest, root_of(genesis, Kind.MODEL), decimals)
     if terms.admission != ZERO_ADDRESS and not chain.code_at(terms.admission):
-        raise TermsError(f"admission: no contract at {terms.admission} on chain {chain.chain_id()}")
+        raise TermsError(f"admission: no contract at {terms.admission} on chain {chain.chain_id()}: leave it out, or give one")
     maker = None
     if factory is not None:
         maker = chain.attach("FederationFactory", factory, "factory")
@@ -151,9 +151,8 @@ def deploy(
         chain.explorer()
     need = chain.gas_price() * (CREATE + (checked.maker is None) * (IMPLEMENTATION + FACTORY) + checked.own_token * PLAY_TOKEN)
     if (held := chain.ether_of(account.address)) < need:
-        raise ChainError(
-            f"{account.address} holds {held / 1e18:.6f} ETH and needs some {need / 1e18:.6f} for gas: nothing was sent"
-        )
+        told = f"{account.address} holds {held / 1e18:.6f} ETH and needs some {need / 1e18:.6f} for gas"
+        raise ChainError(f"{told}: send it some; nothing was sent")
     store.put(checked.genesis, Kind.MODEL)
     store.put_manifest(checked.manifest)
 

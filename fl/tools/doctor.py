@@ -13,6 +13,7 @@ from typing import Any
 from fl.errors import ChainError, TreatyError
 from fl.learning.codec import to_vector
 from fl.learning.task import build, federation_task, load_task
+from fl.learning.trial import table_of, try_out
 from fl.network import chain
 from fl.network.chain import FederationClient
 from fl.network.store import Store
@@ -115,7 +116,7 @@ def _federation(visit: Visit) -> None:
     chain.check_code(client.address)
     visit.token = Token(client.terms.token)
     if client.concluded():
-        visit.say("federation", "bad", "the sponsor gave notice: no further round will open")
+        visit.say("federation", "bad", "the sponsor gave notice: no further round will open; leave and withdraw what is yours")
         return
     free = client.terms.max_seats - len(seats.from_bitmap(client.seat_sets()[0]))
     visit.say("federation", "ok", f"{client.address}: terms in order, {free} of {client.terms.max_seats} seats free")
@@ -204,7 +205,9 @@ def _task(visit: Visit) -> None:
             visit.say("task", "bad", f"task {name} builds another first model: get the federation's task file, and its PyTorch")
             return
         visit.say("task", "ok", f"task {name} builds the federation's first model from seed {seed}, bit for bit")
-    rows = len(task.data().x)
+    table = table_of(task)
+    try_out(task, table.x, table.y)
+    rows = len(table.x)
     visit.say("data", "ok" if rows else "bad", f"{rows:,} rows" if rows else f"task {name} finds no rows: look at its `data`")
 
 

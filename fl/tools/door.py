@@ -52,6 +52,24 @@ calldata = click.option("--calldata", is_flag=True, help="Send nothing; print th
 stores = click.option("--store", "stores", multiple=True, metavar="PLACE", help="A store; again for more, tried in order.")
 
 
+def answering(command: type[click.Command]) -> type[click.Command]:
+    """The same kind of command, which says in one line that the network's node does not answer, instead of how Ape saw it."""
+
+    class Answering(command):  # type: ignore[misc, valid-type]
+        def invoke(self, context: click.Context) -> Any:
+            try:
+                return super().invoke(context)
+            except Exception as error:
+                names = {kind.__name__ for kind in type(error).__mro__}
+                if not names & {"ProviderError", "ConnectionError"}:
+                    raise
+                told = (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
+                remedy = "start it, or give another --network; no stake is touched"
+                raise click.ClickException(f"the network's node does not answer ({told}): {remedy}") from error
+
+    return Answering
+
+
 def key(command: Callable[..., Any]) -> Callable[..., Any]:
     """Adds --account, --passphrase-file and --confirmations, and hands over a Key."""
     return _with_key(command, required=True)

@@ -27,6 +27,23 @@ def _back(value: Any) -> Any:
     return [_back(v) for v in value] if isinstance(value, list) else value
 
 
+def read_summary(path: Path) -> dict[str, Any]:
+    """What `simulate` wrote last. Raises AuditError if the file is none of its summaries."""
+    if path.is_dir():
+        raise AuditError(f"{path} is a folder: give the summary.json in it")
+    try:
+        summary = json.loads(path.read_text())
+    except FileNotFoundError:
+        raise AuditError(f"no summary {path}: give the summary.json that simulate wrote") from None
+    except (OSError, ValueError) as error:
+        raise AuditError(
+            f"{path} is torn or no summary of a simulation ({error}): give the summary.json that simulate wrote"
+        ) from error
+    if not isinstance(summary, dict):
+        raise AuditError(f"{path} is no summary of a simulation: give the summary.json that simulate wrote")
+    return summary
+
+
 def terms_to_json(terms: Terms) -> dict[str, Any]:
     """By name, with bytes as 0x and hexadecimal digits."""
     return {name: _out(value) for name, value in asdict(terms).items()}
@@ -55,5 +72,9 @@ def read_events(path: Path) -> tuple[int, str, Terms, list[Event]]:
         return facts["chain_id"], facts["federation"], Terms(**values), events
     except FileNotFoundError:
         raise AuditError(f"no record {path}: give the folder that simulate wrote, whole") from None
-    except (ValueError, KeyError, TypeError) as error:
+    except json.JSONDecodeError as error:
+        raise AuditError(f"{path} is torn or no record of a federation ({error}): get it anew from whoever wrote it") from error
+    except KeyError as error:
+        raise AuditError(f"{path} lacks {error}: another version wrote it; audit it with that one") from error
+    except (OSError, ValueError, TypeError) as error:
         raise AuditError(f"{path} is no record of a federation: {error!r}") from error

@@ -24,6 +24,7 @@ from fl.learning.own import own_shard
 from fl.learning.privacy import Privacy
 from fl.learning.task import Task, build, federation_task
 from fl.learning.trainer import Evaluator
+from fl.learning.trial import try_out
 from fl.network.log import Log
 from fl.network.node import FederationNode
 from fl.network.rpc import Rpc
@@ -82,6 +83,7 @@ def _assemble(
     task = federation_task(manifest, settings.task)
     _check_task(task, manifest, node, store)
     shard = own_shard(task, settings.data, settings.shard, settings.seed)
+    try_out(task, shard.train.x, shard.train.y)
     rows = f"{len(shard.train)} rows to train on, {len(shard.held_out)} to score with"
     log.info(f"task {task.name}: {rows}", journal=journal.folder)
     participant, *others = adversaries.cast(settings.role, seat, Evaluator(task), shard, settings.seed, journal.folder)
@@ -105,7 +107,7 @@ def _assemble(
     if metrics is not None:
         try:
             port = daemon.metrics.serve(metrics)
-        except OSError as error:
+        except (OSError, OverflowError) as error:
             raise ChainError(f"--metrics {metrics}: the port cannot be opened ({error}); give another, or 0 for any") from None
         log.info(f"metrics on http://127.0.0.1:{port}/metrics")
     return daemon

@@ -7,7 +7,7 @@ import shlex
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,15 +24,26 @@ from fl.network.store import LocalStore, write_durably
 from fl.network.stores import federation_store
 from fl.protocol.artifact import Kind, parse_model
 from fl.protocol.phases import phase_and_end
-from fl.tools.audit import Auditor
-from fl.tools.export import read_events
+from fl.tools.audit import Auditor, audit_summary
+from fl.tools.export import read_events, read_summary
 from fl.tools.page.facts import Facts, Known, functions_of, gather
 from fl.tools.page.render import Prices, page, picture
 
 
-def report_summary(path: Path, out: Path | None = None, prices: Prices | None = None) -> tuple[Path, Facts]:
-    """Writes the page of a simulation to `out`, or beside its summary. Raises TreatyError if the summary is none."""
+def report_summary(
+    path: Path, out: Path | None = None, prices: Prices | None = None, *, audited: bool = False
+) -> tuple[Path, Facts]:
+    """Writes the page of a simulation to `out`, or beside its summary. Raises TreatyError if the summary is none.
+
+    audited: the summary's verdict was found just now; else it is anybody's word, and the audit is made anew."""
     facts = facts_of_summary(path)
+    if not audited:
+        try:
+            verdict = audit_summary(path)
+            audit: dict[str, Any] = {"passed": True, "checks": verdict.checks, "model": verdict.model}
+        except AuditError as error:
+            audit = {"passed": False, "difference": str(error)}
+        facts = replace(facts, known=replace(facts.known, audit=audit))
     return _write(out or path.parent / "report.html", page(facts, prices)), facts
 
 
@@ -66,14 +77,7 @@ def told(path: Path, facts: Facts, as_json: bool) -> str:
 
 def facts_of_summary(path: Path) -> Facts:
     """A simulation's facts: events first, then what only the simulation knows."""
-    try:
-        summary = json.loads(path.read_text())
-    except FileNotFoundError:
-        raise TreatyError(f"no summary {path}: give the summary.json that simulate wrote") from None
-    except IsADirectoryError:
-        raise TreatyError(f"{path} is a folder: give the summary.json in it") from None
-    except (OSError, ValueError) as error:
-        raise TreatyError(f"{path} is no summary of a simulation: {error}") from error
+    summary = read_summary(path)
     try:
         chain_id, federation, terms, events = read_events(path.parent / "events.jsonl")
     except AuditError as error:
@@ -83,6 +87,8 @@ def facts_of_summary(path: Path) -> Facts:
         history.apply(events)
         times = {int(block): int(time) for block, time in summary.get("times", {}).items()}
         return gather(chain_id, federation, terms, history, times, _known(summary, path))
+    except KeyError as error:
+        raise TreatyError(f"{path} lacks {error}: another version wrote it; report it with that one") from error
     except (LookupError, TypeError, ValueError, AttributeError) as error:
         raise TreatyError(f"{path} is no summary of a simulation, or its events are of another one: {error!r}") from error
 
@@ -292,5 +298,5 @@ def _write(path: Path, text: str) -> Path:
     try:
         write_durably(path, text.encode())
     except OSError as error:
-        raise TreatyError(f"{path} cannot be written: {error}") from error
+        raise TreatyError(f"{path} cannot be written: {error.strerror or error}; give a place that you may write") from error
     return path

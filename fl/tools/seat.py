@@ -44,16 +44,18 @@ def join(
         raise TermsError(f"--stake {stake}: this federation wants at least {least} {token.symbol}")
     hot = account.address if operator is None else _address(operator, "--operator")
     if client.concluded():
-        raise ChainError("the sponsor has given notice: no further round will open here; look for another federation")
+        raise ChainError("the sponsor has given notice: no further round will open, nothing was sent; take another federation")
     mine = client.seats_of(account.address)
     if mine and any(terms.allowlist):
         raise ChainError(
             f"{account.address} holds seat {mine[0]} already, and an allowlist gives one each: top it up, or withdraw it first"
         )
     if mine and not another:
-        raise ChainError(f"{account.address} holds seat {mine[0]} already: top it up, or add --another for one more")
+        raise ChainError(
+            f"{account.address} holds seat {mine[0]} already: nothing was sent; top it up, or add --another for one more"
+        )
     if len(seats.from_bitmap(client.seat_sets()[0])) >= terms.max_seats:
-        raise ChainError(f"all {terms.max_seats} seats are taken: wait until somebody leaves")
+        raise ChainError(f"all {terms.max_seats} seats are taken: nothing was sent; wait until somebody leaves")
     if stores:  # whoever stakes should be able to read what the federation is about
         store, _ = federation_store(terms, stores)
         store.get(terms.genesis, Kind.MODEL, terms.depth)
@@ -127,7 +129,10 @@ def claim(key: Key, federation: str, seat: int | None, to: str | None) -> Told:
     total = sum(owed.values()) + (credit if seat is None else 0)
     facts: dict[str, Any] = {"seats": {str(s): str(a) for s, a in owed.items()}, "credit": str(credit), "to": target}
     if not calls:
-        return Told(["nothing to claim"], {**facts, "claimed": "0", "transactions": [], "gas": 0})
+        return Told(
+            ["nothing to claim: no round has paid yet, or what it paid was claimed; no stake is touched"],
+            {**facts, "claimed": "0", "transactions": [], "gas": 0},
+        )
     data = [getattr(client.contract, name).encode_input(*args) for name, args in calls]
     sent = [send(key, account, client, "multicall", data)]
     told = f"{show_amount(total, token.decimals)} {token.symbol} went to {target}"

@@ -29,6 +29,7 @@ from fl.learning.partition import Shard, Split, split
 from fl.learning.privacy import Privacy
 from fl.learning.task import Task, load_task
 from fl.learning.trainer import Evaluator
+from fl.learning.trial import table_of, try_out
 from fl.network import chain
 from fl.network.chain import FederationClient
 from fl.network.store import LocalStore, write_durably
@@ -104,7 +105,9 @@ def simulate(plan: Plan, out: Path, watcher: Watcher | None = None, ray: str | N
     if plan.seed < 0:
         raise TaskError(f"seed {plan.seed}: give a number from 0 on")
     task = load_task(plan.task)
-    data = split(task.data(), honest, plan.alpha, plan.seed)
+    table = table_of(task)
+    try_out(task, table.x, table.y)
+    data = split(table, honest, plan.alpha, plan.seed)
     if kept := checkpoint.begin(plan, plan.task, out):
         watcher.say(f"going on with an interrupted simulation: {kept} updates are at hand")
     return _Simulation(plan, out, watcher, task, data, kinds, ray).run()
@@ -152,7 +155,7 @@ class _Simulation:
         except AuditError as error:
             summary["audit"] = {"passed": False, "difference": str(error)}
         write_durably(path, json.dumps(summary, indent=1).encode())
-        report_summary(path)
+        report_summary(path, audited=True)
         return summary
 
     # ---- before

@@ -22,7 +22,7 @@ def fund(key: Key | None, federation: str, amount: str, *, approve: bool = False
     if units == 0:
         raise TermsError("--amount 0: give more than nothing")
     if client.concluded():
-        raise ChainError("notice has been given: no further round will open, so funding it would only be refunded")
+        raise ChainError("notice has been given: no further round will open, so nothing was taken: fund another federation")
     if key is None:
         calls = [(token.address, token.approve_data(client.address, units)), (client.address, _data(client, "fund", units))]
         return _calls(calls)

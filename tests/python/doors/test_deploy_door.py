@@ -147,7 +147,7 @@ def test_dry_run__deployment_costs_what_it_said(doors, tmp_path):
 def test_deploy__without_gas_money__sends_nothing(doors):
     (doors.folder / "secret.txt").write_text("correct horse")
     done = doors("deploy", "--account", "cold", "--passphrase-file", "secret.txt", "--task", "linear")
-    assert re.match(r"Error: 0x\w+ holds 0\.0+ ETH and needs some \d\.\d+ for gas: nothing was sent", done.line)
+    assert re.match(r"Error: 0x\w+ holds 0\.0+ ETH and needs some \d\.\d+ for gas: send it some; nothing was sent", done.line)
 
 
 def test_publish__where_no_explorer_is__is_refused_before_anything_is_sent(doors):

@@ -1,0 +1,76 @@
+"""A task tried on a few rows before anything depends on it: what does not fit in somebody's own file is told by name."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from fl.errors import TaskError, TreatyError
+from fl.learning.task import Data, SelfTrained, Task, build, said
+
+FEW = 64
+
+
+def table_of(task: Task) -> Data:
+    """The task's table, looked through. Raises TaskError that says what to mend."""
+    try:
+        data = task.data()
+    except TreatyError:
+        raise
+    except Exception as error:  # a user's code
+        raise TaskError(f"task {task.name}: data() fails: {said(error)}") from error
+    if not isinstance(data, Data):
+        raise TaskError(f"task {task.name}: data() gives {type(data).__name__}: let it return Data(x, y)")
+    if data.elsewhere:
+        return data
+    for what, values in (("x", data.x), ("y", data.y)):
+        _array(task, what, values)
+    if len(data.x) != len(data.y):
+        told = f"{len(data.x)} rows of x and {len(data.y)} of y"
+        raise TaskError(f"task {task.name}: data() gives {told}: every row needs its target")
+    if not len(data.x):
+        raise TaskError(f"task {task.name}: data() gives no rows: there is nothing to learn from")
+    return data
+
+
+def _array(task: Task, what: str, values: object) -> None:
+    if not isinstance(values, np.ndarray):
+        raise TaskError(f"task {task.name}: {what} is a {type(values).__name__}: give a NumPy array of float32 or int64")
+    if values.dtype not in (np.float32, np.int64):
+        wanted = "float32" if what == "x" else "float32, or int64 for classes"
+        raise TaskError(f"task {task.name}: {what} holds {values.dtype}: give it as {wanted} (.astype)")
+    odd = ~np.isfinite(values.reshape(len(values), -1)).all(axis=1) if len(values) else np.zeros(0, bool)
+    if odd.any():
+        row, count = int(np.flatnonzero(odd)[0]) + 1, int(odd.sum())
+        raise TaskError(f"task {task.name}: {what} holds NaN or Inf in {count} rows, first in row {row}: fill or drop them")
+
+
+def try_out(task: Task, x: NDArray[np.float32], y: NDArray[np.generic]) -> None:
+    """Model, loss and metric on a few of the rows. Raises TaskError that says which of them does not fit."""
+    if isinstance(task, SelfTrained):
+        return
+    model = build(task, 0).eval()
+    few = np.unique(np.linspace(0, len(x) - 1, FEW).astype(int))
+    inputs, targets = torch.from_numpy(x[few]), torch.from_numpy(y[few])
+    shapes = f"rows of shape {tuple(x.shape[1:])} and targets of shape {tuple(y.shape[1:])}"
+    doing, metric = f"model() does not take {shapes}", None
+    try:
+        with torch.no_grad(), torch.random.fork_rng():
+            outputs = model(inputs)
+            doing = f"loss() fails on {shapes}"
+            loss = task.loss(outputs, targets)
+            doing = "evaluate() fails"
+            try:
+                metric = task.evaluate(outputs, targets)
+            except ValueError:
+                metric = 0.0  # such as an AUC, which needs both classes: few rows may lack one
+    except TreatyError:
+        raise
+    except Exception as error:  # a user's code
+        raise TaskError(f"task {task.name}: {doing}: {said(error)}") from error
+    if not isinstance(loss, torch.Tensor) or loss.numel() != 1:
+        kind = f"a tensor of shape {tuple(loss.shape)}" if isinstance(loss, torch.Tensor) else type(loss).__name__
+        raise TaskError(f"task {task.name}: loss() gives {kind}: let it return one number, the mean over the rows")
+    if not isinstance(metric, int | float | np.number):
+        raise TaskError(f"task {task.name}: evaluate() gives {type(metric).__name__}: let it return one number, as a float")
