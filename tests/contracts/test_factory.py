@@ -57,6 +57,7 @@ KEPT = [
     {"challenge_fee": 49 * 10**18 - 1},
     {"depth": 4, "demand_deposit": 9 * 10**18 - 1},
     {"strictness": 65535},
+    {"commit_window": 365 * 86400},
     {"commit_window": 10, "answer_window": 10, "challenge_window": 30},
     {"max_attempts": 8, "trainer_rate": 2**88, "demand_deposit": 0, "proposer_fee": 0, "validator_rate": 0},
 ]

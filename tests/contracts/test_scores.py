@@ -6,6 +6,7 @@ when not                then the round is void and the silent are slashed
 """
 
 import numpy as np
+import pytest
 from evm import refused
 from system import STRANGER, System, operator, owner, random_update, salt
 
@@ -133,6 +134,18 @@ def test_settle__without_a_majority__voids_and_slashes_the_silent(system, update
     assert system.phase is Phase.VOID
     assert system.books()["earned"] == 0
     assert [e[0] for e in system.do("finalize")] == ["Finalized"]
+
+
+@pytest.mark.parametrize("revealing, ends", [(2, "Voided"), (3, "Settled")])
+def test_settle__by_two_of_five__is_no_majority__by_three_it_is(revealing, ends):
+    system, rng = System.create(committee=5, min_reveals=5).join(5).fund(), np.random.default_rng(3)
+    drawn = at_scores(system, {seat: random_update(rng) for seat in range(5)})
+    system.commit_scores({s: bytes([9] * 5) for s in drawn})
+    system.skip()
+    system.reveal_scores(*drawn[:revealing])
+    system.skip()
+    told = [name for name, _ in system.settle()]
+    assert told.count("Slashed") == 5 - revealing and told[-1] == ends
 
 
 def test_settle__refusals(system, updates):

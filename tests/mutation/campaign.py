@@ -147,12 +147,15 @@ class Workplace:
         shutil.rmtree(self.folder)
 
 
-def campaign(what: str, sample: int, jobs: int, seed: int, only: str, minutes: float) -> None:
-    """Runs it and writes the record."""
+def campaign(what: str, sample: int, jobs: int, seed: int, only: str, minutes: float, again: bool) -> None:
+    """Runs it and writes the record. again: only those that survived at the last record, whose counts are carried on."""
     every = [m for m in mutants(what) if only in m.file]
-    todo = every
+    todo, part, carried = every, "", Counter[str]()
     if sample or minutes:
         todo = random.Random(seed).sample(every, min(sample or len(every), len(every)))
+    if again:
+        last = json.loads((HERE / f"{what}.json").read_text())
+        todo, part, carried = [m for m in every if m.name in last["survived"]], last["part"], Counter(last["counts"])
     places: SimpleQueue[Workplace] = SimpleQueue()
     for _ in range(jobs):
         places.put(Workplace(what))
@@ -184,11 +187,15 @@ def campaign(what: str, sample: int, jobs: int, seed: int, only: str, minutes: f
     while not places.empty():
         places.get().close()
     took = (time.monotonic() - started) / 60
-    part = f"{len(todo) - counts['not tried']:,} of {len(every):,} drawn with seed {seed}" if sample or minutes else ""
+    if sample or minutes:
+        part = f"{len(todo) - counts['not tried']:,} of {len(every):,} drawn with seed {seed}"
+    counts.update(carried)
     record = report(what, counts, survivors, took, part)
     print(record)
     if not only and valid(counts):
         (HERE / f"{what}.md").write_text(record)
+        kept = {"counts": {k: v for k, v in counts.items() if k in ("killed", "invalid")}, "part": part}
+        (HERE / f"{what}.json").write_text(json.dumps({**kept, "survived": [m.name for m in survivors]}, indent=1) + "\n")
 
 
 def valid(counts: Counter[str]) -> int:
@@ -224,5 +231,6 @@ if __name__ == "__main__":
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--only", default="", help="only files whose path contains this")
     parser.add_argument("--minutes", type=float, default=0, help="stop then; mutants are drawn at random")
+    parser.add_argument("--again", action="store_true", help="only those that survived last time, after tests were added")
     given = parser.parse_args()
-    campaign(given.what, given.sample, given.jobs, given.seed, given.only, given.minutes)
+    campaign(given.what, given.sample, given.jobs, given.seed, given.only, given.minutes, given.again)
