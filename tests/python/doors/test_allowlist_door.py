@@ -145,7 +145,7 @@ def test_list__with_a_fault__is_refused_with_its_line(doors, lines, told):
         ("[]", KINDS + "[]"),
         (f"'{ONE}'", KINDS + f"'{ONE}'"),
         (f"{{{ONE}: 1}}", KINDS + "{"),
-        ('"\\0"', "cannot be made: \0 cannot be read as an allowlist"),
+        ('"\\0"', "cannot be made: \ufffd cannot be read as an allowlist"),
     ],
 )
 def test_terms__with_a_wrong_allowlist__are_refused(doors, text, told):
