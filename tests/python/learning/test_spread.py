@@ -1,9 +1,11 @@
 """Jobs over processes and over a Ray of two workers: same answers, order asked; training and experiments to the bit."""
 
+import importlib.util
 import json
 import os
 import sys
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -20,9 +22,17 @@ from fl.protocol.leaves import root_of
 from fl.protocol.stream import aggregate_files
 from fl.tools.experiment import SETTINGS, Grid, run
 from fl.tools.spread import spread
-from scripts.experiment import cli
 
 pytestmark = pytest.mark.xdist_group("ray")
+
+
+def door():
+    """The command of `ape run experiment`; scripts is no package."""
+    path = Path(__file__).parents[3] / "scripts" / "experiment.py"
+    spec = importlib.util.spec_from_file_location("door_experiment", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module.cli
 
 
 def where(number: int, add: int) -> tuple[int, int]:
@@ -119,12 +129,12 @@ def test_experiment__over_processes__gives_the_figures_of_one(tmp_path):
     [("127.0.0.1:9", "Connection refused"), ("ray://127.0.0.1:9", "Connection refused"), ("nowhere", "give HOST:PORT")],
 )
 def test_experiment__without_the_cluster__says_what_to_do(tmp_path, address, why):
-    told = CliRunner().invoke(cli, ["--part", "sybil", "--ray", address, "--out", str(tmp_path)])
+    told = CliRunner().invoke(door(), ["--part", "sybil", "--ray", address, "--out", str(tmp_path)])
     start = f"Error: no Ray cluster at {address}: start one with `ray start --head`, or leave --ray out ("
     assert told.exit_code == 1 and told.output.startswith(start) and why in told.output and told.output.count("\n") == 1
 
 
 def test_experiment__without_ray__says_what_to_do(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "ray", None)
-    told = CliRunner().invoke(cli, ["--part", "sybil", "--ray", "auto", "--out", str(tmp_path)])
+    told = CliRunner().invoke(door(), ["--part", "sybil", "--ray", "auto", "--out", str(tmp_path)])
     assert told.exit_code == 1 and told.output == "Error: Ray is not installed: pip install 'treaty[ray]', or leave --ray out\n"
