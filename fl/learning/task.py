@@ -8,7 +8,8 @@ from __future__ import annotations
 import importlib
 import importlib.util
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from math import isfinite
 from pathlib import Path
@@ -125,12 +126,8 @@ def build(task: Task, seed: int) -> nn.Module:
     """The task's model from a seed; refuses what cannot travel. Raises TaskError."""
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        try:
+        with foreign(task, "model() fails"):
             model = task.model()
-        except TreatyError:
-            raise
-        except Exception as error:  # a user's code
-            raise TaskError(f"task {task.name}: model() fails: {said(error)}") from error
     if not isinstance(model, nn.Module):
         raise TaskError(f"task {task.name}: model() gives {type(model).__name__}, no torch.nn.Module: let it return the model")
     if any(True for _ in model.buffers()):
@@ -153,6 +150,17 @@ def federation_task(manifest: Mapping[str, object], given: str | None) -> Task:
         told = f"the federation's task is {str(name)[:80]!r}, which is not shipped"
         raise TaskError(f"{told}: get its file, read it as the code that it is, and give --task FILE")
     return load_task(given if given is not None else str(name))
+
+
+@contextmanager
+def foreign(task: Task, wrong: str) -> Iterator[None]:
+    """Around a user's code: whatever it raises becomes a TaskError that says what went wrong."""
+    try:
+        yield
+    except TreatyError:
+        raise
+    except Exception as error:
+        raise TaskError(f"task {task.name}: {wrong}: {said(error)}") from error
 
 
 def said(error: Exception) -> str:

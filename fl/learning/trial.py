@@ -6,20 +6,16 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from fl.errors import TaskError, TreatyError
-from fl.learning.task import Data, SelfTrained, Task, build, said
+from fl.errors import TaskError
+from fl.learning.task import Data, SelfTrained, Task, build, foreign
 
 FEW = 64
 
 
 def table_of(task: Task) -> Data:
     """The task's table, looked through. Raises TaskError that says what to mend."""
-    try:
+    with foreign(task, "data() fails"):
         data = task.data()
-    except TreatyError:
-        raise
-    except Exception as error:  # a user's code
-        raise TaskError(f"task {task.name}: data() fails: {said(error)}") from error
     if not isinstance(data, Data):
         raise TaskError(f"task {task.name}: data() gives {type(data).__name__}: let it return Data(x, y)")
     if data.elsewhere:
@@ -54,21 +50,16 @@ def try_out(task: Task, x: NDArray[np.float32], y: NDArray[np.generic]) -> None:
     few = np.unique(np.linspace(0, len(x) - 1, FEW).astype(int))
     inputs, targets = torch.from_numpy(x[few]), torch.from_numpy(y[few])
     shapes = f"rows of shape {tuple(x.shape[1:])} and targets of shape {tuple(y.shape[1:])}"
-    doing, metric = f"model() does not take {shapes}", None
-    try:
-        with torch.no_grad(), torch.random.fork_rng():
+    with torch.no_grad(), torch.random.fork_rng():
+        with foreign(task, f"model() does not take {shapes}"):
             outputs = model(inputs)
-            doing = f"loss() fails on {shapes}"
+        with foreign(task, f"loss() fails on {shapes}"):
             loss = task.loss(outputs, targets)
-            doing = "evaluate() fails"
+        with foreign(task, "evaluate() fails"):
             try:
                 metric = task.evaluate(outputs, targets)
             except ValueError:
                 metric = 0.0  # such as an AUC, which needs both classes: few rows may lack one
-    except TreatyError:
-        raise
-    except Exception as error:  # a user's code
-        raise TaskError(f"task {task.name}: {doing}: {said(error)}") from error
     if not isinstance(loss, torch.Tensor) or loss.numel() != 1:
         kind = f"a tensor of shape {tuple(loss.shape)}" if isinstance(loss, torch.Tensor) else type(loss).__name__
         raise TaskError(f"task {task.name}: loss() gives {kind}: let it return one number, the mean over the rows")

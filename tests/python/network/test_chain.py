@@ -55,6 +55,22 @@ def test_mint_and_permit__of_a_token_without_them(node):
     assert node.token.permit(node.account, STRANGE, 5) is None
 
 
+def test_permit__whose_numbers_begin_with_a_zero__is_taken(node):
+    """Signers leave leading zeros out: some three signatures in 256 have a short number."""
+
+    def sign(message):
+        signature = node.account.sign_message(message)
+        return SimpleNamespace(v=signature.v, r=bytes(signature.r).lstrip(b"\0"), s=bytes(signature.s).lstrip(b"\0"))
+
+    terse = SimpleNamespace(address=node.account.address, sign_message=sign)
+    permits = (node.token.permit(terse, STRANGE, amount) for amount in range(1, 5000))
+    permit = next(p for p in permits if 0 in (p.r[0], p.s[0]) or {len(p.r), len(p.s)} != {32})
+    assert (len(permit.r), len(permit.s)) == (32, 32)
+    words = (permit.amount, permit.deadline, permit.v, permit.r, permit.s)
+    chain.transact(node.token._contract.permit, node.account.address, STRANGE, *words, sender=node.account)
+    assert node.token.allowance(node.account.address, STRANGE) == permit.amount
+
+
 def test_mint_without_gas__blames_the_purse(node):
     poor = chain.local_accounts(4)[3]
     node.rpc("anvil_setBalance", poor.address, "0x0")
