@@ -38,8 +38,8 @@ Ints = NDArray[np.int32]
 Shorts = NDArray[np.int16]
 Lanes = NDArray[np.uint16]
 
-LEAVES = 1024  # at a time for the mean: a dozen buffers of 256 KiB stay near the cache, and few calls are made
-SORTED_VALUES = 1 << 21  # at a time for the trimmed mean, over all updates: 4 MiB
+MEMORY = 15 << 20  # bytes of a thread, and one to spare; threads wait for each other at every call: few and long ones are best
+WIDE_VALUES = 1 << 21  # at a time where a bound does not hold, over all updates: the plain rule takes 32 bytes for each
 NOTHING = 255  # in the place of d: a malformed block, or zeros
 BIAS = 128
 EVERY_BIAS = np.uint64(0x8080808080808080)
@@ -83,7 +83,7 @@ def aggregate_files(
         target[:] = previous
         return target
     k = trim_of(trim, len(updates))
-    each = LEAVES if k == 0 else max(1, SORTED_VALUES // (LEAF_PARAMETERS * len(updates)))
+    each = leaves_at_a_time(k, len(updates))
     ranges = [(start, min(start + each, leaves)) for start in range(0, leaves, each)]
     job = _Job(previous, updates, k, max_exponent, target)
     workers = min(threads or cores(), len(ranges))
@@ -95,6 +95,13 @@ def aggregate_files(
             for done in [pool.submit(job.run, shared) for _ in range(workers)]:
                 done.result()
     return target
+
+
+def leaves_at_a_time(k: int, updates: int) -> int:
+    """How many leaves a thread works on at once: as many as its buffers hold in MEMORY."""
+    # Bytes: three numbers of 32 bits and a check; words, four lanes and what emptying them makes, or all values.
+    parameter = 3 * 4 + 1 + (1 + 4 + 4 if k == 0 else 2 * (updates + 2))
+    return max(1, MEMORY // (parameter * LEAF_PARAMETERS + 6 * updates * BLOCKS_PER_LEAF))  # and what _scale makes
 
 
 class _Shared(Iterator[tuple[int, int]]):
@@ -198,14 +205,16 @@ class _Job:
         np.copyto(scratch.reshape(-1, LEAF_PARAMETERS), self.before[first:last])
         bound = Q_MAX << scale.most
         if scratch.max() > INT32_MAX - bound or scratch.min() < INT32_MIN + bound:
-            wide = scratch.astype(np.int64) + total
-            scratch[:] = np.clip(wide, INT32_MIN, INT32_MAX)
-        else:
-            np.add(scratch, total, out=scratch)
+            room = unit.reshape(-1)  # up to the end of 32 bits
+            np.subtract(INT32_MAX, np.maximum(total, 0, out=room), out=room)
+            np.minimum(scratch, room, out=scratch)
+            np.subtract(INT32_MIN, np.minimum(total, 0, out=room), out=room)
+            np.maximum(scratch, room, out=scratch)
+        np.add(scratch, total, out=scratch)
         self.after[first:last] = scratch.reshape(-1, LEAF_PARAMETERS)
 
     def _plainly(self, first: int, last: int) -> None:
-        each = max(1, SORTED_VALUES // (LEAF_PARAMETERS * len(self.rows)))
+        each = max(1, WIDE_VALUES // (LEAF_PARAMETERS * len(self.rows)))
         for start in range(first, last, each):
             end = min(start + each, last)
             added = []
@@ -261,8 +270,7 @@ class _Buffers:
     """What one thread writes to, reused from range to range: fresh pages cost as much as the sums."""
 
     def __init__(self, k: int, updates: int):
-        leaves = LEAVES if k == 0 else max(1, SORTED_VALUES // (LEAF_PARAMETERS * updates))
-        size = leaves * LEAF_PARAMETERS
+        size = leaves_at_a_time(k, updates) * LEAF_PARAMETERS
         self.total, self.scratch, self.unit = (np.empty(size, np.int32) for _ in range(3))
         if k == 0:
             self.words = np.empty(size // 8, np.uint64)

@@ -1,9 +1,9 @@
 """How many small wrongs would the tests notice? `python tests/mutation/campaign.py contracts` or `... protocol`.
 
 Each mutant is compiled (contracts) or written to a copy (protocol) and meets the tests in a process of its own, forked from one
-that has everything imported, those about the mutant's own file first, until one goes red. The product's own files are never
-touched. Survivors are listed in contracts.md or protocol.md beside this file, each with its explanation from explained.json;
-one without is a missing test.
+that has everything at hand (nursery.py), until one goes red: first those that killed its neighbours, then those about its
+file, then all others. The product's own files are never touched. Survivors are listed in contracts.md or protocol.md beside
+this file, each with its explanation from explained.json; one without is a missing test.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from queue import SimpleQueue
+from typing import Any
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent.parent
@@ -30,33 +31,14 @@ sys.path.insert(0, str(HERE.parent))
 
 from mutation.operators import Mutant, of_python, of_solidity  # noqa: E402
 
+# Of contracts everything runs in one process, in this order; of the protocol, each line in one that collects it anew.
 TESTS = {
-    "contracts": [
-        ["tests/contracts", "tests/twins"],
-        ["tests/stateful/test_ladder.py", "-k", "Dropouts or Liars or Several"],
-        ["tests/attacks", "tests/stories"],
-    ],
+    "contracts": [["tests/contracts", "tests/twins", "tests/attacks", "tests/stories", "tests/stateful/test_ladder.py"]],
     "protocol": [
-        ["tests/python/protocol", "tests/twins", "tests/contracts"],
-        ["tests/stories", "tests/stateful/test_ladder.py", "-k", "not OnNode and not reached"],
+        ["tests/python/protocol", "tests/twins"],
+        ["tests/contracts", "tests/stories", "tests/stateful/test_ladder.py"],
     ],
 }
-# Tests that most often notice what is wrong in a file, by the file's name; they go first.
-FIRST = {
-    "Stakes.sol": ["tests/contracts/test_seats.py", "tests/contracts/test_money.py"],
-    "Federation.sol": [
-        "tests/contracts/test_round.py",
-        "tests/contracts/test_scores.py",
-        "tests/contracts/test_demand.py",
-        "tests/contracts/test_propose.py",
-        "tests/contracts/test_draw.py",
-    ],
-    "FederationFactory.sol": ["tests/contracts/test_factory.py"],
-    "TermsRules.sol": ["tests/contracts/test_factory.py"],
-    "TermsReader.sol": ["tests/contracts/test_factory.py", "tests/contracts/test_round.py"],
-    "Phases.sol": ["tests/contracts/test_round.py", "tests/contracts/test_propose.py"],
-}
-LIBRARIES = ["tests/twins/test_twins.py"]
 # What must be compiled anew; the rest stays as Ape compiled it.
 ROOTS = {
     "Stakes.sol": ["Federation"],
@@ -67,8 +49,8 @@ ROOTS = {
     "TermsRules.sol": ["FederationFactory"],
 }
 ALL_ROOTS = ["Federation", "mocks/LibraryHarness"]
-SECONDS = 300
-
+LEAST_SECONDS = 60  # for a mutant; and no less than four times what the tests take without one
+NEIGHBOURS = 24  # tests that lately killed mutants of the same file
 
 def mutants(what: str) -> list[Mutant]:
     """All of them, in the order of the files."""
@@ -89,62 +71,66 @@ class Workplace:
     """Where one mutant at a time is built and tested."""
 
     def __init__(self, what: str):
-        self.what = what
+        self.what, self.seconds = what, 1e4
         self.folder = Path(tempfile.mkdtemp(prefix="treaty-mutants-"))
-        self.env = {**os.environ, "PYTHONPATH": "tests", "PYTHONDONTWRITEBYTECODE": "1"}
+        self.killers: dict[str, list[str]] = {}  # by file, the latest first
+        env = {**os.environ, "PYTHONPATH": "tests", "PYTHONDONTWRITEBYTECODE": "1"}
+        paths = []
         if what == "contracts":
-            node = str(ROOT / ".venv" / "bin" / "node")
-            self.node = subprocess.Popen(
-                [node, str(HERE / "compiler.js")], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT
-            )
-            self.base = json.loads((ROOT / ".build" / "__local__.json").read_text())
-            self.env["TREATY_BUILD"] = str(self.folder / "build.json")
+            paths = TESTS[what][0]
+            self.compiler = _talk([str(ROOT / ".venv" / "bin" / "node"), str(HERE / "compiler.js")], env)
+            env["TREATY_BUILD"] = str(shutil.copyfile(ROOT / ".build" / "__local__.json", self.folder / "build.json"))
         else:
             shutil.copytree(ROOT / "fl", self.folder / "fl", ignore=shutil.ignore_patterns("__pycache__"))
-            self.env["PYTHONPATH"] = f"{self.folder}:tests"
-        command = [sys.executable, "-P", str(HERE / "nursery.py")]
-        self.nursery = subprocess.Popen(
-            command, cwd=ROOT, env=self.env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
-        )
+            env["PYTHONPATH"] = f"{self.folder}:tests"
+        self.nursery = _talk([sys.executable, "-P", str(HERE / "nursery.py"), *paths], env)
 
     def verdict(self, mutant: Mutant) -> str:
-        """invalid, killed or survived."""
-        if not self._build(mutant):
+        """The test that killed it, "invalid" or "survived"."""
+        request = self._build(mutant)
+        if request is None:
             return "invalid"
-        try:
-            name = Path(mutant.file).name
-            first = FIRST.get(name, LIBRARIES) if self.what == "contracts" else []
-            groups = ([first] if first else []) + TESTS[self.what]
-            return "killed" if any(self._red(group) for group in groups) else "survived"
-        finally:
-            if self.what == "protocol":
-                shutil.copyfile(ROOT / mutant.file, self.folder / mutant.file)
+        killers = self.killers.setdefault(mutant.file, [])
+        for paths in TESTS[self.what]:
+            killer = _ask(self.nursery, {**request, "paths": paths, "first": killers, "seconds": self.seconds})["killed_by"]
+            if killer:
+                killers[:] = [killer, *(k for k in killers if k != killer)][:NEIGHBOURS]
+                return killer
+        return "survived"
 
-    def _build(self, mutant: Mutant) -> bool:
+    def clean(self, mutant: Mutant) -> str:
+        """The verdict upon the mutant's file as it is, which also tells how long a mutant may take."""
+        began = time.monotonic()
+        told = self.verdict(replace(mutant, source=(ROOT / mutant.file).read_text()))
+        self.seconds = max(LEAST_SECONDS, 4 * (time.monotonic() - began))
+        return told
+
+    def _build(self, mutant: Mutant) -> dict[str, Any] | None:
         if self.what == "protocol":
-            (self.folder / mutant.file).write_text(mutant.source)
-            return True
+            for path in (ROOT / "fl" / "protocol").glob("*.py"):
+                source = mutant.source if path == ROOT / mutant.file else path.read_text()
+                (self.folder / "fl" / "protocol" / path.name).write_text(source)
+            return {}
         roots = ROOTS.get(Path(mutant.file).name, ALL_ROOTS)
-        self.node.stdin.write(json.dumps({"file": mutant.file, "source": mutant.source, "roots": roots}) + "\n")
-        self.node.stdin.flush()
-        contracts = json.loads(self.node.stdout.readline())["contracts"]
-        if contracts is None:
-            return False
-        types = {**self.base["contractTypes"], **contracts}
-        Path(self.env["TREATY_BUILD"]).write_text(json.dumps({"contractTypes": types}))
-        return True
-
-    def _red(self, group: list[str]) -> bool:
-        paths = [p for p in group if not p.startswith("tests/") or (ROOT / p).exists()]
-        self.nursery.stdin.write(json.dumps({"seconds": SECONDS, "arguments": paths}) + "\n")
-        self.nursery.stdin.flush()
-        return json.loads(self.nursery.stdout.readline()) != 0
+        compiled = _ask(self.compiler, {"file": mutant.file, "source": mutant.source, "roots": roots})
+        return None if compiled["contracts"] is None else compiled
 
     def close(self) -> None:
         self.nursery.kill()
         if self.what == "contracts":
-            self.node.kill()
+            self.compiler.kill()
         shutil.rmtree(self.folder)
+
+
+def _talk(command: list[str], env: dict[str, str]) -> subprocess.Popen[str]:
+    pipe = subprocess.PIPE
+    return subprocess.Popen(command, cwd=ROOT, env=env, stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL, text=True)
+
+
+def _ask(process: subprocess.Popen[str], request: dict[str, Any]) -> dict[str, Any]:
+    assert process.stdin and process.stdout
+    print(json.dumps(request), file=process.stdin, flush=True)
+    return json.loads(process.stdout.readline())
 
 
 def campaign(what: str, sample: int, jobs: int, seed: int, only: str, minutes: float, again: bool) -> None:
@@ -156,16 +142,20 @@ def campaign(what: str, sample: int, jobs: int, seed: int, only: str, minutes: f
     if again:
         last = json.loads((HERE / f"{what}.json").read_text())
         todo, part, carried = [m for m in every if m.name in last["survived"]], last["part"], Counter(last["counts"])
+    if not todo:
+        sys.exit(f"no mutants in files with {only!r} in their path")
     places: SimpleQueue[Workplace] = SimpleQueue()
     for _ in range(jobs):
         places.put(Workplace(what))
-    if not todo:
-        sys.exit(f"no mutants in files with {only!r} in their path")
     first = places.get()
-    if first.verdict(replace(todo[0], source=(ROOT / todo[0].file).read_text())) != "survived":
-        sys.exit("the tests are red before anything was mutated: mend them first")
+    red = first.clean(todo[0])
+    if red != "survived":
+        sys.exit(f"the tests are red before anything was mutated ({red}): mend them first")
+    for place in [places.get() for _ in range(jobs - 1)]:
+        place.seconds = first.seconds
+        places.put(place)
     places.put(first)
-    started, counts, survivors = time.monotonic(), Counter[str](), []
+    started, counts, by, survivors = time.monotonic(), Counter[str](), Counter[str](), []
 
     def one(mutant: Mutant) -> tuple[Mutant, str]:
         if minutes and time.monotonic() - started > 60 * minutes:
@@ -178,7 +168,10 @@ def campaign(what: str, sample: int, jobs: int, seed: int, only: str, minutes: f
 
     with ThreadPoolExecutor(jobs) as pool:
         for mutant, verdict in pool.map(one, todo):
-            counts[verdict] += 1
+            kept = verdict in ("invalid", "survived", "not tried", "time")
+            counts[verdict if kept else "killed"] += 1
+            if not kept:
+                by[verdict] += 1
             if verdict == "survived":
                 survivors.append(mutant)
                 print(f"survived {mutant.file}:{mutant.line} {mutant.was}  ->  {mutant.now}", flush=True)
@@ -192,14 +185,15 @@ def campaign(what: str, sample: int, jobs: int, seed: int, only: str, minutes: f
     counts.update(carried)
     record = report(what, counts, survivors, took, part)
     print(record)
+    print("The tests that killed most:", *(f"{count:,} {test}" for test, count in by.most_common(20)), sep="\n")
     if not only and valid(counts):
         (HERE / f"{what}.md").write_text(record)
-        kept = {"counts": {k: v for k, v in counts.items() if k in ("killed", "invalid")}, "part": part}
+        kept = {"counts": {k: v for k, v in counts.items() if k in ("killed", "time", "invalid")}, "part": part}
         (HERE / f"{what}.json").write_text(json.dumps({**kept, "survived": [m.name for m in survivors]}, indent=1) + "\n")
 
 
 def valid(counts: Counter[str]) -> int:
-    return counts["killed"] + counts["survived"]
+    return counts["killed"] + counts["time"] + counts["survived"]
 
 
 def report(what: str, counts: Counter[str], survivors: list[Mutant], minutes: float, part: str) -> str:
@@ -207,8 +201,9 @@ def report(what: str, counts: Counter[str], survivors: list[Mutant], minutes: fl
     explained = json.loads((HERE / "explained.json").read_text())
     judged = valid(counts)
     head = f"# Mutants of `{'contracts/' if what == 'contracts' else 'fl/protocol/'}`\n\n"
-    head += f"`make mutants`: {counts['killed']:,} of {judged:,} mutants that compile were killed "
-    head += f"({100 * counts['killed'] / max(1, judged):.1f} %) in {minutes:.0f} minutes"
+    killed = judged - counts["survived"]
+    head += f"`make mutants`: {killed:,} of {judged:,} mutants that compile were killed "
+    head += f"({100 * killed / max(1, judged):.1f} %), {counts['time']:,} of them by never ending, in {minutes:.0f} minutes"
     head += f"; {counts['invalid']:,} did not compile. " + (f"Only a sample: {part}.\n\n" if part else "All were tried.\n\n")
     rows = [
         f"| {m.file.split('/')[-1]}:{m.line} | `{m.was}` | `{m.now}` | {explained.get(m.name, '**no test**')} |"
