@@ -52,6 +52,7 @@ ALL_ROOTS = ["Federation", "mocks/LibraryHarness"]
 LEAST_SECONDS = 60  # for a mutant; and no less than four times what the tests take without one
 NEIGHBOURS = 24  # tests that lately killed mutants of the same file
 
+
 def mutants(what: str) -> list[Mutant]:
     """All of them, in the order of the files."""
     return list(_mutants(what))
