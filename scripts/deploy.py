@@ -31,13 +31,15 @@ from fl.tools import door
 @click.option("--publish", is_flag=True, help="Have the sources verified, where an explorer plugin is set up.")
 @click.option("--dry-run", is_flag=True, help="Check everything, tell gas, cost, time and roles; send nothing.")
 @click.option("--seats", type=click.IntRange(1, 128), default=10, show_default=True, help="Dry run: how many take part.")
-@click.option("--gas-price", type=click.FloatRange(0), help="Dry run: gwei. Default: the network's.")
-@click.option("--eth-price", type=click.FloatRange(0), help="Dry run: what one ether costs in your money.")
-@click.option("--l2-gas-price", type=click.FloatRange(0), default=0.01, show_default=True, help="Dry run: gwei on a rollup.")
+@click.option("--gas-price", type=door.Finite(0), help="Dry run: gwei. Default: the network's.")
+@click.option("--eth-price", type=door.Finite(0), help="Dry run: what one ether costs in your money.")
+@click.option("--l2-gas-price", type=door.Finite(0), default=0.01, show_default=True, help="Dry run: gwei on a rollup.")
 def cli(key, preset, terms, task, stores, dry_run, seats, gas_price, eth_price, l2_gas_price, publish, **choices):
     """Deploys factory and implementation (unless --factory is given) and a federation under the terms, prints address and
     terms, and remembers both in deployments/<chain id>.json. Without `token` in the terms a play-money token is deployed.
     Nothing is sent before everything has been checked."""
+    if not dry_run:
+        door.only_with("--dry-run", "--seats", "--gas-price", "--eth-price", "--l2-gas-price")
     from fl.learning.task import load_task
     from fl.network import chain
     from fl.network.stores import open_store

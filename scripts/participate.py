@@ -31,13 +31,13 @@ from fl.tools import door
     "--confirmations", type=click.IntRange(0), default=2, show_default=True, help="Act on what is so many blocks deep."
 )
 @click.option(
-    "--max-fee", type=click.FloatRange(0, min_open=True), default=200.0, show_default=True, help="Most gwei per gas, ever."
+    "--max-fee", type=door.Finite(0, min_open=True), default=200.0, show_default=True, help="Most gwei per gas, ever."
 )
-@click.option("--tip", type=click.FloatRange(0), default=1.0, show_default=True, help="Gwei per gas for whoever includes it.")
-@click.option("--poll", type=click.FloatRange(0, min_open=True), default=2.0, show_default=True, help="Seconds between looks.")
+@click.option("--tip", type=door.Finite(0), default=1.0, show_default=True, help="Gwei per gas for whoever includes it.")
+@click.option("--poll", type=door.Finite(0, min_open=True), default=2.0, show_default=True, help="Seconds between looks.")
 @click.option(
     "--rpc-timeout",
-    type=click.FloatRange(0, min_open=True),
+    type=door.Finite(0, min_open=True),
     default=10.0,
     show_default=True,
     help="Seconds that a node may take.",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -50,6 +51,25 @@ mint = click.option("--mint", is_flag=True, help="Mint what is missing (only whe
 approve = click.option("--approve", is_flag=True, help="Approve in a transaction of its own, though the token knows permits.")
 calldata = click.option("--calldata", is_flag=True, help="Send nothing; print the calls for a Safe, timelock or Governor.")
 stores = click.option("--store", "stores", multiple=True, metavar="PLACE", help="A store; again for more, tried in order.")
+
+
+class Finite(click.FloatRange):
+    """A number in a range; click's own takes NaN for one, and infinity."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        number = super().convert(value, param, ctx)
+        if not math.isfinite(number):
+            self.fail(f"{number} is not a finite number.", param, ctx)
+        return number
+
+
+def only_with(flag: str, *options: str) -> None:
+    """Refuses, in a call without the flag, options that mean nothing there: whoever gave one would believe it was heeded."""
+    context = click.get_current_context()
+    for param in context.command.params:
+        given = context.get_parameter_source(param.name or "") is not click.core.ParameterSource.DEFAULT
+        if given and (option := param.opts[0]) in options:
+            raise click.UsageError(f"{option} counts only with {flag}: add {flag}, or leave {option} out. Nothing was sent.")
 
 
 def answering(command: type[click.Command]) -> type[click.Command]:

@@ -57,6 +57,11 @@ class Settings:
     privacy: Privacy | None = None
     role: str = "honest"  # or a cheat's kind, for rehearsals
 
+    def __post_init__(self) -> None:
+        if self.most_gwei < self.tip_gwei:
+            told = f"--max-fee {self.most_gwei:g} is less than --tip {self.tip_gwei:g}, which is a part of it"
+            raise ChainError(f"{told}: raise --max-fee or lower --tip; nothing was sent")
+
 
 def participate(
     settings: Settings, urls: Sequence[str], abi: Sequence[Any], signer: Signer, log: Log, metrics: int | None = None
