@@ -11,7 +11,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from math import isfinite
+from math import nextafter
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +23,14 @@ from fl.errors import TaskError, TreatyError
 from fl.protocol.artifact import LEAF_PARAMETERS, MAX_DEPTH
 
 SHIPPED = ("linear", "heart", "breast_cancer", "digits", "digits_mlp", "adapter")
+# Of each setting the largest, and what to give. A rate of 0 is for tasks that train themselves (see load_task); a parameter
+# lies within 128 of zero, so that what needs a longer step needs another scale.
+LIMITS = {
+    "learning_rate": (1000.0, "above 0 and at most 1000, such as 0.05"),
+    "momentum": (nextafter(1.0, 0.0), "from 0 to below 1, such as 0.9"),
+    "weight_decay": (1000.0, "from 0 to 1000, such as 0.001"),
+    "proximal": (1000.0, "from 0 to 1000, such as 0.1"),
+}
 MOST_PARAMETERS = LEAF_PARAMETERS << MAX_DEPTH
 EXAMPLES = {"name": '"my_task"', "metric": '"accuracy"', "training": "LocalTraining(learning_rate=0.05)"}
 
@@ -44,8 +52,10 @@ class LocalTraining:
     proximal: float = 0.0
 
     def __post_init__(self) -> None:
-        if not (isfinite(self.learning_rate) and self.learning_rate >= 0):
-            raise TaskError(f"learning_rate {self.learning_rate}: give a number above 0, such as 0.05")
+        for name, (most, wanted) in LIMITS.items():
+            value = getattr(self, name)
+            if not isinstance(value, int | float) or not 0 <= value <= most:  # NaN is in no range
+                raise TaskError(f"{name} {value}: give a number {wanted}")
         for name, value in (("epochs", self.epochs), ("batch_size", self.batch_size)):
             if not isinstance(value, int) or value < 1:
                 raise TaskError(f"{name} {value}: give a whole number from 1 on")
@@ -203,4 +213,6 @@ def load_task(name: str) -> Task:
     for word, kind in (("name", str), ("metric", str), ("training", LocalTraining)):
         if not isinstance(getattr(task, word, None), kind):
             raise TaskError(f"{name}: the task has no {word}: give its class a line {word} = {EXAMPLES[word]}")
+    if task.training.learning_rate == 0 and not isinstance(task, SelfTrained):
+        raise TaskError(f"{name}: learning_rate 0 learns nothing: give a number above 0, such as 0.05")
     return task

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+from copy import copy
+from dataclasses import replace
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from fl.errors import TaskError
+from fl.learning.codec import floats_of
+from fl.learning.partition import Part
 from fl.learning.task import Data, SelfTrained, Task, build, foreign
+from fl.learning.trainer import train
 
 FEW = 64
+WITHIN = 128.0  # of zero: where fixed point holds a parameter
 
 
 def table_of(task: Task) -> Data:
@@ -42,8 +49,10 @@ def _array(task: Task, what: str, values: object) -> None:
         raise TaskError(f"task {task.name}: {what} holds NaN or Inf in {count} rows, first in row {row}: fill or drop them")
 
 
-def try_out(task: Task, x: NDArray[np.float32], y: NDArray[np.generic]) -> None:
-    """Model, loss and metric on a few of the rows. Raises TaskError that says which of them does not fit."""
+def try_out(task: Task, x: NDArray[np.float32], y: NDArray[np.generic], private: bool = False) -> None:
+    """Model, loss, metric and training on a few of the rows. Raises TaskError that says which of them does not fit.
+
+    private: training clips, so that a rate that would be too large without is none."""
     if isinstance(task, SelfTrained):
         return
     model = build(task, 0).eval()
@@ -65,3 +74,18 @@ def try_out(task: Task, x: NDArray[np.float32], y: NDArray[np.generic]) -> None:
         raise TaskError(f"task {task.name}: loss() gives {kind}: let it return one number, the mean over the rows")
     if not isinstance(metric, int | float | np.number):
         raise TaskError(f"task {task.name}: evaluate() gives {type(metric).__name__}: let it return one number, as a float")
+    if not private:
+        _train_once(task, Part(x[few], y[few]))
+
+
+def _train_once(task: Task, part: Part) -> None:
+    """One pass over the rows from the first model. What leaves fixed point's range so soon learns nothing later."""
+    once, model = copy(task), build(task, 0)
+    once.training = replace(task.training, epochs=1)
+    with foreign(task, "training fails"):
+        train(once, model, part, np.random.default_rng(0))
+    weights = np.abs(floats_of(model))
+    if not (weights < WITHIN).all():  # NaN is not below it either
+        told = f"one pass over {len(part)} rows takes a parameter to {weights.max():.2g}, and {WITHIN:g} is the bound"
+        rate = f"learning_rate {task.training.learning_rate:g}"
+        raise TaskError(f"task {task.name}: training diverges ({told}): lower its {rate}, or rescale the rows")

@@ -88,7 +88,7 @@ def _assemble(
     task = federation_task(manifest, settings.task)
     _check_task(task, manifest, node, store)
     shard = own_shard(task, settings.data, settings.shard, settings.seed)
-    try_out(task, shard.train.x, shard.train.y)
+    try_out(task, shard.train.x, shard.train.y, private=settings.privacy is not None)
     rows = f"{len(shard.train)} rows to train on, {len(shard.held_out)} to score with"
     log.info(f"task {task.name}: {rows}", journal=journal.folder)
     participant, *others = adversaries.cast(settings.role, seat, Evaluator(task), shard, settings.seed, journal.folder)

@@ -106,7 +106,7 @@ def simulate(plan: Plan, out: Path, watcher: Watcher | None = None, ray: str | N
         raise TaskError(f"seed {plan.seed}: give a number from 0 on")
     task = load_task(plan.task)
     table = table_of(task)
-    try_out(task, table.x, table.y)
+    try_out(task, table.x, table.y, private=plan.privacy is not None)
     data = split(table, honest, plan.alpha, plan.seed)
     if kept := checkpoint.begin(plan, plan.task, out):
         watcher.say(f"going on with an interrupted simulation: {kept} updates are at hand")

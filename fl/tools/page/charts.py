@@ -142,8 +142,8 @@ def curves(lines: Sequence[Line], title: str, told: str, axis: str, levels: Sequ
     if not known:
         return Markup("")
     low, high = min(known), max(known)
-    if high - low < 1e-9:
-        low, high = low - 0.5, high + 0.5
+    if high - low < 1e-9 * max(1.0, abs(low)):
+        low, high = low - 0.5 * max(1.0, abs(low)), high + 0.5 * max(1.0, abs(low))
     scale = ticks(low, high)
     low, high = scale[0], scale[-1]
     rounds = max(len(line.values) for line in lines) - 1

@@ -60,6 +60,16 @@ WRONG = {
     "no-file.py": ("x = np.random.default_rng(1).normal(size=(64, 3)).astype(np.float32)", "x = np.load('mine.npy')"),
     "no-model.py": ("        return nn.Sequential(", "        nn.Sequential("),
     "epochs.py": ("learning_rate=0.05", "learning_rate=0.05, epochs=0"),
+    "batch.py": ("learning_rate=0.05", "learning_rate=0.05, batch_size=0"),
+    "rate.py": ("learning_rate=0.05", "learning_rate=1e30"),
+    "rate-nan.py": ("learning_rate=0.05", "learning_rate=float('nan')"),
+    "rate-negative.py": ("learning_rate=0.05", "learning_rate=-0.05"),
+    "rate-zero.py": ("learning_rate=0.05", "learning_rate=0"),
+    "rate-text.py": ("learning_rate=0.05", "learning_rate='fast'"),
+    "momentum.py": ("learning_rate=0.05", "learning_rate=0.05, momentum=1.5"),
+    "decay.py": ("learning_rate=0.05", "learning_rate=0.05, weight_decay=-1"),
+    "diverges.py": ("learning_rate=0.05", "learning_rate=500.0"),
+    "unused.py": ("nn.Linear(3, 1), nn.Flatten(0))", "nn.Linear(3, 1), nn.Flatten(0)).requires_grad_(False)"),
 }
 
 FILES = {

@@ -192,7 +192,8 @@ def test_update__is_clipped_before_the_noise__whose_size_is_twice_the_clip():
 
 def test_update__that_diverged__becomes_noise_and_no_refusal():
     task = type(TASK)()
-    task.training = LocalTraining(learning_rate=1e30, epochs=20)
+    task.training = LocalTraining(learning_rate=1000.0, weight_decay=1000.0, epochs=20)
+    assert not np.isfinite(local_change(task, BASE, PART, generator(0, 1, 0))).all()
     privacy = Privacy(8.0, mechanism="update")
     assert np.isfinite(private_change(task, BASE, PART, privacy, gaussian(1.0), Seeded(0, 1, 0), generator(0, 1, 0))).all()
 

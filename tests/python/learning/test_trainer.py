@@ -154,7 +154,7 @@ def test_local_change__as_an_update__is_the_change_within_a_step__and_the_rest_i
 
 
 def test_local_change__that_diverged__is_refused_with_a_remedy():
-    task = Curve(learning_rate=1e6, epochs=200)
+    task = Curve(learning_rate=1000.0, epochs=200)
     change = local_change(task, to_vector(build(task, 3)), rows(task), np.random.default_rng(0))
     with pytest.raises(NumberError, match="lower the learning rate"):
         encode_update(change, None, 0, task.max_exponent, np.random.default_rng(0))

@@ -249,6 +249,11 @@ def test_picture__stands_alone():
         picture(facts(Known()))
 
 
+def test_curves__of_a_number_too_large_to_differ_from_its_neighbours():
+    for value in (1e17, -1e30, 1e250):
+        assert "<svg" in charts.curves([charts.Line("a", [value, value], 0)], "t", "d", "x")
+
+
 def test_curves__with_one_value_or_none_or_nan():
     one = charts.curves([charts.Line("a", [0.5], 0)], "t", "d", "x")
     assert len(drawings(str(one))) == 2
