@@ -31,15 +31,20 @@ from web3.exceptions import Web3Exception
 from fl.errors import ChainError, ContractError
 from fl.network.events import Event
 from fl.network.refusals import explain
+from fl.network.rpc import NodeError, NodeRefused, Rpc, host
 from fl.protocol import seats
 from fl.protocol.phases import RoundFacts
 from fl.protocol.terms import Terms
 
+PROBE_SECONDS = 5.0
 LEAST_GAS = 21_000  # of any transaction
 LOG_BLOCKS = 2_000  # a span that public nodes serve
 NODE_FAILS = (ProviderError, Web3Exception, OSError)
 OTHER_KIND = (VirtualMachineError, ContractDataError, DecodingError, UnicodeDecodeError)  # a contract that is not ours
 PROXY = bytes.fromhex("363d3d373d3d3d363d73"), bytes.fromhex("5af43d82803e903d91602b57fd5bf3")  # around the implementation
+
+
+_sendings = 0
 
 
 @dataclass(frozen=True)
@@ -155,7 +160,36 @@ def code_at(address: str) -> bytes:
 
 
 def _silent(error: Exception) -> ChainError:
-    return ChainError(f"the node did not answer: {_first_line(error)}; see that it runs, and check --network")
+    where, why = asked()
+    return ChainError(f"the node {where} did not answer: {why or _first_line(error)}; see that it runs, and check --network")
+
+
+def asked(provider: Any = None) -> tuple[str, str]:
+    """(where the node of a network is, without secrets; why it does not answer, "" if it does). The connected one by default.
+
+    Ape tells a dead node in twenty ways, some of which blame the contract: who met an odd error asks the node itself."""
+    try:
+        url = address_of(ape.chain.provider if provider is None else provider)
+    except (ChainError, ProviderError):
+        return "of this network", ""
+    failures: list[str] = []
+    try:
+        Rpc([url], timeout=PROBE_SECONDS, failed=lambda kind, _, text: failures.append(f"{kind}: {text}"))("eth_chainId")
+    except NodeRefused:
+        return host(url), ""
+    except NodeError:
+        return host(url), failures[-1].replace("eth_chainId: ", "")
+    return host(url), ""
+
+
+def sendings() -> int:
+    """How many transactions this process began to send by `transact` and `deploy`."""
+    return _sendings
+
+
+def _begin_sending() -> None:
+    global _sendings
+    _sendings += 1
 
 
 def _first_line(error: Exception) -> str:
@@ -274,6 +308,8 @@ def view(function: Callable[..., Any], *args: Any) -> Any:
     try:
         return function(*args)
     except OTHER_KIND as error:
+        if asked()[1]:
+            raise _silent(error) from error
         raise ContractError(f"{function.contract.address} is another kind of contract: {_first_line(error)}") from error
     except NODE_FAILS as error:
         raise _silent(error) from error
@@ -284,6 +320,7 @@ def transact(function: Callable[..., Any], *args: Any, sender: AccountAPI, **kwa
     try:
         can_pay_gas(sender)
         with _no_call_tree():
+            _begin_sending()
             return function(*args, sender=sender, **kwargs)
     except ContractLogicError as error:
         raise ContractError(f"the contract refused: {_reason(error)}") from error
@@ -322,6 +359,7 @@ def _reason(error: ContractLogicError) -> str:
 def deploy(account: AccountAPI, name: str, *args: Any, **options: Any) -> tuple[Any, int]:
     """Deploys a contract of this project; returns (the instance, gas used)."""
     try:
+        _begin_sending()
         instance = account.deploy(contract(name), *args, **options)
     except (AccountsError, ContractLogicError, TransactionError) as error:
         raise ChainError(f"{name} could not be deployed: {error}") from error

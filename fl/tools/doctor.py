@@ -75,10 +75,13 @@ def examine(
     for what, look in LOOKS.items():
         try:
             look(visit)
-        except TreatyError as error:
-            visit.say(what, "bad", str(error))
         except Exception as error:  # a doctor reports what it meets
-            visit.say(what, "bad", f"{type(error).__name__}: {' '.join(str(error).split())[:300]}")
+            where, why = chain.asked()
+            if why:
+                visit.say(what, "bad", f"the node {where} does not answer ({why}): start it, or give another --network")
+                break  # whatever else would be said is not known
+            known = isinstance(error, TreatyError)
+            visit.say(what, "bad", str(error) if known else f"{type(error).__name__}: {' '.join(str(error).split())[:300]}")
     bad = sum(f.grade == "bad" for f in visit.findings)
     lines = [f"{MARK[f.grade]}  {f.what:11} {f.told}" for f in visit.findings]
     lines.append("ready to take part" if not bad else f"{bad} to fix before you take part")

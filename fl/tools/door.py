@@ -12,7 +12,10 @@ from typing import Any
 
 import click
 
-from fl.errors import TreatyError, plain
+from fl.errors import ChainError, TreatyError, plain
+
+CARRIERS = {"ape", "web3", "requests", "urllib3", "eth_abi"}  # whose errors tell of a node
+NOTHING, PERHAPS = "nothing was sent", "what was sent may still be mined: look at `ape run status` first"
 
 
 @dataclass(frozen=True)
@@ -77,15 +80,22 @@ def answering(command: type[click.Command]) -> type[click.Command]:
 
     class Answering(command):  # type: ignore[misc, valid-type]
         def invoke(self, context: click.Context) -> Any:
+            from fl.network import chain
+
+            provider, sent = context.params.get("network"), chain.sendings()  # a provider of Ape's, once it was parsed
             try:
                 return super().invoke(context)
             except Exception as error:
-                names = {kind.__name__ for kind in type(error).__mro__}
-                if not names & {"ProviderError", "ConnectionError"}:
+                cause = error.__cause__ if isinstance(error, click.ClickException) else error
+                if cause is None or (isinstance(cause, TreatyError) and not isinstance(cause, ChainError)):
                     raise
-                told = (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
-                remedy = "start it, or give another --network; no stake is touched"
-                raise click.ClickException(f"the network's node does not answer ({told}): {remedy}") from error
+                where, why = chain.asked(provider)
+                if not why and not {kind.__module__.partition(".")[0] for kind in type(cause).__mro__} & CARRIERS:
+                    raise
+                why = why or (str(cause).strip().splitlines() or [type(cause).__name__])[0][:200]
+                done = PERHAPS if chain.sendings() > sent else NOTHING
+                told = f"the node {where} does not answer ({why}): start it, or give another --network; {done}"
+                raise click.ClickException(plain(told)) from error
 
     return Answering
 

@@ -19,7 +19,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from fl.errors import TreatyError
+from fl.errors import ChainError, TreatyError
 from fl.network.chain import quiet
 from fl.network.rpc import LOOPBACK
 from fl.tools.page import words
@@ -187,10 +187,10 @@ def watch_terminal(screen: Screen, every: float) -> None:
 
 
 def print_once(screen: Screen) -> None:
-    """The terminal's view, once. Raises TreatyError if the chain cannot be read."""
+    """The terminal's view, once. Raises ChainError if the chain cannot be read."""
     quiet()
     if screen.refresh() is None:
-        raise TreatyError(screen.trouble)
+        raise ChainError(screen.trouble)
     Console(width=max(Console().width, 100)).print(terminal(screen))
 
 

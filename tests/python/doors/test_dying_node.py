@@ -1,0 +1,78 @@
+"""A node that dies amid a call, in each of the ways in which nodes do, is named in one line, and nobody else blamed."""
+
+import re
+
+import pytest
+from dying import WAYS, Dying, dying
+from eth_account import Account
+from harness import KEY, remembered
+
+pytestmark = pytest.mark.xdist_group("doors")
+
+TOLD = {
+    "closed": r"unreachable: RemoteDisconnected: .*",
+    "503": r"http: HTTP status 503",
+    "garbage": r"garbage: no JSON: .*",
+    "limit": r"rate-limited: daily request count exceeded",
+}
+NOTHING, PERHAPS = "nothing was sent", r"what was sent may still be mined: look at `ape run status` first"
+
+
+@pytest.fixture(scope="module")
+def federation(doors, tmp_path_factory) -> str:
+    store = tmp_path_factory.mktemp("dying") / "store"
+    assert doors("deploy", "--account", "TEST::0", "--task", "linear", "--store", store).code == 0
+    doors.web3.provider.make_request("anvil_setBalance", [Account.from_key(KEY).address, hex(10**20)])
+    yield remembered(doors)[-1]["federation"]
+    doors.web3.provider.make_request("anvil_setBalance", [Account.from_key(KEY).address, "0x0"])
+
+
+@pytest.fixture(scope="module")
+def node(doors):
+    with dying(doors.node) as node:
+        yield node
+
+
+def line(node: Dying, way: str, done: str) -> str:
+    why = f"the node 127.0.0.1:{node.server_port} does not answer ({{}}): start it, or give another --network; {{}}"
+    return "Error: " + re.escape(why).replace(r"\{\}", "{}").format(TOLD[way], done)
+
+
+@pytest.mark.parametrize("words", [["status"], ["watch", "--once"], ["join", "--account", "warm", "--mint"]])
+@pytest.mark.parametrize("lasts", [2, 8, 11])
+def test_dying_node__is_told_by_its_address__wherever_it_dies(doors, federation, node, words, lasts):
+    done = doors(words[0], "--federation", federation, *words[1:], "--network", node.lasts(lasts))
+    assert done.code == 1 and re.fullmatch(line(node, "closed", NOTHING), done.line), done
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_dying_node__is_told_with_what_it_died_of(doors, federation, node, way):
+    for lasts in (4, 13):
+        done = doors("status", "--federation", federation, "--network", node.lasts(lasts, way))
+        assert done.code == 1 and re.fullmatch(line(node, way, NOTHING), done.line), (lasts, done)
+
+
+def test_dying_node__amid_sending__is_not_said_to_have_got_nothing(doors, federation, node):
+    words = ["join", "--federation", federation, "--account", "warm", "--mint", "--network"]
+    done = doors(*words, node.lasts(1000, last="eth_sendRawTransaction"))
+    assert done.code == 1 and re.fullmatch(line(node, "closed", PERHAPS), done.line), done
+
+
+def test_dying_node__in_an_audit__fails_it_and_is_named(doors, federation, node, tmp_path):
+    for lasts in (8, 9):
+        done = doors("audit", "--federation", federation, "--store", tmp_path, "--network", node.lasts(lasts))
+        assert done.code == 1 and f"the node 127.0.0.1:{node.server_port} d" in done.line, (lasts, done)
+
+
+def test_dying_node__at_the_doctor_s__ends_the_visit(doors, federation, node):
+    done = doors("doctor", "--federation", federation, "--network", node.lasts(8))
+    *_, last, count = done.out.splitlines()
+    assert done.code == 1 and re.match(r"FIX +\w+ +the node 127\.0\.0\.1:\d+ does not answer \(unreachable: ", last), done
+    assert count == "1 to fix before you take part"
+
+
+def test_dying_node__whose_address_holds_a_key__is_told_without_it(doors, federation, node):
+    address = node.lasts(7).replace("http://", "http://me:secret@") + "/key?key=hidden"
+    done = doors("status", "--federation", federation, "--network", address)
+    assert re.fullmatch(line(node, "closed", NOTHING), done.line)
+    assert not re.search("secret|hidden|/key", done.err + done.out)
