@@ -44,7 +44,9 @@ class Challenger:
         proposal = log.proposal
         if proposal is None:
             return []
-        missing = [seat for seat in log.accepted if record.update(log.reveals[seat].root) is None]
+        roots = {seat: log.reveals[seat].root for seat in log.accepted}
+        held = record.updates(roots.values())
+        missing = [seat for seat, root in roots.items() if root not in held]
         if missing:
             return self._force_updates(view, missing)
         right = record.next_model(log)
@@ -66,8 +68,9 @@ class Challenger:
         shown = parse_model(proposed.show(leaf)[:size], 0)
         wanted = parse_model(right[leaf * size : (leaf + 1) * size], 0)
         coordinate = next(i for i in range(LEAF_PARAMETERS) if shown[i] != wanted[i])
-        files = [record.update(log.reveals[seat].root) for seat in log.accepted]
-        updates = [Opened.of(data, Kind.UPDATE) for data in files if data is not None]
+        roots = [log.reveals[seat].root for seat in log.accepted]
+        files = record.updates(roots)
+        updates = [Opened.of(files[root], Kind.UPDATE) for root in roots if root in files]
         base = record.model_file(log.base)
         if base is None:
             return []

@@ -16,6 +16,7 @@ from fl.learning.gate import GateState, bound_of, gate_named
 from fl.learning.scoring import PublicRound
 from fl.network.events import Event
 from fl.network.store import Store
+from fl.network.stores import fetched
 from fl.protocol.artifact import Kind, parse_model, parse_update, update_is_canonical
 from fl.protocol.stream import aggregate_files
 from fl.protocol.terms import Terms
@@ -51,6 +52,11 @@ class Record:
         """An update's file, or None if the store cannot show it."""
         return self._get(root, Kind.UPDATE)
 
+    def updates(self, roots: Iterable[bytes]) -> dict[bytes, bytes]:
+        """The files of those updates that the store can show, by root. Asked for all at once: ten that nobody has must not
+        cost ten times what one does."""
+        return {root: data for root, data in fetched(self.store, roots, Kind.UPDATE, self.terms.depth) if data is not None}
+
     def model_file(self, root: bytes) -> bytes | None:
         """A model's file, or None if the store cannot show it."""
         return self._get(root, Kind.MODEL)
@@ -65,7 +71,10 @@ class Record:
         """The gate's verdict on a closed round."""
         if log.number not in self._judged:
             before = self.state(history, log.number)
-            updates = {seat: v for seat in log.revealed or [] if (v := self._well_formed(log.reveals[seat].root)) is not None}
+            roots = {seat: log.reveals[seat].root for seat in log.revealed or []}
+            come = fetched(self.store, roots.values(), Kind.UPDATE, self.terms.depth)
+            shown = {root: self._well_formed(data) for root, data in come if data is not None}
+            updates = {seat: v for seat, root in roots.items() if (v := shown.get(root)) is not None}
             inside, state = self.gate(before, updates)
             self._judged[log.number] = Judged(updates, inside, state)
         return self._judged[log.number]
@@ -91,11 +100,11 @@ class Record:
     def next_model(self, log: RoundLog) -> bytes | None:
         """The file of the model that a settled round must give; None while the store lacks an accepted update."""
         if log.number not in self._next:
-            files = [self.update(log.reveals[seat].root) for seat in log.accepted]
-            base = self.model_file(log.base)
-            if base is None or any(data is None for data in files):
+            roots = [log.reveals[seat].root for seat in log.accepted]
+            files, base = self.updates(roots), self.model_file(log.base)
+            if base is None or any(root not in files for root in roots):
                 return None
-            held = [data for data in files if data is not None]
+            held = [files[root] for root in roots]
             self._next = {log.number: bytes(aggregate_files(base, held, self.terms.trim, self.terms.max_exponent))}
         return self._next[log.number]
 
@@ -106,9 +115,8 @@ class Record:
             log.number, self.model(log.base), {s: updates[s] for s in sorted(accepted) if s in updates}, self.terms.trim
         )
 
-    def _well_formed(self, root: bytes) -> Vector | None:
-        data = self.update(root)
-        if data is None or not update_is_canonical(data, self.terms.depth, self.terms.max_exponent, self.parameters):
+    def _well_formed(self, data: bytes) -> Vector | None:
+        if not update_is_canonical(data, self.terms.depth, self.terms.max_exponent, self.parameters):
             return None
         return parse_update(data, self.terms.depth, self.terms.max_exponent)
 

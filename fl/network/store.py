@@ -29,6 +29,7 @@ class Store(ABC):
 
     label: str  # for people
     writable = True
+    afar = False  # whether a look at it may take seconds
 
     @abstractmethod
     def put(self, data: bytes, kind: Kind) -> bytes:

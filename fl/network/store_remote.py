@@ -7,10 +7,12 @@ and no call waits longer than its seconds, however slowly the other side drips.
 from __future__ import annotations
 
 import json
+import queue
 import threading
 import time
-from collections.abc import Callable, Iterator
-from typing import Any, TypeVar
+from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
+from typing import Any, TypeVar, cast
 
 import requests
 
@@ -24,7 +26,10 @@ PIECE = 1 << 16
 GONE = (404, 410, 504)  # 504 is how a gateway says that it found nobody who has the file
 MOST_HINTS = 16  # CIDs remembered for one file: anybody may announce wrong ones
 
+CIDS_AT_ONCE = 4  # of one file: each that nobody has costs the node's whole patience
+
 T = TypeVar("T")
+U = TypeVar("U")
 
 
 def within(seconds: float, what: str, work: Callable[[], T]) -> T:
@@ -47,6 +52,31 @@ def within(seconds: float, what: str, work: Callable[[], T]) -> T:
     if not result:
         raise StoreSilentError(f"{what} did not answer within {seconds:g} seconds")
     return result[0]
+
+
+def concurrently(work: Callable[[T], U], items: Iterable[T], at_once: int) -> Iterator[tuple[T, U]]:
+    """Each item with what `work` made of it, as they come; at most so many under way, and no more results held. Who stops
+    looking waits for nothing: threads left behind end with their calls. What `work` raises is raised here."""
+    results: queue.SimpleQueue[tuple[T, U | None, Exception | None]] = queue.SimpleQueue()
+    waiting, running = iter(items), 0
+
+    def run(item: T) -> None:
+        try:
+            results.put((item, work(item), None))
+        except Exception as error:  # told to whoever looks
+            results.put((item, None, error))
+
+    while True:
+        for item in islice(waiting, at_once - running):
+            threading.Thread(target=run, args=(item,), daemon=True).start()
+            running += 1
+        if not running:
+            return
+        item, result, error = results.get()
+        running -= 1
+        if error is not None:
+            raise error
+        yield item, cast(U, result)
 
 
 def _told(error: Exception, what: str) -> StoreError:
@@ -103,6 +133,8 @@ def _sent(options: dict[str, Any]) -> int:
 class _Remote(FileStore):
     """What the kinds below share."""
 
+    afar = True
+
     def _missing(self, name: str) -> StoreError:
         return StoreError(f"{name} is not in {self.label}: ask its owner to publish it")
 
@@ -126,8 +158,7 @@ class HttpStore(_Remote):
 
     def _read(self, name: str, most: int, exact: bool) -> bytes:
         found = self._missing(name)
-        for address in self._address(name):
-            status, data = self._http.call("GET", address, most)
+        for _, (status, data) in concurrently(lambda a: self._http.call("GET", a, most), self._address(name), CIDS_AT_ONCE):
             if status == 200:
                 return self._bounded(name, data, most, exact)
             kind = StoreError if status < 500 and status != 429 else StoreSilentError
@@ -210,8 +241,11 @@ class IpfsStore(_Remote):
     def _read(self, name: str, most: int, exact: bool) -> bytes:
         # The node gives up a little before we do, and then says so: one missing file is no dead node.
         limit = f"{max(1, int(self._http.seconds * 3 / 4))}s"
-        for text in self._named.of(name):
-            status, data = self._http.call("POST", f"api/v0/cat?arg={text}&length={most + 1}&timeout={limit}", most)
+
+        def cat(text: str) -> tuple[int, bytes]:
+            return self._http.call("POST", f"api/v0/cat?arg={text}&length={most + 1}&timeout={limit}", most)
+
+        for _, (status, data) in concurrently(cat, self._named.of(name), CIDS_AT_ONCE):
             if status == 200:
                 return self._bounded(name, data, most, exact)
         raise self._missing(name)

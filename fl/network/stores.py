@@ -10,7 +10,7 @@ import ipaddress
 import logging
 import re
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TypeVar
 from urllib.parse import urlsplit
@@ -18,14 +18,16 @@ from urllib.parse import urlsplit
 from fl.errors import StoreError, StoreSilentError
 from fl.network import cid
 from fl.network.store import LocalStore, Store
-from fl.network.store_remote import SECONDS, FsspecStore, GatewayStore, HttpStore, IpfsStore
+from fl.network.store_remote import SECONDS, FsspecStore, GatewayStore, HttpStore, IpfsStore, concurrently
 from fl.protocol.artifact import Kind
 from fl.protocol.terms import Terms
 
 log = logging.getLogger("treaty.store")
 
+AT_ONCE = 16  # files under way, so that many that nobody has cost a window no more than one does
 REST = 30.0  # seconds for which a store that did not answer is left alone
 SLOW = 1.0
+MOST_RESTING = 4096
 PUBLIC = ("https://", "http://", "s3://", "gs://")
 INSIDE = (".localhost", ".local", ".internal", ".lan", ".home.arpa")
 
@@ -64,6 +66,7 @@ class Stores(Store):
     def __init__(self, stores: Sequence[Store], clock: Callable[[], float] = time.monotonic):
         self.stores = list(stores)
         self.label = ", ".join(store.label for store in self.stores)
+        self.afar = any(store.afar for store in self.stores)
         self._clock = clock
         self._resting: dict[tuple[str, str], float] = {}
         self._cache = next((store for store in self.stores if isinstance(store, LocalStore)), None)
@@ -106,6 +109,8 @@ class Stores(Store):
             except StoreError as error:
                 self._failed(store, name, error, self._clock() - began)
                 tried.append(str(error))
+        if len(tried) == 1:
+            raise StoreError(tried[0])
         raise StoreError(f"{name} is not to be had: " + "; ".join(f"({i}) {what}" for i, what in enumerate(tried, 1)))
 
     def _all(self, write: Callable[[Store], bytes]) -> bytes:
@@ -136,10 +141,27 @@ class Stores(Store):
 
     def _failed(self, store: Store, name: str, error: StoreError, lasted: float) -> None:
         """A silent store rests whole; one that only took long over this file rests for this file."""
+        if len(self._resting) >= MOST_RESTING:
+            self._resting = {key: end for key, end in self._resting.items() if end > self._clock()}
         if isinstance(error, StoreSilentError):
             self._resting[store.label, ""] = self._clock() + REST
         elif lasted > SLOW:
             self._resting[store.label, name] = self._clock() + REST
+
+
+def fetched(store: Store, roots: Iterable[bytes], kind: Kind, depth: int) -> Iterator[tuple[bytes, bytes | None]]:
+    """Files with their roots, in the order in which they come; None for one that the store cannot show."""
+
+    def get(root: bytes) -> bytes | None:
+        try:
+            return store.get(root, kind, depth)
+        except StoreError:
+            return None
+
+    if store.afar:
+        yield from concurrently(get, dict.fromkeys(roots), AT_ONCE)
+    else:
+        yield from ((root, get(root)) for root in dict.fromkeys(roots))
 
 
 def federation_store(terms: Terms, words: Sequence[str | Path]) -> tuple[Store, dict[str, object]]:
@@ -152,6 +174,8 @@ def federation_store(terms: Terms, words: Sequence[str | Path]) -> tuple[Store, 
     public = [word for word in named if is_public(word)] if isinstance(named, list) else []
     if more := [word for word in public if word not in map(str, words)]:
         store = open_store([*words, *more])
+    if store.afar and not isinstance(store, Stores):
+        store = Stores([store])  # which remembers for a while what was asked for in vain
     if isinstance(text := manifest.get("genesis_cid"), str):
         store.hint(terms.genesis, cid.from_text(text))
     return store, manifest

@@ -4,19 +4,22 @@ import json
 import re
 import socket
 import threading
-from contextlib import closing
+from contextlib import closing, suppress
+from dataclasses import replace
 from hashlib import sha256
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, urlsplit
 
+import numpy as np
 import pytest
+from system import BASE_TERMS, random_update
 from test_store import FACTS, FILES, UPDATE, altered, at_once, refused
 
 from fl.errors import StoreError, StoreSilentError
 from fl.network import cid
 from fl.network.store import LocalStore, canonical
 from fl.network.store_remote import FsspecStore, GatewayStore, HttpStore, IpfsStore
-from fl.network.stores import REST, Stores, federation_store, is_public, open_store
+from fl.network.stores import AT_ONCE, REST, SLOW, Stores, federation_store, fetched, is_public, open_store
 from fl.protocol.artifact import Kind
 from fl.protocol.leaves import root_of
 
@@ -500,8 +503,6 @@ def test_word_that_leads_outside__is_a_public_store(word):
 
 
 def test_federation__its_manifest_names_public_stores_and_no_others(tmp_path):
-    from system import BASE_TERMS
-
     base = "https://files.example/heart"
     named = [base, "/etc", "ipfs://127.0.0.1:5001", "file:///etc", "memory://x", 5, None]
     store = LocalStore(tmp_path / "own")
@@ -510,3 +511,125 @@ def test_federation__its_manifest_names_public_stores_and_no_others(tmp_path):
     whole, manifest = federation_store(terms, [tmp_path / "own"])
     assert isinstance(whole, Stores) and [s.label for s in whole.stores] == [str(tmp_path / "own"), base]
     assert manifest["stores"] == named
+
+
+# ---- files that nobody has
+
+
+class Patient(ThreadingHTTPServer):
+    """A Kubo node that looks for every CID that it does not hold until `begun` such looks are under way, or a while."""
+
+    daemon_threads = True
+
+    def __init__(self, wanted: int):
+        super().__init__(("127.0.0.1", 0), PatientHandler)
+        self.files: dict[str, bytes] = {}
+        self.wanted, self.begun, self.most, self.now = wanted, threading.Barrier(wanted), 0, 0
+        self.lock = threading.Lock()
+        threading.Thread(target=self.serve_forever, args=(0.02,), daemon=True).start()
+
+
+class PatientHandler(BaseHTTPRequestHandler):
+    server: Patient
+
+    def log_message(self, *_):
+        pass
+
+    def do_POST(self):
+        data = self.server.files.get(parse_qs(urlsplit(self.path).query)["arg"][0])
+        if data is None:
+            with self.server.lock:
+                self.server.now += 1
+                self.server.most = max(self.server.most, self.server.now)
+            with suppress(threading.BrokenBarrierError):
+                self.server.begun.wait(30)
+            with self.server.lock:
+                self.server.now -= 1
+        self.send_response(500 if data is None else 200)
+        self.end_headers()
+        self.wfile.write(data or b"{}")
+
+
+@pytest.fixture
+def patient():
+    servers = []
+
+    def make(wanted: int) -> Patient:
+        servers.append(Patient(wanted))
+        return servers[-1]
+
+    yield make
+    for server in servers:
+        server.begun.abort()
+        server.shutdown()
+        server.server_close()
+
+
+def files(count: int) -> list[bytes]:
+    return [random_update(np.random.default_rng(i), DEPTH) for i in range(count)]
+
+
+def asked_for(server: Patient, updates: list[bytes]) -> tuple[IpfsStore, list[bytes]]:
+    store = IpfsStore(f"127.0.0.1:{server.server_port}", 120)
+    roots = [root_of(data, Kind.UPDATE) for data in updates]
+    for root, data in zip(roots, updates, strict=True):
+        store.hint(root, cid.cid_of(data))
+    return store, roots
+
+
+def test_files_that_nobody_has__are_looked_for_at_once__and_hold_up_no_other(patient):
+    """Ten are missing: each look ends only when ten are under way, so that one after the other would break the barrier."""
+    server, updates = patient(10), files(20)
+    store, roots = asked_for(server, updates)
+    server.files = {cid.to_text(cid.cid_of(data)): data for data in updates[::2]}
+    got = dict(fetched(store, roots, Kind.UPDATE, DEPTH))
+    assert [got[root] for root in roots] == [data if i % 2 == 0 else None for i, data in enumerate(updates)]
+    assert not server.begun.broken
+
+
+def test_files_that_nobody_has__are_looked_for_with_few_threads(patient):
+    server, updates = patient(AT_ONCE), files(2 * AT_ONCE)
+    store, roots = asked_for(server, updates)
+    assert set(dict(fetched(store, roots, Kind.UPDATE, DEPTH)).values()) == {None}
+    assert server.most == AT_ONCE and not server.begun.broken
+
+
+def test_cids_of_one_file__are_asked_for_a_few_at_once(patient):
+    server, (data, *others) = patient(3), files(4)
+    store, (root, *_) = asked_for(server, [data])
+    store._named._cids.clear()
+    for other in [*others, data]:
+        store.hint(root, cid.cid_of(other))
+    server.files = {cid.to_text(cid.cid_of(data)): data}
+    assert store.get(root, Kind.UPDATE, DEPTH) == data
+    server.files.clear()
+    store._named._cids[root.hex()].pop()
+    with refused("is not in"):
+        store.get(root, Kind.UPDATE, DEPTH)
+    assert not server.begun.broken
+
+
+def test_file_that_took_long_to_miss__is_left_alone_for_a_while__then_found(tmp_path):
+    now = [0.0]
+    slow = Counting(tmp_path / "slow")
+    stores = Stores([slow], clock=lambda: now[0])
+    reading = slow._read
+
+    def read(*args, **kwargs):
+        now[0] += SLOW * 2
+        return reading(*args, **kwargs)
+
+    slow._read = read
+    for _ in range(5):
+        with refused("is not in|rests after a failure"):
+            stores.get(ROOT, Kind.UPDATE, DEPTH)
+    assert slow.asked == 1
+    slow.put(UPDATE, Kind.UPDATE)
+    now[0] += REST
+    assert stores.get(ROOT, Kind.UPDATE, DEPTH) == UPDATE
+
+
+def test_federation__with_one_store_afar__remembers_what_it_lacked(server, tmp_path):
+    server.files[f"{sha256(canonical(FACTS)).hexdigest()}.json"] = canonical(FACTS)
+    terms = replace(BASE_TERMS, manifest=sha256(canonical(FACTS)).digest())
+    assert type(federation_store(terms, [f"http://{server.host}"])[0]) is Stores
