@@ -7,11 +7,12 @@ when the window nears its end then no demand is taken: an answer must still be c
 import numpy as np
 import pytest
 from evm import refused
-from system import CHALLENGER, STRANGER, UNIT, System, owner, random_update
+from system import CHALLENGER, STRANGER, UNIT, System, operator, owner, random_update
 
 from fl.protocol.artifact import Kind
 from fl.protocol.fraud import Opened
 from fl.protocol.phases import Phase
+from fl.protocol.terms import ZERO_ADDRESS
 
 PROPOSED, PREVIOUS, UPDATE = 0, 1, 2
 
@@ -135,8 +136,12 @@ def test_demand__left_open_when_the_window_closes__topples_by_the_clock(open_sys
     end = system.see("phaseEnd")
     assert system.skip() is Phase.PROPOSE
     assert system.see("phaseEnd") == end + system.terms.propose_window
-    events = system.propose(system.aggregate(), 1).round
-    assert (events.attempts, events.proposer, events.fallen) == (2, 1, 1)
+    root = Opened.of(system.aggregate(), Kind.MODEL).tree.root
+    fell, slashed, proposed = system.do("propose", 1, root, b"", by=operator(1))  # and nobody is paid for what the clock did
+    assert fell == ("ProposalFell", {"round": 1, "attempt": 1, "seat": 0, "by": ZERO_ADDRESS})
+    assert (slashed[0], proposed[0]) == ("Slashed", "Proposed")
+    r = system.round
+    assert (r.attempts, r.proposer, r.fallen) == (2, 1, 1)
     assert system.seat(0).stake == system.terms.min_stake - system.terms.fraud_slash
     with refused("NoDemand", PROPOSED, 0, 0):  # it belongs to the first attempt
         system.do("expire", PROPOSED, 0, 0)
@@ -152,7 +157,9 @@ def test_demand__left_open_and_nobody_calls__is_booked_by_finalize(open_system):
     system.skip()
     system.evm.warp(system.see("phaseEnd"))
     assert system.phase is Phase.FINAL
-    assert [e[0] for e in system.do("finalize")] == ["ProposalFell", "Slashed", "Finalized"]
+    events = system.do("finalize")
+    assert [e[0] for e in events] == ["ProposalFell", "Slashed", "Finalized"]
+    assert events[0][1]["by"] == ZERO_ADDRESS
     assert system.see("model") == system.terms.genesis
     assert system.books()["slashed"] == system.terms.fraud_slash  # nobody proved it, nobody is paid
     system.do("reclaim", 1, 1, PROPOSED, 0, 0)
@@ -199,6 +206,25 @@ def test_demands_without_deposit__work_too():
     system.evm.warp(system.evm.time + 60)
     system.do("expire", PROPOSED, 0, 0)
     assert system.see("credits", STRANGER) == system.terms.challenge_fee
+
+
+def test_demand_for_a_deposit_of_one_unit__takes_and_returns_it():
+    rng = np.random.default_rng(5)
+    system = System.create(demand_deposit=1).join(3).fund()
+    system.to_challenge({seat: random_update(rng) for seat in range(3)})
+    system.do("demand", PROPOSED, 0, 0, by=system.rich(CHALLENGER))
+    assert system.books()["deposits"] == 1
+    system.evm.warp(system.evm.time + 60)
+    system.do("expire", PROPOSED, 0, 0)
+    assert system.see("credits", CHALLENGER) == 1 + system.terms.challenge_fee
+
+
+def test_proposer_of_the_last_round__is_free_once_that_has_ended(open_system):
+    system = open_system
+    system.finish()
+    system.do("exit", 0, by=owner(0))
+    system.open()
+    system.do("withdraw", 0, owner(0), by=owner(0))
 
 
 def test_proposer_that_leaves__stays_engaged_until_the_round_ends(open_system):

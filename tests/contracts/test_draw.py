@@ -130,7 +130,22 @@ def test_draw__by_nobody__voids_the_round_by_the_clock(system, updates):
     # What close would have booked, finalize books: waiting saves nobody.
     events = [e[0] for e in system.do("finalize")]
     assert events == ["Slashed", "Closed", "Voided", "Finalized"]
+    assert system.round.voided
     assert system.seat(4).stake == system.terms.min_stake - system.terms.no_reveal_slash
+
+
+def test_draw__by_nobody__asks_nothing_of_the_last_round_s_committee(system, updates):
+    system.to_challenge(updates).finish()
+    at_draw(system, updates)
+    system.evm.warp(system.see("phaseEnd"))
+    assert [e[0] for e in system.do("finalize")] == ["Closed", "Voided", "Finalized"]
+    assert system.books()["stakes"] == 5 * system.terms.min_stake
+
+
+def test_close__slashes_by_the_term_for_silence_at_the_reveal(updates):
+    system = System.create(no_reveal_slash=11 * UNIT).join(5).fund()
+    at_draw(system, updates, silent=(4,))
+    assert system.do("close")[0][1]["amount"] == 11 * UNIT
 
 
 def test_sweep__sends_what_was_slashed_to_the_sink(system, updates):

@@ -44,12 +44,15 @@ BROKEN = [
     (17, {"no_reveal_slash": 0}),
     (17, {"no_scores_slash": 0}),
     (17, {"fraud_slash": 0, "challenge_fee": 0}),
+    *[(17, {a: 2**88}) for a in ("no_reveal_slash", "no_scores_slash", "fraud_slash")],
+    *[(18, {a: 2**88}) for a in ("challenge_fee", "demand_deposit")],
     (18, {"challenge_fee": 49 * 10**18}),
     (18, {"depth": 4, "demand_deposit": 9 * 10**18}),
     (19, {"strictness": 65536}),
 ]
 KEPT = [
     {"depth": 17, "challenge_window": 1200},
+    {"depth": 22, "challenge_window": 1500},
     {"max_exponent": 23, "trim": 64},
     {"committee": 15, "min_reveals": 15},
     {"max_seats": 3},
@@ -60,6 +63,7 @@ KEPT = [
     {"commit_window": 365 * 86400},
     {"commit_window": 10, "answer_window": 10, "challenge_window": 30},
     {"max_attempts": 8, "trainer_rate": 2**88, "demand_deposit": 0, "proposer_fee": 0, "validator_rate": 0},
+    {"proposer_fee": 2**88, "validator_rate": 2**88, "min_stake": 2**88},
 ]
 
 

@@ -28,8 +28,9 @@ def root_of(model):
 def test_propose__records_and_emits(system, updates):
     system.to_propose(updates)
     root = root_of(system.aggregate())
-    facts = {"round": 1, "attempt": 1, "seat": 3, "root": root, "locator": b"x"}
-    assert system.do("propose", 3, root, b"x", by=operator(3)) == [("Proposed", facts)]
+    longest = b"x" * 64
+    facts = {"round": 1, "attempt": 1, "seat": 3, "root": root, "locator": longest}
+    assert system.do("propose", 3, root, longest, by=operator(3)) == [("Proposed", facts)]
     r = system.round
     assert (r.proposal, r.proposer, r.attempts, r.proposedAt) == (root, 3, 1, system.evm.time)
     assert system.phase is Phase.CHALLENGE
@@ -102,6 +103,14 @@ def test_challenge__of_a_wrong_number__topples_and_pays_the_fee(system, updates)
     assert system.round.fallen == 0b100
     assert system.phase is Phase.PROPOSE
     assert system.see("phaseEnd") == system.evm.time + terms.propose_window
+
+
+def test_challenge__where_the_fee_is_one_unit__pays_it(updates):
+    system = System.create(challenge_fee=1).join(5).fund()
+    system.to_propose(updates)
+    system.propose(wrong(system.aggregate(), 77), 2)
+    system.do("challenge", 0, 77, system.proof(), by=CHALLENGER)
+    assert system.see("credits", CHALLENGER) == 1
 
 
 def test_challenge__of_a_right_number__is_refused(system, updates):

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 from evm import refused
-from system import SPONSOR, STRANGER, System, operator, owner, salt
+from system import SPONSOR, STRANGER, UNIT, System, operator, owner, salt
 
 from fl.protocol.artifact import Kind
 from fl.protocol.fraud import Opened
@@ -64,6 +64,74 @@ def test_open__forgets_the_last_round(system, updates):
     rest = {k: v for k, v in r.items() if k not in ("number", "active", "live", "openedAt")}
     assert not any(v if not isinstance(v, bytes) else any(v) for v in rest.values())
     assert system.see("recordOf", 0) == (0, bytes(28))
+
+
+def test_open__after_a_void_round__is_a_round_like_any_other(system, updates):
+    system.open()
+    while system.skip() is not Phase.VOID:
+        pass
+    assert system.do("finalize")[-1] == ("Finalized", {"round": 1, "model": system.terms.genesis, "adopted": False})
+    assert system.round.voided
+    system.open().commit(updates)
+    assert not system.round.voided
+    system.skip()
+    system.reveal()
+    assert system.skip() is Phase.DRAW
+
+
+WINDOWS = {
+    "commit_window": 1000,
+    "reveal_window": 700,
+    "draw_window": 500,
+    "score_commit_window": 900,
+    "score_reveal_window": 800,
+    "settle_window": 400,
+    "propose_window": 300,
+    "challenge_window": 1200,
+}
+
+
+def test_phases__each_last_as_long_as_their_own_window(updates):
+    system = System.create(**WINDOWS).join(5).fund()
+    system.open().commit(updates)
+    begin = system.round.openedAt
+    assert system.see("phaseEnd") == begin + 1000
+    assert system.skip() is Phase.REVEAL and system.see("phaseEnd") == begin + 1700
+    system.reveal()
+    assert system.skip() is Phase.DRAW and system.see("phaseEnd") == begin + 2200
+    committee = system.draw()
+    begin = system.round.drawnAt
+    system.commit_scores({seat: bytes([200]) * 5 for seat in committee})
+    assert system.see("phaseEnd") == begin + 900
+    assert system.skip() is Phase.SCORE_REVEAL and system.see("phaseEnd") == begin + 1700
+    system.reveal_scores()
+    assert system.skip() is Phase.SETTLE and system.see("phaseEnd") == begin + 2100
+    system.settle()
+    assert system.phase is Phase.PROPOSE and system.see("phaseEnd") == system.round.settledAt + 300
+    system.propose(system.aggregate())
+    assert system.phase is Phase.CHALLENGE and system.see("phaseEnd") == system.round.proposedAt + 1200
+    assert system.skip() is Phase.FINAL and system.see("phaseEnd") == 0
+
+
+def test_phases__that_the_clock_does_not_end__have_no_end(updates):
+    system = System.create().join(5, 1000 * UNIT).fund()
+    assert system.phase is Phase.IDLE and system.see("phaseEnd") == 0
+    system.open().commit(updates)
+    for _ in range(3):  # commit, reveal, draw
+        phase = system.skip()
+    assert phase is Phase.VOID and system.see("phaseEnd") == 0
+    system.do("finalize")
+    system.to_settle(updates)
+    assert system.skip() is Phase.VOID and system.see("phaseEnd") == 0
+    system.do("finalize")
+    system.open()
+    system.skip()
+    system.skip()
+    system.do("close")
+    assert system.phase is Phase.VOID and system.see("phaseEnd") == 0
+    system.do("finalize")
+    system.to_propose(updates)
+    assert system.skip() is Phase.FINAL and system.see("phaseEnd") == 0
 
 
 def test_commit__stores_and_emits(system):

@@ -187,6 +187,7 @@ def test_settle__by_nobody__voids_by_the_clock_and_slashes_the_silent(system, up
     events = system.do("finalize")
     assert [e[0] for e in events] == ["Slashed", "Voided", "Finalized"]
     assert events[0][1]["seat"] == drawn[2]
+    assert system.round.voided
 
 
 def test_settle__when_all_scores_are_zero__leaves_everybody_out_and_keeps_the_model(system, updates):

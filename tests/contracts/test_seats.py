@@ -12,6 +12,7 @@ from evm import refused
 from system import PLENTY, STRANGER, UNIT, System, address, operator, owner
 
 from fl.protocol import seats
+from fl.protocol.allowlist import Allowlist
 
 
 def test_join__takes_the_lowest_free_seat_and_emits(system):
@@ -105,6 +106,19 @@ def test_join__with_an_allowlist__wants_a_proof():
     listed.do("exit", 0, by=owner(0))
     listed.do("withdraw", 0, owner(0), by=owner(0))
     listed.do("join", owner(0), operator(0), stake, leaf(owner(1)), by=owner(0))
+
+
+def test_join__with_an_allowlist__once_each__whichever_seat_one_holds():
+    names = [owner(i) for i in range(4)]
+    names_of = Allowlist.of(names)
+    listed = System.create(allowlist=names_of.root)
+    stake = listed.terms.min_stake
+    for i, name in enumerate(names):
+        listed.rich(name)
+        listed.do("join", name, operator(i), stake, names_of.proof(name), by=name)
+    for i, name in enumerate(names):
+        with refused("AlreadySeated", name, i):
+            listed.do("join", name, operator(i), stake, names_of.proof(name), by=name)
 
 
 def test_join__with_an_admission_contract__asks_it():
@@ -226,6 +240,17 @@ def test_withdraw__of_a_seat_that_was_slashed_to_nothing__frees_it():
     poor.do("exit", 3, by=owner(3))
     poor.do("withdraw", 3, owner(3), by=owner(3))
     assert poor.sets()[0] == 0b111
+
+
+def test_seat_slashed_to_the_minimum_exactly__plays_on(updates):
+    system = System.create().join(4).join(1, 110 * UNIT).fund()
+    system.open().commit(updates)
+    system.skip()
+    system.reveal(0, 1, 2, 3)
+    system.skip()
+    system.do("close")
+    assert system.seat(4).stake == system.terms.min_stake
+    assert system.sets()[1] == 0b11111
 
 
 def test_seat_below_the_minimum__sits_out_until_topped_up(system, updates):

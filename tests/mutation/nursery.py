@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-OPTIONS = ["-q", "--assert=plain", "-p", "no:cacheprovider", "-p", "no:ape_test", "-p", "no:xdist"]
+OPTIONS = ["-q", "--assert=plain", "-p", "no:cacheprovider", "-p", "no:ape_test"]
 LADDER = "tests/stateful/test_ladder.py::test_"
 # What would be red in another order, and the same rules once more on a slower engine.
 OPTIONS += [f"--deselect={LADDER}the_ladder__reached_what_it_is_for"]
@@ -55,6 +55,8 @@ class Collected:
         self.serve = serve
 
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
+        if session.testsfailed:
+            raise session.Failed(f"{session.testsfailed} files of tests cannot be read")
         self.serve(lambda request: self.run(session, request))
         return True
 
