@@ -35,8 +35,8 @@ from mutation.operators import Mutant, of_python, of_solidity  # noqa: E402
 TESTS = {
     "contracts": [["tests/contracts", "tests/twins", "tests/attacks", "tests/stories", "tests/stateful/test_ladder.py"]],
     "protocol": [
-        ["tests/python/protocol", "tests/twins"],
-        ["tests/contracts", "tests/stories", "tests/stateful/test_ladder.py"],
+        ["tests/python/protocol", "tests/twins/test_twins.py", "tests/twins/test_allowlist.py"],
+        ["tests/contracts", "tests/twins/test_fraud_campaign.py", "tests/stories"],
     ],
 }
 # What must be compiled anew; the rest stays as Ape compiled it.
@@ -54,8 +54,12 @@ NEIGHBOURS = 24  # tests that lately killed mutants of the same file
 
 
 def mutants(what: str) -> list[Mutant]:
-    """All of them, in the order of the files."""
-    return list(_mutants(what))
+    """All of them, in the order of the files; those alike on several lines of one file are numbered."""
+    seen, told = Counter[str](), []
+    for mutant in _mutants(what):
+        seen[mutant.name] += 1
+        told.append(replace(mutant, place=seen[mutant.name]))
+    return told
 
 
 def _mutants(what: str) -> Iterator[Mutant]:
@@ -135,14 +139,17 @@ def _ask(process: subprocess.Popen[str], request: dict[str, Any]) -> dict[str, A
 
 
 def campaign(what: str, sample: int, jobs: int, seed: int, only: str, minutes: float, again: bool) -> None:
-    """Runs it and writes the record. again: only those that survived at the last record, whose counts are carried on."""
+    """Runs it and writes the record. again: only those that survived at the last record unexplained; the rest is carried on."""
+    explained = json.loads((HERE / "explained.json").read_text())
     every = [m for m in mutants(what) if only in m.file]
-    todo, part, carried = every, "", Counter[str]()
+    todo, part, carried, survivors = every, "", Counter[str](), []
     if sample or minutes:
         todo = random.Random(seed).sample(every, min(sample or len(every), len(every)))
     if again:
         last = json.loads((HERE / f"{what}.json").read_text())
-        todo, part, carried = [m for m in every if m.name in last["survived"]], last["part"], Counter(last["counts"])
+        part, carried, left = last["part"], Counter(last["counts"]), [m for m in every if m.name in last["survived"]]
+        todo, survivors = ([m for m in left if (m.name in explained) is known] for known in (False, True))
+        carried["survived"] = len(survivors)
     if not todo:
         sys.exit(f"no mutants in files with {only!r} in their path")
     places: SimpleQueue[Workplace] = SimpleQueue()
@@ -156,7 +163,7 @@ def campaign(what: str, sample: int, jobs: int, seed: int, only: str, minutes: f
         place.seconds = first.seconds
         places.put(place)
     places.put(first)
-    started, counts, by, survivors = time.monotonic(), Counter[str](), Counter[str](), []
+    started, counts, by = time.monotonic(), Counter[str](), Counter[str]()
 
     def one(mutant: Mutant) -> tuple[Mutant, str]:
         if minutes and time.monotonic() - started > 60 * minutes:
@@ -184,7 +191,7 @@ def campaign(what: str, sample: int, jobs: int, seed: int, only: str, minutes: f
     if sample or minutes:
         part = f"{len(todo) - counts['not tried']:,} of {len(every):,} drawn with seed {seed}"
     counts.update(carried)
-    record = report(what, counts, survivors, took, part)
+    record = report(what, counts, survivors, explained, took, part)
     print(record)
     print("The tests that killed most:", *(f"{count:,} {test}" for test, count in by.most_common(20)), sep="\n")
     if not only and valid(counts):
@@ -197,9 +204,10 @@ def valid(counts: Counter[str]) -> int:
     return counts["killed"] + counts["time"] + counts["survived"]
 
 
-def report(what: str, counts: Counter[str], survivors: list[Mutant], minutes: float, part: str) -> str:
+def report(
+    what: str, counts: Counter[str], survivors: list[Mutant], explained: dict[str, str], minutes: float, part: str
+) -> str:
     """The record as a page."""
-    explained = json.loads((HERE / "explained.json").read_text())
     judged = valid(counts)
     head = f"# Mutants of `{'contracts/' if what == 'contracts' else 'fl/protocol/'}`\n\n"
     killed = judged - counts["survived"]

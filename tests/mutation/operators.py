@@ -19,10 +19,11 @@ class Mutant:
     was: str
     now: str
     source: str  # the whole mutated file
+    place: int = 1  # of those in the file that read alike
 
     @property
     def name(self) -> str:
-        return f"{self.file}: `{self.was}` -> `{self.now}`"
+        return f"{self.file}: `{self.was}` -> `{self.now}`" + (f" ({self.place})" if self.place > 1 else "")
 
 
 # (what to find, what to put there); every place where it matches is a mutant of its own
