@@ -60,7 +60,7 @@ def cli(key, preset, terms, task, stores, dry_run, seats, gas_price, eth_price, 
         with chain.hushed():
             done = deploy(load_task(task), given, key.open(), open_store(stores), publish=publish, **choices, **key.options)
         path = remember(done, Path("deployments"))
-        console.deployed(done, chain.FederationClient(done.federation).terms, Token(done.token))
+        console.deployed(done, chain.FederationClient(done.federation).terms, Token(done.token).unit)
     except TreatyError as error:
         raise click.ClickException(str(error)) from error
     click.echo(f"remembered in {path}; genesis and manifest in {', '.join(stores)}")

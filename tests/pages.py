@@ -9,6 +9,7 @@ from system import BASE_TERMS, UNIT
 
 from fl.agents.history import History
 from fl.network.events import Event
+from fl.network.unit import PLAY, Unit
 from fl.protocol import scores
 from fl.tools.page.facts import Facts, Known, gather
 
@@ -112,8 +113,8 @@ KNOWN = Known(
 )
 
 
-def facts(known: Known = KNOWN, book: Book | None = None, **moment: object) -> Facts:
+def facts(known: Known = KNOWN, book: Book | None = None, unit: Unit = PLAY, **moment: object) -> Facts:
     book = book or federation()
     history = History(TERMS.committee)
     history.apply(book.events)
-    return gather(31337, OWNER, TERMS, history, book.times, known, **moment)
+    return gather(31337, OWNER, TERMS, history, book.times, known, unit=unit, **moment)

@@ -112,7 +112,7 @@ class Street:
         identity = Identity(node.chain_id, node.genesis, node.address, seat)
         held = Journal(journal or self.folder / f"seat-{seat}", identity)
         self._journals.append(held)
-        sender = Sender(rpc, key, node.chain_id, held.deeds, fees or Fees(), log, node.interface.error)
+        sender = Sender(rpc, key, node.chain_id, held.deeds, fees or Fees(), log, node.refusal)
         store = store or self.store
         shard = self.data.shards[seat]
         roles = (

@@ -23,6 +23,7 @@ from fl.learning.task import build, load_task
 from fl.learning.trainer import Evaluator
 from fl.network.chain import Event, Receipt
 from fl.network.store import LocalStore
+from fl.network.unit import unit_told
 from fl.protocol.artifact import Kind, pack_model, parse_model
 from fl.protocol.phases import RoundFacts
 from fl.tools.audit import Auditor, Verdict
@@ -35,6 +36,7 @@ class LocalClient:
     def __init__(self, system: System):
         self.system = system
         self.address, self.chain_id, self.terms = system.federation.address, system.evm.chain_id, system.terms
+        self.unit = unit_told(system.token.call("decimals"), system.token.call("symbol"))
         self._events: list[Event] = []
         self.calls = 0
         inner = system.evm.write

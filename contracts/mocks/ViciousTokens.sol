@@ -97,6 +97,15 @@ contract FalseToken is PlayToken {
     }
 }
 
+/// @title SixDecimalsToken: a token is a million units, as of the large stablecoins
+contract SixDecimalsToken is PlayToken {
+    constructor() ERC20("Six", "SIX") {}
+
+    function decimals() public pure override returns (uint8) {
+        return 6;
+    }
+}
+
 /// @title NoReturnToken: works, and says nothing, as some old tokens do
 contract NoReturnToken {
     mapping(address => uint256) public balanceOf;

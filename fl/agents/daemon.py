@@ -72,7 +72,7 @@ class Daemon:
         assert agent.seat is not None
         self.node, self.sender, self.journal, self.agent, self.log = node, sender, journal, agent, log
         self.seat, self.pace = agent.seat, pace or Pace()
-        self.metrics = Metrics(node.address, agent.seat)
+        self.metrics = Metrics(node.address, agent.seat, node.unit)
         self._new_record = record
         self._history, self._record = History(node.terms.committee), record()
         self._done: Sight | None = None  # the last look that was acted on to its end
@@ -177,6 +177,7 @@ class Daemon:
             sight.pool,
             earned,
             sight.credit,
+            self.node.unit,
         )
         before = dict(self.log.facts)
         self.log.facts.update(round=sight.facts.number, phase=view.phase.name.lower())
@@ -197,14 +198,14 @@ class Daemon:
                 f"hand the journal {self.journal.folder} to the new daemon"
             )
         if facts.stake < self.node.terms.min_stake:
-            least = self.node.terms.min_stake / 1e18
-            self.log.warn(f"stake {facts.stake / 1e18:g} is below {least:g}: the seat sits out; top it up")
+            has, least = map(self.node.unit.show, (facts.stake, self.node.terms.min_stake))
+            self.log.warn(f"stake {has} is below {least}: the seat sits out; top it up")
         salt = self.journal.folder / f"{view.facts.number}.salt"
         if view.phase is Phase.REVEAL and facts.record == 1 and not salt.is_file():
-            slash = self.node.terms.no_reveal_slash / 1e18
+            slash = self.node.unit.show(self.node.terms.no_reveal_slash)
             self.log.error(
                 f"seat {self.seat} has committed, and this journal has no salt: hand over the old journal before "
-                f"{view.phase_end}, or {slash:g} tokens are slashed"
+                f"{view.phase_end}, or {slash} are slashed"
             )
 
     def _over(self, view: View) -> None:
@@ -312,8 +313,8 @@ class Daemon:
         needed = view.terms.demand_deposit
         balance, allowed = self.node.allowance()
         if balance < needed:
-            text = f"{self.sender.signer.address} has no tokens for a demand's deposit: send it {needed / 1e18:g}"
-            self.log.error(text)
+            deposit = self.node.unit.show(needed)
+            self.log.error(f"{self.sender.signer.address} has no tokens for a demand's deposit: send it {deposit}")
             return False
         if allowed >= needed:
             return True

@@ -55,9 +55,8 @@ class Loop:
         facts = self.client.facts()
         pool, concluded = self.client.pool(), self.client.concluded()
         client = self.client
-        return View(
-            client.chain_id, client.address, client.terms, time, block, facts, self.history, self.record, concluded, pool
-        )
+        moment = time, block, facts, self.history, self.record, concluded, pool
+        return View(client.chain_id, client.address, client.terms, *moment, unit=client.unit)
 
     def run(self) -> View:
         """Until nobody has anything to do and no clock is running."""

@@ -8,18 +8,18 @@ from typing import TYPE_CHECKING
 from prometheus_client import CollectorRegistry, Counter, Gauge, generate_latest, start_http_server
 
 from fl.network.deeds import State
+from fl.network.unit import Unit
 
 if TYPE_CHECKING:
     from fl.agents.daemon import Daemon
     from fl.network.node import Sight
 
-UNIT = 1e18
-
 
 class Metrics:
-    """Gauges and counters of one daemon, in a registry of its own."""
+    """Gauges and counters of one daemon, in a registry of its own. Amounts are whole tokens, as the help of each says."""
 
-    def __init__(self, federation: str, seat: int):
+    def __init__(self, federation: str, seat: int, unit: Unit):
+        self._unit, tokens = unit, f"in {unit.symbol}, of {unit.decimals} decimals."
         self.registry = CollectorRegistry()
         labels = {"federation": federation, "seat": str(seat)}
 
@@ -33,9 +33,9 @@ class Metrics:
         self.block = gauge("head_block", "The newest block seen.")
         self.time = gauge("head_time_seconds", "The newest block's time.")
         self.base_fee = gauge("base_fee_gwei", "Gas price of the newest block.")
-        self.stake = gauge("stake_tokens", "The seat's stake.")
-        self.earned = gauge("earned_tokens", "Pay not yet claimed.")
-        self.pool = gauge("pool_tokens", "What the pool holds for rounds to come.")
+        self.stake = gauge("stake_tokens", f"The seat's stake, {tokens}")
+        self.earned = gauge("earned_tokens", f"Pay not yet claimed, {tokens}")
+        self.pool = gauge("pool_tokens", f"What the pool holds for rounds to come, {tokens}")
         self.open = gauge("deeds_open", "Transactions signed and not yet deep in the chain.")
         self.undone = gauge("deeds_undone", "Deeds that a reorganisation took back, since the start.")
         self.looks = Counter("treaty_looks", "Looks at the chain.", registry=self.registry)
@@ -61,10 +61,10 @@ class Metrics:
         self.block.set(sight.head.number)
         self.time.set(sight.head.time)
         self.base_fee.set(sight.head.base_fee / 1e9)
-        self.pool.set(sight.pool / UNIT)
+        self.pool.set(self._unit.tokens(sight.pool))
         if sight.seat:
-            self.stake.set(sight.seat.stake / UNIT)
-            self.earned.set(sight.seat.earned / UNIT)
+            self.stake.set(self._unit.tokens(sight.seat.stake))
+            self.earned.set(self._unit.tokens(sight.seat.earned))
         deeds = daemon.sender.deeds.all()
         self.open.set(sum(d.state is State.OPEN for d in deeds))
         self.undone.set(daemon.sender.undone)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from fl.agents.history import History, RoundLog
 from fl.agents.record import Record
+from fl.network.unit import RAW, Unit
 from fl.protocol.phases import Phase, RoundFacts, phase_and_end
 from fl.protocol.terms import Terms
 
@@ -26,6 +27,7 @@ class View:
     pool: int = 0
     earned: int = 0  # by the seat that looks, not yet claimed
     credit: int = 0  # of the account that looks
+    unit: Unit = RAW  # of all amounts, to show them
 
     @property
     def phase(self) -> Phase:

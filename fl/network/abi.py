@@ -17,6 +17,7 @@ from eth_utils import to_checksum_address
 from fl.errors import ChainError
 from fl.network.events import Event
 from fl.network.refusals import explain
+from fl.network.unit import Unit
 
 Entry = Mapping[str, Any]
 
@@ -26,6 +27,8 @@ TOKEN_ABI: list[dict[str, Any]] = [
         ("balanceOf", ("address",), "uint256"),
         ("allowance", ("address", "address"), "uint256"),
         ("approve", ("address", "uint256"), "bool"),
+        ("decimals", (), "uint8"),
+        ("symbol", (), "string"),
     ]
 ]
 
@@ -70,8 +73,8 @@ class Interface:
         except (DecodingError, KeyError, IndexError, TypeError, ValueError, AttributeError) as error:
             raise ChainError(f"the node sent a log that is none: {type(error).__name__}: {error}") from error
 
-    def error(self, data: bytes) -> str:
-        """A refusal in words: the error's name and its facts."""
+    def error(self, data: bytes, unit: Unit) -> str:
+        """A refusal in words: the error's name and its facts, amounts in this unit."""
         entry = self._errors.get(data[:4])
         if entry is None:
             return f"0x{data.hex()}" if data else "without a reason"
@@ -80,7 +83,7 @@ class Interface:
         except (DecodingError, ValueError):
             return str(entry["name"])
         names = [i["name"] for i in entry["inputs"]]
-        if sentence := explain(str(entry["name"]), dict(zip(names, values, strict=True))):
+        if sentence := explain(str(entry["name"]), dict(zip(names, values, strict=True)), unit):
             return sentence
         facts = ", ".join(f"{i['name']}={_told(v)}" for i, v in zip(entry["inputs"], values, strict=True))
         return f"{entry['name']}({facts})"

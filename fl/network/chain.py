@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,7 @@ from fl.errors import ChainError, ContractError
 from fl.network.events import Event
 from fl.network.refusals import explain
 from fl.network.rpc import NodeError, NodeRefused, Rpc, host
+from fl.network.unit import RAW, Unit, unit_told
 from fl.protocol import seats
 from fl.protocol.phases import RoundFacts
 from fl.protocol.terms import Terms
@@ -315,15 +317,27 @@ def view(function: Callable[..., Any], *args: Any) -> Any:
         raise _silent(error) from error
 
 
-def transact(function: Callable[..., Any], *args: Any, sender: AccountAPI, **kwargs: Any) -> Any:
-    """Sends one transaction and waits for it; a refusal becomes a ChainError that names the contract's error."""
+def unit_of(token: str) -> Unit:
+    """What a token says of itself. Raises ContractError if it does not say its decimals."""
+    erc20 = contract("TestToken").at(token)
+    decimals = int(read(erc20.decimals, "ERC-20 token"))
+    try:
+        symbol = view(erc20.symbol)
+    except ContractError:  # some old tokens answer with something else than text
+        symbol = None
+    return unit_told(decimals, symbol)
+
+
+def transact(function: Callable[..., Any], *args: Any, sender: AccountAPI, unit: Unit = RAW, **kwargs: Any) -> Any:
+    """Sends one transaction and waits for it; a refusal becomes a ChainError that names the contract's error. unit: what the
+    amounts in it are told in."""
     try:
         can_pay_gas(sender)
         with _no_call_tree():
             _begin_sending()
             return function(*args, sender=sender, **kwargs)
     except ContractLogicError as error:
-        raise ContractError(f"the contract refused: {_reason(error)}") from error
+        raise ContractError(f"the contract refused: {_reason(error, unit)}") from error
     except TransactionError as error:
         raise ChainError(f"the transaction failed: {' '.join(str(error).split())[:300]}; see `ape run status`") from error
     except AccountsError as error:  # the key stays locked, or cannot pay the gas
@@ -350,10 +364,10 @@ def _no_call_tree() -> Iterator[None]:
         Trace.show = show
 
 
-def _reason(error: ContractLogicError) -> str:
+def _reason(error: ContractLogicError, unit: Unit) -> str:
     name, inputs = type(error).__name__, getattr(error, "inputs", None) or {}
     facts = f"{name}({', '.join(f'{k}={v}' for k, v in inputs.items())})" if inputs else str(error)
-    return explain(name, inputs) or facts
+    return explain(name, inputs, unit) or facts
 
 
 def deploy(account: AccountAPI, name: str, *args: Any, **options: Any) -> tuple[Any, int]:
@@ -376,6 +390,14 @@ class FederationClient:
         self.terms = self._terms()
         self._seen = -1
         self._times: dict[int, int] = {}
+
+    @cached_property
+    def unit(self) -> Unit:
+        """What its amounts are told in."""
+        try:
+            return unit_of(self.terms.token)
+        except ContractError:
+            return RAW
 
     def _terms(self) -> Terms:
         facts = read(self.contract.terms, "federation")
@@ -495,5 +517,5 @@ class FederationClient:
 
     def send(self, sender: AccountAPI, function: str, *args: Any) -> Receipt:
         """Calls a function of the federation and waits for the receipt. Raises ChainError if it is refused."""
-        receipt = transact(getattr(self.contract, function), *args, sender=sender)
+        receipt = transact(getattr(self.contract, function), *args, sender=sender, unit=self.unit)
         return Receipt(str(receipt.txn_hash), int(receipt.gas_used), len(receipt.transaction.data))

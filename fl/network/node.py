@@ -12,6 +12,7 @@ from fl.errors import ChainError
 from fl.network.abi import TOKEN_ABI, Interface, unhex
 from fl.network.events import Event
 from fl.network.rpc import NodeError, NodeRefused, Rpc
+from fl.network.unit import unit_told
 from fl.protocol.phases import RoundFacts
 from fl.protocol.terms import Terms
 
@@ -79,6 +80,7 @@ class FederationNode:
         self.check_chain()
         self.genesis = self._block(0).hash
         self.terms = self._terms()
+        self.unit = unit_told(self._of_token("decimals"), self._of_token("symbol"))
         self.start = self._creation()
         self.seat: int | None = None
         self._seen = self.start - 1  # the last block whose events were taken
@@ -124,6 +126,10 @@ class FederationNode:
         balance = self._call(self.terms.token, self.token, "balanceOf", (self.account,), "latest")
         allowed = self._call(self.terms.token, self.token, "allowance", (self.account, self.address), "latest")
         return int(balance), int(allowed)
+
+    def refusal(self, data: bytes) -> str:
+        """What the federation answered to a call that it refused, in words."""
+        return self.interface.error(data, self.unit)
 
     # ---- private
 
@@ -200,6 +206,15 @@ class FederationNode:
         except ChainError as error:
             raise ChainError(f"no federation at {self.address} on chain {self.chain_id}: check address and network") from error
         return Terms(*[bytes(v) if isinstance(v, bytes) else v for v in facts])
+
+    def _of_token(self, function: str) -> Any:
+        """What the token says of itself; None if it does not, which is no reason to leave a seat unguarded."""
+        try:
+            return self._call(self.terms.token, self.token, function, (), "latest")
+        except NodeError:
+            raise
+        except ChainError:
+            return None
 
     def _state(self, confirmed: Head) -> tuple[RoundFacts, int, bool, int, SeatFacts | None]:
         """What the contract stores at a block, in one call: (round, pool, notice given, the account's credit, the seat)."""

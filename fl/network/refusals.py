@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from fl.network.unit import Unit
 from fl.protocol.phases import Phase
-from fl.protocol.terms import TOKEN
 
 _AMOUNTS = ("amount", "minimum", "maximum", "pool", "cost", "expected", "received", "allowance", "needed", "balance")
 ARTIFACTS = ("the proposed model", "the previous model", "an update")
@@ -78,20 +78,20 @@ SENTENCES = {
 }
 
 
-def explain(name: str, fields: Mapping[str, Any]) -> str | None:
-    """One sentence for an error of the contracts; None for one that is not theirs."""
+def explain(name: str, fields: Mapping[str, Any], unit: Unit) -> str | None:
+    """One sentence for an error of the contracts, its amounts in the federation's token; None for one that is not theirs."""
     sentence = SENTENCES.get(name)
     if sentence is None:
         return None
-    return f"{sentence.format(**{key: _shown(name, key, value) for key, value in fields.items()})} ({name})"
+    return f"{sentence.format(**{key: _shown(name, key, value, unit) for key, value in fields.items()})} ({name})"
 
 
-def _shown(name: str, key: str, value: Any) -> str:
+def _shown(name: str, key: str, value: Any, unit: Unit) -> str:
     if name == "WrongPhase":
         return Phase(value).name.lower().replace("_", " ")
     if key == "artifact":
         return ARTIFACTS[value]
     counts = name != "WrongAmountReceived" and name.startswith(("Wrong", "Locator", "TooFew"))
     if key in _AMOUNTS and isinstance(value, int) and not counts:
-        return f"{value / TOKEN:g} tokens"
+        return unit.show(value)
     return str(value)

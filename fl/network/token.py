@@ -8,12 +8,11 @@ from typing import Any
 
 from eth_account.messages import SignableMessage, encode_typed_data
 
-from fl.errors import ChainError, ContractError, plain
+from fl.errors import ChainError, ContractError
 from fl.network import chain
 
 PERMIT = {"owner": "address", "spender": "address", "value": "uint256", "nonce": "uint256", "deadline": "uint256"}
 PERMIT_SECONDS = 3600
-MOST_SYMBOL = 20
 
 
 @dataclass(frozen=True)
@@ -36,8 +35,7 @@ class Token:
     def __init__(self, address: str):
         self._contract = chain.attach("TestToken", address, "token")
         self.address: str = self._contract.address
-        self.decimals = int(chain.read(self._contract.decimals, "ERC-20 token"))
-        self.symbol = plain(str(chain.read(self._contract.symbol, "ERC-20 token")))[:MOST_SYMBOL]
+        self.unit = chain.unit_of(self.address)
 
     def held_by(self, account: str) -> int:
         return int(self._contract.balanceOf(account))
@@ -47,14 +45,16 @@ class Token:
 
     def approve(self, account: Any, spender: str, amount: int, **options: Any) -> Any:
         """Lets `spender` take exactly so much."""
-        return chain.transact(self._contract.approve, spender, amount, sender=account, **options)
+        return chain.transact(self._contract.approve, spender, amount, sender=account, unit=self.unit, **options)
 
     def mint(self, account: Any, amount: int, **options: Any) -> Any:
         """Makes play money; real tokens refuse."""
         try:
-            return chain.transact(self._contract.mint, account.address, amount, sender=account, **options)
+            return chain.transact(self._contract.mint, account.address, amount, sender=account, unit=self.unit, **options)
         except ContractError as error:  # it has no mint for everybody
-            raise ChainError(f"{self.symbol} at {self.address} is no play money: get tokens, and leave --mint out") from error
+            raise ChainError(
+                f"{self.unit.symbol} at {self.address} is no play money: get tokens, and leave --mint out"
+            ) from error
 
     def approve_data(self, spender: str, amount: int) -> bytes:
         """The same as calldata, for a contract that is to send it."""

@@ -8,7 +8,6 @@ from dataclasses import astuple, dataclass, fields
 ZERO_ADDRESS = "0x" + "00" * 20
 MIN_WINDOW, MAX_WINDOW = 10, 365 * 24 * 3600
 MAX_AMOUNT = 2**88
-TOKEN = 10**18  # units of a token of 18 decimals, which play money is and most tokens are
 
 
 @dataclass(frozen=True)

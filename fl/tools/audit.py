@@ -21,8 +21,8 @@ from fl.protocol.artifact import Kind, pack_model, parse_model, parse_update
 from fl.protocol.commitment import score_commitment, update_commitment
 from fl.protocol.leaves import root_of
 from fl.protocol.seats import from_bitmap
-from fl.protocol.terms import TOKEN, ZERO_ADDRESS, Terms, check
-from fl.tools.export import read_events, read_summary
+from fl.protocol.terms import ZERO_ADDRESS, Terms, check
+from fl.tools.export import read_events, read_summary, unit_in
 
 NO_REVEAL, NO_SCORES, FRAUD = 0, 1, 2
 BOOKS = ("stakes", "earned", "credit", "slashed", "deposits", "pool", "pot")
@@ -122,7 +122,11 @@ class Auditor:
         self._same("the final model", self.model.hex(), reported.hex())
 
     def compare_summary(self, summary: dict[str, Any]) -> None:
-        """What a simulation's summary says of roots, accepted seats, scores, stakes and pay."""
+        """What a simulation's summary says of roots, accepted seats, scores, stakes and pay.
+
+        Events count in token units. How many make a token is the token's word, in no event: the summary's amounts are compared
+        by the decimals that it names itself, 18 if none, so they are right in units, and in tokens if its decimals are."""
+        unit = unit_in(summary)
         logs = self.history.rounds
         self._same("summary: rounds", len(logs), len(summary["rounds"]))
         for log, told in zip(logs, summary["rounds"], strict=True):
@@ -134,8 +138,8 @@ class Auditor:
         pay = self._pay()
         for told in summary["seats"]:
             seat = told["seat"]
-            self._same(f"summary, seat {seat}: pay", pay[seat] / TOKEN, told["pay"])
-            self._same(f"summary, seat {seat}: stake", self.history.seats[seat].stake / TOKEN, told["stake"])
+            self._same(f"summary, seat {seat}: pay", unit.tokens(pay[seat]), told["pay"])
+            self._same(f"summary, seat {seat}: stake", unit.tokens(self.history.seats[seat].stake), told["stake"])
         self.verdict.count("seats", len(summary["seats"]))
 
     def _pay(self) -> dict[int, int]:

@@ -5,19 +5,19 @@ from __future__ import annotations
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from fl.agents.loop import Done
 from fl.agents.view import View
 from fl.network.chain import quiet
-from fl.network.token import Token
+from fl.network.unit import Unit
 from fl.protocol.phases import Phase
 from fl.protocol.terms import AMOUNTS, Terms
 from fl.tools.deploy import Deployment
-from fl.tools.export import terms_to_json
+from fl.tools.export import terms_to_json, unit_in
 from fl.tools.simulate import Watcher
-from fl.tools.units import show_amount
 
 LOUD = {"challenge": "bold red", "demand": "yellow", "expire": "bold red"}
 
@@ -57,8 +57,9 @@ class Live:
             if event.name == "Slashed" and (view.chain_id, index) not in self._told:
                 self._told.add((view.chain_id, index))
                 deed = ("committed and did not reveal", "was drawn and did not score", "proposed a wrong model")
-                text = f"seat {event.fields['seat']} {deed[event.fields['offence']]}: {event.fields['amount'] / 1e18:g} slashed"
-                self.progress.console.print(f"[bold red]caught[/] {text}")
+                lost = view.unit.show(event.fields["amount"])
+                text = f"seat {event.fields['seat']} {deed[event.fields['offence']]}: {lost} slashed"
+                self.progress.console.print(f"[bold red]caught[/] {escape(text)}")
 
     def done(self, done: Done) -> None:
         if done.action.function in LOUD:
@@ -66,7 +67,7 @@ class Live:
             self.progress.console.print(f"[{LOUD[done.action.function]}]{done.action.function}[/] {text}")
 
 
-def deployed(deployment: Deployment, terms: Terms, token: Token) -> None:
+def deployed(deployment: Deployment, terms: Terms, unit: Unit) -> None:
     """What was put where, and under which terms."""
     console = Console(soft_wrap=True)
     for name in ("federation", "factory", "implementation", "token", "manifest", "genesis"):
@@ -74,7 +75,7 @@ def deployed(deployment: Deployment, terms: Terms, token: Token) -> None:
     table = _table("Terms", "term", "value")
     for name, value in terms_to_json(terms).items():
         amount = isinstance(value, int) and name in AMOUNTS
-        table.add_row(name, f"{show_amount(value, token.decimals)} {token.symbol}" if amount else str(value))
+        table.add_row(name, escape(unit.show(value) if amount else str(value)))
     console.print(table)
     console.print(f"gas: {', '.join(f'{what} {gas:,}' for what, gas in deployment.gas.items())}", highlight=False)
 
@@ -120,7 +121,15 @@ def _rounds(summary: dict[str, Any], names: dict[int, str]) -> Table:
 
 
 def _seats(summary: dict[str, Any]) -> Table:
-    table = _table("Participants (tokens)", "seat", "stake", "median scores, round by round", "pay", "slashed", "gas")
+    table = _table(
+        f"Participants (amounts in {escape(unit_in(summary).symbol)})",
+        "seat",
+        "stake",
+        "median scores, round by round",
+        "pay",
+        "slashed",
+        "gas",
+    )
     for s in summary["seats"]:
         scores = " ".join("-" if v is None else str(v) for v in s["scores"][-12:])
         slashed = sum(s["slashes"].values())

@@ -17,6 +17,7 @@ from fl.network import chain, cid
 from fl.network.store import Store, canonical, write_durably
 from fl.network.stores import is_public
 from fl.network.token import Token
+from fl.network.unit import PLAY, Unit
 from fl.protocol.allowlist import Allowlist
 from fl.protocol.artifact import Kind, pack_model
 from fl.protocol.fixed_point import FRACTION_BITS
@@ -28,7 +29,6 @@ from fl.tools.terms_file import DEFAULTS
 from fl.tools.units import parse_amount
 
 SINK = "0x000000000000000000000000000000000000dEaD"
-PLAY_DECIMALS = 18
 
 
 @dataclass(frozen=True)
@@ -62,12 +62,12 @@ def manifest_of(task: Task, seed: int, gate: str = DEFAULT) -> dict[str, object]
 
 
 def make_terms(
-    given: dict[str, Any], task: Task, sponsor: str, token: str, manifest: bytes, genesis: bytes, decimals: int = PLAY_DECIMALS
+    given: dict[str, Any], task: Task, sponsor: str, token: str, manifest: bytes, genesis: bytes, unit: Unit = PLAY
 ) -> Terms:
     """Defaults, a terms file's choices and what follows from the task. Raises TermsError that lists every broken rule."""
     chosen = {**DEFAULTS, **given}
     for name in AMOUNTS:
-        chosen[name] = parse_amount(chosen[name], decimals, name)
+        chosen[name] = parse_amount(chosen[name], unit.decimals, name)
     if isinstance(owners := chosen.get("allowlist"), tuple):
         if len(owners) < chosen["min_reveals"]:
             wanted = f"a round wants {chosen['min_reveals']} seats (min_reveals), one for each owner"
@@ -90,8 +90,7 @@ class Draft:
     terms: Terms  # token: a stand-in if one is still to be deployed
     genesis: bytes  # the file
     manifest: dict[str, object]
-    decimals: int
-    symbol: str
+    unit: Unit
     maker: Any | None  # the factory, if one stands
     own_token: bool
 
@@ -114,19 +113,19 @@ def draft(
         if odd := [place for place in public if not is_public(place)]:
             raise TermsError(f"--public {odd[0]}: others must reach it; give an address such as https:// or s3://")
         manifest["stores"] = list(public)
-    token, decimals, symbol = "0x" + "11" * 20, PLAY_DECIMALS, "TTT"
+    token, unit = "0x" + "11" * 20, PLAY
     if "token" in given:
         erc20 = Token(given["token"])
-        token, decimals, symbol = erc20.address, erc20.decimals, erc20.symbol
+        token, unit = erc20.address, erc20.unit
     digest = sha256(canonical(manifest)).digest()
-    terms = make_terms(given, task, str(given.get("sponsor", sponsor)), token, digest, root_of(genesis, Kind.MODEL), decimals)
+    terms = make_terms(given, task, str(given.get("sponsor", sponsor)), token, digest, root_of(genesis, Kind.MODEL), unit)
     if terms.admission != ZERO_ADDRESS and not chain.code_at(terms.admission):
         raise TermsError(f"admission: no contract at {terms.admission} on chain {chain.chain_id()}: leave it out, or give one")
     maker = None
     if factory is not None:
         maker = chain.attach("FederationFactory", factory, "factory")
         chain.read(maker.implementation, "factory")
-    return Draft(terms, genesis, manifest, decimals, symbol, maker, "token" not in given)
+    return Draft(terms, genesis, manifest, unit, maker, "token" not in given)
 
 
 def deploy(
@@ -183,8 +182,8 @@ def dry_run(checked: Draft, seats: int, prices: Prices) -> Told:
         least, most = checked.terms.min_reveals, checked.terms.max_seats
         raise TermsError(f"--seats {seats}: these terms want {least} to {most}")
     own = {"own_factory": checked.maker is None, "own_token": checked.own_token}
-    facts = estimate(checked.terms, seats, prices, checked.decimals, **own)
-    return Told([*told(facts, prices, checked.symbol), "nothing was sent"], facts)
+    facts = estimate(checked.terms, seats, prices, checked.unit, **own)
+    return Told([*told(facts, prices, checked.unit.symbol), "nothing was sent"], facts)
 
 
 def remember(deployment: Deployment, folder: Path) -> Path:

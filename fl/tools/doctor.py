@@ -24,7 +24,7 @@ from fl.protocol.artifact import Kind, pack_model, size_of
 from fl.protocol.leaves import root_of
 from fl.protocol.terms import check
 from fl.tools.door import Key, Told
-from fl.tools.units import show_amount, show_duration
+from fl.tools.units import show_duration
 
 SKEW = 60  # seconds by which clocks may differ
 ROUND_GAS = 400_000  # commit, reveal, scores and a proposal, generously
@@ -146,21 +146,19 @@ def _seat(visit: Visit) -> None:
     held = {s: client.contract.seatInfo(s) for s in taken}
     mine = [s for s, info in held.items() if visit.address in (str(info.owner), str(info.operator))]
     for s in mine:
-        stake = show_amount(int(held[s].stake), token.decimals)
+        stake = token.unit.show(int(held[s].stake))
         role = " and ".join(r for r in ("owner", "operator") if str(getattr(held[s], r)) == visit.address)
         state = "leaving" if s in leaving else "whole" if s in eligible else "below the minimum: top up"
-        visit.say("seat", "ok" if s in eligible else "bad", f"{role} of seat {s}, {stake} {token.symbol} staked, {state}")
+        visit.say("seat", "ok" if s in eligible else "bad", f"{role} of seat {s}, {stake} staked, {state}")
     if mine:
         return
     balance, allowance = token.held_by(visit.address), token.allowance(visit.address, client.address)
-    least, has = (show_amount(x, token.decimals) for x in (client.terms.min_stake, balance))
+    least, has = token.unit.number(client.terms.min_stake), token.unit.show(balance)
     if balance < client.terms.min_stake:
-        visit.say(
-            "seat", "bad", f"none, and {has} {token.symbol} for a stake of at least {least}: get tokens ({token.address})"
-        )
+        visit.say("seat", "bad", f"none, and {has} for a stake of at least {least}: get tokens ({token.address})")
     else:
         allowed = "approved already" if allowance >= client.terms.min_stake else "join asks for the allowance itself"
-        visit.say("seat", "ok", f"none yet; {has} {token.symbol} for a stake of at least {least} ({allowed}): `ape run join`")
+        visit.say("seat", "ok", f"none yet; {has} for a stake of at least {least} ({allowed}): `ape run join`")
 
 
 def _stores(visit: Visit) -> None:

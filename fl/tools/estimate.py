@@ -10,8 +10,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from fl.network.unit import Unit
 from fl.protocol.terms import Terms
-from fl.tools.units import show_amount, show_duration
+from fl.tools.units import show_duration
 
 IMPLEMENTATION, FACTORY, CREATE, PLAY_TOKEN = 4_868_532, 723_000, 340_000, 770_000
 SEATS = (5, 10, 50, 128)
@@ -81,13 +82,9 @@ def data_fee(size: int, prices: Prices) -> float:
 BASE_SCALAR, BLOB_SCALAR = 0.002269, 1.055762
 
 
-def estimate(terms: Terms, seats: int, prices: Prices, decimals: int, *, own_factory: bool, own_token: bool) -> dict[str, Any]:
+def estimate(terms: Terms, seats: int, prices: Prices, unit: Unit, *, own_factory: bool, own_token: bool) -> dict[str, Any]:
     """All of it as facts. Amounts of tokens as exact text."""
-
-    def tokens(units: int) -> str:
-        return show_amount(units, decimals)
-
-    committee = terms.committee
+    tokens, committee = unit.number, terms.committee
     deployment = {"create": CREATE}
     if own_factory:
         deployment = {"Federation": IMPLEMENTATION, "FederationFactory": FACTORY, **deployment}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 from fl.errors import AuditError
 from fl.network.events import Event
 from fl.network.store import write_durably
+from fl.network.unit import ASSUMED, Unit
 from fl.protocol.terms import Terms
 
 
@@ -42,6 +44,14 @@ def read_summary(path: Path) -> dict[str, Any]:
     if not isinstance(summary, dict):
         raise AuditError(f"{path} is no summary of a simulation: give the summary.json that simulate wrote")
     return summary
+
+
+def unit_in(summary: Mapping[str, Any]) -> Unit:
+    """What the amounts of a simulation are told in, by its own word; ASSUMED where an older version did not write it down.
+
+    Raises KeyError, TypeError or ValueError if that is no token."""
+    told = summary.get("token")
+    return ASSUMED if told is None else Unit(told["decimals"], told["symbol"])
 
 
 def terms_to_json(terms: Terms) -> dict[str, Any]:

@@ -104,7 +104,7 @@ def _assemble(
         Collector(seat, signer.address),
     )
     fees = Fees(int(settings.most_gwei * GWEI), int(settings.tip_gwei * GWEI), settings.patience)
-    sender = Sender(node.rpc, signer, node.chain_id, journal.deeds, fees, log, node.interface.error)
+    sender = Sender(node.rpc, signer, node.chain_id, journal.deeds, fees, log, node.refusal)
     agent = Agent(f"seat {seat}", signer, roles, journal.folder, store, seat)
     parameters = int(str(manifest["parameters"]))
     pace = Pace(settings.poll, max(settings.poll, 15.0))

@@ -312,7 +312,7 @@ class _Rehearsal:
     # ---- after
 
     def _summary(self) -> dict[str, Any]:
-        honest = range(self.script.seats)
+        honest, unit = range(self.script.seats), self.node.unit
         rounds = self.history.rounds
         slashes = [e.fields for e in self.history.events if e.name == "Slashed"]
         lost = sum(self.whole - self.history.seats[seat].stake for seat in honest)
@@ -333,8 +333,8 @@ class _Rehearsal:
                 "void": sum(r.voided for r in rounds),
             },
             "faults": dict(sorted(self.tally.faults.items())),
-            "honest_stake_lost": lost / 1e18,
-            "slashes": [{"seat": s["seat"], "offence": s["offence"], "tokens": s["amount"] / 1e18} for s in slashes],
+            "honest_stake_lost": unit.tokens(lost),
+            "slashes": [{"seat": s["seat"], "offence": s["offence"], "tokens": unit.tokens(s["amount"])} for s in slashes],
             "recovery_seconds": {
                 "kills": len(recoveries),
                 "median": round(statistics.median(recoveries), 1) if recoveries else None,

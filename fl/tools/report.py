@@ -25,7 +25,7 @@ from fl.network.stores import federation_store
 from fl.protocol.artifact import Kind, parse_model
 from fl.protocol.phases import phase_and_end
 from fl.tools.audit import Auditor, audit_summary
-from fl.tools.export import read_events, read_summary
+from fl.tools.export import read_events, read_summary, unit_in
 from fl.tools.page.facts import Facts, Known, functions_of, gather
 from fl.tools.page.render import Prices, page, picture
 
@@ -86,7 +86,7 @@ def facts_of_summary(path: Path) -> Facts:
     try:
         history.apply(events)
         times = {int(block): int(time) for block, time in summary.get("times", {}).items()}
-        return gather(chain_id, federation, terms, history, times, _known(summary, path))
+        return gather(chain_id, federation, terms, history, times, _known(summary, path), unit=unit_in(summary))
     except KeyError as error:
         raise TreatyError(f"{path} lacks {error}: another version wrote it; report it with that one") from error
     except (LookupError, TypeError, ValueError, AttributeError) as error:
@@ -227,7 +227,7 @@ class Source:
         )
         times = client.times(self.history.events)
         moment = {"time": time, "phase": phase, "phase_end": end, "concluded": client.concluded(), "pool": client.pool()}
-        return gather(client.chain_id, client.address, self.terms, self.history, times, known, **moment)
+        return gather(client.chain_id, client.address, self.terms, self.history, times, known, unit=client.unit, **moment)
 
     def _audit(self) -> dict[str, Any] | None:
         """The verdict over the rounds that are final; made anew when one more is."""

@@ -17,7 +17,7 @@ from fl.protocol.artifact import Kind
 from fl.protocol.phases import phase_and_end
 from fl.tools.allowlist import read_owners
 from fl.tools.door import Key, Told
-from fl.tools.units import parse_amount, show_amount, show_duration
+from fl.tools.units import parse_amount, show_duration
 
 
 def join(
@@ -38,10 +38,10 @@ def join(
     chain.check_code(client.address)
     terms = client.terms
     token = Token(terms.token)
-    amount = terms.min_stake if stake is None else parse_amount(stake, token.decimals, "--stake")
+    amount = terms.min_stake if stake is None else parse_amount(stake, token.unit.decimals, "--stake")
     if amount < terms.min_stake:
-        least = show_amount(terms.min_stake, token.decimals)
-        raise TermsError(f"--stake {stake}: this federation wants at least {least} {token.symbol}")
+        least = token.unit.show(terms.min_stake)
+        raise TermsError(f"--stake {stake}: this federation wants at least {least}")
     hot = account.address if operator is None else _address(operator, "--operator")
     if client.concluded():
         raise ChainError("the sponsor has given notice: no further round will open, nothing was sent; take another federation")
@@ -63,9 +63,9 @@ def join(
     sent = pay(key, account, client, token, amount, "join", args, approve=approve, mint=mint)
     (seat,) = [event.seat for event in sent[-1].events.filter(client.contract.Joined)][-1:]
     facts = {"seat": int(seat), "owner": account.address, "operator": hot, "stake": str(amount), **costs(sent)}
-    staked = show_amount(amount, token.decimals)
+    staked = token.unit.show(amount)
     return Told(
-        [f"seat {seat}: {staked} {token.symbol} staked, operated by {hot}; it counts from the next round", told_costs(sent)],
+        [f"seat {seat}: {staked} staked, operated by {hot}; it counts from the next round", told_costs(sent)],
         facts,
     )
 
@@ -74,17 +74,15 @@ def top_up(key: Key, federation: str, seat: int | None, amount: str, *, approve:
     """Adds stake to a seat."""
     client, account = FederationClient(federation), key.open()
     token = Token(client.terms.token)
-    more = parse_amount(amount, token.decimals, "--amount")
+    more = parse_amount(amount, token.unit.decimals, "--amount")
     if more == 0:
         raise TermsError("--amount 0: give more than nothing")
     chosen = _chosen(client, account.address, seat)
     sent = pay(key, account, client, token, more, "topUp", (chosen, more), approve=approve, mint=mint)
     stake = int(client.contract.seatInfo(chosen).stake)
-    told = (
-        f"seat {chosen}: {show_amount(more, token.decimals)} {token.symbol} added, {show_amount(stake, token.decimals)} staked"
-    )
+    told = f"seat {chosen}: {token.unit.show(more)} added, {token.unit.number(stake)} staked"
     if stake < client.terms.min_stake:
-        told += f"; still below the minimum of {show_amount(client.terms.min_stake, token.decimals)}"
+        told += f"; still below the minimum of {token.unit.number(client.terms.min_stake)}"
     return Told([told, told_costs(sent)], {"seat": chosen, "stake": str(stake), **costs(sent)})
 
 
@@ -108,9 +106,9 @@ def withdraw(key: Key, federation: str, seat: int | None, to: str | None) -> Tol
     sent = [send(key, account, client, "withdraw", chosen, target)]
     (event,) = sent[0].events.filter(client.contract.Withdrawn)
     stake, earned = int(event.stake), int(event.earned)
-    told = f"seat {chosen}: {show_amount(stake, token.decimals)} of stake and {show_amount(earned, token.decimals)} of pay"
+    told = f"seat {chosen}: {token.unit.number(stake)} of stake and {token.unit.number(earned)} of pay"
     facts = {"seat": chosen, "stake": str(stake), "earned": str(earned), "to": target, **costs(sent)}
-    return Told([f"{told} ({token.symbol}) went to {target}", told_costs(sent)], facts)
+    return Told([f"{told} ({token.unit.symbol}) went to {target}", told_costs(sent)], facts)
 
 
 def claim(key: Key, federation: str, seat: int | None, to: str | None) -> Told:
@@ -135,7 +133,7 @@ def claim(key: Key, federation: str, seat: int | None, to: str | None) -> Told:
         )
     data = [getattr(client.contract, name).encode_input(*args) for name, args in calls]
     sent = [send(key, account, client, "multicall", data)]
-    told = f"{show_amount(total, token.decimals)} {token.symbol} went to {target}"
+    told = f"{token.unit.show(total)} went to {target}"
     return Told([told, told_costs(sent)], {**facts, "claimed": str(total), **costs(sent)})
 
 
@@ -161,7 +159,7 @@ def pay(
         sent.append(token.mint(account, amount - held, **key.options))
         held = token.held_by(account.address)
     if held < amount:
-        has, needs = (f"{show_amount(x, token.decimals)} {token.symbol}" for x in (held, amount))
+        has, needs = map(token.unit.show, (held, amount))
         raise ChainError(
             f"{account.address} holds {has} and needs {needs}: get tokens first ({token.address}); nothing was sent"
         )
@@ -178,7 +176,7 @@ def pay(
 
 def send(key: Key, account: Any, client: FederationClient, function: str, *args: Any) -> Any:
     """One call of the federation, confirmed."""
-    return chain.transact(getattr(client.contract, function), *args, sender=account, **key.options)
+    return chain.transact(getattr(client.contract, function), *args, sender=account, unit=client.unit, **key.options)
 
 
 def _address(given: str, what: str) -> str:

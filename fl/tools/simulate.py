@@ -34,7 +34,6 @@ from fl.network import chain
 from fl.network.chain import FederationClient
 from fl.network.store import LocalStore, write_durably
 from fl.protocol.artifact import Kind, parse_model
-from fl.protocol.terms import TOKEN
 from fl.tools import checkpoint
 from fl.tools.audit import audit_summary
 from fl.tools.deploy import Deployment, deploy
@@ -254,6 +253,7 @@ class _Simulation:
             "chain_id": client.chain_id,
             "federation": client.address,
             "deployment": asdict(deployment),
+            "token": {"address": deployment.token, **asdict(client.unit)},
             "terms": terms_to_json(client.terms),
             "start": self.metrics[0],
             "rounds": rounds,
@@ -301,16 +301,18 @@ class _Simulation:
         slashes: dict[str, float] = defaultdict(float)
         for event in view.history.events:
             if event.name == "Slashed" and event.fields["seat"] == seat:
-                slashes[("no reveal", "no scores", "fraud")[event.fields["offence"]]] += event.fields["amount"] / TOKEN
+                slashes[("no reveal", "no scores", "fraud")[event.fields["offence"]]] += view.unit.tokens(
+                    event.fields["amount"]
+                )
         scores = [dict(zip(log.revealed or [], log.medians, strict=False)).get(seat) for log in view.history.rounds]
         return {
             "seat": seat,
             "name": self.name(seat),
             "kind": self.kinds[seat],
             "owner": view.history.seats[seat].owner,
-            "stake": view.history.seats[seat].stake / TOKEN,
+            "stake": view.unit.tokens(view.history.seats[seat].stake),
             "scores": scores,
-            "pay": owed / TOKEN,
+            "pay": view.unit.tokens(owed),
             "slashes": dict(slashes),
             "gas": self.gas_of_seat[seat],
             "privacy": self._privacy(seat, view),

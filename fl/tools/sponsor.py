@@ -11,14 +11,14 @@ from fl.protocol import seats
 from fl.protocol.phases import Phase, phase_and_end
 from fl.tools.door import Key, Told
 from fl.tools.seat import costs, pay, send, told_costs
-from fl.tools.units import parse_amount, show_amount
+from fl.tools.units import parse_amount
 
 
 def fund(key: Key | None, federation: str, amount: str, *, approve: bool = False, mint: bool = False) -> Told:
     """Adds to the pool. Without a key: the calls for a contract to make."""
     client = FederationClient(federation)
     token = Token(client.terms.token)
-    units = parse_amount(amount, token.decimals, "--amount")
+    units = parse_amount(amount, token.unit.decimals, "--amount")
     if units == 0:
         raise TermsError("--amount 0: give more than nothing")
     if client.concluded():
@@ -34,7 +34,7 @@ def fund(key: Key | None, federation: str, amount: str, *, approve: bool = False
     lasts = (
         f"enough for {pool // cost} rounds of {max(active, client.terms.min_reveals)} seats" if cost else "rounds cost nothing"
     )
-    told = f"the pool holds {show_amount(pool, token.decimals)} {token.symbol}: {lasts}"
+    told = f"the pool holds {token.unit.show(pool)}: {lasts}"
     return Told([told, told_costs(sent)], {"pool": str(pool), "rounds": pool // cost if cost else None, **costs(sent)})
 
 
@@ -65,7 +65,7 @@ def conclude(key: Key | None, federation: str) -> Told:
     back = token.held_by(terms.sponsor) - before
     lines = ["notice is given: no further round opens"]
     if back:
-        lines.append(f"{show_amount(back, token.decimals)} {token.symbol} of the pool came back to {terms.sponsor}")
+        lines.append(f"{token.unit.show(back)} of the pool came back to {terms.sponsor}")
     elif not idle:
         lines.append(f"round {facts.number} still runs: call again when it is over, for what is left in the pool")
     return Told([*lines, *([told_costs(sent)] if sent else [])], {"concluded": True, "returned": str(back), **costs(sent)})

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 from fl.network.chain import FederationClient
 from fl.network.token import Token
+from fl.network.unit import Unit
 from fl.protocol import seats as sets
 from fl.protocol.committee import unpack
 from fl.protocol.phases import Phase, RoundFacts, phase_and_end
 from fl.tools.door import Told
-from fl.tools.units import show_amount, show_duration
+from fl.tools.units import show_duration
 
 SHOWN = 16  # rows of seats, so that it stays one screen
 NEXT = {
@@ -42,23 +44,23 @@ def status(federation: str) -> Told:
         "phase": phase.name.lower(),
         "ends": end or None,
         "ends_in_seconds": end - time if end else None,
-        "next_round": None if facts.live else _next_round(client, int(books["pool"])),
+        "next_round": None if facts.live else _next_round(client, int(books["pool"]), token.unit),
         "concluded": client.concluded(),
         "model": client.model().hex(),
-        "token": {"address": token.address, "symbol": token.symbol, "decimals": token.decimals},
+        "token": {"address": token.address, **asdict(token.unit)},
         "books": {name: str(amount) for name, amount in books.items()},
         "round_cost": str(client.terms.round_cost(len(sets.from_bitmap(facts.active)) if facts.live else _eligible(client))),
         "seats": _seats(client, facts),
         "proposal": _proposal(facts),
     }
-    return Told(_screen(told), told)
+    return Told(_screen(told, token.unit), told)
 
 
 def _eligible(client: FederationClient) -> int:
     return len(sets.from_bitmap(client.seat_sets()[1]))
 
 
-def _next_round(client: FederationClient, pool: int) -> str:
+def _next_round(client: FederationClient, pool: int, unit: Unit) -> str:
     """Why the next round opens, or does not."""
     if client.concluded():
         return "none: the sponsor gave notice"
@@ -66,7 +68,7 @@ def _next_round(client: FederationClient, pool: int) -> str:
     if able < least:
         return f"waits for seats: {able} of at least {least} can take part"
     if (cost := client.terms.round_cost(able)) > pool:
-        return f"waits for money: the pool must hold what a round of {able} may cost ({cost} token units)"
+        return f"waits for money: the pool must hold what a round of {able} may cost ({unit.show(cost)})"
     return "anybody may open it now"
 
 
@@ -116,11 +118,10 @@ def _proposal(facts: RoundFacts) -> dict[str, Any] | None:
     return {"seat": facts.proposer, "attempt": facts.attempts, "root": root, "open_demands": facts.open_demands}
 
 
-def _screen(told: dict[str, Any]) -> list[str]:
-    decimals, symbol = told["token"]["decimals"], told["token"]["symbol"]
+def _screen(told: dict[str, Any], unit: Unit) -> list[str]:
 
     def amount(units: str) -> str:
-        return show_amount(int(units), decimals)
+        return unit.number(int(units))
 
     phase = Phase[told["phase"].upper()]
     clock = f", {show_duration(told['ends_in_seconds'])} left" if told["ends"] else ""
@@ -130,9 +131,9 @@ def _screen(told: dict[str, Any]) -> list[str]:
         f"federation  {told['federation']} on chain {told['chain_id']}",
         f"round {told['round']:<5} {told['phase'].replace('_', ' ')}{clock}: {what}",
         f"model       {told['model']}",
-        f"pool        {amount(books['pool'])} {symbol}; a round sets aside up to {amount(told['round_cost'])}; "
+        f"pool        {amount(books['pool'])} {unit.symbol}; a round sets aside up to {amount(told['round_cost'])}; "
         f"in the open round {amount(books['pot'])}",
-        f"stakes      {amount(books['stakes'])} {symbol}; unclaimed pay {amount(books['earned'])}; "
+        f"stakes      {amount(books['stakes'])} {unit.symbol}; unclaimed pay {amount(books['earned'])}; "
         f"credits {amount(books['credit'])}; slashed {amount(books['slashed'])}; deposits {amount(books['deposits'])}",
     ]
     if told["concluded"]:

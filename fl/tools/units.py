@@ -39,13 +39,6 @@ def parse_amount(given: object, decimals: int, what: str) -> int:
     return int(units)
 
 
-def show_amount(units: int, decimals: int) -> str:
-    """Exactly, without needless zeros and with separators: 1,234.5."""
-    whole, rest = divmod(units, 10**decimals)
-    fraction = f"{rest:0{decimals}d}".rstrip("0") if rest else ""
-    return f"{whole:,}" + (f".{fraction}" if fraction else "")
-
-
 def parse_duration(given: object, what: str) -> int:
     """Whole seconds from `90`, `90s`, `2h`, `1d 12h`. Raises TermsError that names `what`."""
     text = str(given).strip().lower()

@@ -225,7 +225,7 @@ def _rounds(facts: Facts) -> Table:
 
 
 def _people(facts: Facts) -> Table:
-    table = Table(title="participants", title_justify="left", box=None, pad_edge=False)
+    table = Table(title=f"participants (amounts in {facts.unit.symbol})", title_justify="left", box=None, pad_edge=False)
     for column in ("seat", "owner", "stake", "earned", "slashed", "this round", "last score"):
         table.add_column(column, no_wrap=True)
     acts = facts.rounds[-1].acts if facts.rounds else ()
@@ -235,7 +235,7 @@ def _people(facts: Facts) -> Table:
         row = (
             p.name,
             f"{p.owner[:8]}…{p.owner[-4:]}",
-            *map(words.amount, (p.stake, p.pay, p.lost)),
+            *map(facts.unit.brief, (p.stake, p.pay, p.lost)),
             done[-1] if done else "-",
             last,
         )

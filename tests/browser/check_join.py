@@ -162,8 +162,8 @@ def test_join__needs_the_reader_s_consent(page, rich):
 @pytest.mark.parametrize(
     "stake, told",
     [
-        ("5000", "Not done: the account holds 1000 tokens, and this takes 5000. Nothing was sent."),
-        ("99.5", "Not done: the stake is below the minimum of 100 tokens. Nothing was sent."),
+        ("5000", "Not done: the account holds 1000 TTT, and this takes 5000 TTT. Nothing was sent."),
+        ("99.5", "Not done: the stake is below the minimum of 100 TTT. Nothing was sent."),
         ("a lot", "Not done: give an amount such as 100 or 12.5."),
     ],
 )
@@ -202,7 +202,7 @@ def test_life_of_a_seat__join_top_up_leave_withdraw(live, page, rich):
     seat = system.seat(5)
     assert (seat.owner, seat.operator, seat.stake) == (NEWCOMER, operator, 150 * UNIT)
     assert system.token.call("allowance", NEWCOMER, system.federation.address) == 0  # no more than was needed
-    assert page.text("seats") == "seat 5: stake 150 tokens, pay to claim 0 tokens" and page.shown() == {"join", "topUp", "exit"}
+    assert page.text("seats") == "seat 5: stake 150 TTT, pay to claim 0 TTT" and page.shown() == {"join", "topUp", "exit"}
 
     page.fill("topUp-amount", "12.5")
     page.press("topUp")
@@ -252,7 +252,7 @@ def test_credit__is_claimed(live, page):
     system.evm.rpc("anvil_setBalance", caught, hex(10**18))
     system.do("challenge", 0, 0, system.proof(), by=caught)
     page.open(caught).connect()
-    assert page.text("credit") == "5 tokens"
+    assert page.text("credit") == "5 TTT"
     page.press("claimCredit")
     page.hears("Your credit is in your account.")
     assert system.token.call("balanceOf", caught) == 5 * UNIT

@@ -28,7 +28,7 @@ def test_page__keeps_up_with_a_running_federation(browser, live):
     until(browser, lambda: "round 1, reveal" in text("#live"))
     system.skip()
     committee = system.draw()
-    until(browser, lambda: "Seat 4 lost 10 tokens of its stake" in text(".lead"))
+    until(browser, lambda: "Seat 4 lost 10 TTT of its stake" in text(".lead"))
     system.commit_scores({seat: bytes([200]) * 4 for seat in committee})
     system.skip()
     system.reveal_scores()

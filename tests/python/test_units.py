@@ -5,12 +5,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fl.errors import TermsError
-from fl.tools.units import parse_amount, parse_duration, show_amount, show_duration
+from fl.network.unit import Unit
+from fl.tools.units import parse_amount, parse_duration, show_duration
 
 
 @given(st.integers(0, 2**96), st.integers(0, 24))
 def test_amount__there_and_back(units, decimals):
-    assert parse_amount(show_amount(units, decimals).replace(",", ""), decimals, "x") == units
+    assert parse_amount(Unit(decimals, "T").number(units).replace(",", ""), decimals, "x") == units
 
 
 @pytest.mark.parametrize("given, units", [("2.5", 2500), (2.5, 2500), (3, 3000), ("1_000", 10**6), (0.1, 100), ("1e2", 10**5)])

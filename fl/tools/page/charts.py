@@ -267,7 +267,7 @@ def _shares(lengths: Sequence[float], letters: Sequence[int]) -> list[float]:
 
 
 def bars(
-    rows: Sequence[tuple[str, float, float]], title: str, told: str, good: str, bad: str, form: Callable[[float], str]
+    rows: Sequence[tuple[str, int, int]], title: str, told: str, good: str, bad: str, form: Callable[[int], str]
 ) -> Markup:
     """(name, what was earned, what was lost) as a pair of bars from one line, the loss hatched and to the left."""
     most_good, most_bad = max((r[1] for r in rows), default=0), max((r[2] for r in rows), default=0)

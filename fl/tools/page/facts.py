@@ -10,9 +10,10 @@ from typing import Any
 from fl.agents.history import History, RoundLog
 from fl.errors import plain
 from fl.network.events import Event
+from fl.network.unit import Unit
 from fl.protocol import scores
 from fl.protocol.phases import Phase
-from fl.protocol.terms import TOKEN, Terms
+from fl.protocol.terms import Terms
 
 LONGEST = 60  # letters of a name that somebody else chose
 OFFENCES = ("committed and did not reveal", "was drawn and did not score", "proposed a wrong model, or one it could not open")
@@ -75,32 +76,32 @@ class Span:
 
 @dataclass(frozen=True)
 class Slash:
-    """What an offence cost, in tokens."""
+    """What an offence cost, in token units."""
 
     round: int
     offence: str
-    amount: float
+    amount: int
 
 
 @dataclass
 class Person:
-    """Whoever holds or held a seat. Amounts in tokens."""
+    """Whoever holds or held a seat. Amounts in token units."""
 
     seat: int
     name: str
     owner: str
-    stake: float
+    stake: int
     kind: str = ""  # known in a simulation only
     joined: int = 0
     leaving: bool = False
     gone: bool = False
-    pay: float = 0.0
+    pay: int = 0
     medians: dict[int, int] = field(default_factory=dict)  # by round
     slashes: list[Slash] = field(default_factory=list)
     gas: int | None = None
 
     @property
-    def lost(self) -> float:
+    def lost(self) -> int:
         return sum(s.amount for s in self.slashes)
 
     @property
@@ -164,6 +165,7 @@ class Facts:
     chain_id: int
     federation: str
     terms: Terms
+    unit: Unit  # of every amount here, to show it
     time: int
     phase: str
     phase_end: int
@@ -172,7 +174,7 @@ class Facts:
     model: str
     known: Known
     concluded: bool = False
-    pool: float | None = None
+    pool: int | None = None
     latest: tuple[tuple[int, str], ...] = ()  # (time, what happened), newest first
 
     @property
@@ -196,6 +198,7 @@ def gather(
     times: Mapping[int, int],
     known: Known,
     *,
+    unit: Unit,
     time: int = 0,
     phase: Phase = Phase.IDLE,
     phase_end: int = 0,
@@ -203,7 +206,7 @@ def gather(
     pool: int | None = None,
 ) -> Facts:
     """The facts of the page. `times` maps a block to its seconds."""
-    booked, people, latest = _fold(history.events, times, terms, known, history)
+    booked, people, latest = _fold(history.events, times, terms, known, history, unit)
     time = time or max(times.values(), default=0)
     last = len(history.rounds)
     rounds = []
@@ -222,6 +225,7 @@ def gather(
         chain_id,
         federation,
         terms,
+        unit,
         time,
         phase.name.lower().replace("_", " "),
         phase_end,
@@ -230,7 +234,7 @@ def gather(
         model.hex(),
         known,
         concluded,
-        None if pool is None else pool / TOKEN,
+        pool,
         tuple(latest),
     )
 
@@ -245,7 +249,7 @@ def functions_of(events: Iterable[Event]) -> str:
 
 
 def _fold(
-    events: list[Event], times: Mapping[int, int], terms: Terms, known: Known, history: History
+    events: list[Event], times: Mapping[int, int], terms: Terms, known: Known, history: History, unit: Unit
 ) -> tuple[dict[int, dict[str, Any]], list[Person], list[tuple[int, str]]]:
     people: list[Person] = []
     holder: dict[int, Person] = {}
@@ -262,7 +266,7 @@ def _fold(
                 if not any(p.seat == seat for p in people)
                 else f"seat {seat}, again"
             )
-            person = Person(seat, name, f["owner"], f["stake"] / TOKEN, known.kinds.get(seat, ""), at)
+            person = Person(seat, name, f["owner"], f["stake"], known.kinds.get(seat, ""), at)
             person.gas = known.gas_of_seat.get(seat)
             people.append(person)
             holder[seat] = person
@@ -278,7 +282,7 @@ def _fold(
             _booked(e, at, rounds.setdefault(f["round"], {"acts": []}))
         if e.name == "Settled" or e.name == "Finalized":
             _paid(e, history.rounds[f["round"] - 1], terms, holder)
-        if told := _tell(e, person_.name if person_ else ""):
+        if told := _tell(e, person_.name if person_ else "", unit):
             latest.append((at, told))
     return rounds, people, latest[::-1]
 
@@ -286,13 +290,13 @@ def _fold(
 def _personal(e: Event, person: Person, now: int) -> None:
     f = e.fields
     if e.name in ("ToppedUp", "Slashed"):
-        person.stake = f["stake"] / TOKEN
+        person.stake = f["stake"]
     if e.name == "Slashed":
-        person.slashes.append(Slash(now, OFFENCES[f["offence"]], f["amount"] / TOKEN))
+        person.slashes.append(Slash(now, OFFENCES[f["offence"]], f["amount"]))
     elif e.name == "Leaving":
         person.leaving = True
     elif e.name == "Withdrawn":
-        person.gone, person.stake = True, 0.0
+        person.gone, person.stake = True, 0
 
 
 def _booked(e: Event, at: int, round_: dict[str, Any]) -> None:
@@ -304,18 +308,18 @@ def _booked(e: Event, at: int, round_: dict[str, Any]) -> None:
 def _paid(e: Event, log: RoundLog, terms: Terms, holder: Mapping[int, Person]) -> None:
     if e.name == "Finalized":
         if log.adopted and log.proposal and log.proposal.seat in holder:
-            holder[log.proposal.seat].pay += terms.proposer_fee / TOKEN
+            holder[log.proposal.seat].pay += terms.proposer_fee
         return
     for seat, median in zip(log.revealed or [], log.medians, strict=False):
         if seat in holder:
             holder[seat].medians[log.number] = median
-            holder[seat].pay += scores.trainer_pay(terms.trainer_rate, median) / TOKEN
+            holder[seat].pay += scores.trainer_pay(terms.trainer_rate, median)
     for seat, amount in zip(log.validators, log.validator_pay, strict=False):
         if seat in holder:
-            holder[seat].pay += amount / TOKEN
+            holder[seat].pay += amount
 
 
-def _tell(e: Event, who: str) -> str:
+def _tell(e: Event, who: str, unit: Unit) -> str:
     f = e.fields
     if e.name in ACTS:
         return f"{who or 'seat %s' % f['seat']} {'fell as proposer' if e.name == 'ProposalFell' else ACTS[e.name]}"
@@ -340,7 +344,7 @@ def _tell(e: Event, who: str) -> str:
     }
     if e.name in acts:
         return f"{who} {acts[e.name]}"
-    return f"{who} was slashed {f['amount'] / TOKEN:g}: {OFFENCES[f['offence']]}" if e.name == "Slashed" else ""
+    return f"{who} was slashed {unit.show(f['amount'])}: {OFFENCES[f['offence']]}" if e.name == "Slashed" else ""
 
 
 def _spans(log: RoundLog, terms: Terms, told: Mapping[str, Any], now: int) -> tuple[Span, ...]:

@@ -69,7 +69,7 @@ def _environment() -> Environment:
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    told = {"amount": words.amount, "moment": words.moment, "lasting": words.lasting, "some": words.some, "short": charts.short}
+    told = {"moment": words.moment, "lasting": words.lasting, "some": words.some, "short": charts.short}
     environment.filters.update(told, dollars=dollars, listed=words.listed)
     environment.globals.update(words=words, sign=_legend_sign)
     return environment
@@ -155,14 +155,14 @@ def _legend_sign(shape: str) -> Markup:
 def _figures(facts: Facts, prices: Prices) -> list[tuple[str, str, str]]:
     """(figure, what it is, beside it) for the first screen."""
     told = []
-    metrics = facts.known.metrics
+    metrics, symbol = facts.known.metrics, facts.unit.symbol
     if metrics:
         last = max(metrics)
         told.append((words.measure(facts, metrics[last]), facts.metric, f"after round {last}" if last else "first model"))
-    told.append((words.amount(sum(p.pay for p in facts.people)), "tokens paid", f"to {len(facts.people)} participants"))
+    told.append((facts.unit.brief(sum(p.pay for p in facts.people)), f"{symbol} paid", f"to {len(facts.people)} participants"))
     lost = sum(p.lost for p in facts.people)
     slashed = sum(len(p.slashes) for p in facts.people)
-    told.append((words.amount(lost), "tokens slashed", f"{words.some(slashed, 'deed')}" if slashed else "no deed"))
+    told.append((facts.unit.brief(lost), f"{symbol} slashed", f"{words.some(slashed, 'deed')}" if slashed else "no deed"))
     each = _per_round(facts, prices)
     if each:
         gas, main, rollup = each
@@ -233,11 +233,11 @@ def _where(bands: list[Band], act: Act, before: int) -> tuple[int, float] | None
 
 def _pay(facts: Facts) -> Markup:
     rows = [(p.name, p.pay, p.lost) for p in facts.people[:128]]
-    lost = [f"{p.name} lost {words.amount(p.lost)}" for p in facts.people if p.lost]
+    lost = [f"{p.name} lost {words.tokens(facts, p.lost)}" for p in facts.people if p.lost]
     told = (
-        f"{words.amount(sum(p.pay for p in facts.people))} tokens earned in all; {words.listed(lost) or 'nobody lost stake'}."
+        f"{words.tokens(facts, sum(p.pay for p in facts.people))} earned in all; {words.listed(lost) or 'nobody lost stake'}."
     )
-    return charts.bars(rows, "What each participant earned and lost", told, "earned", "slashed", words.amount)
+    return charts.bars(rows, "What each participant earned and lost", told, "earned", "slashed", facts.unit.brief)
 
 
 def _agreement(facts: Facts) -> Markup:
@@ -293,7 +293,7 @@ def _terms(facts: Facts) -> list[tuple[str, str]]:
         elif name.endswith("_window"):
             value = words.lasting(value)
         elif isinstance(value, int) and name.split("_")[-1] in amounts:
-            value = f"{words.tokens(value)} tokens"
+            value = facts.unit.show(value)
         told.append((name.replace("_", " "), str(value)))
     return told
 

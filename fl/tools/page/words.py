@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from fl.protocol.terms import TOKEN
+from fl.network.unit import ASSUMED
 from fl.tools.page.facts import Facts, Person, Round
 
 SMALL = ["no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"]
@@ -23,11 +23,6 @@ def some(n: int, one: str, many: str = "") -> str:
 def listed(words: list[str]) -> str:
     """a, b and c."""
     return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}" if words else ""
-
-
-def amount(tokens: float) -> str:
-    """Tokens as people write them."""
-    return f"{tokens:,.2f}".rstrip("0").rstrip(".") if tokens < 1e6 else f"{tokens:,.0f}"
 
 
 def moment(seconds: float) -> str:
@@ -97,7 +92,7 @@ def _trouble(facts: Facts) -> str:
     told = []
     for p in slashed[:4]:
         offences = listed(sorted({s.offence for s in p.slashes}))
-        told.append(f"{p.name} lost {amount(p.lost)} tokens of its stake: it {offences}")
+        told.append(f"{p.name} lost {tokens(facts, p.lost)} of its stake: it {offences}")
     sentence = "; ".join(told)
     if len(slashed) > 4:
         sentence += f"; {some(len(slashed) - 4, 'other')} lost stake too"
@@ -125,7 +120,7 @@ def verdict(facts: Facts, person: Person) -> str:
     if out:
         parts.append(f"was left out, unpaid, in {out} of {some(settled, 'round')}")
     if person.slashes:
-        parts.append(f"lost {amount(person.lost)} of its stake")
+        parts.append(f"lost {tokens(facts, person.lost)} of its stake")
     if not parts:
         parts.append("was neither left out nor slashed")
     return listed(parts)
@@ -136,8 +131,8 @@ def _money(facts: Facts) -> str:
     lost = sum(p.lost for p in facts.people)
     if not facts.rounds:
         return ""
-    told = f"Work was paid with {amount(paid)} tokens in all"
-    return f"{told}; {amount(lost)} slashed went to nobody in the federation." if lost else f"{told}."
+    told = f"Work was paid with {tokens(facts, paid)} in all"
+    return f"{told}; {facts.unit.brief(lost)} slashed went to nobody in the federation." if lost else f"{told}."
 
 
 def audited(facts: Facts) -> tuple[str, str]:
@@ -165,6 +160,13 @@ def status(told: Round) -> str:
     return fell + who
 
 
-def tokens(units: int) -> str:
-    """A term in token units, in tokens."""
-    return amount(units / TOKEN)
+def tokens(facts: Facts, units: int) -> str:
+    """An amount as people write it, in the federation's token."""
+    return f"{facts.unit.brief(units)} {facts.unit.symbol}"
+
+
+def counted(facts: Facts) -> str:
+    """What the amounts count in."""
+    if facts.unit == ASSUMED:
+        return "This record does not say how many decimals the token has: amounts are shown as if it had 18."
+    return f"Amounts are in {facts.unit.symbol}, counted with {facts.unit.decimals} decimals, as the token says of itself."

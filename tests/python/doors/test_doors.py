@@ -39,7 +39,7 @@ def roots(told: dict) -> list[str]:
 # ---- simulate
 
 SUMMARY = (
-    "plan metric higher_is_better chain_id federation deployment terms start rounds seats adversaries totals gas times "
+    "plan metric higher_is_better chain_id federation deployment token terms start rounds seats adversaries totals gas times "
     "baselines books audit"
 )
 A_ROUND = """number metric model_root active revealed accepted left_out committee scores voided adopted proposer fallen gas"""
@@ -194,6 +194,10 @@ def score_less(told: dict) -> None:
     told["rounds"][0]["scores"]["2"] = 0
 
 
+def count_otherwise(told: dict) -> None:
+    told["token"]["decimals"] = 6
+
+
 def hold_more(told: dict) -> None:
     told["books"]["held"] += 1
 
@@ -209,6 +213,7 @@ def another_model(told: dict) -> None:
 LIES = {
     pay_more: "summary, seat 1: pay: recomputed ",
     score_less: "summary, round 1: scores: recomputed ",
+    count_otherwise: "summary, seat 0: pay: recomputed ",
     hold_more: "the tokens held: recomputed ",
     forget_a_round: "summary: rounds: recomputed 2, recorded 1",
     another_model: "the final model: recomputed ",
@@ -219,6 +224,23 @@ LIES = {
 def test_audit__names_a_lie_of_the_summary(doors, copied, lie):
     done = doors("audit", "--summary", changed(copied, lie))
     assert done.code == 1 and done.line.startswith(f"Error: audit failed: {LIES[lie]}")
+
+
+@pytest.mark.parametrize("token", [{}, 5, {"decimals": 10**9, "symbol": "TTT"}, {"decimals": "18", "symbol": "TTT"}], ids=str)
+@pytest.mark.parametrize("door", ["audit", "report"])
+def test_summary__of_a_token_that_is_none__is_refused_in_one_line(doors, copied, door, token):
+    summary = changed(copied, lambda told: told.update(token=token))
+    done = doors(door, "--summary", summary, *(["--out", copied / "page.html"] if door == "report" else []))
+    assert done.code == 1 and re.search("another version wrote it|is no summary of a simulation", done.line)
+
+
+def test_summary__that_does_not_say_its_token__is_audited_and_shown_as_if_it_had_18_decimals(doors, copied):
+    summary = changed(copied, lambda told: told.pop("token"))
+    assert doors("audit", "--summary", summary).code == 0
+    assert doors("report", "--summary", summary, "--out", copied / "page.html").code == 0
+    page = (copied / "page.html").read_text()
+    assert "This record does not say how many decimals the token has: amounts are shown as if it had 18." in page
+    assert "TTT" not in page and "Amounts are in TTT, counted with 18 decimals" in (copied / "report.html").read_text()
 
 
 @pytest.mark.parametrize("line", [5, -1])

@@ -9,8 +9,12 @@ import pytest
 from web3 import HTTPProvider, Web3
 
 from fl.errors import ChainError, ContractError
+from fl.learning.task import load_task
 from fl.network import chain
+from fl.network.store import LocalStore
 from fl.network.token import Token
+from fl.network.unit import RAW, Unit
+from fl.tools.deploy import deploy
 
 pytestmark = pytest.mark.xdist_group("doors")
 
@@ -91,3 +95,16 @@ def test_node_that_is_gone__is_blamed_and_nobody_else(node):
         with pytest.raises(ChainError, match=told) as refused:
             ask()
         assert not isinstance(refused.value, ContractError)
+
+
+def test_refusal__is_told_in_the_federation_s_own_token(node, tmp_path):
+    token = chain.deploy(node.account, "SixDecimalsToken")[0].address
+    made = deploy(load_task("linear"), {"token": token}, node.account, LocalStore(tmp_path))
+    client = chain.FederationClient(made.federation)
+    assert client.unit == Token(token).unit == Unit(6, "SIX") and client.terms.min_stake == 100 * 10**6
+    with pytest.raises(
+        ContractError, match=r"^the contract refused: a stake of 50 SIX is below the minimum of 100 SIX: nothing"
+    ):
+        client.send(node.account, "join", node.account.address, node.account.address, 50 * 10**6, b"")
+    node.rpc("anvil_setCode", token, REFUSES)
+    assert chain.FederationClient(made.federation).unit is RAW  # shown all the same, in what is sure

@@ -156,9 +156,9 @@ def test_page__says_what_can_cost_stake_before_anything_can_be_signed():
     text = join_page(facts())
     told = " ".join(re.sub(r"<[^>]+>", "", text).split())
     for line in (
-        "100 tokens as stake",
-        "10 tokens each time your program commits an update",
-        "50 tokens each time it proposes",
+        "100 TTT as stake",
+        "10 TTT each time your program commits an update",
+        "50 TTT each time it proposes",
     ):
         assert line in told
     assert "Your updates become public for good" in told and text.index("I have read this") < text.index('id="connect"')

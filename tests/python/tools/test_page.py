@@ -47,11 +47,11 @@ def test_people__are_those_who_joined__and_a_seat_taken_again_is_somebody_else()
     people = facts().people
     assert [(p.name, p.gone, p.stake) for p in people] == [
         ("Cleveland", True, 0),
-        ("Hungary", False, 200),
-        ("the forger", False, 150),
-        ("the silent", False, 190),
-        ("VA Long Beach", False, 200),
-        ("seat 0, again", False, 300),
+        ("Hungary", False, 200 * UNIT),
+        ("the forger", False, 150 * UNIT),
+        ("the silent", False, 190 * UNIT),
+        ("VA Long Beach", False, 200 * UNIT),
+        ("seat 0, again", False, 300 * UNIT),
     ]
     assert people[0].pay > 0 and people[5].pay == 0 and people[5].medians == {}
 
@@ -59,18 +59,18 @@ def test_people__are_those_who_joined__and_a_seat_taken_again_is_somebody_else()
 def test_pay__is_trainer_and_validator_and_proposer():
     forged = {p.name: p for p in facts().people}
     medians = forged["VA Long Beach"].medians
-    whole = sum(10 * UNIT * m // 255 for m in medians.values()) / UNIT
+    whole = sum(10 * UNIT * m // 255 for m in medians.values())
     assert set(medians) == {1, 2} and whole > 0
-    assert forged["VA Long Beach"].pay == pytest.approx(whole + 2)  # it proposed both models
+    assert forged["VA Long Beach"].pay == whole + 2 * UNIT  # it proposed both models
     validator = forged["Hungary"]
-    assert validator.medians == {1: 0, 2: 0} and validator.pay == 2  # left out twice; a validator twice
+    assert validator.medians == {1: 0, 2: 0} and validator.pay == 2 * UNIT  # left out twice; a validator twice
 
 
 def test_slashes__carry_their_round():
     told = {p.name: [(s.round, s.amount, s.offence) for s in p.slashes] for p in facts().people if p.slashes}
     assert told == {
-        "the silent": [(2, 10, "committed and did not reveal")],
-        "the forger": [(2, 50, "proposed a wrong model, or one it could not open")],
+        "the silent": [(2, 10 * UNIT, "committed and did not reveal")],
+        "the forger": [(2, 50 * UNIT, "proposed a wrong model, or one it could not open")],
     }
 
 
@@ -139,8 +139,8 @@ def test_opening__says_who_what_trouble_and_money():
     told = " ".join(words.opening(facts()))
     assert "Six participants, two of them cheats, trained one model together in three rounds" in told
     assert "Measured by AUC, the model went from 0.500 to 0.800" in told and "0.650 on average" in told
-    assert "The forger lost 50 tokens of its stake: it proposed a wrong model" in told
-    assert "the silent lost 10 tokens of its stake: it committed and did not reveal" in told
+    assert "The forger lost 50 TTT of its stake: it proposed a wrong model" in told
+    assert "the silent lost 10 TTT of its stake: it committed and did not reveal" in told
     assert "One round was void and paid nobody." in told and "60 slashed went to nobody in the federation" in told
 
 
@@ -346,5 +346,5 @@ def test_moment__is_told_in_utc():
 
 
 def test_markup__given_as_a_name_is_still_text():
-    assert "<b>" not in str(charts.bars([("<b>x</b>", 1.0, 0.0)], "t", "d", "g", "b", words.amount))
-    assert isinstance(charts.bars([("x", 1.0, 0.0)], "t", "d", "g", "b", words.amount), Markup)
+    assert "<b>" not in str(charts.bars([("<b>x</b>", 1, 0)], "t", "d", "g", "b", str))
+    assert isinstance(charts.bars([("x", 1, 0)], "t", "d", "g", "b", str), Markup)

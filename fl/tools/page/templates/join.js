@@ -96,13 +96,14 @@ function explain(error) {
 function start() {
   const config = JSON.parse(document.getElementById("config").textContent);
   const $ = (id) => document.getElementById(id);
-  const DECIMALS = 18, FORMS = ["join", "topUp", "claim", "exit", "withdraw", "claimCredit"];
+  const DECIMALS = config.decimals, FORMS = ["join", "topUp", "claim", "exit", "withdraw", "claimCredit"];
   let account = null, busy = false, state = null;
   const wallet = () => window.ethereum;
   const ask = (method, params = []) => wallet().request({ method, params });
   const read = async (to, name, ...values) => words(await ask("eth_call", [{ to, data: encode(name, ...values) }, "latest"]));
 
   function say(text, kind = "") { $("said").textContent = text; $("said").className = kind; }
+  const amount = (units) => `${formatUnits(units, DECIMALS)} ${config.symbol}`;
   const capital = (text) => text[0].toUpperCase() + text.slice(1) + ".";
 
   async function connect() {
@@ -128,7 +129,7 @@ function start() {
       read(config.token, "decimals"), read(config.token, "balanceOf", account),
       read(config.federation, "credits", account), read(config.federation, "seatSets"),
     ]);
-    if (Number(decimals) !== DECIMALS) return say(`This token counts in ${decimals} decimals, which this page cannot; use the command line.`, "bad");
+    if (Number(decimals) !== DECIMALS) return say(`This page was made for a token of ${DECIMALS} decimals, and the chain says ${decimals}: load it again from whoever serves it.`, "bad");
     const numbers = Array.from({ length: 128 }, (_, i) => i).filter((i) => (taken >> BigInt(i)) & 1n);
     const [, , leaving] = await read(config.federation, "seatSets");
     const all = await Promise.all(numbers.map((i) => read(config.federation, "seatInfo", i)));
@@ -141,7 +142,6 @@ function start() {
   }
 
   function show() {
-    const amount = (units) => formatUnits(units, DECIMALS) + " tokens";
     $("account").hidden = false;
     $("who").textContent = account;
     $("balance").textContent = `${amount(state.balance)}, ${formatUnits(state.ether, 18)} ether for gas`;
@@ -184,13 +184,13 @@ function start() {
     }
   }
 
-  async function pay(amount, then) {
+  async function pay(units, then) {
     if (!state.ether) throw new Error("the account has no ether to pay for gas");
-    if (amount > state.balance) throw new Error(`the account holds ${formatUnits(state.balance, DECIMALS)} tokens, and this takes ${formatUnits(amount, DECIMALS)}. Nothing was sent`);
+    if (units > state.balance) throw new Error(`the account holds ${amount(state.balance)}, and this takes ${amount(units)}. Nothing was sent`);
     const [allowed] = await read(config.token, "allowance", account, config.federation);
-    if (allowed < amount) {
+    if (allowed < units) {
       say("First signature: the federation may take this amount, and no more.");
-      await send(config.token, "approve", config.federation, amount);
+      await send(config.token, "approve", config.federation, units);
     }
     say("Now the signature that counts.");
     await then();
@@ -199,15 +199,15 @@ function start() {
   const value = (id) => ($(id) ? $(id).value.trim() : "");
   const ACTS = {
     async join() {
-      const amount = parseUnits(value("join-amount"), DECIMALS), operator = value("join-operator") || account;
-      if (amount < BigInt(config.minStake)) throw new Error(`the stake is below the minimum of ${formatUnits(BigInt(config.minStake), DECIMALS)} tokens. Nothing was sent`);
-      encode("join", account, operator, amount, value("join-evidence")); // a typing error is told before anything is signed
-      await pay(amount, () => send(config.federation, "join", account, operator, amount, value("join-evidence")));
+      const units = parseUnits(value("join-amount"), DECIMALS), operator = value("join-operator") || account;
+      if (units < BigInt(config.minStake)) throw new Error(`the stake is below the minimum of ${amount(BigInt(config.minStake))}. Nothing was sent`);
+      encode("join", account, operator, units, value("join-evidence")); // a typing error is told before anything is signed
+      await pay(units, () => send(config.federation, "join", account, operator, units, value("join-evidence")));
       return "You have a seat. It counts from the next round on. Now start your program: ape run participate";
     },
     async topUp() {
-      const amount = parseUnits(value("topUp-amount"), DECIMALS);
-      await pay(amount, () => send(config.federation, "topUp", value("topUp-seat"), amount));
+      const units = parseUnits(value("topUp-amount"), DECIMALS);
+      await pay(units, () => send(config.federation, "topUp", value("topUp-seat"), units));
       return "The stake was added";
     },
     async claim() { await send(config.federation, "claim", value("claim-seat"), account); return "Your pay is in your account"; },
