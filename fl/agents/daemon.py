@@ -14,7 +14,7 @@ from hashlib import sha256
 
 from fl.agents.actions import Action
 from fl.agents.agent import Agent, Role
-from fl.agents.history import History
+from fl.agents.history import Demanded, History
 from fl.agents.journal import Journal
 from fl.agents.metrics import Metrics
 from fl.agents.record import Record
@@ -122,6 +122,7 @@ class Daemon:
         self._serve(view)
         if view.phase is Phase.IDLE:
             self.journal.prune(view.facts.number)
+            self._first = {key: first for key, first in self._first.items() if key.startswith(f"{view.facts.number} ")}
             self._over(view)
         if whole:
             self._done = sight
@@ -285,14 +286,44 @@ class Daemon:
             deep = phase_and_end(view.facts, view.terms, sight.confirmed.time)[0] is view.phase
             window = view.terms.reveal_window if action.function == "reveal" else view.terms.score_reveal_window
             return deep or view.time >= view.phase_end - window // 2
+        if action.function == "answer":
+            return self._may_answer(action, view, sight)
         if action.function not in CRANK:
             return True
         key = f"{view.facts.number} {action.function} {view.facts.close_block}"
-        block, time = self._first.setdefault(key, (sight.head.number, sight.head.time))
-        order = sorted(view.history.seats)
-        turn = (order.index(self.seat) - view.facts.number) % len(order) if self.seat in order else MOST_TURNS
+        _, time = self._first.setdefault(key, (sight.head.number, sight.head.time))
         hurry = view.phase_end > 0 and view.time - time >= (view.phase_end - time) / 2
-        return hurry or sight.head.number >= block + self.pace.turn * min(turn, MOST_TURNS)
+        return hurry or self._turn_came(key, sorted(view.history.seats), view.facts.number, sight)
+
+    def _turn_came(self, key: str, order: list[int], shift: int, sight: Sight) -> bool:
+        """Whether everybody before this seat, in an order that begins elsewhere each time, had its blocks for a call."""
+        block, _ = self._first.setdefault(key, (sight.head.number, sight.head.time))
+        turn = (order.index(self.seat) - shift) % len(order) if self.seat in order else MOST_TURNS
+        return sight.head.number >= block + self.pace.turn * min(turn, MOST_TURNS)
+
+    def _may_answer(self, action: Action, view: View, sight: Sight) -> bool:
+        """Of many that can answer a demand one shall pay the gas: the proposer, whose stake hangs on it, at once; the others by
+        turns, and not while an answer is on its way. After a third of the window all of that counts no more: who demanded
+        might have sent an answer that never arrives."""
+        artifact, seat, leaf = action.args[:3]
+        demanded = Demanded(view.facts.attempts, int(str(artifact)), int(str(seat)), int(str(leaf)))
+        deadline, proposal = view.round.demands.get(demanded, 0), view.round.proposal
+        window = view.terms.answer_window
+        if view.time >= deadline - window + window // 3 or proposal is None:
+            return True
+        key = f"{view.facts.number} answer {demanded} {deadline}"
+        others = [i for i in sorted(view.history.seats) if i != proposal.seat]
+        shift = int.from_bytes(sha256(key.encode()).digest()[:8], "big") % max(1, len(others))
+        order = [proposal.seat, *others[shift:], *others[:shift]]
+        return self._turn_came(key, order, 0, sight) and self._stands_open(demanded)
+
+    def _stands_open(self, demanded: Demanded) -> bool:
+        """Whether a demand would still be open after everything that the node knows to be on its way."""
+        try:
+            demander, _ = self.node.read("demandInfo", demanded.artifact, demanded.seat, demanded.leaf, at="pending")
+        except ChainError:
+            return True  # a node that shows no pending state
+        return int(demander, 16) != 0
 
     def _publish(self, action: Action) -> bool:
         """Files go to the store first. A reveal does not wait for a store that is away: silence would cost stake."""

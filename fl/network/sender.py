@@ -62,7 +62,8 @@ class Sender:
         """Signs, keeps and broadcasts. Raises Refused if the contract would refuse, OSError if the journal cannot."""
         call = {"from": self.signer.address, "to": to, "data": "0x" + data.hex()}
         try:
-            gas = int(self.rpc("eth_estimateGas", call), 16)
+            # By what is mined: what somebody else has on its way may never arrive.
+            gas = int(self.rpc("eth_estimateGas", call, "latest"), 16)
         except NodeRefused as error:
             raise Refused(self._why(error)) from error
         except (TypeError, ValueError) as error:
