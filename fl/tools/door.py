@@ -6,6 +6,7 @@ import functools
 import json
 import math
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -83,8 +84,10 @@ def answering(command: type[click.Command]) -> type[click.Command]:
             from fl.network import chain
 
             provider, sent = context.params.get("network"), chain.sendings()  # a provider of Ape's, once it was parsed
+            quiet = chain.hushed() if context.params.get("as_json") else nullcontext()  # Ape says on stdout what it connects to
             try:
-                return super().invoke(context)
+                with quiet:
+                    return super().invoke(context)
             except Exception as error:
                 cause = error.__cause__ if isinstance(error, click.ClickException) else error
                 if cause is None or (isinstance(cause, TreatyError) and not isinstance(cause, ChainError)):

@@ -5,9 +5,11 @@ One thread reads the chain and renders; requests are answered from the last rend
 
 from __future__ import annotations
 
+import signal
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
 from http import HTTPStatus
@@ -153,17 +155,31 @@ class Handler(BaseHTTPRequestHandler):
         """Visitors leave no trace."""
 
 
+@contextmanager
+def until_interrupted() -> Iterator[None]:
+    """Ends quietly with Ctrl-C, which is how a watch ends. Ape would take it for a failure: its handler exits with 130."""
+    before = None
+    if threading.current_thread() is threading.main_thread():
+        before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    except KeyboardInterrupt:
+        pass
+    finally:
+        if before is not None:
+            signal.signal(signal.SIGINT, before)
+
+
 def serve(screen: Screen, server: Server, every: float, stop: threading.Event | None = None) -> None:
     """Reads the chain every so many seconds and serves what it read, until interrupted."""
     quiet()
     stop = stop or threading.Event()
     threading.Thread(target=server.serve_forever, daemon=True).start()
     try:
-        while not stop.is_set():
-            screen.refresh()
-            stop.wait(every)
-    except KeyboardInterrupt:
-        pass
+        with until_interrupted():
+            while not stop.is_set():
+                screen.refresh()
+                stop.wait(every)
     finally:
         server.shutdown()
         server.server_close()
@@ -176,14 +192,14 @@ def watch_terminal(screen: Screen, every: float) -> None:
     """The same facts in a terminal, until interrupted."""
     quiet()
     console = Console()
-    try:
-        with Live(Text("reading the chain"), console=console, screen=console.is_terminal, refresh_per_second=4) as live:
-            while True:
-                screen.refresh()
-                live.update(terminal(screen))
-                time.sleep(every)
-    except KeyboardInterrupt:
-        pass
+    with (
+        until_interrupted(),
+        Live(Text("reading the chain"), console=console, screen=console.is_terminal, refresh_per_second=4) as live,
+    ):
+        while True:
+            screen.refresh()
+            live.update(terminal(screen))
+            time.sleep(every)
 
 
 def print_once(screen: Screen) -> None:

@@ -3,9 +3,12 @@
 import json
 import re
 
+import numpy as np
 import pytest
 from eth_account import Account
+from evm import AnvilEvm
 from harness import KEY, PASSPHRASE, Doors, remembered
+from system import CHALLENGER, System, operator, random_update
 
 pytestmark = pytest.mark.xdist_group("doors")
 
@@ -140,6 +143,36 @@ def test_claim__nothing_yet(told, here):
         "transactions": [],
         "gas": 0,
     }
+
+
+@pytest.fixture
+def played():
+    """A round that was paid, on a node of its own: warm's account owns seat 3, and has answered a demand besides."""
+    evm = AnvilEvm()
+    evm.rpc("anvil_setBalance", COLD, hex(10**20))
+    system = System.create(evm).join(3).fund()
+    system.do("join", system.rich(COLD), operator(3), system.terms.min_stake, b"", by=COLD)
+    system.to_challenge({seat: random_update(np.random.default_rng(seat)) for seat in range(4)})
+    system.do("demand", 0, 0, 0, by=system.rich(CHALLENGER))
+    system.do("answer", 0, 0, 0, system.proposal, b"", by=COLD)
+    yield system.finish()
+    evm.close()
+
+
+def test_claim__after_a_round__pays_out_once_what_the_seats_and_answers_earned(doors, played):
+    earned, credit = played.seat(3).earned, played.terms.demand_deposit
+    node = f"http://127.0.0.1:{played.evm.connection.port}"
+    claim = ["claim", "--federation", played.federation.address, "--account", "warm", "--network", node, "--to", NOWHERE]
+    told = doors.json(*claim, "--seat", 3)
+    assert earned > 0 and (told["claimed"], told["seats"], told["to"]) == (str(earned), {"3": str(earned)}, NOWHERE)
+    assert played.token.call("balanceOf", NOWHERE) == earned and played.seat(3).earned == 0
+    told = doors.json(*claim)  # the account's credits go with a call that names no seat
+    assert (told["claimed"], told["credit"], len(told["transactions"])) == (str(credit), str(credit), 1)
+    assert played.token.call("balanceOf", NOWHERE) == earned + credit
+    assert sum(played.books().values()) == played.held()
+    last = doors(*claim)
+    assert last.code == 0 and last.out.splitlines()[-1].startswith("nothing to claim: ")
+    assert doors.json(*claim)["transactions"] == []
 
 
 # ---- fund, conclude

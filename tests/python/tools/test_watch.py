@@ -1,9 +1,18 @@
 """The live page's server: serves what was read last, keeps it when the chain falls silent, and answers nothing else."""
 
+import fcntl
 import http.client
 import io
+import os
+import pty
+import signal
+import struct
+import subprocess
+import sys
+import termios
 import threading
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from pages import KNOWN, facts, federation
@@ -183,6 +192,60 @@ def test_terminal__of_80_columns__keeps_every_number(screen, chain):
     told = console.export_text()
     assert "committed  revealed  accepted  how it stands" in told and "0xcdcdcd…cdcd" in told
     assert all(len(line) <= 80 for line in told.splitlines())
+
+
+WATCHED = """
+import sys
+sys.path[:0] = sys.argv[1:]
+from test_watch import Chain, Prices, Screen, join_page
+from fl.tools.watch import Server, serve, watch_terminal
+chain = Chain()
+screen = Screen(chain, Prices(), join_page)
+look = screen.refresh
+def refresh():
+    look()
+    chain.open_a_round() if not chain.moment else None
+screen.refresh = refresh
+"""
+IN_A_TERMINAL = "watch_terminal(screen, 0.2)"
+IN_A_BROWSER = """
+screen.refresh = lambda: print("looked", flush=True)
+serve(screen, Server(screen, "127.0.0.1", 0), 0.2)
+"""
+HERE = Path(__file__).parent
+PATHS = [str(HERE), str(HERE.parents[1])]
+
+
+def test_terminal__draws_in_place__follows_the_chain__and_leaves_the_screen_as_it_was():
+    outer, inner = pty.openpty()
+    fcntl.ioctl(inner, termios.TIOCSWINSZ, struct.pack("HHHH", 30, 80, 0, 0))
+    call = [sys.executable, "-c", WATCHED + IN_A_TERMINAL, *PATHS]
+    env = {**os.environ, "TERM": "xterm-256color"}
+    watching = subprocess.Popen(call, stdin=inner, stdout=inner, stderr=inner, env=env, start_new_session=True)
+    os.close(inner)
+    seen = b""
+
+    def until(words: bytes) -> None:
+        nonlocal seen
+        while words not in seen:
+            seen += os.read(outer, 65536)  # ends with an error if the process does
+
+    until(b"between rounds")
+    until(b"round 4, commit, 10 min left")
+    watching.send_signal(signal.SIGINT)
+    until(b"\x1b[?1049l")
+    assert watching.wait() == 0
+    os.close(outer)
+    assert seen.startswith(b"\x1b[?1049h") and b"\x1b[?25h" in seen and b"Traceback" not in seen
+
+
+def test_server__ends_with_an_interrupt__and_that_is_no_failure():
+    call = [sys.executable, "-c", WATCHED + IN_A_BROWSER, *PATHS]
+    watching = subprocess.Popen(call, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    assert watching.stdout.readline() == "looked\n"
+    watching.send_signal(signal.SIGINT)
+    _, err = watching.communicate()
+    assert (watching.returncode, err) == (0, "")
 
 
 def test_once__fails_when_the_chain_cannot_be_read(screen, chain, capsys):
