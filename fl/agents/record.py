@@ -111,8 +111,14 @@ class Record:
     def public_round(self, history: History, log: RoundLog, accepted: frozenset[int] | list[int]) -> PublicRound:
         """What scoring reads of a round, with the seats taken to be accepted."""
         updates = self.judged(history, log).updates
+        older = next((r.base for r in reversed(history.rounds[: log.number - 1]) if r.base != log.base), None)
+        file = None if older is None else self.model_file(older)  # a store may have forgotten it: scoring goes on without
         return PublicRound(
-            log.number, self.model(log.base), {s: updates[s] for s in sorted(accepted) if s in updates}, self.terms.trim
+            log.number,
+            self.model(log.base),
+            {s: updates[s] for s in sorted(accepted) if s in updates},
+            self.terms.trim,
+            None if file is None else parse_model(file, self.terms.depth),
         )
 
     def _well_formed(self, data: bytes) -> Vector | None:

@@ -36,7 +36,7 @@ class Cell:
     trim: int
     seed: int
     committee: int = 0
-    colluding: bool = False  # whether the cheats also lie as validators
+    scorers: str = "honest"  # how cheats judge: also "colluding" (255 for themselves, 1 for others) or "shading" (see _settle)
     strictness: int = 2
     omniscient: bool = False  # whether the cheats see the present round's honest updates, which commitments hide
 
@@ -51,7 +51,7 @@ class Play:
     vector: Vector
     residues: list[NDArray[np.float64] | None]
     state: GateState = field(default_factory=GateState)
-    last: NDArray[np.float64] | None = None  # the model's last change
+    earlier: Vector | None = None  # the model before; None in the first round
     seen: NDArray[np.float64] | None = None  # last round's honest updates
     inside: list[frozenset[int]] = field(default_factory=list)
     rounds: list[scoring.PublicRound] = field(default_factory=list)
@@ -123,6 +123,7 @@ def _round(task: Task, p: Play, number: int, changes: NDArray[np.float64], depth
     others = present if cell.omniscient else p.seen if p.seen is not None else changes[honest:]
     known = {seat: np.rint(pad(other, depth) * 2.0**24).astype(np.int32) for seat, other in enumerate(others)}
     p.seen = present
+    last = np.zeros(size) if p.earlier is None else to_float(p.vector)[:size] - to_float(p.earlier)[:size]
     bad = range(honest, p.seats)
 
     def passes(seat: int, change: NDArray[np.float64]) -> bool:
@@ -136,7 +137,7 @@ def _round(task: Task, p: Play, number: int, changes: NDArray[np.float64], depth
         sight = Sight(
             own=changes[seat],
             honest=changes[(seat - honest) % honest],
-            last=p.last if p.last is not None else np.zeros(size),
+            last=last,
             others=others,
             seats=p.seats,
             accomplices=cell.bad,
@@ -150,10 +151,9 @@ def _round(task: Task, p: Play, number: int, changes: NDArray[np.float64], depth
     inside, p.state = gate(p.state, updates)
     p.inside.append(inside)
     accepted = {seat: updates[seat] for seat in sorted(inside)}
-    p.rounds.append(scoring.PublicRound(number, p.vector, accepted, cell.trim))
+    p.rounds.append(scoring.PublicRound(number, p.vector, accepted, cell.trim, p.earlier))
     after = aggregate(p.vector, list(accepted.values()), cell.trim)
-    p.last = to_float(after)[:size] - to_float(p.vector)[:size]
-    p.vector = after
+    p.earlier, p.vector = p.vector, after
 
 
 def _score(plays: Sequence[Play], evaluator: Evaluator, number: int) -> None:
@@ -173,14 +173,19 @@ def _settle(p: Play, losses: Sequence[NDArray[np.float64]], number: int) -> None
     seats = list(range(p.seats))
     draw = np.random.default_rng([p.cell.seed, number, 2]).permutation(p.seats)[: p.cell.committee]
     before = scoring.prior(p.scored[-1:], p.told)
+    fresh = scoring.novelty(p.rounds[-1])
     honestly = []
     for judge, loss in enumerate(losses):
         now = scoring.worths(p.rounds[-1], loss)
-        honestly.append(scoring.vector(seats, scoring.judgement(p.memories[judge], now), before))
+        honestly.append(scoring.vector(seats, scoring.judgement(p.memories[judge], now, fresh), before))
         p.memories[judge] = scoring.remembered(p.memories[judge], now)
-    lie = bytes(1 if seat < p.honest else 255 for seat in seats)
+    wish = {seat: 1 if seat < p.honest else 255 for seat in seats}
+    # Shading: the worst that an honest validator might say, so that no distance to the medians gives the liar away.
+    lies = {"colluding": bytes(wish.values()), "shading": scoring.vector(seats, {s: float(wish[s]) for s in fresh}, before)}
     vectors = {
-        int(v): lie if v >= p.honest and p.cell.colluding else honestly[v if v < p.honest else (v - p.honest) % p.honest]
+        int(v): lies[p.cell.scorers]
+        if v >= p.honest and p.cell.scorers in lies
+        else honestly[v if v < p.honest else (v - p.honest) % p.honest]
         for v in sorted(draw)
     }
     medians = scores.medians(seats, vectors)

@@ -85,7 +85,7 @@ def _edge(sight: Sight) -> Change:
     harm = harm / _norm(harm)
     size = float(np.median(np.linalg.norm(sight.others, axis=1)))
     for cosine in (0.02, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7):
-        for length in (2.9, 1.9, 1.4, 1.0):
+        for length in (2.9, 1.9, 1.4, 1.2, 1.0):
             if sight.passes(sent := length * size * (cosine * toward + np.sqrt(1 - cosine**2) * harm)):
                 return sent
     return sight.honest

@@ -2,7 +2,7 @@
 agree to the byte and a lying minority of the committee cannot move the median. The manifest names a federation's gate.
 
 agreement (the default): an update stays in if
-- its norm is at most 1.5 times the median norm of the last round's accepted updates (of a first round: 3 times the median of
+- its norm is at most 1.25 times the median norm of the last round's accepted updates (of a first round: 3 times the median of
   all). The bound is known before training, so that honest participants keep below it and none is lost for being large;
 - it goes along with the others: its own voice and the mean of its cosines to those let in, averaged over rounds with a memory
   of 0.8, are above zero together. Cosines count 0.3 at most, so that cheats who send the same do not vouch for each other;
@@ -35,8 +35,8 @@ MEDIAN_KEEP, OF = 7, 10  # a moving average keeps 7 parts in 10
 KEEP = 8
 CAP = 3 * ONE // 10
 ROUNDS_OF_TRUST = 4  # times that the set of those let in is drawn anew
-# Norms are compared as squares: 1.5 and 3 times the median are 9/4 and 36/4 of its square.
-BOUND, FIRST_BOUND, BOUND_OF = 9, 36, 4
+# Norms are compared as squares: 1.25 and 3 times the median are 25/16 and 144/16 of its square.
+BOUND, FIRST_BOUND, BOUND_OF = 25, 144, 16
 
 Vector = NDArray[np.int32]
 Updates = Mapping[int, Vector]

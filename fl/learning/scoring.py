@@ -5,10 +5,15 @@ A validator's own judgement is a memory: by how much the loss on its held-out ro
 mostly chance; the sum is not, and it goes on paying honest work when a model has converged and single rounds show nothing.
 255 is a yardstick of past rounds, so that nobody's pay rises because the present round's best was left out.
 
-What it reveals is mostly public: the prior, which everybody computes from the vectors revealed in earlier rounds, moved by
-a fifth toward its own judgement. Honest validators so stand close together, and a lying minority, which can move a median
-no further than the spread of honest scores, moves it little. The prior takes only the half of each committee, and one, that
-came nearest to the medians; whoever has none yet begins in the middle.
+What was said already is not paid again: a judgement is multiplied by the update's novelty, which everybody computes alike. It
+falls with the fourth power of the cosine to the model's last change, for old changes sent again do help a model along, and
+with how many others of the round point the same way, more than is usual in it, for one owner may hold many seats.
+
+What a validator reveals is mostly public: the prior, which everybody computes from the vectors revealed in earlier rounds,
+moved by a twentieth toward its own judgement. Honest validators so stand close together, and a lying minority, which can move
+a median no further than the spread of honest scores, moves it little. The prior takes only the half of each committee, and
+one, that came nearest to the medians, and goes four times as far as these did, because all went the same twentieth of their
+way; whoever has none yet begins in the middle.
 """
 
 from __future__ import annotations
@@ -20,6 +25,7 @@ from statistics import median
 import numpy as np
 from numpy.typing import NDArray
 
+from fl.learning.gate import ONE, cosine, gram
 from fl.learning.partition import Part
 from fl.protocol.aggregate import aggregate
 from fl.protocol.scores import BEST
@@ -28,7 +34,9 @@ FIRST_YARDSTICK = 0.05  # a share of the loss; what a typical update of a first 
 WINDOW = 20  # past rounds that a validator judges by
 KEEP = 0.9
 NEUTRAL = 128  # the prior of a seat that nobody has scored
-OWN = 0.2  # of the way from the prior to one's own judgement
+OWN = 0.05  # of the way from the prior to one's own judgement
+STRIDE = 4  # times as far as validators went, the prior goes
+SHARPNESS = 4  # the power of a cosine that counts as saying the same
 
 Vector = NDArray[np.int32]
 Losses = Callable[[NDArray[np.int32], Part], NDArray[np.float64]]  # models (n, p) over rows to mean losses (n,)
@@ -42,6 +50,7 @@ class PublicRound:
     base: Vector
     accepted: Mapping[int, Vector]
     trim: int
+    earlier: Vector | None = None  # the model before `base`; None if that was the first
 
 
 @dataclass(frozen=True)
@@ -69,17 +78,37 @@ def worths(round_: PublicRound, losses: NDArray[np.float64]) -> dict[int, float]
     return {seat: float((loss - full) / before) for seat, loss in zip(sorted(round_.accepted), without, strict=True)}
 
 
+def novelty(round_: PublicRound) -> dict[int, float]:
+    """How much of each accepted update was not said already, 0 to 1: by the model's last change, or by others of the round."""
+    seats = sorted(round_.accepted)
+    if not seats:
+        return {}
+    last = [] if round_.earlier is None else [round_.base - round_.earlier]
+    products = gram([*(round_.accepted[seat] for seat in seats), *last])
+    alike = np.array([[_alike(products, i, j) for j in range(len(products))] for i in range(len(seats))])
+    crowd = alike[:, : len(seats)].sum(1)
+    repeated = alike[:, len(seats) :].sum(1)
+    fresh = (1.0 - repeated) * np.minimum(1.0, np.median(crowd) / crowd)
+    return dict(zip(seats, fresh.tolist(), strict=True))
+
+
+def _alike(products: list[list[int]], i: int, j: int) -> float:
+    """0 to 1: a high power of the cosine, where it is above zero; of a vector to itself 1."""
+    return 1.0 if i == j else max(0.0, cosine(products[i][j], products[i][i], products[j][j]) / ONE) ** SHARPNESS
+
+
 def remembered(memory: Mapping[int, float], now: Mapping[int, float]) -> dict[int, float]:
     """The memory after one more round."""
     return {seat: KEEP * memory.get(seat, 0.0) + now.get(seat, 0.0) for seat in {*memory, *now}}
 
 
-def judgement(memory: Mapping[int, float], now: Mapping[int, float]) -> dict[int, float]:
-    """0 to 255 for each seat accepted now, by what it was worth so far; the yardstick is the memory before this round."""
+def judgement(memory: Mapping[int, float], now: Mapping[int, float], fresh: Mapping[int, float]) -> dict[int, float]:
+    """0 to 255 for each seat accepted now, by what it was worth so far and how novel it is; the yardstick is the memory before
+    this round."""
     seen = [worth for worth in memory.values() if worth > 0]
     yardstick = max(median(seen) if seen else FIRST_YARDSTICK, 1e-6)
     after = remembered(memory, now)
-    return {seat: BEST * min(1.0, max(0.0, after[seat] / yardstick)) for seat in now}
+    return {seat: BEST * fresh[seat] * min(1.0, max(0.0, after[seat] / yardstick)) for seat in now}
 
 
 def prior(settled: Sequence[ScoredRound], earlier: Mapping[int, int] | None = None) -> dict[int, int]:
@@ -101,7 +130,9 @@ def prior(settled: Sequence[ScoredRound], earlier: Mapping[int, int] | None = No
             seat = round_.revealed[i]
             bytes_ = [round_.vectors[v][i] for v in trusted if v != seat]
             if round_.medians[i] > 0 and bytes_:
-                told[seat] = (2 * sum(bytes_) + len(bytes_)) // (2 * len(bytes_))
+                before, n = told.get(seat, NEUTRAL), len(bytes_)
+                there = before * n + STRIDE * (sum(bytes_) - before * n)  # times n, to be rounded to the nearest
+                told[seat] = max(1, min(BEST, (2 * there + n) // (2 * n)))
     return told
 
 
@@ -137,7 +168,7 @@ class Scorer:
             if number not in self._worths:
                 self._worths[number] = self._judge(past[number]())
             memory = remembered(memory, self._worths[number])
-        return vector(revealed, judgement(memory, self._judge(round_)), prior(settled))
+        return vector(revealed, judgement(memory, self._judge(round_), novelty(round_)), prior(settled))
 
     def _judge(self, round_: PublicRound) -> dict[int, float]:
         return worths(round_, self._losses(candidates(round_), self._held_out))

@@ -29,6 +29,7 @@ from fl.tools.spread import as_done
 
 PARTS = ("gates", "pay", "sybil", "shapley")
 COMMITTEE, STRICTNESS = 7, 2  # of ten seats: three liars never hold a majority
+SCORERS = ("honest", "colluding", "shading")  # how cheats judge
 
 
 @dataclass(frozen=True)
@@ -132,18 +133,19 @@ def _shares(setting: Setting, shares: Sequence[int]) -> list[tuple[int, int]]:
 def _gates(grid: Grid) -> Jobs:
     jobs: Jobs = []
     view = "/all-seeing" if grid.omniscient else ""
+    rules = list(dict.fromkeys([("none", 0), *((gate, percent) for gate in grid.gates for percent in grid.trims)]))
     for setting in grid.settings:
-        for gate in grid.gates:
-            for percent in grid.trims:
-                for share, bad in [(0, 0), *_shares(setting, grid.shares)]:
-                    kinds = grid.kinds if bad else ("nobody",)
-                    trim = -(-percent * (setting.honest + bad) // 100)
-                    cells = [Cell(kind, bad, gate, trim, 0, omniscient=grid.omniscient) for kind in kinds]
-                    keys = [
-                        f"gates/{setting.name}/{share}/{kind}/{gate}/trim {percent}{view if bad else ''}/{_length(grid)}"
-                        for kind in kinds
-                    ]
-                    jobs.append((keys, (_attacked, grid, setting, cells)))
+        for gate, percent in rules:
+            asked = gate in grid.gates and percent in grid.trims  # else only what everything is measured against
+            for share, bad in [(0, 0), *(_shares(setting, grid.shares) if asked else ())]:
+                kinds = grid.kinds if bad else ("nobody",)
+                trim = -(-percent * (setting.honest + bad) // 100)
+                cells = [Cell(kind, bad, gate, trim, 0, omniscient=grid.omniscient) for kind in kinds]
+                keys = [
+                    f"gates/{setting.name}/{share}/{kind}/{gate}/trim {percent}{view if bad else ''}/{_length(grid)}"
+                    for kind in kinds
+                ]
+                jobs.append((keys, (_attacked, grid, setting, cells)))
     return jobs
 
 
@@ -178,12 +180,11 @@ def _let_in(p: Play, seats: range) -> float:
 def _pay(grid: Grid) -> Jobs:
     jobs: Jobs = []
     for setting in (s for s in grid.settings if s.honest == 7):
-        for scorers in ("honest", "colluding"):
-            kinds = grid.kinds if scorers == "colluding" else ("nobody", *grid.kinds)
+        for scorers in SCORERS:
+            kinds = grid.kinds if scorers != "honest" else ("nobody", *grid.kinds)
             for bad in (0, setting.bad[30]):
                 some = [kind for kind in kinds if (kind == "nobody") is (bad == 0)]
-                lies = scorers == "colluding"
-                cells = [Cell(kind, bad, DEFAULT, 0, 0, COMMITTEE, lies, STRICTNESS) for kind in some]
+                cells = [Cell(kind, bad, DEFAULT, 0, 0, COMMITTEE, scorers, STRICTNESS) for kind in some]
                 if some:
                     keys = [f"pay/{setting.name}/{kind}/{scorers}/{_length(grid)}" for kind in some]
                     jobs.append((keys, (_all_paid, grid, setting, cells)))
@@ -226,11 +227,13 @@ def _divided(grid: Grid, setting: Setting, seats: int) -> list[dict[str, float]]
     """One owner, the one with most rows, deals them evenly to so many seats; the others stay as they are."""
     task, splits = _splits(setting, grid.seeds)
     dealt = {seed: _deal(data, seats, seed) for seed, data in splits.items()}
-    cells = [Cell("nobody", 0, DEFAULT, 0, seed, COMMITTEE, False, STRICTNESS) for seed in dealt]
+    cells = [Cell("nobody", 0, DEFAULT, 0, seed, COMMITTEE, "honest", STRICTNESS) for seed in dealt]
     plays = play(task, dealt, cells, grid.rounds)
     owner = [p.trained_pay[-seats:].sum() / grid.rounds for p in plays]
     others = [p.trained_pay[:-seats].mean() / grid.rounds for p in plays]
-    return [{"owner": float(np.mean(owner)), "others": float(np.mean(others))}]
+    rows = [np.array([len(shard.train) for shard in data.shards]) for data in dealt.values()]
+    part = [own[-seats:].sum() / own.sum() for own in rows]
+    return [{"owner": float(np.mean(owner)), "others": float(np.mean(others)), "rows": float(np.mean(part))}]
 
 
 def _deal(data: Split, seats: int, seed: int) -> Split:

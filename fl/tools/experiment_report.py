@@ -38,6 +38,9 @@ def losses(known: Known) -> dict[tuple[str, ...], dict[str, Any]]:
     return out
 
 
+SYBIL_OTHERS = 6  # seats beside the one that is divided
+
+
 def _table(head: list[str], rows: list[list[str]]) -> list[str]:
     return [f"| {' | '.join(line)} |" for line in [head, ["---"] * len(head), *rows]]
 
@@ -114,7 +117,7 @@ def _pay(rows: dict[tuple[str, ...], dict[str, Any]]) -> list[str]:
         table = []
         for kind in dict.fromkeys(key[1] for key in rows if key[0] == setting):
             row = [kind]
-            for scorers in ("honest", "colluding"):
+            for scorers in ("honest", "colluding", "shading"):
                 facts = next((f for key, f in rows.items() if key[:3] == (setting, kind, scorers)), None)
                 if facts is None:
                     row += ["", ""]
@@ -126,6 +129,7 @@ def _pay(rows: dict[tuple[str, ...], dict[str, Any]]) -> list[str]:
             table.append(row)
         head = ["kind", "honest scorers: ratio (honest pay)", "validators honest / bad"]
         head += ["cheats collude as scorers: ratio (honest pay)", "validators honest / bad"]
+        head += ["and shade what they say: ratio (honest pay)", "validators honest / bad"]
         lines += [f"### {setting}", "", *_table(head, table), ""]
     return lines
 
@@ -134,11 +138,21 @@ def _sybil(rows: dict[tuple[str, ...], dict[str, Any]]) -> list[str]:
     table = []
     for setting in dict.fromkeys(key[0] for key in rows):
         mine = {int(key[1]): facts for key, facts in rows.items() if key[0] == setting}
-        table.append(
-            [setting, *(f"{mine[n]['owner']:.2f} ({mine[n]['others']:.2f})" if n in mine else "" for n in (1, 2, 3, 4))]
-        )
-    head = ["one owner's pay a round, in trainer's rates (another seat's)", "1 seat", "2 seats", "3 seats", "4 seats"]
-    return ["## Sybils", "", *_table(head, table), ""]
+        row = [setting, f"{100 * max(f['rows'] for f in mine.values()):.0f} %"]
+        for n in (1, 2, 3, 4):
+            if n not in mine:
+                row.append("")
+                continue
+            owner, other, part = mine[n]["owner"], mine[n]["others"], mine[n]["rows"]
+            beyond = (owner - part * (owner + SYBIL_OTHERS * other)) / other
+            row.append(f"{owner:.2f} ({other:.2f}), {beyond:+.1f}")
+        table.append(row)
+    head = ["setting", "of all rows", "1 seat", "2 seats", "3 seats", "4 seats"]
+    text = (
+        "One owner's pay a round in a trainer's rates (another seat's), and what of it goes beyond the part of all pay that its"
+    )
+    text += " rows are of all rows, in other seats' pay."
+    return ["## Sybils", "", text, "", *_table(head, table), ""]
 
 
 def _shapley(rows: dict[tuple[str, ...], dict[str, Any]]) -> list[str]:

@@ -23,7 +23,7 @@ def played(*cells: Cell, rounds: int = 3):
 
 
 def test_play__is_the_same_twice__and_whoever_plays_beside():
-    cell = Cell("noise", 3, "agreement", 0, 0, 7, True)
+    cell = Cell("noise", 3, "agreement", 0, 0, 7, "colluding")
     alone, again = played(cell)[0], played(cell)[0]
     assert (alone.vector == again.vector).all() and (alone.trained_pay == again.trained_pay).all()
     beside = played(cell, Cell("sign_flip", 3, "none", 0, 0))[0]
@@ -65,6 +65,20 @@ def test_run__goes_on_where_it_was__and_reports_what_is_there(tmp_path):
     told = markdown(known)
     assert told == (tmp_path / "experiment.md").read_text() and "| lean (adaptive) |" in told and "## Sybils" in told
     assert svg(known)["gates"].startswith("<svg") and set(losses(known)) >= {("breast_cancer", "30", "lean", "agreement")}
+
+
+def test_run__of_one_gate_alone__measures_against_none_all_the_same(tmp_path):
+    grid = Grid(("gates",), SETTINGS[2:3], ("sign_flip",), ("agreement",), seeds=1, rounds=1)
+    assert set(losses(run(grid, tmp_path))) >= {("breast_cancer", "30", "sign_flip", "agreement")}
+    assert "| agreement | about 30 % |" in (tmp_path / "experiment.md").read_text()
+
+
+def test_pay__of_old_changes_sent_again__is_below_honest_pay__whoever_lies(tmp_path):
+    facts = run(Grid(("pay",), SETTINGS[2:3], ("replay",), seeds=2, rounds=10), tmp_path)
+    paid = {key.split("/")[3]: f["bad_trainer"] / f["honest_trainer"] for key, f in facts.items() if "/replay/" in key}
+    assert set(paid) == {"honest", "colluding", "shading"} and max(paid.values()) < 0.9
+    told = {key.split("/")[3]: f["honest_validator"] for key, f in facts.items()}
+    assert min(told.values()) > 0.95
 
 
 @pytest.mark.parametrize(

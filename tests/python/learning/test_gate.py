@@ -229,8 +229,8 @@ def test_agreement__later_rounds_are_bound_by_what_the_last_let_in__known_before
     updates = {seat: np.array([100, 0], np.int32) for seat in range(4)}
     state = agreement(GateState(), updates)[1]
     assert bound_of("agreement", GateState()) is None
-    assert bound_of("agreement", state) == 150
-    for length, kept in [(150, True), (151, False)]:
+    assert bound_of("agreement", state) == 125
+    for length, kept in [(125, True), (126, False)]:
         assert (4 in inside({**updates, 4: np.array([length, 0], np.int32)}, agreement, state)) is kept
 
 

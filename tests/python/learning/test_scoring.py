@@ -19,6 +19,7 @@ from fl.learning.scoring import (
     Scorer,
     candidates,
     judgement,
+    novelty,
     prior,
     remembered,
     vector,
@@ -40,9 +41,14 @@ def off_target(models, part=NOBODY) -> np.ndarray:
 
 
 def round_of(moves: dict[int, int], number: int = 1, base: int = 0, trim: int = 0) -> PublicRound:
-    """A round of a model with one number, at `base`, that each seat moves by so much."""
-    accepted = {seat: np.array([move], np.int32) for seat, move in moves.items()}
-    return PublicRound(number, np.array([base], np.int32), accepted, trim)
+    """A round of a model with one number that counts, at `base`, that each seat moves by so much; all say different things."""
+    accepted = {seat: np.array([move, *(2000 * (seat == i) for i in range(20))], np.int32) for seat, move in moves.items()}
+    return PublicRound(number, np.array([base, *[0] * 20], np.int32), accepted, trim)
+
+
+def fully(now: dict[int, float]) -> dict[int, float]:
+    """Everybody says something new."""
+    return dict.fromkeys(now, 1.0)
 
 
 def worth(round_: PublicRound) -> dict[int, float]:
@@ -91,17 +97,56 @@ def test_score__does_not_care_about_order(moves, shuffle):
 
 
 def test_judgement__measures_by_what_was_typical_before__not_by_this_round():
-    assert judgement({0: 0.2, 1: 0.4, 2: 0.6}, {3: 0.1})[3] == pytest.approx(255 / 4)
-    assert judgement({}, {3: FIRST_YARDSTICK / 2})[3] == pytest.approx(255 / 2)
-    alone = judgement({0: 0.2, 1: 0.4}, {1: 0.0})[1]
-    assert judgement({0: 0.2, 1: 0.4}, {0: 9.0, 1: 0.0})[1] == alone  # nobody's fall is another's gain
+    assert judgement({0: 0.2, 1: 0.4, 2: 0.6}, {3: 0.1}, fully({3: 0.1}))[3] == pytest.approx(255 / 4)
+    assert judgement({}, {3: FIRST_YARDSTICK / 2}, fully({3: FIRST_YARDSTICK / 2}))[3] == pytest.approx(255 / 2)
+    alone = judgement({0: 0.2, 1: 0.4}, {1: 0.0}, fully({1: 0.0}))[1]
+    assert judgement({0: 0.2, 1: 0.4}, {0: 9.0, 1: 0.0}, fully({0: 9.0, 1: 0.0}))[1] == alone  # nobody's fall is another's gain
+
+
+def round_at(base, earlier, **updates) -> PublicRound:
+    """Of a model of three numbers."""
+    accepted = {seat: np.array(update, np.int32) for seat, update in enumerate(updates.values())}
+    was = None if earlier is None else np.array(earlier, np.int32)
+    return PublicRound(1, np.array(base, np.int32), accepted, 0, was)
+
+
+def test_novelty__of_what_the_model_did_last__is_none():
+    now = round_at([5, 5, 0], [2, 1, 0], replay=[3, 4, 0], scaled=[300, 400, 0], opposite=[-3, -4, 0], new=[0, 0, 7])
+    told = novelty(now)
+    assert told[0] == pytest.approx(0) == told[1] and told[3] == 1 and told[2] == 1
+
+
+def test_novelty__by_hand__with_an_angle_to_the_last_change():
+    assert novelty(round_at([0, 4, 0], [0, 0, 0], only=[3, 4, 0]))[0] == pytest.approx(1 - 0.8**4)
+
+
+def test_novelty__of_many_seats_that_say_the_same__is_shared():
+    # Two say the same, three say something each: the two make a crowd of two where one is usual.
+    told = novelty(round_at([0] * 3, None, a=[9, 0, 0], b=[8, 0, 0], c=[0, 5, 0], d=[0, 0, 5], e=[0, -5, 0]))
+    assert told == pytest.approx({0: 0.5, 1: 0.5, 2: 1, 3: 1, 4: 1})
+
+
+def test_novelty__where_all_agree__and_before_there_was_a_change__is_whole():
+    assert novelty(round_at([0] * 3, None, a=[1, 2, 3], b=[2, 4, 6], c=[1, 2, 3])) == pytest.approx({0: 1, 1: 1, 2: 1})
+    assert novelty(round_at([1] * 3, [1] * 3, a=[1, 2, 3])) == {0: 1}
+    assert novelty(round_at([1] * 3, None)) == {}
+
+
+def test_judgement__of_what_is_not_new__is_less():
+    assert judgement({0: 1.0, 1: 1.0}, {0: 0.1, 1: 0.1}, {0: 0.25, 1: 1.0}) == {0: 255 / 4, 1: 255}
+
+
+def test_score__of_an_old_change_sent_again__is_as_low_as_it_gets():
+    moved = round_at([5, 5, 0], [2, 1, 0], replay=[3, 4, 0], other=[3, -4, 0])
+    told = Scorer(lambda models, part: 1e3 - models.sum(1), NOBODY).score([0, 1], moved, {}, [])
+    assert told[0] == round(NEUTRAL * 19 / 20)
 
 
 def test_memory__goes_on_paying_honest_work_when_single_rounds_show_nothing():
     memory: dict[int, float] = {}
     for number in range(12):
         now = {0: 0.2 * 0.5**number, 1: -0.05}
-        told = judgement(memory, now)
+        told = judgement(memory, now, fully(now))
         memory = remembered(memory, now)
     assert told[0] > 200 and told[1] == 0
 
@@ -118,14 +163,20 @@ def scored(given: dict[int, bytes], seats=(0, 1, 2)) -> ScoredRound:
     return ScoredRound(seats, given, scores.medians(seats, given))
 
 
-def test_prior__is_the_mean_of_those_nearest_to_the_medians():
-    given = vectors([100, 50, 10], [110, 60, 20], [255, 1, 255])
-    assert prior([scored(given)]) == {0: 105, 1: 55, 2: 15}
+def test_prior__goes_four_times_as_far_as_those_nearest_to_the_medians():
+    # In the mean they went from 128 to 125, 121 and 132; the third is too far off to be heard.
+    given = vectors([122, 120, 130], [128, 122, 134], [255, 1, 255])
+    assert prior([scored(given)]) == {0: 116, 1: 100, 2: 144}
+
+
+def test_prior__stays_between_1_and_255():
+    assert prior([scored(vectors([1, 255, 128], [1, 255, 128]))]) == {0: 1, 1: 255, 2: 128}
 
 
 def test_prior__keeps_what_was_said_before_of_those_left_out_now():
-    first, second = scored(vectors([100, 50, 10], [100, 50, 10])), scored(vectors([90, 0, 10], [90, 0, 10]))
-    assert prior([first, second]) == {0: 90, 1: 50, 2: 10} == prior([second], prior([first]))
+    first, second = scored(vectors([120, 125, 130], [120, 125, 130])), scored(vectors([95, 0, 136], [95, 0, 136]))
+    assert prior([first]) == {0: 96, 1: 116, 2: 136}
+    assert prior([first, second]) == {0: 92, 1: 116, 2: 136} == prior([second], prior([first]))
 
 
 @given(st.lists(st.lists(st.integers(0, 255), min_size=3, max_size=3), min_size=3, max_size=7), st.integers(0, 99))
@@ -137,8 +188,8 @@ def test_prior__does_not_care_in_which_order_vectors_come(rows, seed):
     assert all(type(value) is int for value in prior([scored(given)]).values())
 
 
-def test_vector__begins_in_the_middle__and_moves_a_fifth_of_the_way_toward_ones_own_judgement():
-    assert list(vector([0, 1, 2], {0: 255.0, 1: 0.0}, {})) == [round(NEUTRAL + 127 / 5), round(NEUTRAL * 4 / 5), 0]
+def test_vector__begins_in_the_middle__and_moves_a_twentieth_of_the_way_toward_ones_own_judgement():
+    assert list(vector([0, 1, 2], {0: 255.0, 1: 0.0}, {})) == [round(NEUTRAL + 127 / 20), round(NEUTRAL * 19 / 20), 0]
     assert list(vector([0], {0: 0.0}, {0: 1})) == [1]
 
 
