@@ -83,6 +83,11 @@ contract RebasingToken is PlayToken {
         percent = percent_;
     }
 
+    /// @notice A rebase that takes away, as far as one holder sees it.
+    function lose(address holder, uint256 amount) external {
+        _burn(holder, amount);
+    }
+
     function balanceOf(address account) public view override returns (uint256) {
         return super.balanceOf(account) * percent / 100;
     }

@@ -46,6 +46,24 @@ def test_rebasing__changes_what_is_held_and_no_book():
     assert sum(s.books().values()) == s.held()
 
 
+def test_rebasing__that_takes_away__falls_on_the_last_to_leave_who_loses_no_claim():
+    s = System.create(token="RebasingToken").join(4).fund()
+    s.to_challenge(files()).finish()
+    s.token.send("lose", s.federation.address, s.books()["pool"] + 1, by=STRANGER)
+    for seat in range(4):
+        s.do("exit", seat, by=owner(seat))
+    for seat in range(3):
+        s.do("withdraw", seat, owner(seat), by=owner(seat))
+    owed, left = sum(s.seat(3)[part] for part in ("stake", "earned")), s.held()
+    assert left == owed - 1
+    with refused("ERC20InsufficientBalance", s.federation.address, left, owed):
+        s.do("withdraw", 3, owner(3), by=owner(3))
+    assert s.sets()[0] == 0b1000 and s.seat(3).stake > 0  # the seat keeps its claim until somebody makes it whole
+    s.token.send("mint", s.federation.address, 1, by=STRANGER)
+    s.do("withdraw", 3, owner(3), by=owner(3))
+    assert s.held() == 0
+
+
 def test_token_that_says_false__is_refused():
     s = System.create(token="FalseToken")
     s.rich(owner(0))

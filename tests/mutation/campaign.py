@@ -49,7 +49,7 @@ ROOTS = {
     "TermsRules.sol": ["FederationFactory"],
 }
 ALL_ROOTS = ["Federation", "mocks/LibraryHarness"]
-LEAST_SECONDS = 60  # for a mutant; and no less than four times what the tests take without one
+LEAST_SECONDS = 60  # for a mutant; and no less than twice what the tests take without one
 NEIGHBOURS = 24  # tests that lately killed mutants of the same file
 
 
@@ -76,7 +76,7 @@ class Workplace:
     """Where one mutant at a time is built and tested."""
 
     def __init__(self, what: str):
-        self.what, self.seconds = what, 1e4
+        self.what, self.seconds = what, 10_000  # of the processor, for one mutant
         self.folder = Path(tempfile.mkdtemp(prefix="treaty-mutants-"))
         self.killers: dict[str, list[str]] = {}  # by file, the latest first
         env = {**os.environ, "PYTHONPATH": "tests", "PYTHONDONTWRITEBYTECODE": "1"}
@@ -107,7 +107,7 @@ class Workplace:
         """The verdict upon the mutant's file as it is, which also tells how long a mutant may take."""
         began = time.monotonic()
         told = self.verdict(replace(mutant, source=(ROOT / mutant.file).read_text()))
-        self.seconds = max(LEAST_SECONDS, 4 * (time.monotonic() - began))
+        self.seconds = max(LEAST_SECONDS, round(2 * (time.monotonic() - began)))
         return told
 
     def _build(self, mutant: Mutant) -> dict[str, Any] | None:
