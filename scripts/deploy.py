@@ -40,12 +40,11 @@ def cli(key, preset, terms, task, stores, dry_run, seats, gas_price, eth_price, 
     Nothing is sent before everything has been checked."""
     if not dry_run:
         door.only_with("--dry-run", "--seats", "--gas-price", "--eth-price", "--l2-gas-price")
-    from fl.learning.task import load_task
     from fl.network import chain
     from fl.network.stores import open_store
     from fl.network.token import Token
     from fl.tools import console
-    from fl.tools.deploy import deploy, draft, remember
+    from fl.tools.deploy import deploy, draft, remember, tried_task
     from fl.tools.deploy import dry_run as estimated
     from fl.tools.estimate import Prices
     from fl.tools.terms_file import PRESETS, read_terms
@@ -54,11 +53,11 @@ def cli(key, preset, terms, task, stores, dry_run, seats, gas_price, eth_price, 
         given = PRESETS[preset] | (read_terms(terms) if terms else {})
         if dry_run:
             price = chain.gas_price() / 1e9 if gas_price is None else gas_price
-            checked = draft(load_task(task), given, chain.account_address(key.account), **choices)
+            checked = draft(tried_task(task), given, chain.account_address(key.account), **choices)
             click.echo("\n".join(estimated(checked, seats, Prices(price, eth_price, l2_gas_price)).lines))
             return
         with chain.hushed():
-            done = deploy(load_task(task), given, key.open(), open_store(stores), publish=publish, **choices, **key.options)
+            done = deploy(tried_task(task), given, key.open(), open_store(stores), publish=publish, **choices, **key.options)
         path = remember(done, Path("deployments"))
         console.deployed(done, chain.FederationClient(done.federation).terms, Token(done.token).unit)
     except TreatyError as error:
