@@ -15,7 +15,7 @@ from fl.protocol.aggregate import aggregate
 from fl.protocol.artifact import LEAF_PARAMETERS, Kind, pack_model, pack_update, parse_model, parse_update
 from fl.protocol.committee import unpack
 from fl.protocol.fraud import Opened
-from fl.protocol.phases import Phase
+from fl.protocol.phases import Phase, RoundFacts, phase_and_end
 from fl.protocol.terms import ZERO_ADDRESS, Terms
 
 
@@ -161,7 +161,10 @@ class System:
 
     @property
     def phase(self) -> Phase:
-        return Phase(self.see("phase"))
+        """The contract's; Python's own reading of the same facts must agree, its end too."""
+        told = Phase(self.see("phase"))
+        assert phase_and_end(RoundFacts(*self.round.values()), self.terms, self.evm.time) == (told, self.see("phaseEnd"))
+        return told
 
     def sets(self) -> tuple[int, int, int]:
         return self.see("seatSets")

@@ -141,11 +141,14 @@ def of_python(path: Path, root: Path) -> Iterator[Mutant]:
             target = next(n for i, n in enumerate(ast.walk(other)) if i == index)
             change(target)
             source = ast.unparse(ast.fix_missing_locations(other))
-            now = (
-                ast.unparse(target) if not isinstance(target, ast.If | ast.FunctionDef) else ast.unparse(target).split("\n")[0]
-            )
             line = getattr(node, "lineno", 0)
-            yield Mutant(str(path.relative_to(root)), line, lines[line - 1].strip(), now, source)
+            yield Mutant(str(path.relative_to(root)), line, lines[line - 1].strip(), _statement(other, target), source)
+
+
+def _statement(tree: ast.AST, node: ast.AST) -> str:
+    """The first line of the innermost statement around a node."""
+    around = [s for s in ast.walk(tree) if isinstance(s, ast.stmt) and any(n is node for n in ast.walk(s))]
+    return ast.unparse(around[-1]).split("\n")[0]
 
 
 def _python_node(node: ast.AST) -> Iterator:

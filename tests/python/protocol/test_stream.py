@@ -79,6 +79,25 @@ def test_files__in_ranges_and_threads__give_one_answer(n, trim, monkeypatch):
     assert told == {pack_model(aggregate(parse_model(previous, depth), [parse_update(u, depth, E) for u in updates], trim))}
 
 
+@pytest.mark.parametrize("place", range(32))
+def test_files__a_block_with_one_number_that_is_not_zero__counts__however_far_its_exponent(place):
+    q = np.zeros(256, np.int8)
+    q[place] = 5
+    updates = [pack_update(np.full(256, 100, np.int8), np.full(8, 20, np.uint8)), pack_update(q, np.zeros(8, np.uint8))]
+    previous = pack_model(np.zeros(256, np.int32))
+    for trim in (0, 1):
+        assert aggregate_files(previous, updates, trim, E) == by_the_rule(previous, updates, trim, E)
+
+
+@pytest.mark.parametrize("trim", [0, 2])
+def test_files__whose_exponents_are_eight_apart__take_the_fast_way(trim, monkeypatch):
+    monkeypatch.setattr(stream._Job, "_plainly", lambda *_: pytest.fail("the plain way"))
+    rng = np.random.default_rng(0)
+    updates = [update(rng, 4, 4 + 8 * (i == 0), 5 + 8 * (i == 0)) for i in range(5)]
+    previous = model(rng, 4, 1 << 20)
+    assert aggregate_files(previous, updates, trim, E) == by_the_rule(previous, updates, trim, E)
+
+
 @pytest.mark.parametrize("trim", [0, 2])
 def test_files__the_plain_way_is_rare(trim, monkeypatch):
     """Honest updates of like size, zeros among them, take the fast way: otherwise a figure means nothing."""

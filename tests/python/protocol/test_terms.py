@@ -29,3 +29,26 @@ def test_bitmap__of_what_is_no_seat__is_refused(seat):
 
 def test_bitmap__holds_the_last_seat():
     assert from_bitmap(to_bitmap([127, 0])) == [0, 127]
+
+
+WINDOWS = {
+    "commit_window": 1,
+    "reveal_window": 20,
+    "draw_window": 300,
+    "score_commit_window": 4_000,
+    "score_reveal_window": 50_000,
+    "settle_window": 600_000,
+    "propose_window": 7_000_000,
+    "challenge_window": 80_000_000,
+}
+
+
+def test_rounds__last_as_long_as_their_windows_by_hand():
+    terms = replace(BASE_TERMS, max_attempts=2, **WINDOWS)
+    assert terms.shortest_round() == 80_054_021
+    assert terms.longest_round() == 654_321 + 2 * 87_000_000
+
+
+def test_round_cost__by_hand():
+    terms = replace(BASE_TERMS, trainer_rate=1, committee=3, validator_rate=100, proposer_fee=10_000)
+    assert terms.round_cost(7) == 10_307
