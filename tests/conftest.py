@@ -85,6 +85,7 @@ def street(built):
     mark = built.mark()
     yield built
     built.end()
-    built.evm.rpc("evm_setAutomine", True)
+    built.evm.rpc("evm_setAutomine", False)
     built.evm.rpc("anvil_dropAllTransactions")
     built.back(mark)
+    built.evm.rpc("evm_setAutomine", True)

@@ -208,6 +208,7 @@ class Street:
 
     def back(self, mark: tuple[str, Path]) -> tuple[str, Path]:
         """Returns a mark of the same place: a snapshot is used up by its restore."""
+        self.mine()  # waits for a block under way, which would come to lie above a gap in the chain that was put back
         assert self.evm.rpc("evm_revert", mark[0])
         shutil.rmtree(self.folder)
         shutil.copytree(mark[1], self.folder)
