@@ -23,6 +23,9 @@ from fl.protocol.artifact import depth_for, pad, parse_update
 from fl.protocol.fixed_point import to_float
 
 Vector = NDArray[np.int32]
+# How cheats judge: 255 for themselves and 1 for others, or the worst that an honest validator might say, so that no distance
+# to the medians gives the liar away.
+SCORERS = ("honest", "colluding", "shading")
 RATE = 10**9  # of pay, in units small enough that rounding down does not show
 
 
@@ -36,7 +39,7 @@ class Cell:
     trim: int
     seed: int
     committee: int = 0
-    scorers: str = "honest"  # how cheats judge: also "colluding" (255 for themselves, 1 for others) or "shading" (see _settle)
+    scorers: str = "honest"  # one of SCORERS
     strictness: int = 2
     omniscient: bool = False  # whether the cheats see the present round's honest updates, which commitments hide
 
@@ -180,7 +183,6 @@ def _settle(p: Play, losses: Sequence[NDArray[np.float64]], number: int) -> None
         honestly.append(scoring.vector(seats, scoring.judgement(p.memories[judge], now, fresh), before))
         p.memories[judge] = scoring.remembered(p.memories[judge], now)
     wish = {seat: 1 if seat < p.honest else 255 for seat in seats}
-    # Shading: the worst that an honest validator might say, so that no distance to the medians gives the liar away.
     lies = {"colluding": bytes(wish.values()), "shading": scoring.vector(seats, {s: float(wish[s]) for s in fresh}, before)}
     vectors = {
         int(v): lies[p.cell.scorers]

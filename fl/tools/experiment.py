@@ -17,7 +17,7 @@ import numpy as np
 
 from fl.errors import TaskError
 from fl.learning import shapley
-from fl.learning.arena import Cell, Play, play, small_digits
+from fl.learning.arena import SCORERS, Cell, Play, play, small_digits
 from fl.learning.attacks import ATTACKS
 from fl.learning.gate import DEFAULT, GATES
 from fl.learning.partition import Part, Shard, Split, split
@@ -29,7 +29,6 @@ from fl.tools.spread import as_done
 
 PARTS = ("gates", "pay", "sybil", "shapley")
 COMMITTEE, STRICTNESS = 7, 2  # of ten seats: three liars never hold a majority
-SCORERS = ("honest", "colluding", "shading")  # how cheats judge
 
 
 @dataclass(frozen=True)

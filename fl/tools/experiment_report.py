@@ -7,6 +7,7 @@ from html import escape
 from statistics import mean, stdev
 from typing import Any
 
+from fl.learning.arena import SCORERS
 from fl.learning.attacks import ADAPTIVE
 
 Known = dict[str, Any]
@@ -117,7 +118,7 @@ def _pay(rows: dict[tuple[str, ...], dict[str, Any]]) -> list[str]:
         table = []
         for kind in dict.fromkeys(key[1] for key in rows if key[0] == setting):
             row = [kind]
-            for scorers in ("honest", "colluding", "shading"):
+            for scorers in SCORERS:
                 facts = next((f for key, f in rows.items() if key[:3] == (setting, kind, scorers)), None)
                 if facts is None:
                     row += ["", ""]
