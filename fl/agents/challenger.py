@@ -12,11 +12,10 @@ from fl.agents.actions import Action, Publish
 from fl.agents.history import Demanded
 from fl.agents.view import View
 from fl.protocol.artifact import LEAF_PARAMETERS, Kind, parse_model
-from fl.protocol.fraud import Opened, challenge_proof
+from fl.protocol.fraud import PREVIOUS, PROPOSED, UPDATE, Opened, challenge_proof
 from fl.protocol.leaves import Tree
 from fl.protocol.phases import Phase
 
-PROPOSED, PREVIOUS, UPDATE = 0, 1, 2
 MOST_DEMANDS = 64
 
 
@@ -48,14 +47,14 @@ class Challenger:
         held = record.updates(roots.values())
         missing = [seat for seat, root in roots.items() if root not in held]
         if missing:
-            return self._force_updates(view, missing)
+            return self._force(view, Kind.UPDATE, [(UPDATE, seat) for seat in missing])
         right = record.next_model(log)
         if right is None:
-            return [a for leaf in range(1 << view.terms.depth) for a in self._demand(view, PREVIOUS, 0, leaf)][:MOST_DEMANDS]
+            return self._force(view, Kind.MODEL, [(PREVIOUS, 0)])
         tree = Opened.of(right, Kind.MODEL).tree
-        if tree.root == proposal.root:
-            return []
         wrong = record.model_file(proposal.root)
+        if tree.root == proposal.root:  # one that its proposer shows to nobody would leave the next round nothing to begin with
+            return [] if wrong is not None else [_publishes(right, Kind.MODEL)]
         if wrong is not None:
             opened = Opened.of(wrong, Kind.MODEL)
             leaf = next(i for i in range(1 << tree.depth) if tree.levels[0][i] != opened.tree.levels[0][i])
@@ -90,17 +89,17 @@ class Challenger:
             leaf = ((leaf >> height) ^ 1) << height
         return self._demand(view, PROPOSED, 0, leaf)
 
-    def _force_updates(self, view: View, missing: list[int]) -> list[Action]:
-        """Demands every leaf of an accepted update that the store lacks; a file whose leaves were all shown is published."""
+    def _force(self, view: View, kind: Kind, lacking: list[tuple[int, int]]) -> list[Action]:
+        """Demands every leaf of files that the store lacks, each an artifact and a seat; one whose leaves were all shown is
+        published."""
         log, attempt = view.round, view.facts.attempts
         leaves = range(1 << view.terms.depth)
         actions: list[Action] = []
-        for seat in missing:
-            shown = [log.answers.get(Demanded(attempt, UPDATE, seat, leaf)) for leaf in leaves]
+        for artifact, seat in lacking:
+            shown = [log.answers.get(Demanded(attempt, artifact, seat, leaf)) for leaf in leaves]
             if all(shown):
-                data = b"".join(answer[0] for answer in shown if answer)
-                return [Action("", (), publish=(Publish(data, Kind.UPDATE),), shared=True)]
-            actions += [a for leaf in leaves if not shown[leaf] for a in self._demand(view, UPDATE, seat, leaf)]
+                return [_publishes(b"".join(answer[0] for answer in shown if answer), kind)]
+            actions += [a for leaf in leaves if not shown[leaf] for a in self._demand(view, artifact, seat, leaf)]
         return actions[:MOST_DEMANDS]
 
     def _demand(self, view: View, artifact: int, seat: int, leaf: int) -> list[Action]:
@@ -116,6 +115,10 @@ class Challenger:
                 args = (demanded.artifact, demanded.seat, demanded.leaf)
                 return [Action("expire", args, shared=True, note="topples a proposal that nobody could open")]
         return []
+
+
+def _publishes(data: bytes, kind: Kind) -> Action:
+    return Action("", (), publish=(Publish(data, kind),), shared=True)
 
 
 class Answerer:

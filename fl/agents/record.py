@@ -18,6 +18,8 @@ from fl.network.events import Event
 from fl.network.store import Store
 from fl.network.stores import fetched
 from fl.protocol.artifact import Kind, parse_model, parse_update, update_is_canonical
+from fl.protocol.fraud import ROOT_KEPT, UPDATE
+from fl.protocol.leaves import root_from
 from fl.protocol.stream import aggregate_files
 from fl.protocol.terms import Terms
 
@@ -41,21 +43,31 @@ class Record:
         self._judged: dict[int, Judged] = {}
         self._models: dict[bytes, Vector] = {}
         self._next: dict[int, bytes] = {}
+        self._opened: dict[bytes, bytes] = {}  # what the chain keeps of an update's root, to the root that an answer led to
 
     def note(self, events: Iterable[Event]) -> None:
         """Takes in what events say of where files are."""
         for event in events:
             if event.name in ("Revealed", "Proposed") and event.fields["locator"]:
                 self.store.hint(event.fields["root"], event.fields["locator"])
+            if event.name == "Answered" and event.fields["artifact"] == UPDATE:
+                content, leaf, path = (event.fields[name] for name in ("content", "leaf", "path"))
+                root = root_from(content, leaf, tuple(path[i : i + 32] for i in range(0, len(path), 32)))
+                self._opened[root[:ROOT_KEPT]] = root
 
     def update(self, root: bytes) -> bytes | None:
         """An update's file, or None if the store cannot show it."""
-        return self._get(root, Kind.UPDATE)
+        return self.updates([root]).get(root)
 
     def updates(self, roots: Iterable[bytes]) -> dict[bytes, bytes]:
-        """The files of those updates that the store can show, by root. Asked for all at once: ten that nobody has must not
-        cost ten times what one does."""
-        return {root: data for root, data in fetched(self.store, roots, Kind.UPDATE, self.terms.depth) if data is not None}
+        """The files of those updates that the store can show, by root as revealed. Asked for all at once: ten that nobody has
+        must not cost ten times what one does.
+
+        A revealed root may differ from its file's in the bytes that the chain forgets: no store knows that name, and the
+        contract takes the file all the same. Answers to demands say under which name it lies."""
+        names = {root: self._opened.get(root[:ROOT_KEPT], root) for root in roots}
+        come = dict(fetched(self.store, names.values(), Kind.UPDATE, self.terms.depth))
+        return {root: data for root, name in names.items() if (data := come.get(name)) is not None}
 
     def model_file(self, root: bytes) -> bytes | None:
         """A model's file, or None if the store cannot show it."""

@@ -7,10 +7,9 @@ from town import Town
 from fl.agents import adversaries
 from fl.agents.actions import Action
 from fl.agents.agent import Agent
-from fl.agents.challenger import PROPOSED
 from fl.agents.view import View
 from fl.protocol.artifact import LEAF_PARAMETERS, Kind, pack_model, parse_model
-from fl.protocol.fraud import Opened
+from fl.protocol.fraud import PROPOSED, Opened
 from fl.protocol.phases import Phase
 
 
