@@ -1,15 +1,17 @@
 """Re-rolling the draw
 
-Tries: reveals from a contract that reverts at a bad draw; picks its salt; times its call of draw; waits 256 blocks
-Attacker pays: gas; the wait works only if nobody at all calls draw for 256 blocks
-Victim pays: nothing while one keeper lives
+Tries: reverts at a bad draw; picks its salt; times its call of draw; waits 256 blocks; builds block B + 1 and picks its hash
+Attacker pays: gas; the wait works only if nobody calls draw for 256 blocks. Who builds the block picks freely, for nothing
+Victim pays: nothing while a keeper lives and a stranger builds block B + 1; else what a captured committee costs
 """
 
 from attacks.gallery import files, root
+from eth_hash.auto import keccak
 from evm import LocalEvm, refused
 from system import STRANGER, System, operator
 
 from fl.protocol.commitment import update_commitment
+from fl.protocol.committee import draw, seed
 
 
 def at_draw(secret: bytes) -> System:
@@ -53,3 +55,12 @@ def test_after_256_blocks__anybody_may_start_over_and_nobody_knows_the_new_hash(
         s.do("draw", by=operator(5))
     s.evm.mine(1)
     assert s.do("draw")[0][0] == "Drawn"
+
+
+def test_builder_of_the_block_that_seeds_the_draw__finds_its_committee_in_a_few_hashes():
+    """A header has 32 bytes that its builder fills as it likes: each filling is another hash, at a microsecond each."""
+    s = System.create()
+    mine, tried = {7, 8, 9}, 0
+    while set(draw(seed(keccak(bytes([tried])), s.evm.chain_id, s.federation.address, 1), range(10), 3)) != mine:
+        tried += 1
+    assert tried < 256  # 120 committees of 3 out of 10: one in as many hashes
