@@ -62,8 +62,9 @@ TESTNET = LAPTOP | {
 }
 # A rollup with money at stake. Its sequencer may be down, or leave a transaction out, for as long as forcing one through L1
 # takes: 12 hours on OP Stack chains, 24 on Arbitrum. Whatever a slash hangs on therefore stays open for a day, an answer for
-# 25 hours; a challenge window has room for the walk of models up to depth 9 (131,000 parameters). Five validators besides an
-# update's author: with four, two liars move a median.
+# 25 hours; a challenge window has room for the walk to depth 9 (131,000 parameters) if demands are included within 2.5 hours,
+# to depth 4 (4,096) if each takes a day: raise it for more. Five validators besides an update's author: with four, two liars
+# move a median.
 L2 = LAPTOP | {
     "min_reveals": 7,
     "committee": 5,

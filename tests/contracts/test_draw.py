@@ -159,9 +159,7 @@ def test_sweep__sends_what_was_slashed_to_the_sink(system, updates):
     assert system.books()["slashed"] == 0
 
 
-def test_slash__above_the_stake__takes_what_is_left():
-    # The terms forbid it within a round; over rounds a seat below the minimum sits out, so it takes a direct route:
-    # a seat active in the round leaves nothing behind but what it had.
+def test_slash__of_a_round_that_the_clock_ended__is_taken_before_the_seat_leaves():
     system = System.create(min_stake=30 * UNIT, no_reveal_slash=10 * UNIT, no_scores_slash=10 * UNIT, fraud_slash=10 * UNIT)
     system.join(5).fund()
     system.open()

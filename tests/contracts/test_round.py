@@ -6,7 +6,6 @@ when a phase begins or ends       then its calls are taken from the first second
 
 from dataclasses import replace
 
-import pytest
 from evm import refused
 from system import SPONSOR, STRANGER, UNIT, System, operator, owner, salt
 
@@ -225,8 +224,7 @@ def test_reveal__of_a_stale_commitment__is_refused(system, updates):
         system.do("reveal", 3, Opened.of(updates[3], Kind.UPDATE).tree.root, salt(3), b"")
 
 
-@pytest.mark.parametrize("names", [["commit", "reveal"], ["close", "draw"]])
-def test_multicall__makes_several_calls_or_none(system, updates, names):
+def test_multicall__makes_several_calls_or_none(system, updates):
     system.open().commit(updates)
     roots = {s: Opened.of(d, Kind.UPDATE).tree.root for s, d in updates.items()}
     system.skip()

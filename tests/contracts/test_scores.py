@@ -11,9 +11,7 @@ from evm import refused
 from system import STRANGER, System, operator, owner, random_update, salt
 
 from fl.protocol import scores as twin
-from fl.protocol.artifact import Kind
 from fl.protocol.commitment import score_commitment
-from fl.protocol.fraud import Opened
 from fl.protocol.phases import Phase
 
 
@@ -193,9 +191,13 @@ def test_settle__by_nobody__voids_by_the_clock_and_slashes_the_silent(system, up
 def test_settle__when_all_scores_are_zero__leaves_everybody_out_and_keeps_the_model(system, updates):
     system.to_settle(updates, score=0).settle()
     assert system.round.accepted == 0
-    system.propose(system.model)
+    system.propose(b"\x01" * 1024)
+    system.do("challenge", 0, 0, system.proof())
+    system.propose(system.model, 1)
+    with refused("NumberIsRight", 0):
+        system.do("challenge", 0, 0, system.proof())
     system.finish()
-    assert system.see("model") == Opened.of(system.model, Kind.MODEL).tree.root
+    assert system.see("model") == system.terms.genesis
 
 
 def test_pay__that_no_longer_fits_a_purse__goes_to_the_owner_s_credit():
