@@ -6,15 +6,20 @@ right tree's says in which half the wrong leaf lies. At most depth + 1 demands r
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import islice
+
+import numpy as np
 
 from fl.agents.actions import Action, Publish
 from fl.agents.history import Demanded
 from fl.agents.view import View
-from fl.protocol.artifact import LEAF_PARAMETERS, Kind, parse_model
+from fl.protocol.artifact import LEAF_PARAMETERS, Kind, leaf_bytes, parse_model
 from fl.protocol.fraud import PREVIOUS, PROPOSED, UPDATE, Opened, challenge_proof
 from fl.protocol.leaves import Tree
 from fl.protocol.phases import Phase
+from fl.protocol.stream import aggregate_files
 
 MOST_DEMANDS = 64
 
@@ -47,7 +52,7 @@ class Challenger:
         held = record.updates(roots.values())
         missing = [seat for seat, root in roots.items() if root not in held]
         if missing:
-            return self._force(view, Kind.UPDATE, [(UPDATE, seat) for seat in missing])
+            return self._doubt(view, missing)
         right = record.next_model(log)
         if right is None:
             return self._force(view, Kind.MODEL, [(PREVIOUS, 0)])
@@ -58,18 +63,21 @@ class Challenger:
         if wrong is not None:
             opened = Opened.of(wrong, Kind.MODEL)
             leaf = next(i for i in range(1 << tree.depth) if tree.levels[0][i] != opened.tree.levels[0][i])
-            return self._challenge(view, leaf, opened, right)
+            return self._challenge(view, leaf, opened, leaf_bytes(right, Kind.MODEL, leaf))
         return self._walk(view, tree, right)
 
-    def _challenge(self, view: View, leaf: int, proposed: Opened | Shown, right: bytes) -> list[Action]:
+    def _challenge(self, view: View, leaf: int, proposed: Opened | Shown, wanted: bytes) -> list[Action]:
+        """`wanted`: the leaf as it must be."""
         log, record = view.round, view.record
-        size = Kind.MODEL.value
-        shown = parse_model(proposed.show(leaf)[:size], 0)
-        wanted = parse_model(right[leaf * size : (leaf + 1) * size], 0)
-        coordinate = next(i for i in range(LEAF_PARAMETERS) if shown[i] != wanted[i])
-        roots = [log.reveals[seat].root for seat in log.accepted]
-        files = record.updates(roots)
-        updates = [Opened.of(files[root], Kind.UPDATE) for root in roots if root in files]
+        is_, must = parse_model(proposed.show(leaf)[: Kind.MODEL.value], 0), parse_model(wanted, 0)
+        coordinate = next(i for i in range(LEAF_PARAMETERS) if is_[i] != must[i])
+        files = record.updates(log.reveals[seat].root for seat in log.accepted)
+        updates = [
+            Opened.of(files[root], Kind.UPDATE)
+            if (root := log.reveals[seat].root) in files
+            else Shown(*log.answers[Demanded(view.facts.attempts, UPDATE, seat, leaf)])
+            for seat in log.accepted
+        ]
         base = record.model_file(log.base)
         if base is None:
             return []
@@ -82,25 +90,52 @@ class Challenger:
         leaf = 0
         while (answer := log.answers.get(Demanded(attempt, PROPOSED, 0, leaf))) is not None:
             content, path = answer
-            if content != right[leaf * len(content) : (leaf + 1) * len(content)]:
-                return self._challenge(view, leaf, Shown(content, path), right)
+            if content != (wanted := leaf_bytes(right, Kind.MODEL, leaf)):
+                return self._challenge(view, leaf, Shown(content, path), wanted)
             siblings = [path[32 * i : 32 * (i + 1)] for i in range(tree.depth)]
             height = next(i for i in range(tree.depth) if siblings[i] != tree.path(leaf)[i])
             leaf = ((leaf >> height) ^ 1) << height
         return self._demand(view, PROPOSED, 0, leaf)
 
-    def _force(self, view: View, kind: Kind, lacking: list[tuple[int, int]]) -> list[Action]:
+    def _doubt(self, view: View, missing: list[int]) -> list[Action]:
+        """Demands the accepted updates that the store lacks, first where the proposal strays farthest from what the others
+        alone would give; a wrong leaf that all have shown is disproved at once. No gross lie costs a whole file."""
+        log, record, terms, attempt = view.round, view.record, view.terms, view.facts.attempts
+        lacking = [(UPDATE, seat) for seat in missing]
+        base, proposed = record.model_file(log.base), record.model_file(log.proposals[-1].root)
+        if proposed is None:  # a root of nothing falls here
+            return [*self._demand(view, PROPOSED, 0, 0), *self._force(view, Kind.UPDATE, lacking)]
+        if base is None:
+            return self._force(view, Kind.UPDATE, lacking)
+        roots = [log.reveals[seat].root for seat in log.accepted if seat not in missing]
+        files = record.updates(roots)
+        held = [files[root] for root in roots]
+        others = aggregate_files(base, held, terms.trim, terms.max_exponent)
+        far = parse_model(proposed, terms.depth).astype(np.int64) - parse_model(others, terms.depth)
+        leaves = [int(i) for i in np.argsort(-np.abs(far).reshape(-1, LEAF_PARAMETERS).max(axis=1), kind="stable")]
+        for leaf in leaves:
+            shown = [log.answers.get(Demanded(attempt, UPDATE, seat, leaf)) for seat in missing]
+            if all(shown):
+                parts = [leaf_bytes(file, Kind.UPDATE, leaf) for file in held] + [answer[0] for answer in shown if answer]
+                before = leaf_bytes(base, Kind.MODEL, leaf)
+                wanted = bytes(aggregate_files(before, parts, terms.trim, terms.max_exponent))
+                if wanted != leaf_bytes(proposed, Kind.MODEL, leaf):
+                    return self._challenge(view, leaf, Opened.of(proposed, Kind.MODEL), wanted)
+        return self._force(view, Kind.UPDATE, lacking, leaves)
+
+    def _force(
+        self, view: View, kind: Kind, lacking: list[tuple[int, int]], order: Sequence[int] | None = None
+    ) -> list[Action]:
         """Demands every leaf of files that the store lacks, each an artifact and a seat; one whose leaves were all shown is
         published."""
         log, attempt = view.round, view.facts.attempts
         leaves = range(1 << view.terms.depth)
-        actions: list[Action] = []
         for artifact, seat in lacking:
             shown = [log.answers.get(Demanded(attempt, artifact, seat, leaf)) for leaf in leaves]
             if all(shown):
                 return [_publishes(b"".join(answer[0] for answer in shown if answer), kind)]
-            actions += [a for leaf in leaves if not shown[leaf] for a in self._demand(view, artifact, seat, leaf)]
-        return actions[:MOST_DEMANDS]
+        wanted = ((*what, leaf) for leaf in order or leaves for what in lacking)
+        return list(islice((action for what in wanted for action in self._demand(view, *what)), MOST_DEMANDS))
 
     def _demand(self, view: View, artifact: int, seat: int, leaf: int) -> list[Action]:
         demanded = Demanded(view.facts.attempts, artifact, seat, leaf)
