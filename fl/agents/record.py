@@ -41,6 +41,7 @@ class Record:
     def __init__(self, terms: Terms, parameters: int, store: Store):
         self.terms, self.parameters, self.store = terms, parameters, store
         self._judged: dict[int, Judged] = {}
+        self._states: dict[int, GateState] = {}  # after rounds whose committee left out what the gate lets in
         self._models: dict[bytes, Vector] = {}
         self._next: dict[int, bytes] = {}
         self._opened: dict[bytes, bytes] = {}  # what the chain keeps of an update's root, to the root that an answer led to
@@ -103,7 +104,15 @@ class Record:
     def state(self, history: History, number: int) -> GateState:
         """What the gate remembers when round `number` begins."""
         earlier = next((r for r in reversed(history.rounds[: number - 1]) if r.settled), None)
-        return self.judged(history, earlier).state if earlier else GateState()
+        if earlier is None:
+            return GateState()
+        judged = self.judged(history, earlier)
+        # The committee left out what the gate would let in: its file came too late, or they lied. Those who judged in time
+        # and those who read the past must remember one round, and the chain says which.
+        if earlier.number not in self._states and (out := judged.inside - set(earlier.accepted)):
+            seen = {seat: update for seat, update in judged.updates.items() if seat not in out}
+            self._states[earlier.number] = self.gate(self.state(history, earlier.number), seen)[1]
+        return self._states.get(earlier.number, judged.state)
 
     def bound(self, history: History) -> int | None:
         """The largest norm, in units, that the gate lets in this round; None if it sets none beforehand."""
