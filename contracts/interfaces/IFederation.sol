@@ -44,9 +44,9 @@ struct Terms {
 /// @notice A round: active seats commit, then reveal updates; a drawn committee scores them; settlement pays; a proposer
 /// posts the aggregate's root; anyone may disprove it with one transaction; what survives is the model.
 ///
-/// Safety assumes one honest checker online within a challenge window. Fair pay assumes an honest majority of the drawn
-/// committee. Liveness assumes that the chain includes a transaction within a window. The token and an admission contract
-/// are trusted by those who join.
+/// Safety assumes one honest checker online within a challenge window, who has the accepted updates. Fair pay assumes an
+/// honest majority of the drawn committee. Liveness assumes that the chain includes a transaction within a window. The token
+/// and an admission contract are trusted by those who join.
 interface IFederation {
     /// @notice Where a round stands. Derived from stored facts and the clock, never advanced.
     enum Phase {

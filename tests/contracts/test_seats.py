@@ -235,7 +235,7 @@ def test_withdraw__while_its_round_is_live__is_refused(system, updates):
     assert not system.round.live
 
 
-def test_withdraw__of_a_seat_that_was_slashed_to_nothing__frees_it():
+def test_withdraw__where_the_stake_is_the_least_that_the_slashes_allow__frees_the_seat():
     poor = System.create(min_stake=70 * UNIT, no_reveal_slash=10 * UNIT).join(4).fund()
     poor.do("exit", 3, by=owner(3))
     poor.do("withdraw", 3, owner(3), by=owner(3))

@@ -1,0 +1,27 @@
+"""Hidden right model
+
+Tries: proposes the right root first of all and shows nobody the file, so that the next round has nothing to begin with
+Attacker pays: nothing: it earns the proposer's fee of 2
+Victim pays: nothing: who checks has rebuilt the file and publishes it. Where nobody had checked, no one could train on
+"""
+
+from attacks.gallery import Money, files, leaf_and_path, root
+from system import CHALLENGER, System, operator, owner
+
+from fl.protocol.artifact import Kind
+
+
+def test_whoever_has_the_updates__can_show_every_leaf_of_what_was_hidden():
+    s = System.create(depth=1).join(4).fund().to_propose(files(4, depth=1))
+    s.rich(CHALLENGER)
+    money = Money(s, hider=owner(3), checker=CHALLENGER)
+    rebuilt = s.aggregate()
+    s.do("propose", 3, root(rebuilt, Kind.MODEL), b"", by=operator(3))
+    for leaf in range(2):
+        s.do("demand", 0, 0, leaf, by=CHALLENGER)
+        s.do("answer", 0, 0, leaf, *leaf_and_path(rebuilt, Kind.MODEL, leaf), by=CHALLENGER)
+    s.proposal = rebuilt
+    s.finish()
+    assert (money.change("hider"), money.change("checker")) == (s.terms.proposer_fee, 0)
+    s.to_challenge(files(4, depth=1, seed=8)).finish()
+    assert s.see("model") == root(s.model, Kind.MODEL) != root(rebuilt, Kind.MODEL)
