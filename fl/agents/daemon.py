@@ -18,6 +18,7 @@ from fl.agents.history import Demanded, History
 from fl.agents.journal import Journal
 from fl.agents.metrics import Metrics
 from fl.agents.record import Record
+from fl.agents.validator import Validator
 from fl.agents.view import View
 from fl.errors import ChainError, StoreError, TreatyError
 from fl.network.deeds import State, name_of
@@ -231,10 +232,22 @@ class Daemon:
 
     def _decide(self, role: Role, view: View) -> list[Action]:
         try:
+            if isinstance(role, Validator) and self._sees_nothing(view):
+                raise StoreError("the store shows no update of this round: scores wait for it, for half of their window")
             return role.decide(view)
         except StoreError as error:  # one role's missing file is no reason for another's missed reveal
             self._trouble(error)
             return []
+
+    def _sees_nothing(self, view: View) -> bool:
+        """Whether scores are due and have time, and the store shows nobody else's update. That is the store's fault, and a
+        vector of zeros would take everybody's pay."""
+        if view.phase is not Phase.SCORE_COMMIT or view.time >= view.phase_end - view.terms.score_commit_window // 2:
+            return False
+        log = view.round
+        if self.seat not in log.committee or self.seat in log.score_commitments:
+            return False
+        return not view.record.updates(reveal.root for seat, reveal in log.reveals.items() if seat != self.seat)
 
     def _perform(self, action: Action, view: View, sight: Sight) -> bool:
         """Writes, publishes and sends, unless it was done, is under way or must wait. Returns whether it was sent."""

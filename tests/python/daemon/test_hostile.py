@@ -443,11 +443,17 @@ class Away(LocalStore):
     """A store that takes and shows nothing while it is away."""
 
     away = True
+    blind = False  # shows nothing
 
     def put(self, data, kind):
         if self.away:
             raise StoreSilentError("the store does not answer")
         return super().put(data, kind)
+
+    def get(self, root, kind, depth):
+        if self.blind:
+            raise StoreSilentError("the store does not answer")
+        return super().get(root, kind, depth)
 
     def has(self, root, kind):
         return not self.away and super().has(root, kind)
@@ -471,6 +477,28 @@ def test_store_away_at_the_reveal__the_chain_is_told_in_time__and_the_file_follo
     assert street.store.has(root, Kind.UPDATE) and "the revealed update is in the store again" in told(daemon)
     finish(street, whole)
     assert VICTIM in daemon._history.rounds[0].accepted
+
+
+@pytest.mark.parametrize("back", [True, False])
+def test_store_away_when_scores_are_due__a_validator_waits__and_scores_what_it_has_when_time_runs_out(street, back):
+    whole = street.stakes()
+    away = Away(street.store.path)
+    away.away = False
+    street.start(store=away)
+    street.play_to(Phase.SCORE_COMMIT)
+    away.blind = True
+    look(street.daemons[1], street, 3)
+    drawn = street.system.committee()
+    for seat in drawn:
+        look(street.daemons[seat], street, 2)
+    assert [street.system.see("scoreRecordOf", i)[0] for i in range(3)] == [0, 0, 0]
+    if back:
+        away.blind = False
+    else:
+        street.evm.warp(street.now + street.system.terms.score_commit_window // 2)
+    street.play_round(1)
+    assert street.stakes() == whole
+    assert bool(street.daemons[drawn[0]]._history.rounds[0].accepted) is back
 
 
 def test_store_away_at_the_proposal__nothing_is_proposed_that_nobody_could_open(street):
