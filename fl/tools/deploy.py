@@ -57,7 +57,7 @@ def manifest_of(task: Task, seed: int, gate: str = DEFAULT) -> dict[str, object]
         "max_exponent": task.max_exponent,
         "genesis_seed": seed,
         "gate": gate,
-        "score": "leave-one-out share of the loss, remembered with 0.9 a round, a fifth of it upon the public prior of scores",
+        "score": "leave-one-out share of the loss, remembered with 0.9 a round, a twentieth of it upon a public prior",
         "version": 1,
     }
 
