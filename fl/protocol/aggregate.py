@@ -21,7 +21,7 @@ CHUNK = 1 << 14  # coordinates at a time: a block of 128 updates stays in the ca
 
 def trim_of(trim: int, n: int) -> int:
     """How many to drop on each side, so that one value is left at least."""
-    return min(trim, max(0, n - 1) // 2)
+    return min(trim, max(0, (n - 1) // 2))
 
 
 def aggregate_coordinate(previous: int, values: Sequence[int], trim: int) -> int:
@@ -46,13 +46,10 @@ def aggregate(previous: NDArray[np.int32], updates: Sequence[NDArray[np.int32]],
     out = np.empty_like(previous)
     for start in range(0, previous.size, CHUNK):
         part = slice(start, start + CHUNK)
-        if k == 0:
-            total = np.zeros(previous[part].size, np.int64)
-            for update in updates:
-                total += update[part]
-        else:
-            rows = [update[part].copy() for update in updates]
-            total = np.sum(middle(rows, k, np.empty_like(rows[0])), axis=0, dtype=np.int64)
+        total = np.zeros(previous[part].size, np.int64)
+        rows = [update[part].copy() for update in updates]
+        for row in middle(rows, k, np.empty_like(rows[0])):
+            total += row
         # Integer division truncates toward zero on the chain; numpy's floors.
         mean = np.where(total >= 0, total // count, -(-total // count))
         out[part] = np.clip(previous[part] + mean, INT32_MIN, INT32_MAX)

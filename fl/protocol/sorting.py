@@ -17,7 +17,7 @@ Shorts = NDArray[np.int16]
 A = TypeVar("A", Ints, Shorts)
 
 
-@lru_cache(maxsize=256)
+@lru_cache
 def comparators(n: int, k: int) -> tuple[tuple[int, int], ...]:
     """Pairs (i, j), i < j: put the lower at i. Afterwards the k lowest of n are at 0..k-1, the k highest at n-k..n-1."""
     pairs = []
@@ -25,13 +25,13 @@ def comparators(n: int, k: int) -> tuple[tuple[int, int], ...]:
     while p < n:
         step = p
         while step >= 1:
-            for j in range(step % p, n - step, 2 * step):
+            for j in range(step % p, n, 2 * step):
                 for i in range(j, min(j + step, n - step)):
                     if i // (2 * p) == (i + step) // (2 * p):
                         pairs.append((i, i + step))
             step //= 2
         p *= 2
-    zone = [0 if i < k else 2 if i >= n - k else 1 for i in range(n)]
+    zone = [(i >= k) + (i >= n - k) for i in range(n)]  # dropped, summed, dropped
     mixed = [False] * n  # whether a later comparison reads the place
     kept = []
     for i, j in reversed(pairs):

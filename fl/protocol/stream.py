@@ -1,8 +1,8 @@
 """Aggregation from files to a file, leaf range by leaf range, on all cores: the rule of `aggregate`, in integers of 16 bits.
 
 Within a block all updates are counted in units of the round's least exponent there, so that most values are small:
-- the mean sums q * 2^d in two lanes of 16 bits, for even and odd bytes, biased by 128 so that nothing is negative. Bound: 255
-  * sum of 2^d <= 65,535 as long as the sum of 2^d is at most 257; then the lanes are emptied into 32 bits and begin anew.
+- the mean sums q * 2^d in two lanes of 16 bits, for even and odd bytes, biased by 128 so that nothing is negative, modulo 2^16.
+  Bound: 127 * sum of 2^d < 2^15 as long as the sum of 2^d is at most 258; then the lanes are emptied into 32 bits.
 - the trimmed mean sends q * 2^d, which fits 16 bits while d <= 8, through a sorting network.
 A range that breaks a bound (exponents far apart, sums of 2^31) takes the plain way, so that every way gives the same bytes.
 
@@ -43,7 +43,7 @@ WIDE_VALUES = 1 << 21  # at a time where a bound does not hold, over all updates
 NOTHING = 255  # in the place of d: a malformed block, or zeros
 BIAS = 128
 EVERY_BIAS = np.uint64(0x8080808080808080)
-LANE = 257  # what the sum of 2^d may reach in 16 bits
+LANE = 258  # what the sum of 2^d may reach in 16 bits
 SPREAD = 8  # the largest d
 
 # By d: 16 lanes of 2^d, and 32 values of 2^d; 0 for NOTHING. By sum of 2^d: 16 lanes of the bias that it brought.
@@ -87,31 +87,20 @@ def aggregate_files(
     ranges = [(start, min(start + each, leaves)) for start in range(0, leaves, each)]
     job = _Job(previous, updates, k, max_exponent, target)
     workers = min(threads or cores(), len(ranges))
-    if workers == 1:
-        job.run(iter(ranges))
-    else:
-        shared = _Shared(ranges)
-        with ThreadPoolExecutor(workers) as pool:
-            for done in [pool.submit(job.run, shared) for _ in range(workers)]:
-                done.result()
+    shared = iter(ranges)  # to take from a list's iterator is one step under the interpreter's lock
+    with ThreadPoolExecutor(workers) as pool:
+        helpers = [pool.submit(job.run, shared) for _ in range(workers - 1)]
+        job.run(shared)
+        for helper in helpers:
+            helper.result()
     return target
 
 
 def leaves_at_a_time(k: int, updates: int) -> int:
     """How many leaves a thread works on at once: as many as its buffers hold in MEMORY."""
-    # Bytes: three numbers of 32 bits and a check; words, four lanes and what emptying them makes, or all values.
-    parameter = 3 * 4 + 1 + (1 + 4 + 4 if k == 0 else 2 * (updates + 2))
+    # Bytes: three numbers of 32 bits, a check; a word, four lanes and what emptying them makes, or all values and two more.
+    parameter = 22 if k == 0 else 17 + 2 * updates
     return max(1, MEMORY // (parameter * LEAF_PARAMETERS + 6 * updates * BLOCKS_PER_LEAF))  # and what _scale makes
-
-
-class _Shared(Iterator[tuple[int, int]]):
-    """One list that several threads take from; taking from a list's iterator is one step under the interpreter's lock."""
-
-    def __init__(self, ranges: list[tuple[int, int]]):
-        self._left = iter(ranges)
-
-    def __next__(self) -> tuple[int, int]:
-        return next(self._left)
 
 
 class _Wide(Exception):
@@ -240,7 +229,6 @@ class _Scale:
         exponents = exponents.reshape(len(exponents), -1)
         nothing = exponents == NOTHING
         least = exponents.min(axis=0)
-        least[least == NOTHING] = 0
         shifts = exponents - least
         shifts[nothing] = 0
         highest = shifts.max(axis=1).tolist()

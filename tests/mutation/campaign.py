@@ -36,7 +36,7 @@ TESTS = {
     "contracts": [["tests/contracts", "tests/twins", "tests/attacks", "tests/stories", "tests/stateful/test_ladder.py"]],
     "protocol": [
         ["tests/python/protocol", "tests/twins/test_twins.py", "tests/twins/test_allowlist.py"],
-        ["tests/contracts/test_propose.py", "tests/contracts/test_demand.py", "tests/contracts/test_round.py"],
+        [f"tests/contracts/test_{page}.py" for page in ("propose", "demand", "round", "factory")],
     ],
 }
 # What must be compiled anew; the rest stays as Ape compiled it.

@@ -131,12 +131,13 @@ SWAPS = {
 
 
 def of_python(path: Path, root: Path) -> Iterator[Mutant]:
-    """Every mutant of a Python file's code (docstrings and annotations stay)."""
+    """Every mutant of a Python file's code; docstrings and annotations stay, and what is read in one piece is one number."""
     text = path.read_text()
     tree = ast.parse(text)
     lines = text.split("\n")
+    spared = {part for node in ast.walk(tree) for whole in _wholes(node) for part in ast.walk(whole)}
     for index, node in enumerate(ast.walk(tree)):
-        for change in _python_node(node):
+        for change in _python_node(node) if node not in spared else ():
             other = copy.deepcopy(tree)
             target = next(n for i, n in enumerate(ast.walk(other)) if i == index)
             change(target)
@@ -145,21 +146,43 @@ def of_python(path: Path, root: Path) -> Iterator[Mutant]:
             yield Mutant(str(path.relative_to(root)), line, lines[line - 1].strip(), _statement(other, target), source)
 
 
+def _wholes(node: ast.AST) -> Iterator[ast.AST]:
+    """What below a node is left alone: types, which do nothing, and the digits of a negative number."""
+    for name in ("annotation", "returns"):
+        if isinstance(getattr(node, name, None), ast.AST):
+            yield getattr(node, name)
+    if _negative(node):
+        yield node.operand
+
+
+def _negative(node: ast.AST) -> bool:
+    return (
+        isinstance(node, ast.UnaryOp)
+        and isinstance(node.op, ast.USub)
+        and isinstance(node.operand, ast.Constant)
+        and type(node.operand.value) is int
+    )
+
+
 def _statement(tree: ast.AST, node: ast.AST) -> str:
-    """The first line of the innermost statement around a node."""
-    around = [s for s in ast.walk(tree) if isinstance(s, ast.stmt) and any(n is node for n in ast.walk(s))]
-    return ast.unparse(around[-1]).split("\n")[0]
+    """The first line of the innermost statement around a node; of one that is a whole table, the row."""
+    around = [n for n in ast.walk(tree) if any(part is node for part in ast.walk(n))]
+    text = ast.unparse([n for n in around if isinstance(n, ast.stmt)][-1]).split("\n")[0]
+    rows = [n for n in around if isinstance(n, ast.Tuple)]
+    return ast.unparse(rows[0]) if len(text) > 300 and rows else text
 
 
 def _python_node(node: ast.AST) -> Iterator:
     if isinstance(node, ast.Compare) and len(node.ops) == 1 and type(node.ops[0]) in SWAPS:
         yield lambda n: n.ops.__setitem__(0, SWAPS[type(n.ops[0])]())
-    if isinstance(node, ast.BinOp | ast.AugAssign) and type(node.op) in SWAPS and not _is_annotation(node):
+    if isinstance(node, ast.BinOp | ast.AugAssign) and type(node.op) in SWAPS:
         yield lambda n: setattr(n, "op", SWAPS[type(n.op)]())
     if isinstance(node, ast.BoolOp):
         yield lambda n: setattr(n, "op", SWAPS[type(n.op)]())
     if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub | ast.Invert):
         yield lambda n: setattr(n, "op", ast.UAdd())
+    if _negative(node):
+        yield lambda n: setattr(n, "operand", ast.Constant(n.operand.value - 1))
     if isinstance(node, ast.Constant) and type(node.value) is int:
         yield lambda n: setattr(n, "value", n.value + 1)
     if isinstance(node, ast.Constant) and type(node.value) is bytes:
@@ -172,8 +195,3 @@ def _python_node(node: ast.AST) -> Iterator:
             documents = isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant)
             if isinstance(statement, ast.Expr | ast.AugAssign | ast.Raise) and not documents:
                 yield lambda n, i=i: n.body.__setitem__(i, ast.Pass())
-
-
-def _is_annotation(node: ast.BinOp | ast.AugAssign) -> bool:
-    """`int | None` in a signature is no arithmetic."""
-    return isinstance(node, ast.BinOp) and any(isinstance(n, ast.Constant) and n.value is None for n in ast.walk(node))

@@ -7,6 +7,7 @@ import pytest
 
 from fl.errors import ArtifactError
 from fl.protocol import committee, scores
+from fl.protocol.aggregate import aggregate
 from fl.protocol.artifact import Kind, depth_for, leaf_bytes, pack_update, pad, update_is_canonical
 from fl.protocol.blocks import quantize
 from fl.protocol.commitment import update_commitment
@@ -44,6 +45,13 @@ def test_quantize__of_negatives__mirrors__and_blocks_do_not_know_of_each_other()
         assert (alone == q[part]).all() and exponent[0] == e[block]
     mirrored = quantize(-np.abs(delta), 23, None), quantize(np.abs(delta), 23, None)
     assert (mirrored[0][0] == -mirrored[1][0]).all() and (mirrored[0][1] == mirrored[1][1]).all()
+
+
+def test_aggregate__of_no_updates__is_the_model__without_a_division_by_zero():
+    previous = np.arange(256, dtype=np.int32)
+    with np.errstate(all="raise"):
+        after = aggregate(previous, [], 0)
+    assert (after == previous).all() and after is not previous
 
 
 def test_committee__packed_and_unpacked():

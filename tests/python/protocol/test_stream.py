@@ -56,7 +56,9 @@ def test_files__of_any_bytes__give_the_bytes_of_the_rule(updates, trim, most, ta
 
 @pytest.mark.parametrize("n", [2, 63, 128])
 @pytest.mark.parametrize("value", [-127, 127, -128])
-@pytest.mark.parametrize("exponents", [(0,), (16,), (23,), (0, 8), (0, 7), (3, 4, 5, 6), (0, 9)], ids=str)
+@pytest.mark.parametrize(
+    "exponents", [(0,), (16,), (23,), (0, 8), (0, 0, 8), (0, 0, 0, 8), (0, 7), (3, 4, 5, 6), (0, 9)], ids=str
+)
 def test_files__at_the_limits_of_every_sum__give_the_bytes_of_the_rule(n, value, exponents):
     q = np.full(256, value, np.int8)
     updates = [pack_update(q, np.full(8, exponents[i % len(exponents)], np.uint8)) for i in range(n)]
@@ -177,6 +179,7 @@ def test_network__by_the_zero_one_principle__sorts_everything(n):
 
 def test_network__is_cut_where_order_says_nothing():
     assert comparators(50, 0) == ()
+    assert [len(comparators(n, k)) for n, k in ((4, 1), (8, 3), (16, 7))] == [4, 16, 52]  # of 5, 19, 63
     assert len(comparators(10, 4)) == 29  # of 32
     assert len(comparators(50, 24)) == 330  # of 403
 
