@@ -139,19 +139,22 @@ def _ask(process: subprocess.Popen[str], request: dict[str, Any]) -> dict[str, A
 
 
 def campaign(what: str, sample: int, jobs: int, seed: int, only: str, minutes: float, again: bool) -> None:
-    """Runs it and writes the record. again: only those that survived at the last record unexplained; the rest is carried on."""
+    """Runs it and writes the record, where whatever was not tried now keeps its verdict."""
     explained = json.loads((HERE / "explained.json").read_text())
-    every = [m for m in mutants(what) if only in m.file]
-    todo, part, carried, survivors = every, "", Counter[str](), []
+    every = mutants(what)
+    record = json.loads((HERE / f"{what}.json").read_text())
+    known = {digest: verdict for verdict, digests in record.items() for digest in digests}
+    verdicts = {m: known[m.digest] for m in every if m.digest in known}
+
+    def open_question(mutant: Mutant) -> bool:
+        verdict = verdicts.get(mutant)
+        return verdict is None or (verdict == "survived" and mutant.name not in explained)
+
+    todo = [m for m in every if only in m.file and (not again or open_question(m))]
     if sample or minutes:
-        todo = random.Random(seed).sample(every, min(sample or len(every), len(every)))
-    if again:
-        last = json.loads((HERE / f"{what}.json").read_text())
-        part, carried, left = last["part"], Counter(last["counts"]), [m for m in every if m.name in last["survived"]]
-        todo, survivors = ([m for m in left if (m.name in explained) is known] for known in (False, True))
-        carried["survived"] = len(survivors)
+        todo = random.Random(seed).sample(todo, min(sample or len(todo), len(todo)))
     if not todo:
-        sys.exit(f"no mutants in files with {only!r} in their path")
+        sys.exit(f"no mutants in files with {only!r} in their path" if only else "nothing is left to be tried")
     places: SimpleQueue[Workplace] = SimpleQueue()
     for _ in range(jobs):
         places.put(Workplace(what))
@@ -167,7 +170,7 @@ def campaign(what: str, sample: int, jobs: int, seed: int, only: str, minutes: f
 
     def one(mutant: Mutant) -> tuple[Mutant, str]:
         if minutes and time.monotonic() - started > 60 * minutes:
-            return mutant, "not tried"
+            return mutant, ""
         place = places.get()
         try:
             return mutant, place.verdict(mutant)
@@ -175,56 +178,48 @@ def campaign(what: str, sample: int, jobs: int, seed: int, only: str, minutes: f
             places.put(place)
 
     with ThreadPoolExecutor(jobs) as pool:
-        for mutant, verdict in pool.map(one, todo):
-            kept = verdict in ("invalid", "survived", "not tried", "time")
-            counts[verdict if kept else "killed"] += 1
-            if not kept:
-                by[verdict] += 1
-            if verdict == "survived":
-                survivors.append(mutant)
+        for mutant, told in pool.map(one, todo):
+            if not told:
+                continue
+            verdicts[mutant] = told if told in ("invalid", "survived") else "killed"
+            counts[verdicts[mutant]] += 1
+            by[told] += 1
+            if told == "survived":
                 print(f"survived {mutant.file}:{mutant.line} {mutant.was}  ->  {mutant.now}", flush=True)
-            if sum(counts.values()) % 50 == 0:
-                print(f"{sum(counts.values())} of {len(todo)}: {dict(counts)}", flush=True)
+            if counts.total() % 50 == 0:
+                print(f"{counts.total()} of {len(todo)}: {dict(counts)}", flush=True)
+                write(what, every, verdicts, explained)
     while not places.empty():
         places.get().close()
-    took = (time.monotonic() - started) / 60
-    if sample or minutes:
-        part = f"{len(todo) - counts['not tried']:,} of {len(every):,} drawn with seed {seed}"
-    counts.update(carried)
-    record = report(what, counts, survivors, explained, took, part)
-    print(record)
-    print("The tests that killed most:", *(f"{count:,} {test}" for test, count in by.most_common(20)), sep="\n")
-    if not only and valid(counts):
-        (HERE / f"{what}.md").write_text(record)
-        kept = {"counts": {k: v for k, v in counts.items() if k in ("killed", "time", "invalid")}, "part": part}
-        (HERE / f"{what}.json").write_text(json.dumps({**kept, "survived": [m.name for m in survivors]}, indent=1) + "\n")
+    print(write(what, every, verdicts, explained))
+    print(f"{counts.total():,} tried in {(time.monotonic() - started) / 60:.0f} minutes. What killed most:")
+    print(*(f"{count:,} {test}" for test, count in by.most_common(20) if test not in ("invalid", "survived")), sep="\n")
 
 
-def valid(counts: Counter[str]) -> int:
-    return counts["killed"] + counts["time"] + counts["survived"]
+def write(what: str, every: list[Mutant], verdicts: dict[Mutant, str], explained: dict[str, str]) -> str:
+    """The record, for eyes and for the next run."""
+    page = report(what, every, verdicts, explained)
+    kept = {v: sorted(m.digest for m, told in verdicts.items() if told == v) for v in ("killed", "survived", "invalid")}
+    (HERE / f"{what}.md").write_text(page)
+    (HERE / f"{what}.json").write_text(json.dumps(kept, indent=0) + "\n")
+    return page
 
 
-def report(
-    what: str, counts: Counter[str], survivors: list[Mutant], explained: dict[str, str], minutes: float, part: str
-) -> str:
+def report(what: str, every: list[Mutant], verdicts: dict[Mutant, str], explained: dict[str, str]) -> str:
     """The record as a page."""
-    judged = valid(counts)
-    head = f"# Mutants of `{'contracts/' if what == 'contracts' else 'fl/protocol/'}`\n\n"
-    killed = judged - counts["survived"]
-    head += f"`make mutants`: {killed:,} of {judged:,} mutants that compile were killed "
-    head += f"({100 * killed / max(1, judged):.1f} %), {counts['time']:,} of them by never ending, in {minutes:.0f} minutes"
-    head += f"; {counts['invalid']:,} did not compile. " + (f"Only a sample: {part}.\n\n" if part else "All were tried.\n\n")
-    rows = [
-        f"| {m.file.split('/')[-1]}:{m.line} | `{m.was}` | `{m.now}` | {explained.get(m.name, '**no test**')} |"
-        for m in survivors
-    ]
-    table = [row.replace("||", "\\|\\|") for row in rows]
-    return (
-        head
-        + "Those that survived, and why:\n\n| where | was | became | why nothing notices |\n|---|---|---|---|\n"
-        + "\n".join(table)
-        + "\n"
-    )
+    counts = Counter(verdicts.values())
+    judged, left = counts["killed"] + counts["survived"], len(every) - len(verdicts)
+    page = f"# Mutants of `{'contracts/' if what == 'contracts' else 'fl/protocol/'}`\n\n"
+    page += f"`make mutants`: {counts['killed']:,} of {judged:,} mutants that compile were killed "
+    page += f"({100 * counts['killed'] / max(1, judged):.1f} %); {counts['invalid']:,} did not compile. "
+    page += f"{left:,} of {len(every):,} were not tried.\n\n" if left else "All were tried.\n\n"
+    page += "Those that survived, and why:\n\n| where | was | became | why nothing notices |\n|---|---|---|---|\n"
+    for m in every:
+        if verdicts.get(m) == "survived":
+            why = explained.get(m.name, "**no test**")
+            row = f"| {m.file.split('/')[-1]}:{m.line} | `{m.was}` | `{m.now}` | {why} |\n"
+            page += row.replace("||", "\\|\\|")
+    return page
 
 
 if __name__ == "__main__":
@@ -235,6 +230,6 @@ if __name__ == "__main__":
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--only", default="", help="only files whose path contains this")
     parser.add_argument("--minutes", type=float, default=0, help="stop then; mutants are drawn at random")
-    parser.add_argument("--again", action="store_true", help="only those that survived last time, after tests were added")
+    parser.add_argument("--again", action="store_true", help="only what has no verdict yet and what survived unexplained")
     given = parser.parse_args()
     campaign(given.what, given.sample, given.jobs, given.seed, given.only, given.minutes, given.again)

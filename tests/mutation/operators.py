@@ -7,7 +7,9 @@ import copy
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -24,6 +26,10 @@ class Mutant:
     @property
     def name(self) -> str:
         return f"{self.file}: `{self.was}` -> `{self.now}`" + (f" ({self.place})" if self.place > 1 else "")
+
+    @property
+    def digest(self) -> str:
+        return sha256(self.name.encode()).hexdigest()[:10]
 
 
 # (what to find, what to put there); every place where it matches is a mutant of its own
@@ -52,13 +58,20 @@ SOLIDITY = [
     (r"\bfalse\b", "true"),
     (r"\bnonReentrant\b", ""),
     (r"(?<![\w.])(\d+)(?![\w.])", lambda m: str(int(m[1]) + 1)),
+    (r"(?<![\w.])0x[\da-f]+(?![\w.])", lambda m: hex(int(m[0], 16) + 1)),
     (r"\bmsg\.sender\b", "address(1)"),
     (r"\bblock\.chainid\b", "1"),
     (r"\baddress\(this\)", "address(1)"),
 ]
+# In assembly besides: another word with as many arguments, a name without its value.
+WORDS = {"add": "sub", "sub": "add", "mul": "add", "shl": "shr", "shr": "shl", "sar": "shr", "and": "or", "lt": "gt"}
+WORDS |= {"gt": "lt", "eq": "gt", "slt": "sgt", "sgt": "slt", "mstore8": "mstore", "calldataload": "mload"}
+ASSEMBLY = [(rf"\b{was}(?=\()", now) for was, now in WORDS.items()] + [(r"^(\s*let \w+) := .*", lambda m: m[1])]
 STATEMENT = re.compile(
-    r"^\s*(?!return\b|unchecked|\}|using\b|type\b)(emit |delete |revert |_?\w[\w.\[\]()]*( [-+|&*/]?= |\())[^{]*;$"
+    r"^\s*(?!return |unchecked|\}|using\b|type\b)"
+    r"((emit |delete |revert |_?\w[\w.\[\]()]*( [-+|&*/]?= |\())[^{]*|break|continue|return);$"
 )
+ASSEMBLY_STATEMENT = re.compile(r"^\s*(?!let )\w+(\([^{]*\)| := [^{]*)$")
 DECLARED = re.compile(
     r"^\s*(u?int\d*|bytes\d*|bool|address|string|Record|Phase|Round|Demand|Seat|Terms|mapping|I[A-Z]\w+)\b[^(=]*( =|;)"
 )
@@ -68,23 +81,42 @@ SKIPPED = re.compile(r"^\s*(//|/\*|\*|import|pragma|error |event |using |contrac
 def of_solidity(path: Path, root: Path) -> Iterator[Mutant]:
     """Every mutant of a Solidity file."""
     text = path.read_text()
-    lines = text.split("\n")
+    lines, depth = text.split("\n"), 0  # of brackets, in a block of assembly
     for number, line in enumerate(lines):
         code = line.split("//")[0].rstrip()
+        inside, opens = depth > 0, re.match(r"\s*assembly\b", code)
+        depth += code.count("{") - code.count("}") if inside or opens else 0
         if not code.strip() or SKIPPED.match(line):
             continue
-        for changed in _solidity_line(code):
+        for changed in _assembly_line(code) if inside else _solidity_line(code):
             source = "\n".join([*lines[:number], changed, *lines[number + 1 :]])
             yield Mutant(str(path.relative_to(root)), number + 1, code.strip(), changed.strip(), source)
 
 
-def _solidity_line(code: str) -> Iterator[str]:
-    for pattern, put in SOLIDITY:
+def _assembly_line(code: str) -> Iterator[str]:
+    yield from _put(SOLIDITY + ASSEMBLY, code)
+    for m in re.finditer(r"\b(iszero|not)\(", code):
+        end = _closing(code, m.end() - 1)
+        yield code[: m.start()] + code[m.end() : end] + code[end + 1 :]
+    condition = re.search(r"\bif ([^{]*) \{", code)
+    if condition:
+        for value in "10":
+            yield code[: condition.start(1)] + value + code[condition.end(1) :]
+    if ASSEMBLY_STATEMENT.match(code):
+        yield "{}"
+
+
+def _put(rules: list[tuple[str, Any]], code: str) -> Iterator[str]:
+    for pattern, put in rules:
         for m in re.finditer(pattern, code):
             if code[: m.start()].count('"') % 2:
                 continue  # a text, such as what an assembly block promises the compiler
             new = put(m) if callable(put) else put
             yield code[: m.start()] + new + code[m.end() :]
+
+
+def _solidity_line(code: str) -> Iterator[str]:
+    yield from _put(SOLIDITY, code)
     opened = re.search(r"\bif \(", code)
     if opened:
         end = _closing(code, opened.end() - 1)

@@ -38,6 +38,7 @@ class Covered:
 def measure() -> None:
     env = {name: value for name, value in os.environ.items() if not name.startswith("FOUNDRY_")}
     env["FOUNDRY_CONFIG"] = str(HERE / "foundry.toml")
+    LCOV.parent.mkdir(parents=True, exist_ok=True)
     command = ["forge", "coverage", "--report", "lcov", "--report-file", str(LCOV), "--no-match-path", "*/invariants/*"]
     told = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True)
     if told.returncode:
