@@ -9,6 +9,8 @@ Bound: a value is at most 127 * 2^23 in size and there are at most 128, so a sum
 from __future__ import annotations
 
 from collections.abc import Sequence
+from fractions import Fraction
+from math import trunc
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +18,7 @@ from numpy.typing import NDArray
 from fl.protocol.fixed_point import INT32_MAX, INT32_MIN
 from fl.protocol.sorting import middle
 
-CHUNK = 1 << 14  # coordinates at a time: a block of 128 updates stays in the cache
+CHUNK = 16_384  # coordinates at a time: a block of 128 updates stays in the cache
 
 
 def trim_of(trim: int, n: int) -> int:
@@ -31,9 +33,7 @@ def aggregate_coordinate(previous: int, values: Sequence[int], trim: int) -> int
         return previous
     k = trim_of(trim, n)
     total = sum(sorted(values)[k : n - k])
-    count = n - 2 * k
-    mean = total // count if total >= 0 else -(-total // count)
-    return max(INT32_MIN, min(INT32_MAX, previous + mean))
+    return max(INT32_MIN, min(INT32_MAX, previous + trunc(Fraction(total, n - 2 * k))))
 
 
 def aggregate(previous: NDArray[np.int32], updates: Sequence[NDArray[np.int32]], trim: int) -> NDArray[np.int32]:
@@ -51,6 +51,6 @@ def aggregate(previous: NDArray[np.int32], updates: Sequence[NDArray[np.int32]],
         for row in middle(rows, k, np.empty_like(rows[0])):
             total += row
         # Integer division truncates toward zero on the chain; numpy's floors.
-        mean = np.where(total >= 0, total // count, -(-total // count))
+        mean = np.abs(total) // count * np.sign(total)
         out[part] = np.clip(previous[part] + mean, INT32_MIN, INT32_MAX)
     return out

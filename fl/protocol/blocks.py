@@ -14,7 +14,7 @@ from fl.protocol.fixed_point import FRACTION_BITS
 BLOCK = 32
 Q_MAX = 127
 MAX_EXPONENT = 23
-CHUNK = 1 << 11  # blocks at a time: what is written in between stays in the cache
+CHUNK = 2_048  # blocks at a time: what is written in between stays in the cache
 
 
 def quantize(

@@ -38,8 +38,8 @@ Ints = NDArray[np.int32]
 Shorts = NDArray[np.int16]
 Lanes = NDArray[np.uint16]
 
-MEMORY = 15 << 20  # bytes of a thread, and one to spare; threads wait for each other at every call: few and long ones are best
-WIDE_VALUES = 1 << 21  # at a time where a bound does not hold, over all updates: the plain rule takes 32 bytes for each
+MEMORY = 15_728_640  # bytes of a thread, and 1 MiB to spare; threads wait for each other at every call: few, long ones are best
+WIDE_VALUES = 2_000_000  # at a time where a bound does not hold, over all updates: the plain rule takes 32 bytes for each
 NOTHING = 255  # in the place of d: a malformed block, or zeros
 BIAS = 128
 EVERY_BIAS = np.uint64(0x8080808080808080)

@@ -100,6 +100,33 @@ def test_files__whose_exponents_are_eight_apart__take_the_fast_way(trim, monkeyp
     assert aggregate_files(previous, updates, trim, E) == by_the_rule(previous, updates, trim, E)
 
 
+@pytest.mark.parametrize(
+    "exponents, times", [((0,) * 128, 1), ((0, 0, 8), 1), ((0, 0, 0, 8), 2), ((8, 0, 0, 0), 2), ((8, 0, 0, 8, 0, 0, 0), 3)]
+)
+def test_files__lanes_are_emptied_when_they_are_full__not_before(exponents, times, monkeypatch):
+    emptied = []
+    whole = stream._empty
+    monkeypatch.setattr(stream, "_empty", lambda *lanes: (emptied.append(1), whole(*lanes)))
+    q = np.full(256, 127, np.int8)
+    aggregate_files(model(np.random.default_rng(0), 1), [pack_update(q, np.full(8, e, np.uint8)) for e in exponents], 0, E)
+    assert len(emptied) == times
+
+
+def test_leaves_at_a_time__are_one_at_least__however_little_memory(monkeypatch):
+    monkeypatch.setattr(stream, "MEMORY", 1)
+    assert stream.leaves_at_a_time(0, 5) == stream.leaves_at_a_time(2, 5) == 1
+
+
+def test_cores__are_those_of_this_process__else_of_the_machine__else_one(monkeypatch):
+    monkeypatch.setattr(stream.os, "sched_getaffinity", {0: {3, 5, 7}, 1: {1}}.get, raising=False)
+    assert stream.cores() == 3
+    monkeypatch.delattr(stream.os, "sched_getaffinity")
+    monkeypatch.setattr(stream.os, "cpu_count", lambda: 6)
+    assert stream.cores() == 6
+    monkeypatch.setattr(stream.os, "cpu_count", lambda: None)
+    assert stream.cores() == 1
+
+
 @pytest.mark.parametrize("trim", [0, 2])
 def test_files__the_plain_way_is_rare(trim, monkeypatch):
     """Honest updates of like size, zeros among them, take the fast way: otherwise a figure means nothing."""
@@ -122,7 +149,7 @@ def test_files__need_no_more_memory_for_more_or_larger_updates():
         tracemalloc.stop()
         return peak
 
-    assert max(itertools.starmap(most, [(3, 4096, 10, 0), (40, 2048, 10, 0), (40, 2048, 10, 9)])) < 16 << 20
+    assert max(itertools.starmap(most, [(3, 4096, 10, 0), (40, 2048, 10, 0), (128, 2048, 10, 0), (40, 2048, 10, 9)])) < 16 << 20
     assert most(40, 2048, 0, 0) < 64 << 20  # the plain way, in 64 bits
 
 
