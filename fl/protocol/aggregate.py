@@ -47,8 +47,10 @@ def aggregate(previous: NDArray[np.int32], updates: Sequence[NDArray[np.int32]],
     for start in range(0, previous.size, CHUNK):
         part = slice(start, start + CHUNK)
         total = np.zeros(previous[part].size, np.int64)
-        rows = [update[part].copy() for update in updates]
-        for row in middle(rows, k, np.empty_like(rows[0])):
+        rows = [update[part] for update in updates]
+        if k:  # sorting uses its rows up
+            rows = middle([row.copy() for row in rows], k, np.empty_like(rows[0]))
+        for row in rows:
             total += row
         # Integer division truncates toward zero on the chain; numpy's floors.
         mean = np.abs(total) // count * np.sign(total)
