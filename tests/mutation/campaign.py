@@ -96,7 +96,8 @@ class Workplace:
         if request is None:
             return "invalid"
         killers = self.killers.setdefault(mutant.file, [])
-        for paths in TESTS[self.what]:
+        lately = killers[0] if killers else ""
+        for paths in sorted(TESTS[self.what], key=lambda paths: not lately.startswith(tuple(paths))):
             killer = _ask(self.nursery, {**request, "paths": paths, "first": killers, "seconds": self.seconds})["killed_by"]
             if killer:
                 killers[:] = [killer, *(k for k in killers if k != killer)][:NEIGHBOURS]
