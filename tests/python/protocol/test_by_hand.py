@@ -35,6 +35,12 @@ def test_update__with_the_largest_exponent__is_canonical__with_one_more_it_is_no
     assert update_is_canonical(written(9), 0, 9, 256) and not update_is_canonical(written(10), 0, 9, 256)
 
 
+@pytest.mark.parametrize("q, canonical", [(-128, False), (-127, True), (127, True)])
+def test_update__with_the_least_number__is_canonical__with_one_less_it_is_not(q, canonical):
+    data = pack_update(np.full(256, q, np.int8), np.zeros(8, np.uint8))
+    assert update_is_canonical(data, 0, 9, 256) is canonical
+
+
 def test_quantize__of_negatives__mirrors__and_blocks_do_not_know_of_each_other():
     rng = np.random.default_rng(0)
     delta = rng.normal(size=32 * 4100) * np.repeat(2.0 ** rng.integers(-12, 4, 4100), 32)
