@@ -19,7 +19,7 @@ A = TypeVar("A", Ints, Shorts)
 
 @lru_cache
 def comparators(n: int, k: int) -> tuple[tuple[int, int], ...]:
-    """Pairs (i, j), i < j: put the lower at i. Afterwards the k lowest of n are at 0..k-1, the k highest at n-k..n-1."""
+    """Pairs (i, j), i < j: put the lower at i. Afterwards the n - 2k values in the middle are at k..n-k-1, in any order."""
     pairs = []
     p = 1
     while p < n:
@@ -31,11 +31,11 @@ def comparators(n: int, k: int) -> tuple[tuple[int, int], ...]:
                         pairs.append((i, i + step))
             step //= 2
         p *= 2
-    zone = [(i >= k) + (i >= n - k) for i in range(n)]  # dropped, summed, dropped
+    summed = [k <= i < n - k for i in range(n)]
     mixed = [False] * n  # whether a later comparison reads the place
     kept = []
     for i, j in reversed(pairs):
-        if mixed[i] or mixed[j] or zone[i] != zone[j]:
+        if mixed[i] or mixed[j] or summed[i] != summed[j]:
             kept.append((i, j))
             mixed[i] = mixed[j] = True
     return tuple(reversed(kept))

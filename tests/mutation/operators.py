@@ -205,8 +205,10 @@ def _statement(tree: ast.AST, node: ast.AST) -> str:
 
 
 def _python_node(node: ast.AST) -> Iterator:
-    if isinstance(node, ast.Compare) and len(node.ops) == 1 and type(node.ops[0]) in SWAPS:
-        yield lambda n: n.ops.__setitem__(0, SWAPS[type(n.ops[0])]())
+    if isinstance(node, ast.Compare):
+        for i, op in enumerate(node.ops):
+            if type(op) in SWAPS:
+                yield lambda n, i=i: n.ops.__setitem__(i, SWAPS[type(n.ops[i])]())
     if isinstance(node, ast.BinOp | ast.AugAssign) and type(node.op) in SWAPS:
         yield lambda n: setattr(n, "op", SWAPS[type(n.op)]())
     if isinstance(node, ast.BoolOp):

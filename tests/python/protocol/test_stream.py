@@ -112,6 +112,12 @@ def test_files__lanes_are_emptied_when_they_are_full__not_before(exponents, time
     assert len(emptied) == times
 
 
+@pytest.mark.parametrize("k, n, least", [(0, 3, 0.7), (0, 40, 0.5), (1, 40, 0.9), (9, 40, 0.9)])
+def test_buffers__take_most_of_a_thread_s_memory__and_no_more(k, n, least):
+    held = [b for kept in vars(stream._Buffers(k, n)).values() for b in (kept if isinstance(kept, list) else [kept])]
+    assert least * stream.MEMORY < sum(b.nbytes for b in held) <= stream.MEMORY
+
+
 def test_leaves_at_a_time__are_one_at_least__however_little_memory(monkeypatch):
     monkeypatch.setattr(stream, "MEMORY", 1)
     assert stream.leaves_at_a_time(0, 5) == stream.leaves_at_a_time(2, 5) == 1
