@@ -18,6 +18,7 @@ ONE = b"\x01" * 32
 
 WINDOWS = ["commit", "reveal", "draw", "score_commit", "score_reveal", "settle", "propose", "challenge", "answer"]
 BROKEN = [
+    (1, {"token": ZERO}),
     (2, {"sponsor": ZERO}),
     (3, {"sink": ZERO}),
     (4, {"admission": STRANGER, "allowlist": ONE}),
@@ -59,7 +60,10 @@ KEPT = [
     {"min_stake": 70 * 10**18},
     {"challenge_fee": 49 * 10**18 - 1},
     {"depth": 4, "demand_deposit": 9 * 10**18 - 1},
-    {"strictness": 65535},
+    {"strictness": 65535, "max_exponent": 0, "max_attempts": 1},
+    {"strictness": 0, "admission": STRANGER},
+    {"allowlist": ONE},
+    {"no_reveal_slash": 1, "no_scores_slash": 1, "fraud_slash": 1, "challenge_fee": 0, "demand_deposit": 0},
     {"commit_window": 365 * 86400},
     {"commit_window": 10, "answer_window": 10, "challenge_window": 30},
     {"max_attempts": 8, "trainer_rate": 2**88, "demand_deposit": 0, "proposer_fee": 0, "validator_rate": 0},

@@ -21,6 +21,11 @@ def test_check__room_for_one_seat__is_too_little_for_a_committee_alone():
     assert broken(max_seats=1) == [12] and broken(max_seats=0) == [10, 12] and broken(max_seats=129) == [10]
 
 
+@pytest.mark.parametrize("term, rule", [("depth", 7), ("max_exponent", 8), ("trim", 9), ("strictness", 19), ("min_stake", 16)])
+def test_check__below_zero__which_no_contract_can_see__breaks_the_rule(term, rule):
+    assert rule in broken(**{term: -1})
+
+
 @pytest.mark.parametrize("seat", [-1, 128])
 def test_bitmap__of_what_is_no_seat__is_refused(seat):
     with pytest.raises(ValueError, match=f"seat {seat} is not in 0..127"):
