@@ -10,11 +10,9 @@ from evm import refused
 from system import CHALLENGER, STRANGER, UNIT, System, operator, owner, random_update
 
 from fl.protocol.artifact import Kind
-from fl.protocol.fraud import Opened
+from fl.protocol.fraud import PREVIOUS, PROPOSED, UPDATE, Opened
 from fl.protocol.phases import Phase
 from fl.protocol.terms import ZERO_ADDRESS
-
-PROPOSED, PREVIOUS, UPDATE = 0, 1, 2
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from evm import refused
 from system import SPONSOR, STRANGER, UNIT, System, operator, owner, salt
 
 from fl.protocol.artifact import Kind
-from fl.protocol.fraud import Opened
+from fl.protocol.fraud import ROOT_KEPT, Opened
 from fl.protocol.phases import Phase
 
 C, S = b"\xaa" * 32, b"\xbb" * 32
@@ -179,7 +179,7 @@ def test_reveal__stores_the_root_and_emits(system, updates):
     system.skip()
     facts = {"round": 1, "seat": 3, "root": root, "salt": salt(3), "locator": longest}
     assert system.do("reveal", 3, root, salt(3), longest) == [("Revealed", facts)]
-    assert system.see("recordOf", 3) == (2, root[:28])
+    assert system.see("recordOf", 3) == (2, root[:ROOT_KEPT])
 
 
 def test_reveal__refusals(system, updates):

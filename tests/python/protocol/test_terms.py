@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 from system import BASE_TERMS
 
-from fl.protocol.seats import from_bitmap, to_bitmap
+from fl.protocol.seats import contains, from_bitmap, to_bitmap
 from fl.protocol.terms import check
 
 
@@ -32,8 +32,9 @@ def test_bitmap__of_what_is_no_seat__is_refused(seat):
         to_bitmap([0, seat])
 
 
-def test_bitmap__holds_the_last_seat():
+def test_bitmap__holds_the_last_seat__and_none_beyond():
     assert from_bitmap(to_bitmap([127, 0])) == [0, 127]
+    assert contains(1 << 127, 127) and not contains(1 << 128, 128)
 
 
 WINDOWS = {
