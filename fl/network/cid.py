@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 
 from fl.errors import StoreError
+from fl.protocol.artifact import Data
 
 CHUNK_BYTES = 1 << 20
 MAX_LINKS = 1024
@@ -27,7 +28,7 @@ class _Node:
     block: bytes | memoryview
 
 
-def cid_of(data: bytes, chunk_bytes: int = CHUNK_BYTES, max_links: int = MAX_LINKS) -> bytes:
+def cid_of(data: Data, chunk_bytes: int = CHUNK_BYTES, max_links: int = MAX_LINKS) -> bytes:
     """The CID of a file, as its 36 bytes."""
     return _tree(data, chunk_bytes, max_links)[-1].cid
 
@@ -37,7 +38,7 @@ def blocks_of(data: bytes) -> list[tuple[bytes, bytes]]:
     return [(node.cid, bytes(node.block)) for node in _tree(data, CHUNK_BYTES, MAX_LINKS)]
 
 
-def _tree(data: bytes, chunk_bytes: int, max_links: int) -> list[_Node]:
+def _tree(data: Data, chunk_bytes: int, max_links: int) -> list[_Node]:
     view = memoryview(data)
     chunks = [view[at : at + chunk_bytes] for at in range(0, len(data), chunk_bytes)] or [view]
     level = [_Node(cid_of_digest(sha256(c).digest()), len(c), len(c), c) for c in chunks]

@@ -12,14 +12,17 @@ import os
 import secrets
 import stat
 from abc import ABC, abstractmethod
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 
 from fl.errors import StoreError
-from fl.protocol.artifact import Kind, size_of
+from fl.network.scratch import gathered
+from fl.protocol.artifact import Data, Kind, size_of
 from fl.protocol.leaves import root_of
 
 MAX_MANIFEST_BYTES = 1 << 20
+PIECE = 1 << 20
 MAX_MANIFEST_NESTING = 32  # a deeper one would overrun the JSON reader's stack
 
 
@@ -32,12 +35,13 @@ class Store(ABC):
     afar = False  # whether a look at it may take seconds
 
     @abstractmethod
-    def put(self, data: bytes, kind: Kind) -> bytes:
+    def put(self, data: Data, kind: Kind) -> bytes:
         """Keeps an update or a model; returns its root."""
 
     @abstractmethod
-    def get(self, root: bytes, kind: Kind, depth: int) -> bytes:
-        """The file whose tree has this root. Raises StoreError if missing, of a wrong size, or altered."""
+    def get(self, root: bytes, kind: Kind, depth: int) -> Data:
+        """The file whose tree has this root, a large one as a map of a private copy: nobody can alter it any more, and it takes
+        no memory. Raises StoreError if missing, of a wrong size, or altered."""
 
     @abstractmethod
     def has(self, root: bytes, kind: Kind) -> bool:
@@ -51,7 +55,7 @@ class Store(ABC):
     def get_manifest(self, digest: bytes) -> dict[str, object]:
         """The manifest of this SHA-256. Raises StoreError if it is missing, altered or not canonical."""
 
-    def locator(self, data: bytes) -> bytes:
+    def locator(self, data: Data) -> bytes:
         """What `reveal` and `propose` should say of where a file is: nothing, where the store is keyed by root."""
         return b""
 
@@ -62,12 +66,12 @@ class Store(ABC):
 class FileStore(Store):
     """A store that keeps bytes under names; one of each kind says how."""
 
-    def put(self, data: bytes, kind: Kind) -> bytes:
+    def put(self, data: Data, kind: Kind) -> bytes:
         root = root_of(data, kind)
         self._write(_name(root, kind), data)
         return root
 
-    def get(self, root: bytes, kind: Kind, depth: int) -> bytes:
+    def get(self, root: bytes, kind: Kind, depth: int) -> Data:
         name = _name(root, kind)
         data = self._read(name, size_of(kind, depth), exact=True)
         if len(data) != size_of(kind, depth) or root_of(data, kind) != root:
@@ -85,7 +89,7 @@ class FileStore(Store):
 
     def get_manifest(self, digest: bytes) -> dict[str, object]:
         name = f"{digest.hex()}.json"
-        data = self._read(name, MAX_MANIFEST_BYTES, exact=False)
+        data = bytes(self._read(name, MAX_MANIFEST_BYTES, exact=False))
         if sha256(data).digest() != digest:
             raise StoreError(self._altered(name))
         facts = _parse_canonical(data)
@@ -97,11 +101,11 @@ class FileStore(Store):
         return f"{name} in {self.label} does not hash to its name: it was altered; fetch it anew"
 
     @abstractmethod
-    def _read(self, name: str, most: int, exact: bool) -> bytes:
+    def _read(self, name: str, most: int, exact: bool) -> Data:
         """At most a byte more than `most`. `exact`: any other size is wrong. Raises StoreError."""
 
     @abstractmethod
-    def _write(self, name: str, data: bytes) -> None:
+    def _write(self, name: str, data: Data) -> None:
         """All of it or nothing. Raises StoreError."""
 
     @abstractmethod
@@ -127,20 +131,20 @@ class LocalStore(FileStore):
     def _has(self, name: str) -> bool:
         return (self.path / name).is_file()
 
-    def _read(self, name: str, most: int, exact: bool) -> bytes:
+    def _read(self, name: str, most: int, exact: bool) -> Data:
         path = self.path / name
         try:
             facts = path.stat()
             if not stat.S_ISREG(facts.st_mode) or (facts.st_size != most if exact else facts.st_size > most):
                 raise StoreError(f"{path.name} in {self.path} has {facts.st_size:,} bytes, not {most:,}: fetch it anew")
             with path.open("rb") as file:
-                return file.read(most + 1)  # it may grow while it is read
+                return gathered(iter(partial(file.read, PIECE), b""), most + 1)  # it may grow while it is read
         except FileNotFoundError:
             raise StoreError(f"{path.name} is not in {self.path}: ask its owner to publish it") from None
         except OSError as error:
             raise StoreError(f"{path.name} in {self.path} cannot be read: {error}") from error
 
-    def _write(self, name: str, data: bytes) -> None:
+    def _write(self, name: str, data: Data) -> None:
         # An altered file is written anew: whoever has the content heals the store.
         path = self.path / name
         try:
@@ -171,7 +175,7 @@ def _parse_canonical(data: bytes) -> dict[str, object] | None:
         return None
 
 
-def write_durably(path: Path, data: bytes, mode: int = 0o644) -> None:
+def write_durably(path: Path, data: Data, mode: int = 0o644) -> None:
     """The whole file or nothing, on disk under its name when this returns. `mode`: less what the umask takes."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.parent / f".partial-{secrets.token_hex(8)}"

@@ -11,6 +11,7 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from itertools import islice
 from typing import Any, TypeVar, cast
 
@@ -18,11 +19,14 @@ import requests
 
 from fl.errors import StoreError, StoreSilentError
 from fl.network import cid
+from fl.network.scratch import gathered
 from fl.network.store import FileStore
+from fl.protocol.artifact import Data
 
 SECONDS = 20.0  # for one file; longer for a large one
 SLOWEST = 250_000  # bytes a second that a store must manage
 PIECE = 1 << 16
+RANGE = 1 << 22  # bytes asked for at once where a store gives no stream
 GONE = (404, 410, 504)  # 504 is how a gateway says that it found nobody who has the file
 MOST_HINTS = 16  # CIDs remembered for one file: anybody may announce wrong ones
 
@@ -99,31 +103,27 @@ class Http:
         # Reads are identified by hash; a compressed reply would need a bound of its own.
         self.headers = {"Accept-Encoding": "identity"}
 
-    def call(self, method: str, path: str, most: int, **options: Any) -> tuple[int, bytes]:
+    def call(self, method: str, path: str, most: int, **options: Any) -> tuple[int, Data]:
         """(status, at most one byte more than `most`). Raises StoreError where there is no answer, or not in time."""
         url = f"{self.base}/{path}"
         seconds = self.seconds + (most + _sent(options)) / SLOWEST
 
-        def work() -> tuple[int, bytes]:
-            deadline = time.monotonic() + seconds
+        def work() -> tuple[int, Data]:
+            began = time.monotonic()
             limits = {"timeout": seconds, "stream": True, "allow_redirects": False, "headers": self.headers}
             with requests.request(method, url, **limits, **options) as response:
-                body = bytearray()
-                for piece in _pieces(response):
-                    body += piece
-                    if len(body) > most:
-                        break
-                    if time.monotonic() > deadline:
-                        raise StoreSilentError(f"{self.base} sent {len(body):,} bytes in {seconds:g} seconds")
-                return response.status_code, bytes(body[: most + 1])
+                return response.status_code, gathered(self._pieces(response, began, seconds), most + 1)
 
         return within(seconds, self.base, work)
 
-
-def _pieces(response: requests.Response) -> Iterator[bytes]:
-    """As they arrive: a slow sender must not hold us until a whole piece is there."""
-    while piece := response.raw.read1(PIECE, decode_content=False):
-        yield piece
+    def _pieces(self, response: requests.Response, began: float, seconds: float) -> Iterator[bytes]:
+        """As they arrive: a slow sender must not hold us until a whole piece is there."""
+        size = 0
+        while piece := response.raw.read1(PIECE, decode_content=False):
+            yield piece
+            size += len(piece)
+            if time.monotonic() > began + seconds:
+                raise StoreSilentError(f"{self.base} sent {size:,} bytes in {seconds:g} seconds")
 
 
 def _sent(options: dict[str, Any]) -> int:
@@ -138,7 +138,7 @@ class _Remote(FileStore):
     def _missing(self, name: str) -> StoreError:
         return StoreError(f"{name} is not in {self.label}: ask its owner to publish it")
 
-    def _bounded(self, name: str, data: bytes, most: int, exact: bool) -> bytes:
+    def _bounded(self, name: str, data: Data, most: int, exact: bool) -> Data:
         if len(data) > most or (exact and len(data) != most):
             raise StoreError(f"{name} in {self.label} has {'more' if len(data) > most else 'fewer'} bytes than {most:,}")
         return data
@@ -156,7 +156,7 @@ class HttpStore(_Remote):
     def _address(self, name: str) -> list[str]:
         return [name]
 
-    def _read(self, name: str, most: int, exact: bool) -> bytes:
+    def _read(self, name: str, most: int, exact: bool) -> Data:
         found = self._missing(name)
         for _, (status, data) in concurrently(lambda a: self._http.call("GET", a, most), self._address(name), CIDS_AT_ONCE):
             if status == 200:
@@ -171,7 +171,7 @@ class HttpStore(_Remote):
         except StoreError:
             return False
 
-    def _write(self, name: str, data: bytes) -> None:
+    def _write(self, name: str, data: Data) -> None:
         raise StoreError(f"{self.label} can only be read: add a --store that takes files, such as a folder that you serve")
 
 
@@ -224,25 +224,25 @@ class IpfsStore(_Remote):
     def hint(self, root: bytes, locator: bytes) -> None:
         self._named.add(root.hex(), locator)
 
-    def locator(self, data: bytes) -> bytes:
+    def locator(self, data: Data) -> bytes:
         return cid.cid_of(data)
 
-    def _write(self, name: str, data: bytes) -> None:
+    def _write(self, name: str, data: Data) -> None:
         expected = cid.cid_of(data)
         self._named.add(name.partition(".")[0], expected)
         path = f"api/v0/add?{self.PROFILE}&pin=true&quieter=true"
-        status, reply = self._http.call("POST", path, 1 << 12, files={"file": data})
+        status, reply = self._http.call("POST", path, 1 << 12, files={"file": bytes(data)})
         told = _field_of(reply, "Hash")
         if status != 200:
             raise StoreError(f"{self.label} did not take {name}: HTTP status {status}: {_field_of(reply, 'Message')}")
         if told != cid.to_text(expected):
             raise StoreError(f"{self.label} filed {name} as {told}, not {cid.to_text(expected)}: update the node")
 
-    def _read(self, name: str, most: int, exact: bool) -> bytes:
+    def _read(self, name: str, most: int, exact: bool) -> Data:
         # The node gives up a little before we do, and then says so: one missing file is no dead node.
         limit = f"{max(1, int(self._http.seconds * 3 / 4))}s"
 
-        def cat(text: str) -> tuple[int, bytes]:
+        def cat(text: str) -> tuple[int, Data]:
             return self._http.call("POST", f"api/v0/cat?arg={text}&length={most + 1}&timeout={limit}", most)
 
         for _, (status, data) in concurrently(cat, self._named.of(name), CIDS_AT_ONCE):
@@ -259,9 +259,9 @@ class IpfsStore(_Remote):
             return False
 
 
-def _field_of(reply: bytes, field: str) -> str:
+def _field_of(reply: Data, field: str) -> str:
     try:
-        return str(json.loads(reply)[field])[:200]
+        return str(json.loads(bytes(reply))[field])[:200]
     except (ValueError, KeyError, TypeError):
         return "(no answer in the shape of Kubo's)"
 
@@ -289,22 +289,25 @@ class FsspecStore(_Remote):
     def _path(self, name: str) -> str:
         return f"{self._folder.rstrip('/')}/{name}"
 
-    def _read(self, name: str, most: int, exact: bool) -> bytes:
-        def work() -> bytes:
+    def _read(self, name: str, most: int, exact: bool) -> Data:
+        def work() -> Data:
             path = self._path(name)
             try:
                 size = int(self._fs.info(path)["size"] or 0)
                 if size > most:
                     raise StoreError(f"{name} in {self.label} has {size:,} bytes, not {most:,}")
-                return bytes(self._fs.cat_file(path, start=0, end=size))
+                return gathered(map(partial(self._range, path, size), range(0, size, RANGE)), size)
             except FileNotFoundError:
                 raise self._missing(name) from None
 
         return self._bounded(name, within(self._seconds + most / SLOWEST, self.label, work), most, exact)
 
-    def _write(self, name: str, data: bytes) -> None:
+    def _range(self, path: str, size: int, start: int) -> bytes:
+        return bytes(self._fs.cat_file(path, start=start, end=min(start + RANGE, size)))
+
+    def _write(self, name: str, data: Data) -> None:
         def work() -> bool:
-            self._fs.pipe_file(self._path(name), data)
+            self._fs.pipe_file(self._path(name), bytes(data))
             return True
 
         within(self._seconds + len(data) / SLOWEST, self.label, work)

@@ -19,7 +19,7 @@ from fl.errors import StoreError, StoreSilentError
 from fl.network import cid
 from fl.network.store import LocalStore, Store
 from fl.network.store_remote import SECONDS, FsspecStore, GatewayStore, HttpStore, IpfsStore, concurrently
-from fl.protocol.artifact import Kind
+from fl.protocol.artifact import Data, Kind
 from fl.protocol.terms import Terms
 
 log = logging.getLogger("treaty.store")
@@ -71,13 +71,13 @@ class Stores(Store):
         self._resting: dict[tuple[str, str], float] = {}
         self._cache = next((store for store in self.stores if isinstance(store, LocalStore)), None)
 
-    def put(self, data: bytes, kind: Kind) -> bytes:
+    def put(self, data: Data, kind: Kind) -> bytes:
         return self._all(lambda store: store.put(data, kind))
 
     def put_manifest(self, facts: dict[str, object]) -> bytes:
         return self._all(lambda store: store.put_manifest(facts))
 
-    def get(self, root: bytes, kind: Kind, depth: int) -> bytes:
+    def get(self, root: bytes, kind: Kind, depth: int) -> Data:
         data, source = self._first(f"{root.hex()}.{kind.name.lower()}", lambda store: store.get(root, kind, depth))
         self._keep(source, lambda store: store.put(data, kind))
         return data
@@ -90,7 +90,7 @@ class Stores(Store):
     def has(self, root: bytes, kind: Kind) -> bool:
         return any(store.has(root, kind) for store in self.stores if not self._rests(store))
 
-    def locator(self, data: bytes) -> bytes:
+    def locator(self, data: Data) -> bytes:
         return next((found for store in self.stores if (found := store.locator(data))), b"")
 
     def hint(self, root: bytes, locator: bytes) -> None:
@@ -149,10 +149,10 @@ class Stores(Store):
             self._resting[store.label, name] = self._clock() + REST
 
 
-def fetched(store: Store, roots: Iterable[bytes], kind: Kind, depth: int) -> Iterator[tuple[bytes, bytes | None]]:
+def fetched(store: Store, roots: Iterable[bytes], kind: Kind, depth: int) -> Iterator[tuple[bytes, Data | None]]:
     """Files with their roots, in the order in which they come; None for one that the store cannot show."""
 
-    def get(root: bytes) -> bytes | None:
+    def get(root: bytes) -> Data | None:
         try:
             return store.get(root, kind, depth)
         except StoreError:

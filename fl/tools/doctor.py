@@ -16,6 +16,7 @@ from fl.learning.task import build, federation_task, load_task
 from fl.learning.trial import table_of, try_out
 from fl.network import chain
 from fl.network.chain import FederationClient
+from fl.network.scratch import scratch_folder
 from fl.network.store import Store
 from fl.network.stores import federation_store, open_store
 from fl.network.token import Token
@@ -221,6 +222,10 @@ def _disk(visit: Visit) -> None:
     need, free = ROUNDS * per_round, shutil.disk_usage(Path.cwd()).free
     told = f"{free / 1e9:,.1f} GB free; {ROUNDS} rounds with every seat taken fill {need / 1e9:,.3f} GB"
     visit.say("disk", "ok" if free > need else "bad", told if free > need else f"{told}: make room")
+    folder = scratch_folder()
+    if (room := shutil.disk_usage(folder).free) < per_round:
+        told = f"{room / 1e9:,.1f} GB free in {folder}, where updates are copied; a round's fill {per_round / 1e9:,.3f} GB"
+        visit.say("disk", "bad", f"{told}: make room there, or set TMPDIR")
 
 
 LOOKS: dict[str, Callable[[Visit], Any]] = {

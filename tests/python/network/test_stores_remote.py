@@ -16,7 +16,7 @@ from system import BASE_TERMS, random_update
 from test_store import FACTS, FILES, UPDATE, altered, at_once, refused
 
 from fl.errors import StoreError, StoreSilentError
-from fl.network import cid
+from fl.network import cid, store_remote
 from fl.network.store import LocalStore, canonical
 from fl.network.store_remote import FsspecStore, GatewayStore, HttpStore, IpfsStore
 from fl.network.stores import AT_ONCE, REST, SLOW, Stores, federation_store, fetched, is_public, open_store
@@ -28,6 +28,9 @@ SECONDS = 0.25  # of patience
 ROOT = root_of(UPDATE, Kind.UPDATE)
 NAME = f"{ROOT.hex()}.update"
 CID = cid.to_text(cid.cid_of(UPDATE))
+LARGE_DEPTH = 8
+LARGE = random_update(np.random.default_rng(0), LARGE_DEPTH)
+LARGE_ROOT = root_of(LARGE, Kind.UPDATE)
 BOTH = pytest.mark.parametrize("data, kind", FILES, ids=["model", "update"])
 
 # ---- names
@@ -386,6 +389,36 @@ def test_s3__no_such_bucket__is_one_line(s3):
 def test_memory__is_a_store_too():
     store = FsspecStore("memory://heart")
     assert store.get(store.put(UPDATE, Kind.UPDATE), Kind.UPDATE, DEPTH) == UPDATE
+
+
+# ---- large files
+
+
+def laid(server: Server, kind: str) -> HttpStore | IpfsStore | FsspecStore:
+    """A store of this kind that has the large file."""
+    if kind == "http":
+        server.files[f"{LARGE_ROOT.hex()}.update"] = LARGE
+        return HttpStore(f"http://{server.host}", SECONDS)
+    store = IpfsStore(server.host, SECONDS) if kind == "kubo" else FsspecStore("memory://large")
+    store.put(memoryview(LARGE), Kind.UPDATE)
+    return store
+
+
+@pytest.mark.parametrize("kind", ["http", "kubo", "fsspec"])
+def test_large_file__from_afar__is_a_map_too__and_is_kept_for_others(server, tmp_path, kind, monkeypatch):
+    monkeypatch.setattr(store_remote, "RANGE", 1000)  # fsspec's
+    cache = LocalStore(tmp_path / "cache")
+    data = Stores([cache, laid(server, kind)]).get(LARGE_ROOT, Kind.UPDATE, LARGE_DEPTH)
+    assert data == LARGE and isinstance(data, memoryview) and data.readonly
+    assert (cache.path / f"{LARGE_ROOT.hex()}.update").read_bytes() == LARGE
+
+
+def test_large_file__of_wrong_bytes__is_refused(server):
+    store = laid(server, "http")
+    for how in ("wrong", "short", "long", "endless"):
+        server.behaviour = how
+        with refused(HOSTILE[how].replace("528", f"{len(LARGE):,}")):
+            store.get(LARGE_ROOT, Kind.UPDATE, LARGE_DEPTH)
 
 
 # ---- several
