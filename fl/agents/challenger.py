@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import islice
+from itertools import groupby, islice
 
 import numpy as np
 
 from fl.agents.actions import Action, Publish
 from fl.agents.history import Demanded
 from fl.agents.view import View
-from fl.protocol.artifact import LEAF_PARAMETERS, Kind, leaf_bytes, parse_model
+from fl.protocol.artifact import LEAF_PARAMETERS, Data, Kind, leaf_bytes, parse_model
 from fl.protocol.fraud import PREVIOUS, PROPOSED, UPDATE, Opened, challenge_proof
 from fl.protocol.leaves import Tree
 from fl.protocol.phases import Phase
@@ -72,12 +72,12 @@ class Challenger:
         is_, must = parse_model(proposed.show(leaf)[: Kind.MODEL.value], 0), parse_model(wanted, 0)
         coordinate = next(i for i in range(LEAF_PARAMETERS) if is_[i] != must[i])
         files = record.updates(log.reveals[seat].root for seat in log.accepted)
-        updates = [
+        updates = (  # a tree at a time
             Opened.of(files[root], Kind.UPDATE)
             if (root := log.reveals[seat].root) in files
             else Shown(*log.answers[Demanded(view.facts.attempts, UPDATE, seat, leaf)])
             for seat in log.accepted
-        ]
+        )
         base = record.model_file(log.base)
         if base is None:
             return []
@@ -164,23 +164,20 @@ class Answerer:
     def decide(self, view: View) -> list[Action]:
         if view.phase is not Phase.CHALLENGE:
             return []
-        due = [(d, end) for d, end in view.round.demands.items() if view.time < end and d.attempt == view.facts.attempts]
-        files: dict[tuple[int, int], Opened | None] = {}
-        actions = []
-        for demanded, _ in sorted(due, key=lambda pair: pair[1]):
-            what = demanded.artifact, demanded.seat
-            if what not in files:
-                files[what] = self._opened(view, demanded)
-            if (opened := files[what]) is not None:
-                leaf = demanded.leaf
-                content = opened.show(leaf)[: opened.kind.value]
-                args = (*what, leaf, content, b"".join(opened.tree.path(leaf)))
-                actions.append(Action("answer", args, shared=True))
-            if len(actions) == MOST_DEMANDS:
-                break
-        return actions
+        due = {d: end for d, end in view.round.demands.items() if view.time < end and d.attempt == view.facts.attempts}
+        answers: dict[Demanded, Action] = {}
+        for what, demands in groupby(sorted(due, key=lambda d: (_file(d), due[d])), key=_file):  # a file's tree at a time
+            soonest = list(islice(demands, MOST_DEMANDS))
+            if (opened := self._opened(view, soonest[0])) is not None:
+                for demanded in soonest:
+                    leaf = demanded.leaf
+                    content = opened.show(leaf)[: opened.kind.value]
+                    args = (*what, leaf, content, b"".join(opened.tree.path(leaf)))
+                    answers[demanded] = Action("answer", args, shared=True)
+        return [answers[demanded] for demanded in sorted(answers, key=lambda d: due[d])[:MOST_DEMANDS]]
 
     def _opened(self, view: View, demanded: Demanded) -> Opened | None:
+        data: Data | None
         log, record = view.round, view.record
         if demanded.artifact == UPDATE:
             data, kind = record.update(log.reveals[demanded.seat].root), Kind.UPDATE
@@ -189,3 +186,7 @@ class Answerer:
         else:
             data, kind = record.model_file(log.proposals[-1].root), Kind.MODEL
         return Opened.of(data, kind) if data is not None else None
+
+
+def _file(demanded: Demanded) -> tuple[int, int]:
+    return demanded.artifact, demanded.seat

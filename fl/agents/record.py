@@ -1,9 +1,12 @@
 """The public record, recomputed: which revealed updates are available and well-formed, what the gate makes of them, what
-the next model is. Pure functions of events and store, kept per round, since everybody needs them and none may differ."""
+the next model is. Pure functions of events and store, kept per round, since everybody needs them and none may differ.
+
+Updates stay what the store gives, maps of files for all but small ones, and are decoded part by part: of whole vectors only
+models are in memory, however many updates there are."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -17,7 +20,7 @@ from fl.learning.scoring import PublicRound
 from fl.network.events import Event
 from fl.network.store import Store
 from fl.network.stores import fetched
-from fl.protocol.artifact import Kind, parse_model, parse_update, update_is_canonical
+from fl.protocol.artifact import Data, Kind, Numbers, UpdateNumbers, parse_model, update_is_canonical
 from fl.protocol.fraud import ROOT_KEPT, UPDATE
 from fl.protocol.leaves import root_from
 from fl.protocol.stream import aggregate_files
@@ -30,7 +33,7 @@ Vector = NDArray[np.int32]
 class Judged:
     """What everybody must find about a round's revealed updates."""
 
-    updates: dict[int, Vector]  # well-formed and available, in units, by seat
+    seen: frozenset[int]  # well-formed and available, by seat
     inside: frozenset[int]  # let in by the gate
     state: GateState  # afterwards
 
@@ -40,6 +43,7 @@ class Record:
 
     def __init__(self, terms: Terms, parameters: int, store: Store):
         self.terms, self.parameters, self.store = terms, parameters, store
+        self._files: dict[bytes, Data] = {}  # the updates last asked for
         self._judged: dict[int, Judged] = {}
         self._states: dict[int, GateState] = {}  # after rounds whose committee left out what the gate lets in
         self._models: dict[bytes, Vector] = {}
@@ -56,21 +60,34 @@ class Record:
                 root = root_from(content, leaf, tuple(path[i : i + 32] for i in range(0, len(path), 32)))
                 self._opened[root[:ROOT_KEPT]] = root
 
-    def update(self, root: bytes) -> bytes | None:
+    def update(self, root: bytes) -> Data | None:
         """An update's file, or None if the store cannot show it."""
-        return self.updates([root]).get(root)
+        name = self._name(root)
+        return self._files.get(name) or self._get(name, Kind.UPDATE)
 
-    def updates(self, roots: Iterable[bytes]) -> dict[bytes, bytes]:
-        """The files of those updates that the store can show, by root as revealed. Asked for all at once: ten that nobody has
-        must not cost ten times what one does.
+    def updates(self, roots: Iterable[bytes]) -> dict[bytes, Data]:
+        """The files of those updates that the store can show, by root as revealed.
 
         A revealed root may differ from its file's in the bytes that the chain forgets: no store knows that name, and the
         contract takes the file all the same. Answers to demands say under which name it lies."""
-        names = {root: self._opened.get(root[:ROOT_KEPT], root) for root in roots}
-        come = dict(fetched(self.store, names.values(), Kind.UPDATE, self.terms.depth))
-        return {root: data for root, name in names.items() if (data := come.get(name)) is not None}
+        names = {root: self._name(root) for root in roots}
+        files = self._held(names.values())
+        return {root: files[name] for root, name in names.items() if name in files}
 
-    def model_file(self, root: bytes) -> bytes | None:
+    def _name(self, root: bytes) -> bytes:
+        return self._opened.get(root[:ROOT_KEPT], root)
+
+    def _held(self, names: Iterable[bytes]) -> dict[bytes, Data]:
+        """The updates of these names that the store can show. Asked for all at once: ten that nobody has must not cost ten
+        times what one does. Kept until others are asked for, so that gate, proposal and check read a round's files once."""
+        wanted = dict.fromkeys(names)
+        if missing := [name for name in wanted if name not in self._files]:
+            self._files = {name: data for name, data in self._files.items() if name in wanted}
+            come = fetched(self.store, missing, Kind.UPDATE, self.terms.depth)
+            self._files |= {name: data for name, data in come if data is not None}
+        return self._files
+
+    def model_file(self, root: bytes) -> Data | None:
         """A model's file, or None if the store cannot show it."""
         return self._get(root, Kind.MODEL)
 
@@ -84,20 +101,25 @@ class Record:
         """The gate's verdict on a closed round."""
         if log.number not in self._judged:
             before = self.state(history, log.number)
-            roots = {seat: log.reveals[seat].root for seat in log.revealed or []}
-            come = fetched(self.store, roots.values(), Kind.UPDATE, self.terms.depth)
-            shown = {root: self._well_formed(data) for root, data in come if data is not None}
-            updates = {seat: v for seat, root in roots.items() if (v := shown.get(root)) is not None}
-            inside, state = self.gate(before, updates)
-            self._judged[log.number] = Judged(updates, inside, state)
+            updates = self.well_formed(log)
+            self._judged[log.number] = Judged(frozenset(updates), *self.gate(before, updates))
         return self._judged[log.number]
+
+    def well_formed(self, log: RoundLog) -> dict[int, Numbers]:
+        """A closed round's updates that are well-formed and that the store can show, in units, by seat."""
+        depth, exponent = self.terms.depth, self.terms.max_exponent
+        roots = {seat: log.reveals[seat].root for seat in log.revealed or []}
+        files = self._held(roots.values())
+        held = {seat: files[root] for seat, root in roots.items() if root in files}
+        good = (seat for seat, data in held.items() if update_is_canonical(data, depth, exponent, self.parameters))
+        return {seat: UpdateNumbers(held[seat], depth, exponent) for seat in good}
 
     @cached_property
     def gate_name(self) -> object:
         """The gate that the manifest names. Raises StoreError if the store cannot show the manifest."""
         return self.store.get_manifest(self.terms.manifest).get("gate")
 
-    def gate(self, state: GateState, updates: dict[int, Vector]) -> tuple[frozenset[int], GateState]:
+    def gate(self, state: GateState, updates: Mapping[int, Numbers]) -> tuple[frozenset[int], GateState]:
         """The manifest's gate on well-formed updates, in units, by seat."""
         return gate_named(self.gate_name)(state, updates)
 
@@ -110,7 +132,7 @@ class Record:
         # The committee left out what the gate would let in: its file came too late, or they lied. Those who judged in time
         # and those who read the past must remember one round, and the chain says which.
         if earlier.number not in self._states and (out := judged.inside - set(earlier.accepted)):
-            seen = {seat: update for seat, update in judged.updates.items() if seat not in out}
+            seen = {seat: update for seat, update in self.well_formed(earlier).items() if seat in judged.seen - out}
             self._states[earlier.number] = self.gate(self.state(history, earlier.number), seen)[1]
         return self._states.get(earlier.number, judged.state)
 
@@ -131,7 +153,7 @@ class Record:
 
     def public_round(self, history: History, log: RoundLog, accepted: frozenset[int] | list[int]) -> PublicRound:
         """What scoring reads of a round, with the seats taken to be accepted."""
-        updates = self.judged(history, log).updates
+        updates = self.well_formed(log)
         older = next((r.base for r in reversed(history.rounds[: log.number - 1]) if r.base != log.base), None)
         file = None if older is None else self.model_file(older)  # a store may have forgotten it: scoring goes on without
         return PublicRound(
@@ -142,12 +164,7 @@ class Record:
             None if file is None else parse_model(file, self.terms.depth),
         )
 
-    def _well_formed(self, data: bytes) -> Vector | None:
-        if not update_is_canonical(data, self.terms.depth, self.terms.max_exponent, self.parameters):
-            return None
-        return parse_update(data, self.terms.depth, self.terms.max_exponent)
-
-    def _get(self, root: bytes, kind: Kind) -> bytes | None:
+    def _get(self, root: bytes, kind: Kind) -> Data | None:
         try:
             return self.store.get(root, kind, self.terms.depth)
         except StoreError:

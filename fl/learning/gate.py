@@ -21,14 +21,15 @@ from dataclasses import dataclass, field
 from math import isqrt
 
 import numpy as np
-from numpy.typing import NDArray
 
 from fl.errors import TermsError
 from fl.protocol.aggregate import aggregate
+from fl.protocol.artifact import Numbers
 
 ONE = 1 << 30
 LIMB = 16
 COLUMNS = 1 << 16  # sums of so many products of 16-bit limbs stay below 2^48: exact in float64, in any order
+VALUES = 1 << 19  # of all vectors at a time, at some 30 bytes each
 
 MEDIAN_NORM_FACTOR = 3
 MEDIAN_KEEP, OF = 7, 10  # a moving average keeps 7 parts in 10
@@ -38,8 +39,7 @@ ROUNDS_OF_TRUST = 4  # times that the set of those let in is drawn anew
 # Norms are compared as squares: 1.25 and 3 times the median are 25/16 and 144/16 of its square.
 BOUND, FIRST_BOUND, BOUND_OF = 25, 144, 16
 
-Vector = NDArray[np.int32]
-Updates = Mapping[int, Vector]
+Updates = Mapping[int, Numbers]
 
 
 @dataclass(frozen=True)
@@ -59,25 +59,23 @@ Verdict = tuple[frozenset[int], GateState]
 Gate = Callable[[GateState, Updates], Verdict]
 
 
-def gram(vectors: Sequence[Vector]) -> list[list[int]]:
-    """The exact inner products of all pairs of vectors of units; in limbs, since they need more than 64 bits."""
+def gram(vectors: Sequence[Numbers]) -> list[list[int]]:
+    """The exact inner products of all pairs of vectors of units; in limbs, since they need more than 64 bits. Of limbs, 64 are
+    enough: a model has at most 2^30 numbers."""
     n = len(vectors)
-    high_high = high_low = low_low = np.zeros((n, n), object)
-    for start in range(0, vectors[0].size, COLUMNS):
-        block = np.stack([vector[start : start + COLUMNS] for vector in vectors])
+    high_high, high_low, low_low = (np.zeros((n, n), np.int64) for _ in range(3))
+    each = min(COLUMNS, VALUES // n)
+    for start in range(0, vectors[0].size, each):
+        block = np.stack([vector[start : start + each] for vector in vectors])
         high, low = (block >> LIMB).astype(np.float64), (block & 0xFFFF).astype(np.float64)
-        high_high = high_high + _whole(high @ high.T)
-        high_low = high_low + _whole(high @ low.T)
-        low_low = low_low + _whole(low @ low.T)
-    products = (high_high << 2 * LIMB) + ((high_low + high_low.T) << LIMB) + low_low
-    return [[int(value) for value in row] for row in products]
+        high_high += (high @ high.T).astype(np.int64)
+        high_low += (high @ low.T).astype(np.int64)
+        low_low += (low @ low.T).astype(np.int64)
+    hh, hl, ll = (products.astype(object) for products in (high_high, high_low, low_low))
+    return [[int(value) for value in row] for row in (hh << 2 * LIMB) + ((hl + hl.T) << LIMB) + ll]
 
 
-def _whole(products: NDArray[np.float64]) -> NDArray[np.object_]:
-    return products.astype(np.int64).astype(object)
-
-
-def dot(a: Vector, b: Vector) -> int:
+def dot(a: Numbers, b: Numbers) -> int:
     """The exact inner product of two vectors of units."""
     return gram([a, b])[0][1]
 
@@ -141,7 +139,7 @@ def median_cosine(state: GateState, updates: Updates) -> Verdict:
         return frozenset(), state
     vectors = list(updates.values())
     # The median is the aggregation rule itself with the largest trim, on a model of zeros.
-    middle = aggregate(np.zeros_like(vectors[0]), vectors, len(vectors))
+    middle = aggregate(np.zeros(vectors[0].size, np.int32), vectors, len(vectors))
     square_middle = dot(middle, middle)
     squares = {seat: dot(vector, vector) for seat, vector in updates.items()}
     median_square = _middle(list(squares.values()))

@@ -27,7 +27,8 @@ from numpy.typing import NDArray
 
 from fl.learning.gate import ONE, cosine, gram
 from fl.learning.partition import Part
-from fl.protocol.aggregate import aggregate
+from fl.protocol.aggregate import CHUNK, aggregate
+from fl.protocol.artifact import Numbers
 from fl.protocol.scores import BEST
 
 FIRST_YARDSTICK = 0.05  # a share of the loss; what a typical update of a first round is taken to be worth
@@ -36,6 +37,7 @@ KEEP = 0.9
 NEUTRAL = 128  # the prior of a seat that nobody has scored
 OWN = 0.05  # of the way from the prior to one's own judgement
 STRIDE = 4  # times as far as validators went, the prior goes
+MODELS = 1 << 24  # numbers of models that are compared at once
 SHARPNESS = 4  # the power of a cosine that counts as saying the same
 
 Vector = NDArray[np.int32]
@@ -48,7 +50,7 @@ class PublicRound:
 
     number: int
     base: Vector
-    accepted: Mapping[int, Vector]
+    accepted: Mapping[int, Numbers]
     trim: int
     earlier: Vector | None = None  # the model before `base`; None if that was the first
 
@@ -62,12 +64,17 @@ class ScoredRound:
     medians: bytes
 
 
-def candidates(round_: PublicRound) -> NDArray[np.int32]:
-    """The models that leave-one-out compares: before, with all accepted, and without each, in the order of seats."""
+def candidates(round_: PublicRound, some: slice = slice(None)) -> NDArray[np.int32]:
+    """The models that leave-one-out compares: before, with all accepted, and without each, in the order of seats. Or some."""
     seats = sorted(round_.accepted)
-    chosen = [seats, *([s for s in seats if s != left] for left in seats)]
-    models = [aggregate(round_.base, [round_.accepted[s] for s in some], round_.trim) for some in chosen]
-    return np.stack([round_.base, *models])
+    chosen = [[], seats, *([s for s in seats if s != left] for left in seats)][some]
+    models = np.empty((len(chosen), round_.base.size), np.int32)
+    for start in range(0, round_.base.size, CHUNK):  # each update is decoded once for all models
+        part = slice(start, start + CHUNK)
+        rows = {seat: round_.accepted[seat][part] for seat in seats}
+        for model, who in zip(models, chosen, strict=True):
+            model[part] = aggregate(round_.base[part], [rows[seat] for seat in who], round_.trim)
+    return models
 
 
 def worths(round_: PublicRound, losses: NDArray[np.float64]) -> dict[int, float]:
@@ -171,4 +178,6 @@ class Scorer:
         return vector(revealed, judgement(memory, self._judge(round_), novelty(round_)), prior(settled))
 
     def _judge(self, round_: PublicRound) -> dict[int, float]:
-        return worths(round_, self._losses(candidates(round_), self._held_out))
+        count, each = len(round_.accepted) + 2, max(1, MODELS // round_.base.size)
+        parts = [slice(at, at + each) for at in range(0, count, each)]
+        return worths(round_, np.concatenate([self._losses(candidates(round_, part), self._held_out) for part in parts]))

@@ -15,6 +15,7 @@ from math import trunc
 import numpy as np
 from numpy.typing import NDArray
 
+from fl.protocol.artifact import Numbers
 from fl.protocol.fixed_point import INT32_MAX, INT32_MIN
 from fl.protocol.sorting import middle
 
@@ -36,7 +37,7 @@ def aggregate_coordinate(previous: int, values: Sequence[int], trim: int) -> int
     return max(INT32_MIN, min(INT32_MAX, previous + trunc(Fraction(total, n - 2 * k))))
 
 
-def aggregate(previous: NDArray[np.int32], updates: Sequence[NDArray[np.int32]], trim: int) -> NDArray[np.int32]:
+def aggregate(previous: NDArray[np.int32], updates: Sequence[Numbers], trim: int) -> NDArray[np.int32]:
     """The rule for a whole model: previous (p,), updates n times (p,), all in units. Order of the updates is irrelevant."""
     n = len(updates)
     if n == 0:

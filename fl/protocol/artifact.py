@@ -7,6 +7,7 @@ length follows from the federation's depth, and the name is the root of the leaf
 from __future__ import annotations
 
 from enum import Enum
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +22,15 @@ MODEL_LEAF_BYTES = 4 * LEAF_PARAMETERS
 MAX_DEPTH = 22
 
 Data = bytes | bytearray | memoryview
+
+
+class Numbers(Protocol):
+    """A vector in units whose parts can be read: an array (n,), or an update that is decoded where it is looked at."""
+
+    @property
+    def size(self) -> int: ...
+
+    def __getitem__(self, part: slice, /) -> NDArray[np.int32]: ...
 
 
 class Kind(Enum):
@@ -72,24 +82,44 @@ def _check(data: Data, kind: Kind, depth: int) -> None:
         raise ArtifactError(f"{kind.name.lower()} of {len(data):,} bytes; depth {depth} needs {size_of(kind, depth):,}")
 
 
-def _split(data: Data) -> tuple[NDArray[np.int8], NDArray[np.uint8]]:
-    rows = np.frombuffer(data, np.uint8).reshape(-1, UPDATE_LEAF_BYTES)
+def _rows(data: Data) -> NDArray[np.uint8]:
+    return np.frombuffer(data, np.uint8).reshape(-1, UPDATE_LEAF_BYTES)
+
+
+def _split(rows: NDArray[np.uint8]) -> tuple[NDArray[np.int8], NDArray[np.uint8]]:
     q = np.ascontiguousarray(rows[:, BLOCKS_PER_LEAF:]).view(np.int8).reshape(-1)
     return q, np.ascontiguousarray(rows[:, :BLOCKS_PER_LEAF]).reshape(-1)
 
 
 def parse_update(data: Data, depth: int, max_exponent: int) -> NDArray[np.int32]:
     """What an update adds, in units, (256 * 2^depth,). Raises ArtifactError on a wrong length; else total."""
-    _check(data, Kind.UPDATE, depth)
-    q, e = _split(data)
-    return dequantize(q, e, max_exponent)
+    return UpdateNumbers(data, depth, max_exponent)[:]
+
+
+class UpdateNumbers(Numbers):
+    """What an update adds, as `parse_update` says, part by part: beside its file it needs no memory."""
+
+    def __init__(self, data: Data, depth: int, max_exponent: int):
+        _check(data, Kind.UPDATE, depth)
+        self._rows, self._max_exponent = _rows(data), max_exponent
+
+    @property
+    def size(self) -> int:
+        return len(self._rows) * LEAF_PARAMETERS
+
+    def __getitem__(self, part: slice, /) -> NDArray[np.int32]:
+        start, stop, step = part.indices(self.size)
+        assert step == 1
+        first = start // LEAF_PARAMETERS
+        q, e = _split(self._rows[first : -(-stop // LEAF_PARAMETERS)])
+        return dequantize(q, e, self._max_exponent)[start - first * LEAF_PARAMETERS : stop - first * LEAF_PARAMETERS]
 
 
 def update_is_canonical(data: Data, depth: int, max_exponent: int, parameters: int) -> bool:
     """Whether an update is what an honest encoder writes: right length, no q = -128, no e > E, zero padding."""
     if len(data) != size_of(Kind.UPDATE, depth):
         return False
-    q, e = _split(data)
+    q, e = _split(_rows(data))
     return bool(e.max() <= max_exponent and q.min() > -128 and not q[parameters:].any())
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,9 +43,9 @@ def find_wrong(
     return divmod(int(wrong[0]), LEAF_PARAMETERS) if wrong.size else None
 
 
-def challenge_proof(leaf: int, updates: Sequence[Opened], previous: Opened, proposed: Opened) -> bytes:
+def challenge_proof(leaf: int, updates: Iterable[Opened], previous: Opened, proposed: Opened) -> bytes:
     """The bytes of `challenge`: every accepted update's leaf and path (seats ascending), the previous model's, the proposed."""
-    return b"".join(part.show(leaf) for part in (*updates, previous, proposed))
+    return b"".join(part.show(leaf) for part in chain(updates, (previous, proposed)))
 
 
 def check_challenge(

@@ -11,6 +11,8 @@ from hashlib import sha256
 from fl.errors import ArtifactError
 from fl.protocol.artifact import Data, Kind
 
+SUBTREE = 12  # levels at a time, where only the root is asked for: a whole tree takes more than half a byte a parameter
+
 
 def leaf_hash(content: Data) -> bytes:
     """Hash of one leaf's bytes."""
@@ -32,6 +34,12 @@ def _hashes(prefix: bytes, data: Data, size: int) -> tuple[bytes, ...]:
     return tuple(found)
 
 
+def _check(data: Data, kind: Kind) -> None:
+    count, rest = divmod(len(data), kind.value)
+    if rest or count & (count - 1) or count == 0:
+        raise ArtifactError(f"{len(data):,} bytes are no power of two of {kind.value}-byte leaves")
+
+
 @dataclass(frozen=True)
 class Tree:
     """Every level of hashes, leaves first, root last."""
@@ -41,10 +49,13 @@ class Tree:
     @classmethod
     def build(cls, data: Data, kind: Kind) -> Tree:
         """The tree over a file. Raises ArtifactError unless it is a power of two of whole leaves."""
-        count, rest = divmod(len(data), kind.value)
-        if rest or count & (count - 1) or count == 0:
-            raise ArtifactError(f"{len(data):,} bytes are no power of two of {kind.value}-byte leaves")
-        levels = [_hashes(b"\x00", data, kind.value)]
+        _check(data, kind)
+        return cls.above(_hashes(b"\x00", data, kind.value))
+
+    @classmethod
+    def above(cls, lowest: tuple[bytes, ...]) -> Tree:
+        """The tree over a power of two of hashes."""
+        levels = [lowest]
         while len(levels[-1]) > 1:
             levels.append(_hashes(b"\x01", b"".join(levels[-1]), 64))
         return cls(tuple(levels))
@@ -63,8 +74,10 @@ class Tree:
 
 
 def root_of(data: Data, kind: Kind) -> bytes:
-    """The root of a file's tree."""
-    return Tree.build(data, kind).root
+    """The root of a file's tree, of which no more than a part is in memory. Raises ArtifactError as `build` does."""
+    _check(data, kind)
+    view, size = memoryview(data), kind.value << SUBTREE
+    return Tree.above(tuple(Tree.build(view[at : at + size], kind).root for at in range(0, len(view), size))).root
 
 
 def root_from(content: Data, index: int, path: tuple[bytes, ...]) -> bytes:

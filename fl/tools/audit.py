@@ -16,11 +16,11 @@ from fl.network.events import Event
 from fl.network.store import LocalStore, Store
 from fl.network.stores import federation_store
 from fl.protocol import committee, scores
-from fl.protocol.aggregate import aggregate
-from fl.protocol.artifact import Kind, pack_model, parse_model, parse_update
+from fl.protocol.artifact import Data, Kind
 from fl.protocol.commitment import score_commitment, update_commitment
 from fl.protocol.leaves import root_of
 from fl.protocol.seats import from_bitmap
+from fl.protocol.stream import aggregate_files
 from fl.protocol.terms import ZERO_ADDRESS, Terms, check
 from fl.tools.export import read_events, read_summary, unit_in
 
@@ -214,9 +214,7 @@ class Auditor:
         self._same(f"round {round}: validators slashed for silence", silent, self.slashed_now[NO_SCORES])
         self.books["pot"] -= paid
         self.books["earned"] += paid
-        for seat in log.accepted:
-            self._stored(lambda seat=seat: self.store.get(log.reveals[seat].root, Kind.UPDATE, self.terms.depth))
-            self.verdict.count("updates")
+        self.verdict.count("updates", len(self._updates(log)))
         inside = sorted(self.record.judged(self.history, log).inside)
         self._same(f"round {round}: seats that the gate lets in, and the committee", inside, log.accepted)
         self.verdict.count("medians", len(medians))
@@ -241,14 +239,14 @@ class Auditor:
         self.verdict.count("models")
 
     def _aggregate(self, log: RoundLog) -> bytes:
-        depth, exponent = self.terms.depth, self.terms.max_exponent
-        base = parse_model(self._stored(lambda: self.store.get(log.base, Kind.MODEL, depth)), depth)
-        files = [
-            self._stored(lambda seat=seat: self.store.get(log.reveals[seat].root, Kind.UPDATE, depth)) for seat in log.accepted
-        ]
-        return root_of(
-            pack_model(aggregate(base, [parse_update(f, depth, exponent) for f in files], self.terms.trim)), Kind.MODEL
-        )
+        base = self._stored(lambda: self.store.get(log.base, Kind.MODEL, self.terms.depth))
+        return root_of(aggregate_files(base, self._updates(log), self.terms.trim, self.terms.max_exponent), Kind.MODEL)
+
+    def _updates(self, log: RoundLog) -> list[Data]:
+        """The files of a round's accepted updates."""
+        roots, depth = [log.reveals[seat].root for seat in log.accepted], self.terms.depth
+        held = self.record.updates(roots)
+        return [held.get(r) or self._stored(lambda r=r: self.store.get(r, Kind.UPDATE, depth)) for r in roots]
 
     # ---- money
 

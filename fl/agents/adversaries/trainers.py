@@ -35,7 +35,7 @@ class Cheat(Participant):
             own = local_change(self.task, base, poison(self.attack, self.shard.train), rng)
         mine = self.accomplices | {self.seat}
         settled = [r for r in view.history.rounds[:-1] if r.settled]
-        seen = record.judged(view.history, settled[-1]).updates if settled else {}
+        seen = record.well_formed(settled[-1]) if settled else {}
         others = {seat: update for seat, update in seen.items() if seat not in mine}
 
         def passes(change: Change) -> bool:
@@ -47,7 +47,7 @@ class Cheat(Participant):
             own=own,
             honest=honest,
             last=self._last_change(view, own.size),
-            others=np.stack([to_float(u)[: own.size] for u in others.values()]) if others else honest[None],
+            others=np.stack([to_float(u[: own.size]) for u in others.values()]) if others else honest[None],
             seats=len(view.round.active),
             accomplices=len(mine),
             round=number,

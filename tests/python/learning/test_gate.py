@@ -10,11 +10,13 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from system import random_update
 
 from fl.errors import TermsError
+from fl.learning import gate as rules
 from fl.learning.codec import encode_update
 from fl.learning.gate import CAP, GATES, ONE, GateState, agreement, bound_of, cosine, dot, gate_named, gram, median_cosine
-from fl.protocol.artifact import parse_update
+from fl.protocol.artifact import UpdateNumbers, parse_update
 
 INT32 = st.integers(-(2**31), 2**31 - 1)
 UNITS = st.integers(-127 * 2**23, 127 * 2**23)  # what an update can hold
@@ -125,6 +127,14 @@ def test_cosine__lies_between_minus_one_and_one__and_is_one_of_a_vector_with_its
 @given(st.lists(st.lists(INT32, min_size=3, max_size=3), min_size=1, max_size=6))
 def test_gram__is_exact(rows):
     assert gram([np.array(row, np.int32) for row in rows]) == [[plain_dot(a, b) for b in rows] for a in rows]
+
+
+@pytest.mark.parametrize("values", [3, 4, 100, 1 << 19])
+def test_gram__a_few_columns_at_a_time__is_exact__of_updates_in_files_too(values, monkeypatch):
+    monkeypatch.setattr(rules, "VALUES", values)
+    files = [random_update(np.random.default_rng(i), 1, 23) for i in range(3)]
+    rows = [parse_update(data, 1, 23).tolist() for data in files]
+    assert gram([UpdateNumbers(data, 1, 23) for data in files]) == [[plain_dot(a, b) for b in rows] for a in rows]
 
 
 @given(st.lists(rounds(), min_size=1, max_size=4))

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fl.learning import scoring
 from fl.learning.codec import depth_of, to_vector
 from fl.learning.partition import Part, split
 from fl.learning.scoring import (
@@ -216,6 +217,20 @@ def test_scorer__remembers_nothing_that_it_could_not_rebuild__and_fetches_a_roun
     assert len(fetched) == len(set(fetched))
 
 
+@pytest.mark.parametrize("most", [0, 42, 63])
+def test_scorer__judges_a_few_models_at_a_time__as_all_at_once(most, monkeypatch):
+    moves, seen = {seat: 100 * seat - 130 for seat in range(5)}, []
+
+    def losses(models, part):
+        seen.append(len(models))
+        return off_target(models)
+
+    once = score(moves, losses=losses)
+    monkeypatch.setattr(scoring, "MODELS", most)
+    assert score(moves, losses=losses) == once
+    assert seen[0] == sum(seen[1:]) == 7 and max(seen[1:]) == max(1, most // 21)
+
+
 def test_score__of_real_training__beats_its_opposite__and_all_at_once_is_one_by_one():
     task = load_task("heart")
     data = split(task.data(), 4, None, 0)
@@ -232,4 +247,6 @@ def test_score__of_real_training__beats_its_opposite__and_all_at_once_is_one_by_
     assert mean[4] == min(mean) < np.mean(mean[:4])
     held = data.shards[0].held_out
     models = candidates(now)
+    parts = [candidates(now, slice(at, at + 2)) for at in range(0, 7, 2)]
+    assert [len(part) for part in parts] == [2, 2, 2, 1] and np.array_equal(np.concatenate(parts), models)
     assert evaluator.losses(models, held) == pytest.approx([evaluator.loss(model, held) for model in models], rel=1e-5)

@@ -48,7 +48,7 @@ EACH = pytest.mark.parametrize("data, dead", HOSTILE.values(), ids=HOSTILE.keys(
 
 
 def judged(folder, files: dict[int, bytes]):
-    """What everybody makes of a round in which seats revealed these files."""
+    """(who counts as well-formed, the verdict) of a round in which seats revealed these files."""
     store = LocalStore(folder)
     for data in files.values():
         store.put(data, Kind.UPDATE)
@@ -57,7 +57,8 @@ def judged(folder, files: dict[int, bytes]):
     history = History(3)
     history.rounds.append(log)
     terms = replace(BASE_TERMS, max_exponent=E_MAX, manifest=store.put_manifest({"gate": "agreement"}))
-    return Record(terms, PARAMETERS, store).judged(history, log)
+    record = Record(terms, PARAMETERS, store)
+    return sorted(record.well_formed(log)), record.judged(history, log)
 
 
 @pytest.mark.parametrize(
@@ -122,13 +123,13 @@ def test_hostile_update__is_no_canonical_one(data, dead):
 
 @EACH
 def test_hostile_update__revealed_and_published__is_left_out_by_everybody(tmp_path, data, dead):
-    told = judged(tmp_path, {0: HONEST, 1: data, 2: HONEST})
-    assert sorted(told.updates) == sorted(told.inside) == [0, 2]
+    well_formed, told = judged(tmp_path, {0: HONEST, 1: data, 2: HONEST})
+    assert well_formed == sorted(told.inside) == [0, 2]
     assert 1 not in told.state.averages
 
 
 def test_hostile_update__of_another_length__is_left_out_by_everybody(tmp_path):
-    assert sorted(judged(tmp_path, {0: HONEST, 1: HONEST * 2, 2: HONEST}).updates) == [0, 2]
+    assert judged(tmp_path, {0: HONEST, 1: HONEST * 2, 2: HONEST})[0] == [0, 2]
 
 
 def test_random_leaves__are_judged_without_harm_to_the_others(tmp_path):
@@ -136,10 +137,9 @@ def test_random_leaves__are_judged_without_harm_to_the_others(tmp_path):
     for case in range(60):
         exponents = rng.integers(0, E_MAX + 2, 8, dtype=np.uint8).tobytes()
         leaf = exponents + rng.bytes(PARAMETERS) + bytes(256 - PARAMETERS)
-        told = judged(tmp_path / str(case), {0: HONEST, 1: leaf, 2: HONEST})
-        well_formed = max(exponents) <= E_MAX and b"\x80" not in leaf[8:]
-        assert {0, 2} <= told.inside and (1 in told.updates) is well_formed
-        verdicts.add((1 in told.updates, 1 in told.inside))
+        well_formed, told = judged(tmp_path / str(case), {0: HONEST, 1: leaf, 2: HONEST})
+        assert {0, 2} <= told.inside and (1 in well_formed) is (max(exponents) <= E_MAX and b"\x80" not in leaf[8:])
+        verdicts.add((1 in well_formed, 1 in told.inside))
     assert verdicts == {(False, False), (True, False), (True, True)}
 
 

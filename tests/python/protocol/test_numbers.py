@@ -6,9 +6,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fl.errors import ArtifactError, NumberError
+from fl.protocol import leaves
 from fl.protocol.aggregate import aggregate, aggregate_coordinate, trim_of
 from fl.protocol.artifact import (
     Kind,
+    UpdateNumbers,
     depth_for,
     leaf_bytes,
     pack_model,
@@ -21,7 +23,7 @@ from fl.protocol.artifact import (
 )
 from fl.protocol.blocks import dequantize, quantize
 from fl.protocol.fixed_point import UNIT, to_fixed, to_float
-from fl.protocol.leaves import Tree, verify
+from fl.protocol.leaves import Tree, root_of, verify
 
 FLOATS = st.floats(-127.5, 127.5, allow_nan=False, width=32)
 
@@ -91,6 +93,16 @@ def test_dequantize__is_total__and_a_malformed_block_is_zeros(e, q, expected):
 def test_parse_update__takes_any_bytes_of_the_right_length(data, maximum):
     values = parse_update(data, 1, maximum)
     assert values.shape == (512,) and np.abs(values.astype(np.int64)).max() <= 127 << maximum
+
+
+PLACES = st.none() | st.integers(-1100, 1100)
+
+
+@given(st.binary(min_size=264 * 4, max_size=264 * 4), PLACES, PLACES)
+def test_update_numbers__any_part__is_that_of_the_whole(data, start, stop):
+    numbers, whole = UpdateNumbers(data, 2, 23), parse_update(data, 2, 23)
+    assert numbers.size == whole.size == 1024
+    assert np.array_equal(numbers[start:stop], whole[start:stop]) and numbers[start:stop].dtype == np.int32
 
 
 @pytest.mark.parametrize("data", [b"", b"\0" * 263, b"\0" * 265, b"\0" * 528])
@@ -183,5 +195,15 @@ def test_verify__refuses_another_size_range_or_length_of_path():
 
 @pytest.mark.parametrize("size", [0, 1023, 1024 * 3, 1025])
 def test_tree__of_a_ragged_file__is_refused(size):
-    with pytest.raises(ArtifactError):
-        Tree.build(b"\0" * size, Kind.MODEL)
+    for refuses in (Tree.build, root_of):
+        with pytest.raises(ArtifactError, match=f"^{size:,} bytes are no power of two of 1024-byte leaves$"):
+            refuses(b"\0" * size, Kind.MODEL)
+
+
+@pytest.mark.parametrize("levels", range(6))
+@pytest.mark.parametrize("kind", Kind)
+def test_root__by_parts_of_the_tree__is_the_trees(kind, levels, monkeypatch):
+    monkeypatch.setattr(leaves, "SUBTREE", levels)
+    for depth in range(5):
+        data = np.random.default_rng(depth).bytes(size_of(kind, depth))
+        assert root_of(data, kind) == root_of(memoryview(data), kind) == Tree.build(data, kind).root
