@@ -232,22 +232,25 @@ class Daemon:
 
     def _decide(self, role: Role, view: View) -> list[Action]:
         try:
-            if isinstance(role, Validator) and self._sees_nothing(view):
-                raise StoreError("the store shows no update of this round: scores wait for it, for half of their window")
-            return role.decide(view)
+            return [] if isinstance(role, Validator) and self._scores_wait(view) else role.decide(view)
         except StoreError as error:  # one role's missing file is no reason for another's missed reveal
             self._trouble(error)
             return []
 
-    def _sees_nothing(self, view: View) -> bool:
-        """Whether scores are due and have time, and the store shows nobody else's update. That is the store's fault, and a
-        vector of zeros would take everybody's pay."""
+    def _scores_wait(self, view: View) -> bool:
+        """Whether scores are due and have time, and the store lacks an update. It may be on its way, or the store away: zeros for
+        it would take its author's pay, and the validator's own where others have seen it."""
         if view.phase is not Phase.SCORE_COMMIT or view.time >= view.phase_end - view.terms.score_commit_window // 2:
             return False
         log = view.round
         if self.seat not in log.committee or self.seat in log.score_commitments:
             return False
-        return not view.record.updates(reveal.root for seat, reveal in log.reveals.items() if seat != self.seat)
+        roots = {reveal.root for seat, reveal in log.reveals.items() if seat != self.seat}
+        missing, key = len(roots) - len(view.record.updates(roots)), f"{view.facts.number} scores"
+        if missing and key not in self._first:
+            self._first[key] = view.facts.number, view.time
+            self.log.warn(f"the store lacks {missing} of {len(roots)} updates: scores wait for them, for half of their window")
+        return bool(missing)
 
     def _perform(self, action: Action, view: View, sight: Sight) -> bool:
         """Writes, publishes and sends, unless it was done, is under way or must wait. Returns whether it was sent."""
