@@ -238,14 +238,14 @@ class Daemon:
             return []
 
     def _scores_wait(self, view: View) -> bool:
-        """Whether scores are due and have time, and the store lacks an update. It may be on its way, or the store away: zeros for
-        it would take its author's pay, and the validator's own where others have seen it."""
+        """Whether scores are due and have time, and the store lacks an update. It may be on its way, or the store away: zeros
+        for it would take its author's pay, and the validator's own where others have seen it."""
         if view.phase is not Phase.SCORE_COMMIT or view.time >= view.phase_end - view.terms.score_commit_window // 2:
             return False
         log = view.round
         if self.seat not in log.committee or self.seat in log.score_commitments:
             return False
-        roots = {reveal.root for seat, reveal in log.reveals.items() if seat != self.seat}
+        roots = {reveal.root for reveal in log.reveals.values()}
         missing, key = len(roots) - len(view.record.updates(roots)), f"{view.facts.number} scores"
         if missing and key not in self._first:
             self._first[key] = view.facts.number, view.time
