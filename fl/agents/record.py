@@ -45,7 +45,7 @@ class Record:
         self.terms, self.parameters, self.store = terms, parameters, store
         self._files: dict[bytes, Data] = {}  # the updates last asked for
         self._judged: dict[int, Judged] = {}
-        self._states: dict[int, GateState] = {}  # after rounds whose committee left out what the gate lets in
+        self._states: dict[int, GateState] = {}  # after settled rounds
         self._models: dict[bytes, Vector] = {}
         self._next: dict[int, bytes] = {}
         self._opened: dict[bytes, bytes] = {}  # what the chain keeps of an update's root, to the root that an answer led to
@@ -99,11 +99,15 @@ class Record:
 
     def judged(self, history: History, log: RoundLog) -> Judged:
         """The gate's verdict on a closed round."""
-        if log.number not in self._judged:
-            before = self.state(history, log.number)
+        return self._judge(log, self.state(history, log.number))
+
+    def _judge(self, log: RoundLog, before: GateState) -> Judged:
+        known = self._judged.get(log.number)
+        # What the store lacked when scores were due, and the committee accepted, may have come since.
+        if known is None or not known.seen.issuperset(log.accepted):
             updates = self.well_formed(log)
-            self._judged[log.number] = Judged(frozenset(updates), *self.gate(before, updates))
-        return self._judged[log.number]
+            known = self._judged[log.number] = Judged(frozenset(updates), *self.gate(before, updates))
+        return known
 
     def well_formed(self, log: RoundLog) -> dict[int, Numbers]:
         """A closed round's updates that are well-formed and that the store can show, in units, by seat."""
@@ -125,16 +129,22 @@ class Record:
 
     def state(self, history: History, number: int) -> GateState:
         """What the gate remembers when round `number` begins."""
-        earlier = next((r for r in reversed(history.rounds[: number - 1]) if r.settled), None)
-        if earlier is None:
-            return GateState()
-        judged = self.judged(history, earlier)
+        state = GateState()
+        for log in history.rounds[: number - 1]:
+            if log.settled:
+                if log.number not in self._states:
+                    self._states[log.number] = self._state_after(log, state)
+                state = self._states[log.number]
+        return state
+
+    def _state_after(self, log: RoundLog, before: GateState) -> GateState:
+        judged = self._judge(log, before)
         # The committee left out what the gate would let in: its file came too late, or they lied. Those who judged in time
         # and those who read the past must remember one round, and the chain says which.
-        if earlier.number not in self._states and (out := judged.inside - set(earlier.accepted)):
-            seen = {seat: update for seat, update in self.well_formed(earlier).items() if seat in judged.seen - out}
-            self._states[earlier.number] = self.gate(self.state(history, earlier.number), seen)[1]
-        return self._states.get(earlier.number, judged.state)
+        if out := judged.inside.difference(log.accepted):
+            seen = {seat: update for seat, update in self.well_formed(log).items() if seat in judged.seen - out}
+            return self.gate(before, seen)[1]
+        return judged.state
 
     def bound(self, history: History) -> int | None:
         """The largest norm, in units, that the gate lets in this round; None if it sets none beforehand."""
