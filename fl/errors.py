@@ -43,6 +43,10 @@ class StoreSilentError(StoreError):
     """A store that did not answer; it may later."""
 
 
+class NoRoomError(TreatyError):
+    """This machine cannot hold what a store shows: no fault of the store, and no sign that a file is missing."""
+
+
 class ChainError(TreatyError):
     """The chain refused, or said something that cannot be true."""
 

@@ -20,7 +20,7 @@ from fl.agents.metrics import Metrics
 from fl.agents.record import Record
 from fl.agents.validator import Validator
 from fl.agents.view import View
-from fl.errors import ChainError, StoreError, TreatyError
+from fl.errors import ChainError, NoRoomError, StoreError, TreatyError
 from fl.network.deeds import State, name_of
 from fl.network.log import Log
 from fl.network.node import Distrust, FederationNode, Sight, WrongChain
@@ -233,7 +233,7 @@ class Daemon:
     def _decide(self, role: Role, view: View) -> list[Action]:
         try:
             return [] if isinstance(role, Validator) and self._scores_wait(view) else role.decide(view)
-        except StoreError as error:  # one role's missing file is no reason for another's missed reveal
+        except (StoreError, NoRoomError) as error:  # one role's missing file is no reason for another's missed reveal
             self._trouble(error)
             return []
 

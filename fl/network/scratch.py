@@ -14,7 +14,7 @@ import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
-from fl.errors import StoreError
+from fl.errors import NoRoomError
 from fl.protocol.artifact import Data
 
 FEW = 1 << 16  # bytes that stay in memory: 128 such updates are 8 MiB, and a map has its price
@@ -23,7 +23,7 @@ FEW = 1 << 16  # bytes that stay in memory: 128 such updates are 8 MiB, and a ma
 def gathered(pieces: Iterable[bytes], most: int) -> Data:
     """The first `most` bytes of these pieces: few as they are, more as a read-only map, which holds one file handle.
 
-    Raises StoreError if there is no room for them, and what `pieces` raises.
+    Raises NoRoomError if there is no room for them, and what `pieces` raises.
     """
     folder, size = scratch_folder(), 0
     with _in(folder):
@@ -44,9 +44,14 @@ def gathered(pieces: Iterable[bytes], most: int) -> Data:
 
 
 def scratch_folder() -> str:
-    """Where such files lie: what TMPDIR says; else not /tmp, which many systems keep in memory, if there is another."""
+    """Where such files lie: what TMPDIR says; else not /tmp, which many systems keep in memory, if there is another.
+
+    Raises NoRoomError if no folder takes files."""
     elsewhere = "TMPDIR" not in os.environ and os.access("/var/tmp", os.W_OK | os.X_OK)
-    return "/var/tmp" if elsewhere else tempfile.gettempdir()
+    try:
+        return "/var/tmp" if elsewhere else tempfile.gettempdir()
+    except FileNotFoundError as error:
+        raise NoRoomError("no folder takes what a store shows: make room, or set TMPDIR to one that has it") from error
 
 
 @contextmanager
@@ -55,4 +60,4 @@ def _in(folder: str) -> Iterator[None]:
         yield
     except OSError as error:
         told = f"what a store shows cannot be laid into {folder}: {error.strerror or error}"
-        raise StoreError(f"{told}; make room there, or set TMPDIR to a folder that has it") from error
+        raise NoRoomError(f"{told}; make room there, or set TMPDIR to a folder that has it") from error

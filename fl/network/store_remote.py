@@ -17,7 +17,7 @@ from typing import Any, TypeVar, cast
 
 import requests
 
-from fl.errors import StoreError, StoreSilentError
+from fl.errors import NoRoomError, StoreError, StoreSilentError
 from fl.network import cid
 from fl.network.scratch import gathered
 from fl.network.store import FileStore
@@ -83,8 +83,8 @@ def concurrently(work: Callable[[T], U], items: Iterable[T], at_once: int) -> It
         yield item, cast(U, result)
 
 
-def _told(error: Exception, what: str) -> StoreError:
-    if isinstance(error, StoreError):
+def _told(error: Exception, what: str) -> StoreError | NoRoomError:
+    if isinstance(error, StoreError | NoRoomError):
         return error
     if isinstance(error, requests.exceptions.Timeout):
         return StoreSilentError(f"{what} did not answer in time")

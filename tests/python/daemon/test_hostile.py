@@ -501,6 +501,24 @@ def test_store_away_when_scores_are_due__a_validator_waits__and_scores_what_it_h
     assert bool(street.daemons[drawn[0]]._history.rounds[0].accepted) is back
 
 
+def test_no_room_for_files_when_scores_are_due__is_told__and_none_is_left_out_for_it(street, monkeypatch, tmp_path):
+    whole = street.stakes()
+    street.start()
+    street.play_to(Phase.SCORE_COMMIT)
+    with monkeypatch.context() as full:
+        full.setattr("fl.network.scratch.FEW", 0)
+        full.setenv("TMPDIR", str(tmp_path / "nowhere"))
+        full.setattr("tempfile.tempdir", str(tmp_path / "nowhere"))
+        look(street.daemons[1], street, 3)
+        street.skip()  # to the half of the window
+        for seat in (drawn := street.system.committee()):
+            look(street.daemons[seat], street, 2)
+            assert "make room there, or set TMPDIR" in told(street.daemons[seat])
+    assert [street.system.see("scoreRecordOf", i)[0] for i in range(3)] == [0, 0, 0]
+    street.play_round(1)
+    assert street.stakes() == whole and street.daemons[drawn[0]]._history.rounds[0].accepted
+
+
 def test_store_away_at_the_proposal__nothing_is_proposed_that_nobody_could_open(street):
     away = Away(street.store.path)
     away.away = False

@@ -11,10 +11,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fl.errors import StoreError
+from fl.errors import NoRoomError, StoreError
 from fl.network import scratch
 from fl.network.scratch import FEW, gathered, scratch_folder
 from fl.network.store import LocalStore
+from fl.network.store_remote import FsspecStore
+from fl.network.stores import Stores, fetched
 from fl.protocol.artifact import Kind, size_of
 from fl.protocol.leaves import root_of
 
@@ -95,7 +97,7 @@ def test_no_room__is_one_line_with_a_remedy(folder):
     store = LocalStore(folder.parent / "store")
     root = store.put(LARGE, Kind.UPDATE)
     told = f"cannot be laid into {folder}: .*; make room there, or set TMPDIR"
-    with no_file_above(FEW), pytest.raises(StoreError, match=told):
+    with no_file_above(FEW), pytest.raises(NoRoomError, match=told):
         store.get(root, Kind.UPDATE, DEPTH)
     assert store.get(root, Kind.UPDATE, DEPTH) == LARGE
 
@@ -103,8 +105,32 @@ def test_no_room__is_one_line_with_a_remedy(folder):
 def test_no_folder__is_one_line_too(folder):
     assert scratch_folder() == str(folder)
     folder.rmdir()
-    with pytest.raises(StoreError, match=f"cannot be laid into {folder}: No such file or directory"):
+    with pytest.raises(NoRoomError, match=f"cannot be laid into {folder}: No such file or directory"):
         gathered([LARGE], len(LARGE))
+
+
+def test_no_folder_anywhere__is_no_missing_file(folder, monkeypatch):
+    """Where every disk is full, Python finds no folder for temporary files and raises what a missing file raises."""
+    store = LocalStore(folder.parent / "store")
+    root = store.put(LARGE, Kind.UPDATE)
+    monkeypatch.setattr(tempfile, "_get_default_tempdir", lambda *_: (_ for _ in ()).throw(FileNotFoundError("none usable")))
+    with pytest.raises(NoRoomError, match="no folder takes what a store shows: make room"):
+        store.get(root, Kind.UPDATE, DEPTH)
+
+
+@pytest.mark.parametrize("kind", ["folder", "several", "afar"])
+def test_no_room__is_not_taken_for_a_file_that_nobody_has(kind, folder):
+    """A checker that took it for that would demand leaves that everybody has, and lose its deposits to whoever shows them."""
+    local = LocalStore(folder.parent / "store")
+    afar = FsspecStore(f"memory://{folder.name}-{os.getpid()}")
+    store = {"folder": local, "several": Stores([local, afar]), "afar": Stores([afar])}[kind]
+    root = store.put(LARGE, Kind.UPDATE)
+    assert scratch_folder() == str(folder)
+    folder.rmdir()
+    with pytest.raises(NoRoomError):
+        list(fetched(store, [root], Kind.UPDATE, DEPTH))
+    folder.mkdir()
+    assert [data == LARGE for _, data in fetched(store, [root], Kind.UPDATE, DEPTH)] == [True]
 
 
 def test_folder__is_what_tmpdir_says__else_one_that_is_not_in_memory(folder, monkeypatch):
