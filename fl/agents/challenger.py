@@ -72,10 +72,9 @@ class Challenger:
         is_, must = parse_model(proposed.show(leaf)[: Kind.MODEL.value], 0), parse_model(wanted, 0)
         coordinate = next(i for i in range(LEAF_PARAMETERS) if is_[i] != must[i])
         files = record.updates(log.reveals[seat].root for seat in log.accepted)
+        shown = {seat: answer for seat in log.accepted if (answer := _shown(view, UPDATE, seat, leaf))}
         updates = (  # a tree at a time
-            Opened.of(files[root], Kind.UPDATE)
-            if (root := log.reveals[seat].root) in files
-            else Shown(*log.answers[Demanded(view.facts.attempts, UPDATE, seat, leaf)])
+            Opened.of(files[root], Kind.UPDATE) if (root := log.reveals[seat].root) in files else shown[seat]
             for seat in log.accepted
         )
         base = record.model_file(log.base)
@@ -85,14 +84,11 @@ class Challenger:
         return [Action("challenge", (leaf, coordinate, proof), shared=True, note="disproves the proposal")]
 
     def _walk(self, view: View, tree: Tree, right: bytes) -> list[Action]:
-        log = view.round
-        attempt = view.facts.attempts
         leaf = 0
-        while (answer := log.answers.get(Demanded(attempt, PROPOSED, 0, leaf))) is not None:
-            content, path = answer
-            if content != (wanted := leaf_bytes(right, Kind.MODEL, leaf)):
-                return self._challenge(view, leaf, Shown(content, path), wanted)
-            siblings = [path[32 * i : 32 * (i + 1)] for i in range(tree.depth)]
+        while (answer := _shown(view, PROPOSED, 0, leaf)) is not None:
+            if answer.content != (wanted := leaf_bytes(right, Kind.MODEL, leaf)):
+                return self._challenge(view, leaf, answer, wanted)
+            siblings = [answer.path[32 * i : 32 * (i + 1)] for i in range(tree.depth)]
             height = next(i for i in range(tree.depth) if siblings[i] != tree.path(leaf)[i])
             leaf = ((leaf >> height) ^ 1) << height
         return self._demand(view, PROPOSED, 0, leaf)
@@ -100,7 +96,7 @@ class Challenger:
     def _doubt(self, view: View, missing: list[int]) -> list[Action]:
         """Demands the accepted updates that the store lacks, first where the proposal strays farthest from what the others
         alone would give; a wrong leaf that all have shown is disproved at once. No gross lie costs a whole file."""
-        log, record, terms, attempt = view.round, view.record, view.terms, view.facts.attempts
+        log, record, terms = view.round, view.record, view.terms
         lacking = [(UPDATE, seat) for seat in missing]
         base, proposed = record.model_file(log.base), record.model_file(log.proposals[-1].root)
         if proposed is None:  # a root of nothing falls here
@@ -114,9 +110,9 @@ class Challenger:
         far = parse_model(proposed, terms.depth).astype(np.int64) - parse_model(others, terms.depth)
         leaves = [int(i) for i in np.argsort(-np.abs(far).reshape(-1, LEAF_PARAMETERS).max(axis=1), kind="stable")]
         for leaf in leaves:
-            shown = [log.answers.get(Demanded(attempt, UPDATE, seat, leaf)) for seat in missing]
-            if all(shown):
-                parts = [leaf_bytes(file, Kind.UPDATE, leaf) for file in held] + [answer[0] for answer in shown if answer]
+            shown = [answer.content for seat in missing if (answer := _shown(view, UPDATE, seat, leaf))]
+            if len(shown) == len(missing):
+                parts = [leaf_bytes(file, Kind.UPDATE, leaf) for file in held] + shown
                 before = leaf_bytes(base, Kind.MODEL, leaf)
                 wanted = bytes(aggregate_files(before, parts, terms.trim, terms.max_exponent))
                 if wanted != leaf_bytes(proposed, Kind.MODEL, leaf):
@@ -128,19 +124,18 @@ class Challenger:
     ) -> list[Action]:
         """Demands every leaf of files that the store lacks, each an artifact and a seat; one whose leaves were all shown is
         published."""
-        log, attempt = view.round, view.facts.attempts
         leaves = range(1 << view.terms.depth)
         for artifact, seat in lacking:
-            shown = [log.answers.get(Demanded(attempt, artifact, seat, leaf)) for leaf in leaves]
-            if all(shown):
-                return [_publishes(b"".join(answer[0] for answer in shown if answer), kind)]
+            shown = [answer.content for leaf in leaves if (answer := _shown(view, artifact, seat, leaf))]
+            if len(shown) == len(leaves):
+                return [_publishes(b"".join(shown), kind)]
         wanted = ((*what, leaf) for leaf in order or leaves for what in lacking)
         return list(islice((action for what in wanted for action in self._demand(view, *what)), MOST_DEMANDS))
 
     def _demand(self, view: View, artifact: int, seat: int, leaf: int) -> list[Action]:
         demanded = Demanded(view.facts.attempts, artifact, seat, leaf)
         last = view.facts.proposed_at + view.terms.challenge_window - 2 * view.terms.answer_window
-        if demanded in view.round.demands or demanded in view.round.answers or view.time >= last:
+        if demanded in view.round.demands or view.time >= last or _shown(view, artifact, seat, leaf):
             return []
         return [Action("demand", (artifact, seat, leaf), shared=True, note="demands a leaf")]
 
@@ -150,6 +145,13 @@ class Challenger:
                 args = (demanded.artifact, demanded.seat, demanded.leaf)
                 return [Action("expire", args, shared=True, note="topples a proposal that nobody could open")]
         return []
+
+
+def _shown(view: View, artifact: int, seat: int, leaf: int) -> Shown | None:
+    """What an answer showed; in any attempt, unless it is the proposed model: nobody pays twice to see what stays as it is."""
+    last = view.facts.attempts
+    tries = (Demanded(attempt, artifact, seat, leaf) for attempt in range(last if artifact == PROPOSED else 1, last + 1))
+    return next((Shown(*view.round.answers[demanded]) for demanded in tries if demanded in view.round.answers), None)
 
 
 def _publishes(data: bytes, kind: Kind) -> Action:

@@ -21,6 +21,7 @@ from fl.agents.view import View
 from fl.network.store import LocalStore
 from fl.protocol.artifact import LEAF_PARAMETERS, Kind, pack_model, parse_model
 from fl.protocol.fraud import PROPOSED, UPDATE, Opened
+from fl.protocol.phases import Phase
 
 CHEAT = 4
 
@@ -35,6 +36,17 @@ class Shows:
         wanted = [d.leaf for d in view.round.demands if (d.artifact, d.seat) == (UPDATE, CHEAT)]
         shown, size = {leaf: self.file.show(leaf) for leaf in wanted}, Kind.UPDATE.value
         return [Action("answer", (UPDATE, CHEAT, leaf, s[:size], s[size:]), CHEAT) for leaf, s in shown.items()]
+
+
+class ProposesAgain:
+    """An accomplice: the same wrong model once more, when it has fallen."""
+
+    def __init__(self, seat: int, model: bytes):
+        self.seat, self.model = seat, model
+
+    def decide(self, view: View) -> list[Action]:
+        due = view.phase is Phase.PROPOSE and view.facts.attempts == 1
+        return [Action("propose", (self.seat, root(self.model, Kind.MODEL), b""), self.seat)] if due else []
 
 
 def twisted(name: bytes) -> bytes:
@@ -98,6 +110,15 @@ def test_gross_lie__beside_a_hidden_update__falls_to_one_demand(tmp_path: Path):
     stage = Stage(tmp_path, 7)
     stage.propose(100, 1 << 29)
     assert stage.run() == (True, 1)
+
+
+def test_leaf_that_one_attempt_showed__is_not_paid_for_in_the_next(tmp_path: Path):
+    stage = Stage(tmp_path, 3)
+    stage.propose(5, 1 << 29)
+    again = ProposesAgain(0, stage.s.proposal)
+    stage.loop.agents = [*stage.loop.agents, Agent("accomplice", operator(0), (again,), tmp_path, stage.store, 0)]
+    assert stage.run() == (True, 1)
+    assert [proposal.fell for proposal in stage.loop.history.rounds[0].proposals] == [True, True]
 
 
 def test_root_of_nothing__beside_a_hidden_update__falls_to_the_first_demand(tmp_path: Path):
