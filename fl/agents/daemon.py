@@ -246,9 +246,8 @@ class Daemon:
         if self.seat not in log.committee or self.seat in log.score_commitments:
             return False
         roots = {reveal.root for reveal in log.reveals.values()}
-        missing, key = len(roots) - len(view.record.updates(roots)), f"{view.facts.number} scores"
-        if missing and key not in self._first:
-            self._first[key] = view.facts.number, view.time
+        missing = len(roots) - len(view.record.updates(roots))
+        if missing:
             self.log.warn(f"the store lacks {missing} of {len(roots)} updates: scores wait for them, for half of their window")
         return bool(missing)
 
