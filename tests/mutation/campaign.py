@@ -155,33 +155,12 @@ def campaign(what: str, sample: int, jobs: int, seed: int, only: str, minutes: f
     if sample or minutes:
         todo = random.Random(seed).sample(todo, min(sample or len(todo), len(todo)))
     if not todo:
-        sys.exit(f"no mutants in files with {only!r} in their path" if only else "nothing is left to be tried")
-    places: SimpleQueue[Workplace] = SimpleQueue()
-    for _ in range(jobs):
-        places.put(Workplace(what))
-    first = places.get()
-    red = first.clean(todo[0])
-    if red != "survived":
-        sys.exit(f"the tests are red before anything was mutated ({red}): mend them first")
-    for place in [places.get() for _ in range(jobs - 1)]:
-        place.seconds = first.seconds
-        places.put(place)
-    places.put(first)
-    started, counts, by = time.monotonic(), Counter[str](), Counter[str]()
-
-    def one(mutant: Mutant) -> tuple[Mutant, str]:
-        if minutes and time.monotonic() - started > 60 * minutes:
-            return mutant, ""
-        place = places.get()
-        try:
-            return mutant, place.verdict(mutant)
-        finally:
-            places.put(place)
-
-    with ThreadPoolExecutor(jobs) as pool:
-        for mutant, told in pool.map(one, todo):
-            if not told:
-                continue
+        known_file = any(only in m.file for m in every)
+        sys.exit("nothing is left to be tried" if known_file else f"no mutants in files with {only!r} in their path")
+    places = [Workplace(what) for _ in range(jobs)]
+    counts, by, started = Counter[str](), Counter[str](), time.monotonic()
+    try:
+        for mutant, told in _verdicts(places, todo, minutes):
             verdicts[mutant] = told if told in ("invalid", "survived") else "killed"
             counts[verdicts[mutant]] += 1
             by[told] += 1
@@ -190,11 +169,37 @@ def campaign(what: str, sample: int, jobs: int, seed: int, only: str, minutes: f
             if counts.total() % 50 == 0:
                 print(f"{counts.total()} of {len(todo)}: {dict(counts)}", flush=True)
                 write(what, every, verdicts, explained)
-    while not places.empty():
-        places.get().close()
-    print(write(what, every, verdicts, explained))
+    finally:  # whoever interrupts it keeps what was found, and no folders
+        for place in places:
+            place.close()
+        if counts:
+            print(write(what, every, verdicts, explained))
     print(f"{counts.total():,} tried in {(time.monotonic() - started) / 60:.0f} minutes. What killed most:")
     print(*(f"{count:,} {test}" for test, count in by.most_common(20) if test not in ("invalid", "survived")), sep="\n")
+
+
+def _verdicts(places: list[Workplace], todo: list[Mutant], minutes: float) -> Iterator[tuple[Mutant, str]]:
+    """What became of each mutant that there was time for."""
+    red = places[0].clean(todo[0])
+    if red != "survived":
+        sys.exit(f"the tests are red before anything was mutated ({red}): mend them first")
+    free: SimpleQueue[Workplace] = SimpleQueue()
+    for place in places:
+        place.seconds = places[0].seconds
+        free.put(place)
+    started = time.monotonic()
+
+    def one(mutant: Mutant) -> tuple[Mutant, str]:
+        if minutes and time.monotonic() - started > 60 * minutes:
+            return mutant, ""
+        place = free.get()
+        try:
+            return mutant, place.verdict(mutant)
+        finally:
+            free.put(place)
+
+    with ThreadPoolExecutor(len(places)) as pool:
+        yield from ((mutant, told) for mutant, told in pool.map(one, todo) if told)
 
 
 def write(what: str, every: list[Mutant], verdicts: dict[Mutant, str], explained: dict[str, str]) -> str:
