@@ -151,12 +151,15 @@ def campaign(what: str, sample: int, jobs: int, seed: int, only: str, minutes: f
         verdict = verdicts.get(mutant)
         return verdict is None or (verdict == "survived" and mutant.name not in explained)
 
-    todo = [m for m in every if only in m.file and (not again or open_question(m))]
+    meant = [m for m in every if only in m.file]
+    if not meant:
+        sys.exit(f"no mutants in files with {only!r} in their path")
+    todo = [m for m in meant if not again or open_question(m)]
     if sample or minutes:
         todo = random.Random(seed).sample(todo, min(sample or len(todo), len(todo)))
     if not todo:
-        known_file = any(only in m.file for m in every)
-        sys.exit("nothing is left to be tried" if known_file else f"no mutants in files with {only!r} in their path")
+        print(f"{what}: nothing is left to be tried")
+        return
     places = [Workplace(what) for _ in range(jobs)]
     counts, by, started = Counter[str](), Counter[str](), time.monotonic()
     try:

@@ -198,7 +198,10 @@ def _negative(node: ast.AST) -> bool:
 
 def _statement(tree: ast.AST, node: ast.AST) -> str:
     """The first line of the innermost statement around a node; of one that is a whole table, the row."""
-    around = [n for n in ast.walk(tree) if any(part is node for part in ast.walk(n))]
+    above = {part: whole for whole in ast.walk(tree) for part in ast.iter_child_nodes(whole)}
+    around = [node]
+    while around[0] in above:
+        around.insert(0, above[around[0]])
     text = ast.unparse([n for n in around if isinstance(n, ast.stmt)][-1]).split("\n")[0]
     rows = [n for n in around if isinstance(n, ast.Tuple)]
     return ast.unparse(rows[0]) if len(text) > 300 and rows else text
