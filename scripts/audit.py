@@ -32,8 +32,11 @@ def cli(summary, federation, stores, as_json):
             click.echo(json.dumps({"passed": False, "difference": str(error)}))
         raise click.ClickException(f"audit failed: {error}") from error
     if as_json:
-        click.echo(json.dumps({"passed": True, "rounds": verdict.rounds, "model": verdict.model, "checks": verdict.checks}))
+        told = {"rounds": verdict.rounds, "model": verdict.model, "checks": verdict.checks, "not_shown": verdict.not_shown}
+        click.echo(json.dumps({"passed": True, **told}))
         return
     for what, n in verdict.checks.items():
         click.echo(f"{n:8,} {what} agree")
+    if hidden := verdict.not_shown:
+        click.echo(f"{len(hidden):8,} updates that the committee left out are shown by no store; the first: {hidden[0]}")
     click.echo(f"audit passed: {verdict.rounds} rounds, model {verdict.model}")

@@ -3,7 +3,7 @@ difference and names it. It trusts nobody's summary, least of all the simulator'
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,13 +16,13 @@ from fl.network.events import Event
 from fl.network.store import LocalStore, Store
 from fl.network.stores import federation_store
 from fl.protocol import committee, scores
-from fl.protocol.artifact import Data, Kind
+from fl.protocol.artifact import Data, Kind, size_of
 from fl.protocol.commitment import score_commitment, update_commitment
 from fl.protocol.leaves import root_of
 from fl.protocol.seats import from_bitmap
 from fl.protocol.stream import aggregate_files
 from fl.protocol.terms import ZERO_ADDRESS, Terms, check
-from fl.tools.export import read_events, read_summary, unit_in
+from fl.tools.export import read_events, read_summary, round_facts, seat_facts, terms_to_json, unit_in
 
 NO_REVEAL, NO_SCORES, FRAUD = 0, 1, 2
 BOOKS = ("stakes", "earned", "credit", "slashed", "deposits", "pool", "pot")
@@ -35,6 +35,7 @@ class Verdict:
     checks: dict[str, int] = field(default_factory=dict)
     rounds: int = 0
     model: str = ""
+    not_shown: list[str] = field(default_factory=list)  # updates that were left out and that no store shows
 
     def count(self, what: str, n: int = 1) -> None:
         self.checks[what] = self.checks.get(what, 0) + n
@@ -97,11 +98,15 @@ class Auditor:
 
     def run(self, events: Iterable[Event]) -> Verdict:
         """Checks every event in order. Raises AuditError at the first difference."""
+        last = -1, -1
         for event in events:
+            if (event.block, event.index) <= last:
+                raise AuditError(f"block {event.block}, event {event.name}: not in the chain's order, or told twice")
+            last = event.block, event.index
             self.record.note([event])
             try:
                 self._replay(event)
-            except (LookupError, TypeError, AttributeError) as error:
+            except (ArithmeticError, LookupError, TypeError, ValueError, AttributeError) as error:
                 fields = {k: v.hex() if isinstance(v, bytes) else v for k, v in event.fields.items()}
                 where = f"block {event.block}, event {event.name} {fields}"
                 raise AuditError(f"{where}: does not follow from the events before it ({error!r})") from error
@@ -122,7 +127,7 @@ class Auditor:
         self._same("the final model", self.model.hex(), reported.hex())
 
     def compare_summary(self, summary: dict[str, Any]) -> None:
-        """What a simulation's summary says of roots, accepted seats, scores, stakes and pay.
+        """What a simulation's summary says that follows from events: everything but what was measured, and names.
 
         Events count in token units. How many make a token is the token's word, in no event: the summary's amounts are compared
         by the decimals that it names itself, 18 if none, so they are right in units, and in tokens if its decimals are."""
@@ -130,17 +135,22 @@ class Auditor:
         logs = self.history.rounds
         self._same("summary: rounds", len(logs), len(summary["rounds"]))
         for log, told in zip(logs, summary["rounds"], strict=True):
-            where = f"summary, round {log.number}"
-            self._same(f"{where}: model root", log.model.hex(), told["model_root"])
-            self._same(f"{where}: accepted seats", log.accepted, told["accepted"])
-            medians = {str(seat): m for seat, m in zip(log.revealed or [], log.medians, strict=False)}
-            self._same(f"{where}: scores", medians, told["scores"])
-        pay = self._pay()
+            self._all_same(f"summary, round {log.number}", round_facts(log), told)
+        pay = {seat: unit.tokens(amount) for seat, amount in sorted(self._pay().items())}
+        self._same("summary: seats", list(pay), [told["seat"] for told in summary["seats"]])
+        seats = {seat: {"pay": pay[seat], **seat_facts(seat, self.history, unit)} for seat in pay}
         for told in summary["seats"]:
-            seat = told["seat"]
-            self._same(f"summary, seat {seat}: pay", unit.tokens(pay[seat]), told["pay"])
-            self._same(f"summary, seat {seat}: stake", unit.tokens(self.history.seats[seat].stake), told["stake"])
-        self.verdict.count("seats", len(summary["seats"]))
+            self._all_same(f"summary, seat {told['seat']}", seats[told["seat"]], told)
+        slashed = sum(sum(seat["slashes"].values()) for seat in seats.values())
+        size, parameters = size_of(Kind.MODEL, self.terms.depth), int(str(self.manifest["parameters"]))
+        totals = {"paid": sum(pay.values()), "slashed": slashed, "parameters": parameters, "model_bytes": size}
+        self._all_same("summary, totals", totals, summary["totals"])
+        place = {"chain_id": self.chain_id, "federation": self.federation}
+        files = {"manifest": self.terms.manifest.hex(), "genesis": self.terms.genesis.hex()}
+        self._all_same("summary", place, summary)
+        self._all_same("summary, deployment", {**place, "token": self.terms.token, **files}, summary["deployment"])
+        self._all_same("summary, terms", terms_to_json(self.terms), summary["terms"])
+        self.verdict.count("seats", len(seats))
 
     def _pay(self) -> dict[int, int]:
         """What every seat earned over all rounds, in token units."""
@@ -155,6 +165,9 @@ class Auditor:
         return pay
 
     def _replay(self, event: Event) -> None:
+        # A deposit is taken back in any later round.
+        if "round" in event.fields and event.name not in ("RoundOpened", "DepositReclaimed"):
+            self._same(f"block {event.block}, event {event.name}: round", self._round.number, event.fields["round"])
         before = getattr(self, f"_before_{event.name}", None)
         if before:
             before(**event.fields)
@@ -187,9 +200,10 @@ class Auditor:
         silent = set(log.commitments) - set(log.reveals)
         self._same(f"round {round}: seats slashed for not revealing", silent, self.slashed_now[NO_REVEAL])
 
-    def _after_Drawn(self, round: int, seed: bytes, **_: Any) -> None:
+    def _after_Drawn(self, round: int, seed: bytes, **rest: Any) -> None:
         expected = committee.draw(seed, self._round.revealed or [], self.terms.committee)
         self._same(f"round {round}: committee", expected, self._round.committee)
+        self._same(f"round {round}: committee, packed", committee.pack(expected), rest["committee"])
         self.verdict.count("draws")
 
     def _after_ScoresRevealed(self, round: int, seat: int, scores: bytes, salt: bytes) -> None:
@@ -215,9 +229,22 @@ class Auditor:
         self.books["pot"] -= paid
         self.books["earned"] += paid
         self.verdict.count("updates", len(self._updates(log)))
-        inside = sorted(self.record.judged(self.history, log).inside)
-        self._same(f"round {round}: seats that the gate lets in, and the committee", inside, log.accepted)
+        judged = self.record.judged(self.history, log)
+        self._same(f"round {round}: seats that the gate lets in, and the committee", sorted(judged.inside), log.accepted)
+        self._note_hidden(log, judged.seen)
         self.verdict.count("medians", len(medians))
+
+    def _note_hidden(self, log: RoundLog, seen: Collection[int]) -> None:
+        """A hidden update is left out and no wrong; what the gate would make of it nobody can tell, and so the verdict says."""
+        for seat in log.revealed or []:
+            try:
+                if seat not in seen:
+                    self.store.get(log.reveals[seat].root, Kind.UPDATE, self.terms.depth)
+            except StoreError as error:
+                self.verdict.not_shown.append(f"round {log.number}, seat {seat}: {error}")
+
+    def _after_Proposed(self, round: int, attempt: int, **_: Any) -> None:
+        self._same(f"round {round}: attempt", len(self._round.proposals), attempt)
 
     def _after_ProposalFell(self, round: int, by: str, **_: Any) -> None:
         self.fell_by = by
@@ -308,6 +335,10 @@ class Auditor:
     def _same(self, what: str, recomputed: object, recorded: object) -> None:
         if recomputed != recorded:
             raise AuditError(f"{what}: recomputed {recomputed}, recorded {recorded}")
+
+    def _all_same(self, where: str, recomputed: Mapping[str, object], recorded: Mapping[str, object]) -> None:
+        for name, value in recomputed.items():
+            self._same(f"{where}: {name.replace('_', ' ')}", value, recorded[name])
 
     def _stored(self, read: Any) -> Any:
         try:

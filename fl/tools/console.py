@@ -182,6 +182,6 @@ def _caught(summary: dict[str, Any], names: dict[int, str]) -> list[str]:
         if out:
             deeds.append(f"update left out and unpaid in {len(out)} of {len(summary['rounds'])} rounds")
         told = "; ".join(deeds) or "nothing to catch"
-        honestly = f"earned {s['pay']:.2f} by the honest part of its work"
+        honestly = f"earned {s['pay']:.2f} by the honest part of its work" if s["pay"] else "earned nothing"
         lines.append(f"[red]{s['name']}[/] (seat {s['seat']}, {s['kind']}): {told}; {honestly}")
     return lines

@@ -8,6 +8,7 @@ from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
+from fl.agents.history import History, RoundLog
 from fl.errors import AuditError
 from fl.network.events import Event
 from fl.network.store import write_durably
@@ -52,6 +53,40 @@ def unit_in(summary: Mapping[str, Any]) -> Unit:
     Raises KeyError, TypeError or ValueError if that is no token."""
     told = summary.get("token")
     return ASSUMED if told is None else Unit(told["decimals"], told["symbol"])
+
+
+def round_facts(log: RoundLog) -> dict[str, Any]:
+    """What a summary says of a round that follows from its events."""
+    revealed, standing = log.revealed or [], log.proposal
+    return {
+        "number": log.number,
+        "model_root": log.model.hex(),
+        "active": log.active,
+        "revealed": revealed,
+        "accepted": log.accepted,
+        "left_out": [seat for seat in revealed if seat not in log.accepted],
+        "committee": log.committee,
+        "scores": dict(zip(map(str, revealed), log.medians, strict=False)),
+        "voided": log.voided,
+        "adopted": log.adopted,
+        "proposer": standing.seat if standing else None,
+        "fallen": [p.seat for p in log.proposals if p.fell],
+    }
+
+
+def seat_facts(seat: int, history: History, unit: Unit) -> dict[str, Any]:
+    """What a summary says of a seat that follows from events, its pay aside."""
+    slashes: dict[str, float] = {}
+    for event in history.events:
+        if event.name == "Slashed" and event.fields["seat"] == seat:
+            offence = ("no reveal", "no scores", "fraud")[event.fields["offence"]]
+            slashes[offence] = slashes.get(offence, 0) + unit.tokens(event.fields["amount"])
+    return {
+        "owner": history.seats[seat].owner,
+        "stake": unit.tokens(history.seats[seat].stake),
+        "scores": [dict(zip(log.revealed or [], log.medians, strict=False)).get(seat) for log in history.rounds],
+        "slashes": slashes,
+    }
 
 
 def terms_to_json(terms: Terms) -> dict[str, Any]:

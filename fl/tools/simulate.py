@@ -37,7 +37,7 @@ from fl.protocol.artifact import Kind, parse_model
 from fl.tools import checkpoint
 from fl.tools.audit import audit_summary
 from fl.tools.deploy import Deployment, deploy
-from fl.tools.export import terms_to_json, write_events
+from fl.tools.export import round_facts, seat_facts, terms_to_json, write_events
 from fl.tools.report import report_summary
 from fl.tools.spread import spread
 
@@ -278,42 +278,16 @@ class _Simulation:
         }
 
     def _round(self, log: RoundLog) -> dict[str, Any]:
-        revealed = log.revealed or []
-        standing = log.proposal
-        return {
-            "number": log.number,
-            "metric": self.metrics[log.number],
-            "model_root": log.model.hex(),
-            "active": log.active,
-            "revealed": revealed,
-            "accepted": log.accepted,
-            "left_out": [seat for seat in revealed if seat not in log.accepted],
-            "committee": log.committee,
-            "scores": dict(zip(map(str, revealed), log.medians, strict=False)),
-            "voided": log.voided,
-            "adopted": log.adopted,
-            "proposer": standing.seat if standing else None,
-            "fallen": [p.seat for p in log.proposals if p.fell],
-            "gas": dict(self.gas_of_round[log.number]),
-        }
+        measured = {"metric": self.metrics[log.number], "gas": dict(self.gas_of_round[log.number])}
+        return {**round_facts(log), **measured}
 
     def _seat_facts(self, seat: int, view: View, owed: int) -> dict[str, Any]:
-        slashes: dict[str, float] = defaultdict(float)
-        for event in view.history.events:
-            if event.name == "Slashed" and event.fields["seat"] == seat:
-                slashes[("no reveal", "no scores", "fraud")[event.fields["offence"]]] += view.unit.tokens(
-                    event.fields["amount"]
-                )
-        scores = [dict(zip(log.revealed or [], log.medians, strict=False)).get(seat) for log in view.history.rounds]
         return {
+            **seat_facts(seat, view.history, view.unit),
             "seat": seat,
             "name": self.name(seat),
             "kind": self.kinds[seat],
-            "owner": view.history.seats[seat].owner,
-            "stake": view.unit.tokens(view.history.seats[seat].stake),
-            "scores": scores,
             "pay": view.unit.tokens(owed),
-            "slashes": dict(slashes),
             "gas": self.gas_of_seat[seat],
             "privacy": self._privacy(seat, view),
         }

@@ -198,7 +198,11 @@ TAMPER = [
     ("Revealed", "salt", lambda v: bytes(32)),
     ("Revealed", "root", lambda v: bytes(32)),
     ("Drawn", "committee", lambda v: v ^ (1 << 112)),
+    ("Drawn", "committee", lambda v: v | 1),
     ("Drawn", "seed", lambda v: b"\x01" * 32),
+    ("Committed", "round", lambda v: v + 1),
+    ("Finalized", "round", lambda v: v + 1),
+    ("Proposed", "attempt", lambda v: v + 1),
     ("ScoresRevealed", "scores", lambda v: bytes([v[0] ^ 1]) + v[1:]),
     ("Settled", "paid", lambda v: v + 1),
     ("Settled", "medians", lambda v: bytes([v[0] ^ 1]) + v[1:]),
@@ -221,7 +225,30 @@ def test_audit__names_a_changed_event(played, name, field, change):
         played.audit([*events[:index], replace(events[index], fields=facts), *events[index + 1 :]])
 
 
-@pytest.mark.parametrize("name", ["Revealed", "Slashed", "Settled", "Finalized", "Joined"])
+def test_audit__says_which_left_out_update_nobody_shows(played):
+    log = played.loop.history.rounds[0]
+    seat = next(s for s in log.revealed if s not in log.accepted)
+    path = played.store.path / f"{log.reveals[seat].root.hex()}.update"
+    assert played.audit().not_shown == []
+    good = path.read_bytes()
+    path.write_bytes(bytes([good[0] ^ 1]) + good[1:])
+    try:
+        (told,) = played.audit().not_shown
+    finally:
+        path.write_bytes(good)
+    assert told.startswith(f"round 1, seat {seat}: {path.name} in ") and "does not hash to its name" in told
+
+
+@pytest.mark.parametrize("change", [lambda a, b: [b, a], lambda a, b: [a, a, b]], ids=["swapped", "twice"])
+@pytest.mark.parametrize("name", ["Committed", "Revealed", "ScoresRevealed", "Settled"])
+def test_audit__names_events_out_of_the_chains_order(played, name, change):
+    events = played.events()
+    index = next(i for i, e in enumerate(events) if e.name == name)
+    with pytest.raises(AuditError, match="not in the chain's order, or told twice"):
+        played.audit([*events[:index], *change(*events[index : index + 2]), *events[index + 2 :]])
+
+
+@pytest.mark.parametrize("name", ["Revealed", "Slashed", "Closed", "Drawn", "Settled", "Finalized", "Joined"])
 def test_audit__names_a_missing_event(played, name):
     events = played.events()
     index = next(i for i, e in enumerate(events) if e.name == name)

@@ -210,6 +210,26 @@ def another_model(told: dict) -> None:
     told["totals"]["model_root"] = "00" * 32
 
 
+def another_owner(told: dict) -> None:
+    told["seats"][0]["owner"] = told["seats"][1]["owner"]
+
+
+def another_proposer(told: dict) -> None:
+    told["rounds"][0]["proposer"] = 7
+
+
+def pay_more_in_all(told: dict) -> None:
+    told["totals"]["paid"] += 1
+
+
+def another_federation(told: dict) -> None:
+    told["deployment"]["federation"] = NOWHERE
+
+
+def kinder_terms(told: dict) -> None:
+    told["terms"]["fraud_slash"] = 0
+
+
 LIES = {
     pay_more: "summary, seat 1: pay: recomputed ",
     score_less: "summary, round 1: scores: recomputed ",
@@ -217,6 +237,11 @@ LIES = {
     hold_more: "the tokens held: recomputed ",
     forget_a_round: "summary: rounds: recomputed 2, recorded 1",
     another_model: "the final model: recomputed ",
+    another_owner: "summary, seat 0: owner: recomputed ",
+    another_proposer: "summary, round 1: proposer: recomputed ",
+    pay_more_in_all: "summary, totals: paid: recomputed ",
+    another_federation: "summary, deployment: federation: recomputed ",
+    kinder_terms: "summary, terms: fraud slash: recomputed ",
 }
 
 
