@@ -26,6 +26,8 @@ from fl.protocol.leaves import root_from
 from fl.protocol.stream import aggregate_files
 from fl.protocol.terms import Terms
 
+MODELS_KEPT = 3  # the one that a round begins with, the one before, the proposed
+
 Vector = NDArray[np.int32]
 
 
@@ -47,6 +49,7 @@ class Record:
         self._judged: dict[int, Judged] = {}
         self._states: dict[int, GateState] = {}  # after settled rounds
         self._models: dict[bytes, Vector] = {}
+        self._model_files: dict[bytes, Data] = {}  # the models last asked for, the latest last
         self._next: dict[int, bytes] = {}
         self._opened: dict[bytes, bytes] = {}  # what the chain keeps of an update's root, to the root that an answer led to
 
@@ -63,7 +66,10 @@ class Record:
     def update(self, root: bytes) -> Data | None:
         """An update's file, or None if the store cannot show it."""
         name = self._name(root)
-        return self._files.get(name) or self._get(name, Kind.UPDATE)
+        try:
+            return self._files.get(name) or self.store.get(name, Kind.UPDATE, self.terms.depth)
+        except StoreError:
+            return None
 
     def updates(self, roots: Iterable[bytes]) -> dict[bytes, Data]:
         """The files of those updates that the store can show, by root as revealed.
@@ -89,12 +95,22 @@ class Record:
 
     def model_file(self, root: bytes) -> Data | None:
         """A model's file, or None if the store cannot show it."""
-        return self._get(root, Kind.MODEL)
+        try:
+            return self._model_file(root)
+        except StoreError:
+            return None
+
+    def _model_file(self, root: bytes) -> Data:
+        """Read once a round: a checker looks at each block, and one look at a store that is away must not have it demand what
+        it had."""
+        data = self._model_files.pop(root, None) or self.store.get(root, Kind.MODEL, self.terms.depth)
+        self._model_files = dict([*self._model_files.items()][1 - MODELS_KEPT :]) | {root: data}
+        return data
 
     def model(self, root: bytes) -> Vector:
         """A model in units. Raises StoreError if the store cannot show it."""
         if root not in self._models:
-            self._models = {root: parse_model(self.store.get(root, Kind.MODEL, self.terms.depth), self.terms.depth)}
+            self._models = {root: parse_model(self._model_file(root), self.terms.depth)}
         return self._models[root]
 
     def judged(self, history: History, log: RoundLog) -> Judged:
@@ -173,9 +189,3 @@ class Record:
             self.terms.trim,
             None if file is None else parse_model(file, self.terms.depth),
         )
-
-    def _get(self, root: bytes, kind: Kind) -> Data | None:
-        try:
-            return self.store.get(root, kind, self.terms.depth)
-        except StoreError:
-            return None

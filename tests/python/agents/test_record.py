@@ -4,10 +4,12 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from system import BASE_TERMS, random_update
+from system import BASE_TERMS, random_model, random_update
 
+from fl.agents import record as rules
 from fl.agents.history import History, Reveal, RoundLog
 from fl.agents.record import Record
+from fl.errors import StoreSilentError
 from fl.network.store import LocalStore
 from fl.protocol.artifact import LEAF_PARAMETERS, Kind
 from fl.protocol.leaves import root_of
@@ -55,3 +57,28 @@ def test_state__after_a_thousand_rounds__is_found_by_who_comes_then(store):
     for log in history.rounds:
         settle(log, [])
     assert record_of(store).state(history, 1001).square == 0
+
+
+class Blinking(LocalStore):
+    """Shows nothing while it is away."""
+
+    away = False
+
+    def get(self, root, kind, depth):
+        if self.away:
+            raise StoreSilentError("the store does not answer")
+        return super().get(root, kind, depth)
+
+
+def test_models__last_asked_for__outlast_a_store_that_is_away(tmp_path):
+    store = Blinking(tmp_path)
+    models = [random_model(np.random.default_rng(i)) for i in range(rules.MODELS_KEPT + 1)]
+    roots, record = [store.put(data, Kind.MODEL) for data in models], record_of(store)
+    first, *others = roots
+    assert record.model(first) is not None and [record.model_file(root) for root in others[:-1]] == models[1:-1]
+    store.away = True
+    assert record.model_file(first) == models[0] and record.model_file(others[-1]) is None
+    store.away = False
+    assert record.model_file(others[-1]) == models[-1]
+    store.away = True
+    assert record.model_file(first) == models[0] and record.model_file(others[0]) is None  # the one asked for longest ago
