@@ -44,7 +44,7 @@ prove: setup
 	@$(ENV) && python tests/solidity/proofs/prove.py
 
 # How many small wrongs the tests notice, in all of contracts/ and of fl/protocol (hours); writes tests/mutation/*.md.
-# A part of it: make mutants MUTANTS="--minutes 20".
+# A part of it: make mutants MUTANTS="--minutes 20"; what has no verdict yet: make mutants MUTANTS=--again.
 mutants: setup
 	@$(ENV) && ape compile --force && for what in contracts protocol; do python tests/mutation/campaign.py $$what $(MUTANTS) || exit 1; done
 

@@ -69,7 +69,7 @@ class Live:
 
 def deployed(deployment: Deployment, terms: Terms, unit: Unit) -> None:
     """What was put where, and under which terms."""
-    console = Console(soft_wrap=True)
+    console = Console(soft_wrap=True, width=max(Console().width, 100))
     for name in ("federation", "factory", "implementation", "token", "manifest", "genesis"):
         console.print(f"{name:15} {getattr(deployment, name)}", highlight=False)
     table = _table("Terms", "term", "value")

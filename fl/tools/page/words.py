@@ -142,7 +142,8 @@ def audited(facts: Facts) -> tuple[str, str]:
         return "none", "This page was made without the store that holds the updates, so nothing was recomputed."
     if audit.get("passed"):
         n = sum(int(v) for v in audit.get("checks", {}).values())
-        return "passed", f"The audit recomputed all of it from the public record, {n:,} facts, and found no difference."
+        what = "committees, scores, pay, stakes and models"
+        return "passed", f"The audit recomputed {what} from the public record, {n:,} facts, and found no difference."
     return "failed", f"The audit found a difference: {audit.get('difference', 'unnamed')}"
 
 

@@ -156,7 +156,7 @@ def test_opening__before_anything_happened():
         (
             {"passed": True, "checks": {"events": 2, "models": 1}},
             "passed",
-            "recomputed all of it from the public record, 3 facts",
+            "recomputed committees, scores, pay, stakes and models from the public record, 3 facts",
         ),
         ({"passed": False, "difference": "round 2: model: recomputed aa"}, "failed", "round 2: model: recomputed aa"),
     ],
