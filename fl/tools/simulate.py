@@ -41,7 +41,7 @@ from fl.tools.export import round_facts, seat_facts, terms_to_json, write_events
 from fl.tools.report import report_summary
 from fl.tools.spread import spread
 
-SPONSOR, HOUSE, FIRST_SEAT = 0, 1, 2  # local accounts: who funds, who turns the crank and checks, who sits
+SPONSOR, CHECKER, FIRST_SEAT = 0, 1, 2  # local accounts: who funds, who turns the crank and checks, who sits
 
 
 @dataclass(frozen=True)
@@ -128,15 +128,15 @@ class _Simulation:
     def run(self) -> dict[str, Any]:
         plan, say = self.plan, self.watcher.say
         accounts = chain.local_accounts(FIRST_SEAT + plan.seats)
-        sponsor, house, seats = accounts[SPONSOR], accounts[HOUSE], accounts[FIRST_SEAT:]
+        sponsor, checker, seats = accounts[SPONSOR], accounts[CHECKER], accounts[FIRST_SEAT:]
         say("deploying the contracts")
         deployment = deploy(self.task, {"trim": plan.trim, **plan.terms}, sponsor, self.store, seed=plan.seed, gate=plan.gate)
         client = FederationClient(deployment.federation)
         say(f"seating {plan.seats} participants")
-        self._seat(client, deployment, sponsor, house, seats)
+        self._seat(client, deployment, sponsor, checker, seats)
         manifest = self.store.get_manifest(client.terms.manifest)
         record = Record(client.terms, int(str(manifest["parameters"])), self.store)
-        loop = Loop(client, record, self._agents(seats, house), watch=self._watch, done=self._done)
+        loop = Loop(client, record, self._agents(seats, checker), watch=self._watch, done=self._done)
         self.metrics[0] = self._metric(client.terms.genesis, client.terms.depth)
         self.watcher.measured(0, self.metrics[0])
         view = loop.run()
@@ -159,11 +159,11 @@ class _Simulation:
 
     # ---- before
 
-    def _seat(self, client: FederationClient, deployment: Deployment, sponsor: Any, house: Any, seats: list[Any]) -> None:
+    def _seat(self, client: FederationClient, deployment: Deployment, sponsor: Any, checker: Any, seats: list[Any]) -> None:
         token = chain.contract("TestToken").at(deployment.token)
         stake = client.terms.min_stake + 2 * client.terms.fraud_slash  # a fraud or two, and still whole
         budget = self.plan.rounds * client.terms.round_cost(self.plan.seats)
-        for account, amount in [(sponsor, budget), (house, 1000 * client.terms.demand_deposit), *((a, stake) for a in seats)]:
+        for account, amount in [(sponsor, budget), (checker, 1000 * client.terms.demand_deposit), *((a, stake) for a in seats)]:
             chain.transact(token.mint, account, amount, sender=account)
             chain.transact(token.approve, client.address, amount, sender=account)
         funded = client.send(sponsor, "fund", budget)
@@ -174,7 +174,7 @@ class _Simulation:
         for name, gas in deployment.gas.items():
             self._note(f"deploy {name}", gas)
 
-    def _agents(self, seats: list[Any], house: Any) -> list[Agent]:
+    def _agents(self, seats: list[Any], checker: Any) -> list[Agent]:
         agents = []
         parts = {seat: self._shard(seat).train for seat in range(self.plan.seats)}
         cohort = Cohort(self.task, parts, self.plan.seed, partial(spread, ray=self.ray) if self.ray else None, self.plan.task)
@@ -186,9 +186,11 @@ class _Simulation:
             if self.plan.privacy and kind not in adversaries.PARTICIPANTS:
                 roles[0].guard = self.guards[seat] = self._guard(self.plan.privacy, seat, shard, journal)
             agents.append(Agent(self.name(seat), account, roles, journal, self.store, seat, kind))
-        # Whoever cheats moves first; the house checks, answers and turns the crank, as everybody's daemon would.
+        # Whoever cheats moves first; the checker answers and turns the crank too, as everybody's daemon would.
         agents.sort(key=lambda agent: agent.kind == "honest")
-        crank = Agent("house", house, (Challenger(), Answerer(), Keeper(self.plan.rounds)), self.out / "house", self.store)
+        crank = Agent(
+            "checker", checker, (Challenger(), Answerer(), Keeper(self.plan.rounds)), self.out / "checker", self.store
+        )
         return [*agents, crank]
 
     def _guard(self, privacy: Privacy, seat: int, shard: Shard, journal: Path) -> Guard:

@@ -48,7 +48,7 @@ def test_heart__learns_in_three_rounds__and_the_audit_agrees(tmp_path):
     town.run()
     assert town.metric() > start + 0.2
     verdict = town.audit()
-    assert (verdict.rounds, verdict.checks["models"], verdict.checks["books"]) == (3, 3, 1)
+    assert (verdict.rounds, verdict.checks["models"], verdict.checks["books"]) == (3, 3, 7)
 
 
 @pytest.mark.parametrize("kind", ["sign_flip", "free_rider"])

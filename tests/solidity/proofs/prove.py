@@ -75,18 +75,15 @@ def tree(name: str, spoilt: bool) -> Path:
     return place
 
 
-def halmos(programs: Path, place: Path, only: str) -> dict[str, tuple[str, str]]:
-    """By proof: PASS, FAIL, ERROR or TIMEOUT, and the seconds it took."""
+def halmos(programs: Path, place: Path, only: str) -> dict[str, str]:
+    """By proof: PASS, FAIL, ERROR or TIMEOUT."""
     env = {name: value for name, value in os.environ.items() if not name.startswith("FOUNDRY_")}
     env |= {"FOUNDRY_CONFIG": str(HERE / "foundry.toml"), "FOUNDRY_SOLC": str(ROOT / ".solcx" / "solc-v0.8.37")}
     command = [programs / "halmos", "--root", place, "--forge-build-out", "build/halmos/out", "--match-contract", "Proofs$"]
     command += ["--match-test", f"({only})", "--loop", "40", "--no-status", "--solver-timeout-assertion", "120s"]
     told = subprocess.run(command, cwd=place, env=env, capture_output=True, text=True)
     plain = re.sub(r"\x1b\[[0-9;]*m", "", told.stdout + told.stderr)
-    found = {
-        name: (verdict, seconds)
-        for verdict, name, seconds in re.findall(r"\[(\w+)\] (check_\w+)\(.*?(?:time: ([\d.]+)s|$)", plain, re.M)
-    }
+    found = {name: verdict for verdict, name in re.findall(r"\[(\w+)\] (check_\w+)\(", plain)}
     if not found:
         sys.exit(f"prove: no proof ran:\n{plain[-2000:]}")
     return found
@@ -95,13 +92,13 @@ def halmos(programs: Path, place: Path, only: str) -> dict[str, tuple[str, str]]
 def main() -> None:
     programs = environment()
     rows, faults = [], []
-    for name, (verdict, seconds) in halmos(programs, tree("right", False), "").items():
-        rows.append(f"| `{name}` | {'proved' if verdict == 'PASS' else verdict} in {seconds or '?'} s |")
+    for name, verdict in halmos(programs, tree("right", False), "").items():
+        rows.append(f"| `{name}` | {'proved' if verdict == 'PASS' else verdict} |")
         faults += [] if verdict == "PASS" else [f"{name}: {verdict}"]
     spoilt = halmos(programs, tree("spoilt", True), "|".join(sorted({c[3].removeprefix("check_") for c in CONTROLS})))
     controls = []
     for library, was, now, name in CONTROLS:
-        verdict = spoilt.get(name, ("not run", ""))[0]
+        verdict = spoilt.get(name, "not run")
         noticed = "counter-example" if verdict == "FAIL" else verdict
         controls.append(f"| {library}.sol | `{was}` | `{now or 'nothing'}` | `{name}`: {noticed} |")
         faults += [] if verdict == "FAIL" else [f"{name}: {verdict} on a spoilt {library}.sol"]
