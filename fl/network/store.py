@@ -7,6 +7,7 @@ several at once.
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import secrets
@@ -16,7 +17,7 @@ from functools import partial
 from hashlib import sha256
 from pathlib import Path
 
-from fl.errors import StoreError
+from fl.errors import NoRoomError, StoreError
 from fl.network.scratch import gathered
 from fl.protocol.artifact import Data, Kind, size_of
 from fl.protocol.leaves import root_of
@@ -142,6 +143,9 @@ class LocalStore(FileStore):
         except FileNotFoundError:
             raise StoreError(f"{path.name} is not in {self.path}: ask its owner to publish it") from None
         except OSError as error:
+            if error.errno in (errno.EMFILE, errno.ENFILE):
+                told = f"{path.name} in {self.path} cannot be opened: {error.strerror}"
+                raise NoRoomError(f"{told}; allow this program more of them (ulimit -n 4096)") from error
             raise StoreError(f"{path.name} in {self.path} cannot be read: {error}") from error
 
     def _write(self, name: str, data: Data) -> None:

@@ -4,7 +4,7 @@ import mmap
 import os
 import resource
 import tempfile
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -131,6 +131,25 @@ def test_no_room__is_not_taken_for_a_file_that_nobody_has(kind, folder):
         list(fetched(store, [root], Kind.UPDATE, DEPTH))
     folder.mkdir()
     assert [data == LARGE for _, data in fetched(store, [root], Kind.UPDATE, DEPTH)] == [True]
+
+
+def test_no_handle_left__is_not_taken_for_a_file_that_nobody_has(folder):
+    store = LocalStore(folder.parent / "store")
+    root = store.put(LARGE, Kind.UPDATE)
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    taken: list[int] = []
+    resource.setrlimit(resource.RLIMIT_NOFILE, (256, before[1]))
+    try:
+        with suppress(OSError):
+            while True:
+                taken.append(os.open(os.devnull, os.O_RDONLY))
+        with pytest.raises(NoRoomError, match=r"cannot be opened: Too many open files; allow this program more"):
+            store.get(root, Kind.UPDATE, DEPTH)
+    finally:
+        for handle in taken:
+            os.close(handle)
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
+    assert store.get(root, Kind.UPDATE, DEPTH) == LARGE
 
 
 def test_folder__is_what_tmpdir_says__else_one_that_is_not_in_memory(folder, monkeypatch):
