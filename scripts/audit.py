@@ -26,7 +26,7 @@ def cli(summary, federation, stores, as_json):
         elif federation and stores and not summary:
             verdict = audit_federation(federation, stores)
         else:
-            raise TreatyError("give --summary FILE, or --federation ADDRESS with --store PATH")
+            raise TreatyError("give --summary FILE, or --federation ADDRESS with --store PLACE")
     except TreatyError as error:
         if as_json:
             click.echo(json.dumps({"passed": False, "difference": str(error)}))

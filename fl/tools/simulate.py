@@ -129,7 +129,7 @@ class _Simulation:
         plan, say = self.plan, self.watcher.say
         accounts = chain.local_accounts(FIRST_SEAT + plan.seats)
         sponsor, checker, seats = accounts[SPONSOR], accounts[CHECKER], accounts[FIRST_SEAT:]
-        say("deploying the contracts")
+        say("compiling, where anything is new, and deploying the contracts")
         deployment = deploy(self.task, {"trim": plan.trim, **plan.terms}, sponsor, self.store, seed=plan.seed, gate=plan.gate)
         client = FederationClient(deployment.federation)
         say(f"seating {plan.seats} participants")
