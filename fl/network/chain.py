@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -273,6 +274,14 @@ def chain_id() -> int:
 def now() -> int:
     """The time that the next transaction would see, in seconds; on a local chain, the last block's."""
     return int(ape.chain.provider.get_block("latest").timestamp)
+
+
+def listen_low() -> None:
+    """Has a local chain that Ape starts listen below the ports of outgoing connections. Ape draws among those, and a node
+    cannot begin on a port that somebody has just dialled from."""
+    foundry = sys.modules.get("ape_foundry.provider")  # imported with the network that was asked for, or not needed
+    if foundry is not None:
+        foundry.EPHEMERAL_PORTS_START, foundry.EPHEMERAL_PORTS_END = 20_000, 32_767  # type: ignore[attr-defined]
 
 
 def turn_clock(time_: int) -> None:

@@ -85,6 +85,7 @@ def answering(command: type[click.Command]) -> type[click.Command]:
 
             provider, sent = context.params.get("network"), chain.sendings()  # a provider of Ape's, once it was parsed
             quiet = chain.hushed() if context.params.get("as_json") else nullcontext()  # Ape says on stdout what it connects to
+            chain.listen_low()
             try:
                 with quiet:
                     return super().invoke(context)

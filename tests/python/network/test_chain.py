@@ -3,8 +3,10 @@
 import subprocess
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 from types import SimpleNamespace
 
+import ape_foundry.provider as foundry
 import pytest
 from web3 import HTTPProvider, Web3
 
@@ -108,3 +110,11 @@ def test_refusal__is_told_in_the_federation_s_own_token(node, tmp_path):
         client.send(node.account, "join", node.account.address, node.account.address, 50 * 10**6, b"")
     node.rpc("anvil_setCode", token, REFUSES)
     assert chain.FederationClient(made.federation).unit is RAW  # shown all the same, in what is sure
+
+
+def test_local_chains_of_ape__listen_below_the_ports_of_outgoing_connections(monkeypatch):
+    monkeypatch.setattr(foundry, "EPHEMERAL_PORTS_START", 49_152)
+    monkeypatch.setattr(foundry, "EPHEMERAL_PORTS_END", 60_999)
+    chain.listen_low()
+    lowest = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
+    assert 1024 < foundry.EPHEMERAL_PORTS_START < foundry.EPHEMERAL_PORTS_END < lowest
