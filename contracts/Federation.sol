@@ -206,7 +206,7 @@ contract Federation is IFederation, Stakes, Multicall {
         int256[] memory values = _openUpdates(seats, leaf, coordinate, proof[:split]);
         int256 previous = _openModel(Artifact.Previous, leaf, coordinate, proof[split:split + modelBytes]);
         int256 proposed = _openModel(Artifact.Proposed, leaf, coordinate, proof[split + modelBytes:]);
-        if (FixedPoint.aggregate(previous, values, T.word(T.TRIM)) == proposed) revert NumberIsRight(proposed);
+        if (FixedPoint.aggregate(previous, values, T.word(T.TRIM)) == proposed) revert CoordinateCorrect(proposed);
         _fall(msg.sender, msg.sender);
     }
 
@@ -279,7 +279,7 @@ contract Federation is IFederation, Stakes, Multicall {
         if (msg.sender != sponsor) revert NotSponsor(sponsor, msg.sender);
         if (concluded) revert AlreadyConcluded();
         concluded = true;
-        emit NoticeGiven();
+        emit Concluded();
     }
 
     function refund() external {

@@ -170,7 +170,7 @@ abstract contract Stakes is IStakes, ReentrancyGuardTransient {
         return (_taken, _eligible, _leaving);
     }
 
-    function books()
+    function accounting()
         external
         view
         returns (uint256 stakes, uint256 earned, uint256 credit, uint256 slashed, uint256 deposits, uint256 pool, uint256 pot)

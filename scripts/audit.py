@@ -7,10 +7,10 @@ import click
 from ape.cli import ConnectedProviderCommand
 
 from fl.errors import TreatyError
-from fl.tools import door
+from fl.tools.cli import options
 
 
-@click.command(cls=door.answering(ConnectedProviderCommand), short_help="Recompute a federation from events and store.")
+@click.command(cls=options.answering(ConnectedProviderCommand), short_help="Recompute a federation from events and store.")
 @click.option("--summary", type=click.Path(path_type=Path), help="summary.json of a simulation, in its folder.")
 @click.option("--federation", metavar="ADDRESS", help="A federation on the connected network.")
 @click.option("--store", "stores", multiple=True, metavar="PLACE", help="Its store; again for more, tried in order.")
@@ -18,7 +18,7 @@ from fl.tools import door
 def cli(summary, federation, stores, as_json):
     """Rebuilds every round: commitments, draws, medians, payments, gate, models, money. Exits with 1 at the first difference
     and names it. Give either --summary, or --federation and --store."""
-    from fl.tools.audit import audit_federation, audit_summary
+    from fl.tools.audit.auditor import audit_federation, audit_summary
 
     try:
         if summary and not federation:

@@ -22,7 +22,7 @@ from fl.errors import TreatyError
 def cli(parts, clients, rounds, runs, flower, no_flower, out):
     """Local training of many participants (digits, a network of 64-128-10, Dirichlet 0.5), aggregation of 50 x 1M and 10 x 25M
     parameters, and the tree over 25M. Prints tables in Markdown. Needs no chain."""
-    from fl.tools.benchmark import FLOWER, PARTS, Settings, benchmark, show
+    from fl.tools.research.benchmark import FLOWER, PARTS, Settings, benchmark, show
 
     try:
         if min(rounds, runs, *clients) < 1:

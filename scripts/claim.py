@@ -3,18 +3,18 @@
 import click
 from ape.cli import ConnectedProviderCommand
 
-from fl.tools import door
+from fl.tools.cli import options
 
 
-@click.command(cls=door.answering(ConnectedProviderCommand), short_help="Take what your seats earned.")
-@door.federation
-@door.key
-@door.seat
-@door.to
-@door.door
+@click.command(cls=options.answering(ConnectedProviderCommand), short_help="Take what your seats earned.")
+@options.federation
+@options.key
+@options.seat
+@options.to
+@options.command
 def cli(federation, key, seat, to):
     """Claims the pay of all the account's seats and its credits (fees for fraud proofs, deposits) in one transaction; with
     --seat, of that seat alone."""
-    from fl.tools.seat import claim
+    from fl.tools.federation.seats import claim
 
     return claim(key, federation, seat, to)

@@ -16,14 +16,14 @@ from fl.errors import TreatyError
 def cli(tasks, ablation, privacy, seeds, out):
     """Trains every task by the protocol's own arithmetic (8-bit updates, integer aggregation) and in three other ways on the
     same splits, seeds and rounds, and prints a table. Needs no chain."""
-    from fl.tools import ablation as parts
-    from fl.tools import leaks
-    from fl.tools.compare import compare
+    from fl.tools.research import ablation as parts
+    from fl.tools.research import privacy_attack
+    from fl.tools.research.compare import compare
 
     try:
         if ablation and privacy:
             raise TreatyError("--ablation and --privacy are two tables: ask for one at a time")
-        measure = parts.ablation if ablation else leaks.leaks if privacy else compare
+        measure = parts.ablation if ablation else privacy_attack.leaks if privacy else compare
         measure(tasks, seeds, out)
     except TreatyError as error:
         raise click.ClickException(str(error)) from error

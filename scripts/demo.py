@@ -7,18 +7,18 @@ import click
 from ape.cli import ConnectedProviderCommand
 
 from fl.errors import TreatyError
-from fl.tools import door
+from fl.tools.cli import options
 
 
-@click.command(cls=door.answering(ConnectedProviderCommand), short_help="Four hospitals and two bad actors, in a minute.")
+@click.command(cls=options.answering(ConnectedProviderCommand), short_help="Four hospitals and two bad actors, in a minute.")
 @click.option("--rounds", type=int, default=8, show_default=True, help="Rounds to play, at least 4.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Another seed, another split and start.")
 @click.option("--out", type=click.Path(path_type=Path), help="Keep summary, events and store here.")
 def cli(rounds, seed, out):
     """Starts a local chain and plays the heart-disease federation of four real hospitals. One bad actor poisons its updates and
     once commits without revealing; the other proposes a wrong model. Watch both being caught, and what it costs them."""
-    from fl.tools import console
-    from fl.tools.simulate import Plan, simulate
+    from fl.tools.simulation import console
+    from fl.tools.simulation.simulate import Plan, simulate
 
     cheats = (("poisoner_once_silent", 1), ("wrong_model_once", 1))
     plan = Plan("heart", 6, max(rounds, 4), seed=seed, adversaries=cheats, names=("the poisoner", "the forger"))

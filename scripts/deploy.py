@@ -6,11 +6,11 @@ import click
 from ape.cli import ConnectedProviderCommand
 
 from fl.errors import TreatyError
-from fl.tools import door
+from fl.tools.cli import options
 
 
-@click.command(cls=door.answering(ConnectedProviderCommand), short_help="Deploy a federation to a network.")
-@door.key
+@click.command(cls=options.answering(ConnectedProviderCommand), short_help="Deploy a federation to a network.")
+@options.key
 @click.option(
     "--preset", type=click.Choice(["laptop", "testnet", "l2"]), default="laptop", show_default=True, help="Terms to start from."
 )
@@ -31,35 +31,35 @@ from fl.tools import door
 @click.option("--publish", is_flag=True, help="Have the sources verified, where an explorer plugin is set up.")
 @click.option("--dry-run", is_flag=True, help="Check everything, tell gas, cost, time and roles; send nothing.")
 @click.option("--seats", type=click.IntRange(1, 128), default=10, show_default=True, help="Dry run: how many take part.")
-@click.option("--gas-price", type=door.Finite(0), help="Dry run: gwei. Default: the network's.")
-@click.option("--eth-price", type=door.Finite(0), help="Dry run: what one ether costs in your money.")
-@click.option("--l2-gas-price", type=door.Finite(0), default=0.01, show_default=True, help="Dry run: gwei on a rollup.")
+@click.option("--gas-price", type=options.Finite(0), help="Dry run: gwei. Default: the network's.")
+@click.option("--eth-price", type=options.Finite(0), help="Dry run: what one ether costs in your money.")
+@click.option("--l2-gas-price", type=options.Finite(0), default=0.01, show_default=True, help="Dry run: gwei on a rollup.")
 def cli(key, preset, terms, task, stores, dry_run, seats, gas_price, eth_price, l2_gas_price, publish, **choices):
     """Deploys factory and implementation (unless --factory is given) and a federation under the terms, prints address and
     terms, and remembers both in deployments/<chain id>.json. Without `token` in the terms a play-money token is deployed.
     Nothing is sent before everything has been checked."""
     if not dry_run:
-        door.only_with("--dry-run", "--seats", "--gas-price", "--eth-price", "--l2-gas-price")
-    from fl.network import chain
-    from fl.network.stores import open_store
+        options.only_with("--dry-run", "--seats", "--gas-price", "--eth-price", "--l2-gas-price")
+    from fl.network import ape_accounts
+    from fl.network.stores.several import open_store
     from fl.network.token import Token
-    from fl.tools import console
-    from fl.tools.deploy import deploy, draft, remember, tried_task
-    from fl.tools.deploy import dry_run as estimated
-    from fl.tools.estimate import Prices
-    from fl.tools.terms_file import PRESETS, read_terms
+    from fl.tools.federation.cost_estimate import Prices
+    from fl.tools.federation.deploy import deploy, draft, remember, tried_task
+    from fl.tools.federation.deploy import dry_run as estimated
+    from fl.tools.federation.terms_file import PRESETS, read_terms
+    from fl.tools.simulation import console
 
     try:
         given = PRESETS[preset] | (read_terms(terms) if terms else {})
         if dry_run:
-            price = chain.gas_price() / 1e9 if gas_price is None else gas_price
-            checked = draft(tried_task(task), given, chain.account_address(key.account), **choices)
+            price = ape_accounts.gas_price() / 1e9 if gas_price is None else gas_price
+            checked = draft(tried_task(task), given, ape_accounts.account_address(key.account), **choices)
             click.echo("\n".join(estimated(checked, seats, Prices(price, eth_price, l2_gas_price)).lines))
             return
-        with chain.hushed():
+        with ape_accounts.hushed():
             done = deploy(tried_task(task), given, key.open(), open_store(stores), publish=publish, **choices, **key.options)
         path = remember(done, Path("deployments"))
-        console.deployed(done, chain.FederationClient(done.federation).terms, Token(done.token).unit)
+        console.deployed(done, ape_accounts.FederationClient(done.federation).terms, Token(done.token).denomination)
     except TreatyError as error:
         raise click.ClickException(str(error)) from error
     click.echo(f"remembered in {path}; genesis and manifest in {', '.join(stores)}")

@@ -5,20 +5,20 @@ from pathlib import Path
 import click
 from ape.cli import ConnectedProviderCommand
 
-from fl.tools import door
+from fl.tools.cli import options
 
 
-@click.command(cls=door.answering(ConnectedProviderCommand), short_help="Check that everything is ready to take part.")
-@door.federation
+@click.command(cls=options.answering(ConnectedProviderCommand), short_help="Check that everything is ready to take part.")
+@options.federation
 @click.option("--account", metavar="ALIAS", help="The key that will act.")
 @click.option("--passphrase-file", type=click.Path(path_type=Path), help="Default: APE_ACCOUNTS_<ALIAS>_PASSPHRASE.")
-@door.stores
+@options.stores
 @click.option("--task", help="Task or task file; its data is read and the first model rebuilt. Default: the manifest's.")
 @click.option("--expect-chain", type=int, metavar="ID", help="The chain id that you mean to be on.")
-@door.door
+@options.command
 def cli(**choices):
     """Checks node, chain, clock, federation, account, gas money, tokens, seat, stores, model, data and disk; says what to fix.
     Exits with 1 if anything must be fixed before you take part. Sends no transaction."""
-    from fl.tools.doctor import examine
+    from fl.tools.federation.doctor import examine
 
     return examine(**choices)

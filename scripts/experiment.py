@@ -25,7 +25,7 @@ def cli(parts, tasks, kinds, gates, trims, shares, seeds, rounds, all_seeing, ra
     """Plays federations without a chain by the code that agents run, and writes OUT/experiment.md, experiment.json and figures:
     the final metric against honest seats alone, who was left out, what each kind earned. Needs no chain."""
     from fl.protocol.stream import cores
-    from fl.tools.experiment import SETTINGS, Grid, run
+    from fl.tools.research.experiment import SETTINGS, Grid, run
 
     try:
         chosen = tuple(s for s in SETTINGS if not tasks or s.task.removesuffix("_small") in tasks)

@@ -3,19 +3,19 @@
 import click
 from ape.cli import ConnectedProviderCommand
 
-from fl.tools import door
+from fl.tools.cli import options
 
 
-@click.command(cls=door.answering(ConnectedProviderCommand), short_help="Pay for rounds to come.")
-@door.federation
-@door.optional_key
+@click.command(cls=options.answering(ConnectedProviderCommand), short_help="Pay for rounds to come.")
+@options.federation
+@options.optional_key
 @click.option("--amount", required=True, metavar="TOKENS", help="How much to add to the pool.")
-@door.calldata
-@door.approve
-@door.mint
-@door.door
+@options.calldata
+@options.approve
+@options.mint
+@options.command
 def cli(federation, key, amount, **choices):
     """Anybody may fund. A round opens only when the pool covers its maximum; what it does not spend returns to the pool."""
-    from fl.tools.sponsor import fund
+    from fl.tools.federation.sponsor import fund
 
     return fund(key, federation, amount, **choices)

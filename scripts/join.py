@@ -5,12 +5,12 @@ from pathlib import Path
 import click
 from ape.cli import ConnectedProviderCommand
 
-from fl.tools import door
+from fl.tools.cli import options
 
 
-@click.command(cls=door.answering(ConnectedProviderCommand), short_help="Take a seat in a federation.")
-@door.federation
-@door.key
+@click.command(cls=options.answering(ConnectedProviderCommand), short_help="Take a seat in a federation.")
+@options.federation
+@options.key
 @click.option("--stake", metavar="TOKENS", help="What to put at stake. Default: the minimum.")
 @click.option("--operator", metavar="ADDRESS", help="The hot key that acts in rounds. Default: the account itself.")
 @click.option(
@@ -18,13 +18,13 @@ from fl.tools import door
 )
 @click.option("--evidence", default="", metavar="HEX", help="A proof made elsewhere, or what an admission contract wants.")
 @click.option("--another", is_flag=True, help="One more seat, though the account holds one.")
-@door.stores
-@door.approve
-@door.mint
-@door.door
+@options.stores
+@options.approve
+@options.mint
+@options.command
 def cli(federation, key, **choices):
     """Stakes from the account, which becomes the seat's owner; where the token knows permits in one transaction. With --store,
     manifest and first model are fetched and checked first."""
-    from fl.tools.seat import join
+    from fl.tools.federation.seats import join
 
     return join(key, federation, **choices)

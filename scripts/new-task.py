@@ -13,7 +13,7 @@ from fl.errors import TreatyError
 @click.option("--folder", type=click.Path(path_type=Path), default=".", help="Where to put it. Default: here.")
 def cli(name, client, folder):
     """Writes NAME.py and says how to run it. A table needs no file: --task 'table:PATH?target=COLUMN'."""
-    from fl.tools.new_task import new_task
+    from fl.tools.simulation.new_task import new_task
 
     try:
         path = new_task(name, folder, client)

@@ -6,12 +6,12 @@ import click
 from ape.cli import network_option
 
 from fl.errors import TreatyError
-from fl.tools import door
+from fl.tools.cli import options
 
 
 @click.command(short_help="Run one seat's daemon, for as long as the federation lives.")
 @network_option()
-@door.federation
+@options.federation
 @click.option("--account", required=True, metavar="ALIAS", help="The operator's key: an account of Ape, or TEST::N.")
 @click.option("--passphrase-file", type=click.Path(path_type=Path), help="Passphrase; else APE_ACCOUNTS_<ALIAS>_PASSPHRASE.")
 @click.option("--store", multiple=True, default=["store"], help="The content stores, in order: a folder, ipfs://...")
@@ -24,20 +24,20 @@ from fl.tools import door
 @click.option("--clip", type=float, default=1.0, show_default=True, help="Largest norm of a row's gradient, or of an update.")
 @click.option("--noise", type=float, help="Noise multiplier. Default: the least with which the budget lasts --rounds.")
 @click.option("--rounds", type=int, default=10, show_default=True, help="Rounds that the privacy budget must last.")
-@door.seat
+@options.seat
 @click.option("--journal", type=click.Path(path_type=Path), help="Folder for what must not be lost. Default: journal/...")
 @click.option("--rpc", "urls", multiple=True, metavar="URL", help="Nodes to use; several are compared. Default: the network's.")
 @click.option(
     "--confirmations", type=click.IntRange(0), default=2, show_default=True, help="Act on what is so many blocks deep."
 )
 @click.option(
-    "--max-fee", type=door.Finite(0, min_open=True), default=200.0, show_default=True, help="Most gwei per gas, ever."
+    "--max-fee", type=options.Finite(0, min_open=True), default=200.0, show_default=True, help="Most gwei per gas, ever."
 )
-@click.option("--tip", type=door.Finite(0), default=1.0, show_default=True, help="Gwei per gas for whoever includes it.")
-@click.option("--poll", type=door.Finite(0, min_open=True), default=2.0, show_default=True, help="Seconds between looks.")
+@click.option("--tip", type=options.Finite(0), default=1.0, show_default=True, help="Gwei per gas for whoever includes it.")
+@click.option("--poll", type=options.Finite(0, min_open=True), default=2.0, show_default=True, help="Seconds between looks.")
 @click.option(
     "--rpc-timeout",
-    type=door.Finite(0, min_open=True),
+    type=options.Finite(0, min_open=True),
     default=10.0,
     show_default=True,
     help="Seconds that a node may take.",
@@ -50,24 +50,24 @@ from fl.tools import door
 def cli(provider, account, passphrase_file, urls, max_fee, tip, rpc_timeout, metrics, log_json, once, confirmations, **given):
     """Trains, commits, reveals, scores, proposes, checks every proposal, challenges wrong ones, and makes the calls that move a
     round on. Holds the operator's key only. May be killed at any instant and started again; stops at SIGINT or SIGTERM."""
-    from fl.learning.privacy import wanted
-    from fl.network import chain
-    from fl.network.log import Log
+    from fl.learning.privacy.budget import wanted
+    from fl.log import Log
+    from fl.network import ape_accounts
     from fl.network.rpc import on_loopback
-    from fl.tools.participate import Settings, participate, run
+    from fl.tools.federation.participate import Settings, participate, run
 
     try:
         asked = (given.pop(name) for name in ("private", "epsilon", "delta", "clip", "noise", "rounds"))
         given["privacy"] = wanted(*asked)
-        chain.quiet()
+        ape_accounts.quiet()
         known = None if provider.network.is_dev else provider.network.chain_id
-        nodes = urls or (chain.address_of(provider),)
+        nodes = urls or (ape_accounts.address_of(provider),)
         local = provider.network.is_dev and all(map(on_loopback, nodes))
-        signer = chain.AccountSigner(chain.account(account, passphrase_file, local))
+        signer = ape_accounts.AccountSigner(ape_accounts.account(account, passphrase_file, local))
         settings = Settings(
             chain_id=known, confirmations=confirmations, most_gwei=max_fee, tip_gwei=tip, timeout=rpc_timeout, **given
         )
-        daemon = participate(settings, nodes, chain.abi("Federation"), signer, Log(as_json=log_json), metrics)
+        daemon = participate(settings, nodes, ape_accounts.abi("Federation"), signer, Log(as_json=log_json), metrics)
         run(daemon, once)
     except TreatyError as error:
         raise click.ClickException(str(error)) from error

@@ -6,11 +6,11 @@ import click
 from ape.cli import ConnectedProviderCommand
 
 from fl.errors import TreatyError
-from fl.tools import door
+from fl.tools.cli import options
 
 
 @click.command(
-    cls=door.answering(ConnectedProviderCommand), short_help="Write a federation's page: what happened, in plain words."
+    cls=options.answering(ConnectedProviderCommand), short_help="Write a federation's page: what happened, in plain words."
 )
 @click.option("--summary", type=click.Path(path_type=Path), help="summary.json of a simulation, in its folder.")
 @click.option("--federation", metavar="ADDRESS", help="A federation on the connected network.")
@@ -29,8 +29,8 @@ def cli(summary, federation, stores, task, out, picture, gas_price, l2_gas_price
     """Writes one self-contained HTML page: how the model learned, the life of each round, scores, pay, stake and slashes, the
     committee, what it cost, the audit's verdict. Give either --summary, or --federation and --store. The page asks no network
     for anything and runs no script."""
-    from fl.tools.page.render import Prices
-    from fl.tools.report import draw, report_federation, report_summary, told
+    from fl.tools.report.render import Prices
+    from fl.tools.report.sources import draw, report_federation, report_summary, told
 
     try:
         prices = Prices(gas_price, l2_gas_price, data_price, ether)

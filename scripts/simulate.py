@@ -6,10 +6,10 @@ import click
 from ape.cli import ConnectedProviderCommand
 
 from fl.errors import TreatyError
-from fl.tools import door
+from fl.tools.cli import options
 
 
-@click.command(cls=door.answering(ConnectedProviderCommand), short_help="Run a whole federation on a local chain.")
+@click.command(cls=options.answering(ConnectedProviderCommand), short_help="Run a whole federation on a local chain.")
 @click.option(
     "--task",
     default="heart",
@@ -38,9 +38,9 @@ from fl.tools import door
 def cli(task, seats, rounds, alpha, trim, gate, adversary, private, epsilon, delta, clip, noise, seed, ray, out):
     """Deploys to the local chain, seats participants, plays rounds of commit, reveal, scoring, settlement and aggregation,
     pays, audits, and writes OUT/summary.json, OUT/events.jsonl, OUT/store and OUT/report.html."""
-    from fl.learning.privacy import wanted
-    from fl.tools import console
-    from fl.tools.simulate import Plan, parse_adversaries, simulate
+    from fl.learning.privacy.budget import wanted
+    from fl.tools.simulation import console
+    from fl.tools.simulation.simulate import Plan, parse_adversaries, simulate
 
     try:
         if trim != "median" and not trim.isdecimal():

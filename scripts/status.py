@@ -3,14 +3,14 @@
 import click
 from ape.cli import ConnectedProviderCommand
 
-from fl.tools import door
+from fl.tools.cli import options
 
 
-@click.command(cls=door.answering(ConnectedProviderCommand), short_help="A federation on one screen.")
-@door.federation
-@door.door
+@click.command(cls=options.answering(ConnectedProviderCommand), short_help="A federation on one screen.")
+@options.federation
+@options.command
 def cli(federation):
     """Phase and deadlines, who acted, stakes, pool, scores and the model's root, as the chain tells them. Needs no key."""
-    from fl.tools.status import status
+    from fl.tools.federation.status import status
 
     return status(federation)

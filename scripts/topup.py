@@ -3,19 +3,19 @@
 import click
 from ape.cli import ConnectedProviderCommand
 
-from fl.tools import door
+from fl.tools.cli import options
 
 
-@click.command(cls=door.answering(ConnectedProviderCommand), short_help="Add stake to a seat.")
-@door.federation
-@door.key
-@door.seat
+@click.command(cls=options.answering(ConnectedProviderCommand), short_help="Add stake to a seat.")
+@options.federation
+@options.key
+@options.seat
 @click.option("--amount", required=True, metavar="TOKENS", help="How much to add.")
-@door.approve
-@door.mint
-@door.door
+@options.approve
+@options.mint
+@options.command
 def cli(federation, key, seat, amount, **choices):
     """A seat that was slashed below the minimum sits out until it is topped up."""
-    from fl.tools.seat import top_up
+    from fl.tools.federation.seats import top_up
 
     return top_up(key, federation, seat, amount, **choices)

@@ -4,10 +4,12 @@ import click
 from ape.cli import ConnectedProviderCommand
 
 from fl.errors import TreatyError
-from fl.tools import door
+from fl.tools.cli import options
 
 
-@click.command(cls=door.answering(ConnectedProviderCommand), short_help="Watch a federation live, in a browser or a terminal.")
+@click.command(
+    cls=options.answering(ConnectedProviderCommand), short_help="Watch a federation live, in a browser or a terminal."
+)
 @click.option("--federation", metavar="ADDRESS", required=True, help="A federation on the connected network.")
 @click.option("--store", "stores", multiple=True, metavar="PLACE", help="Its store, to measure and audit; again for more.")
 @click.option("--task", help="The task's file, to measure models on its test rows. Default: the shipped task of that name.")
@@ -19,10 +21,10 @@ from fl.tools import door
 def cli(federation, stores, task, host, port, every, terminal, once):
     """Serves the report's page live from the chain, and at /join the page by which a participant joins, tops up, leaves and
     claims with a wallet in the browser. Reads only: it holds no key and sends nothing. Ends with Ctrl-C."""
-    from fl.tools.page.join import join_page
-    from fl.tools.page.render import Prices
-    from fl.tools.report import Source
-    from fl.tools.watch import Screen, Server, print_once, serve, watch_terminal
+    from fl.tools.report.join_page import join_page
+    from fl.tools.report.render import Prices
+    from fl.tools.report.sources import Source
+    from fl.tools.report.watch import Screen, Server, print_once, serve, watch_terminal
 
     try:
         if not 0.2 <= every <= 3600:

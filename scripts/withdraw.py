@@ -3,17 +3,17 @@
 import click
 from ape.cli import ConnectedProviderCommand
 
-from fl.tools import door
+from fl.tools.cli import options
 
 
-@click.command(cls=door.answering(ConnectedProviderCommand), short_help="Take out the stake of a seat that left.")
-@door.federation
-@door.key
-@door.seat
-@door.to
-@door.door
+@click.command(cls=options.answering(ConnectedProviderCommand), short_help="Take out the stake of a seat that left.")
+@options.federation
+@options.key
+@options.seat
+@options.to
+@options.command
 def cli(federation, key, seat, to):
     """Pays stake and unclaimed pay to the owner, or to --to, and frees the seat. Nobody can hold it back."""
-    from fl.tools.seat import withdraw
+    from fl.tools.federation.seats import withdraw
 
     return withdraw(key, federation, seat, to)

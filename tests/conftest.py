@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, Phase, settings
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[1]
 BUILD = ROOT / ".build" / "__local__.json"
 
 quick = {"deadline": None, "database": None, "suppress_health_check": list(HealthCheck)}
@@ -37,7 +37,7 @@ def pytest_configure(config):
 @pytest.fixture
 def system():
     """A funded federation of five seats, no round open."""
-    from system import System
+    from support.system import System
 
     return System.create().join(5).fund()
 
@@ -46,41 +46,41 @@ def system():
 def updates():
     """A random update for each of five seats."""
     import numpy as np
-    from system import random_update
+    from support.system import random_update
 
     rng = np.random.default_rng(7)
     return {seat: random_update(rng) for seat in range(5)}
 
 
 @pytest.fixture(scope="session")
-def doors(tmp_path_factory):
+def commands(tmp_path_factory):
     """The doors from outside, for the tests beside harness.py."""
-    from harness import at_work
+    from support.cli import at_work
 
-    with at_work(tmp_path_factory.mktemp("doors")) as doors:
-        yield doors
+    with at_work(tmp_path_factory.mktemp("doors")) as commands:
+        yield commands
 
 
 @pytest.fixture(autouse=True)
-def books_balance(request):
+def accounting_balances(request):
     """After every test that used a system: what the contract holds is what its books say, to the wei."""
     yield
     used = request.node.funcargs.get("system") if hasattr(request.node, "funcargs") else None
     if used is not None:
-        assert sum(used.books().values()) == used.held()
+        assert sum(used.accounting().values()) == used.held()
 
 
 @pytest.fixture(scope="module")
 def built(tmp_path_factory):
-    from street import Street
+    from support.daemon_cluster import DaemonCluster
 
-    street = Street(tmp_path_factory.mktemp("street") / "street")
-    yield street
-    street.close()
+    cluster = DaemonCluster(tmp_path_factory.mktemp("street") / "street")
+    yield cluster
+    cluster.close()
 
 
 @pytest.fixture
-def street(built):
+def cluster(built):
     """A federation on a real node, with a daemon's parts for each of four seats; put back after every test."""
     mark = built.mark()
     yield built

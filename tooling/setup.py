@@ -74,7 +74,7 @@ def python_packages():
         run("uv", network, *(pip + ["uv==0.13.9"]))
         uv = [os.path.join(BIN, "uv"), "pip", "install", "--python", os.path.join(BIN, "python")]
         run("Python packages", network, *(uv + ["--require-hashes", "-r", lock]))
-        run("the project itself", network, *(uv + ["--no-deps", "-e", "."]))
+        run("the project itself", network, *(uv + ["--no-deps", "-e", ".", "--config-setting", "editable_mode=compat"]))
         record()
 
 
@@ -114,7 +114,7 @@ def openzeppelin():
     """A slim copy of what the contracts import: past 500 files Ape silently loses contracts."""
     source, target = path("node_modules", "@openzeppelin", "contracts"), path(".openzeppelin")
     wanted, queue = set(), []
-    for folder in ("contracts", os.path.join("tests", "solidity")):
+    for folder in ("contracts", os.path.join("tests", "forge")):
         for place, _, names in os.walk(path(folder)):
             if ".cache" not in place:
                 queue += [os.path.join(place, name) for name in names if name.endswith(".sol")]

@@ -217,7 +217,7 @@ interface IFederation {
     event Voided(uint256 indexed round);
     /// @notice `adopted`: the model changed to a surviving proposal.
     event Finalized(uint256 indexed round, bytes32 model, bool adopted);
-    event NoticeGiven();
+    event Concluded();
     event Refunded(address sponsor, uint256 amount);
 
     // ---- errors
@@ -241,7 +241,7 @@ interface IFederation {
     error CoordinateOutOfRange(uint256 coordinate);
     error WrongProofLength(uint256 expected, uint256 actual);
     error WrongLeaf(Artifact artifact, uint256 seat);
-    error NumberIsRight(int256 value);
+    error CoordinateCorrect(int256 value);
     error DemandTooLate(uint256 time, uint256 last);
     error DemandOpen(Artifact artifact, uint256 seat, uint256 leaf);
     error NoDemand(Artifact artifact, uint256 seat, uint256 leaf);

@@ -77,7 +77,7 @@ interface IStakes {
     function credits(address account) external view returns (uint256);
 
     /// @notice The contract's books, in token units; their sum is what it holds (donations aside).
-    function books()
+    function accounting()
         external
         view
         returns (uint256 stakes, uint256 earned, uint256 credit, uint256 slashed, uint256 deposits, uint256 pool, uint256 pot);

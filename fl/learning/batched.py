@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from torch.func import functional_call, vmap
 
 from fl.learning.codec import parameters_of
-from fl.learning.partition import Part
+from fl.learning.data.partition import Part
 from fl.learning.task import SelfTrained, Task, build, load_task
 from fl.learning.trainer import generator, local_change, tensors
 from fl.protocol.fixed_point import to_float

@@ -53,7 +53,7 @@ def load_floats(model: nn.Module, values: NDArray[np.float64]) -> None:
 
 def encode_update(
     delta: NDArray[np.float64],
-    residue: NDArray[np.float64] | None,
+    residual: NDArray[np.float64] | None,
     depth: int,
     max_exponent: int,
     rng: np.random.Generator | None,
@@ -65,7 +65,7 @@ def encode_update(
     bound: the largest norm, in units, that the gate lets in; a longer change is shortened to it, and what that takes is gone.
     Error feedback after Seide et al., "1-bit stochastic gradient descent", 2014.
     """
-    wanted = delta if residue is None else delta + residue
+    wanted = delta if residual is None else delta + residual
     longest = None if bound is None else MARGIN * bound * fixed_point.UNIT
     if longest is not None and (norm := float(np.linalg.norm(wanted))) > longest:
         wanted = wanted * (longest / norm)

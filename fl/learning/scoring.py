@@ -25,8 +25,8 @@ from statistics import median
 import numpy as np
 from numpy.typing import NDArray
 
+from fl.learning.data.partition import Part
 from fl.learning.gate import ONE, cosine, gram
-from fl.learning.partition import Part
 from fl.protocol.aggregate import CHUNK, aggregate
 from fl.protocol.artifact import Numbers
 from fl.protocol.scores import BEST

@@ -31,7 +31,7 @@ LIMITS = {
     "weight_decay": (1000.0, "from 0 to 1000, such as 0.001"),
     "proximal": (1000.0, "from 0 to 1000, such as 0.1"),
 }
-MOST_PARAMETERS = LEAF_PARAMETERS << MAX_DEPTH
+MAX_PARAMETERS = LEAF_PARAMETERS << MAX_DEPTH
 EXAMPLES = {"name": '"my_task"', "metric": '"accuracy"', "training": "LocalTraining(learning_rate=0.05)"}
 
 torch.set_num_threads(1)  # two OpenMP threads on two busy cores cost up to ten times; one is also one result
@@ -147,8 +147,8 @@ def build(task: Task, seed: int) -> nn.Module:
         raise TaskError(f"task {task.name}: the model has no parameters, so there is nothing to learn: give it a layer")
     if odd := [w.dtype for w in weights if w.dtype not in (torch.float32, torch.float64)]:
         raise TaskError(f"task {task.name}: parameters of {odd[0]}: keep them float32; what is sent has 8 bits anyway")
-    if (count := sum(w.numel() for w in weights)) > MOST_PARAMETERS:
-        told = f"{count:,} parameters, more than the {MOST_PARAMETERS:,} of the largest model"
+    if (count := sum(w.numel() for w in weights)) > MAX_PARAMETERS:
+        told = f"{count:,} parameters, more than the {MAX_PARAMETERS:,} of the largest model"
         raise TaskError(f"task {task.name}: {told}: federate a smaller part of it, such as an adapter")
     return model
 
@@ -182,9 +182,9 @@ def load_task(name: str) -> Task:
     """A shipped task by name, a user's by the path of its file, a table or a Flower app by its address (table:PATH?target=NAME,
     flower:FOLDER). Raises TaskError with what to do."""
     if name.startswith("table:"):
-        return importlib.import_module("fl.learning.table").table_task(name)  # type: ignore[no-any-return]
+        return importlib.import_module("fl.learning.data.table").table_task(name)  # type: ignore[no-any-return]
     if name.startswith("flower:"):
-        return importlib.import_module("fl.learning.clients").flower_task(name)  # type: ignore[no-any-return]
+        return importlib.import_module("fl.learning.flower.client_task").flower_task(name)  # type: ignore[no-any-return]
     if name in SHIPPED:
         module = importlib.import_module(f"fl.learning.tasks.{name}")
     else:
@@ -207,7 +207,7 @@ def load_task(name: str) -> Task:
             raise TaskError(f"{name} cannot be read as a task: {said(error)}") from error
     task = getattr(module, "TASK", None)
     if task is None and callable(client_fn := getattr(module, "client_fn", None)):
-        return importlib.import_module("fl.learning.clients").client_task(path.stem, client_fn)  # type: ignore[no-any-return]
+        return importlib.import_module("fl.learning.flower.client_task").client_task(path.stem, client_fn)  # type: ignore[no-any-return]
     if not isinstance(task, Task):
         raise TaskError(f"{name} defines no TASK: end the file with TASK = YourTask(), or define client_fn(context)")
     for word, kind in (("name", str), ("metric", str), ("training", LocalTraining)):

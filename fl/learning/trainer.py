@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from fl.learning.codec import floats_of, load_floats, load_vector
-from fl.learning.partition import Part
+from fl.learning.data.partition import Part
 from fl.learning.task import SelfTrained, Task, build
 from fl.protocol.fixed_point import to_float
 

@@ -15,9 +15,9 @@ from eth_hash.auto import keccak
 from eth_utils import to_checksum_address
 
 from fl.errors import ChainError
+from fl.network.denomination import Denomination
+from fl.network.error_messages import explain
 from fl.network.events import Event
-from fl.network.refusals import explain
-from fl.network.unit import Unit
 
 Entry = Mapping[str, Any]
 
@@ -73,7 +73,7 @@ class Interface:
         except (DecodingError, KeyError, IndexError, TypeError, ValueError, AttributeError) as error:
             raise ChainError(f"the node sent a log that is none: {type(error).__name__}: {error}") from error
 
-    def error(self, data: bytes, unit: Unit) -> str:
+    def error(self, data: bytes, denomination: Denomination) -> str:
         """A refusal in words: the error's name and its facts, amounts in this unit."""
         entry = self._errors.get(data[:4])
         if entry is None:
@@ -83,7 +83,7 @@ class Interface:
         except (DecodingError, ValueError):
             return str(entry["name"])
         names = [i["name"] for i in entry["inputs"]]
-        if sentence := explain(str(entry["name"]), dict(zip(names, values, strict=True)), unit):
+        if sentence := explain(str(entry["name"]), dict(zip(names, values, strict=True)), denomination):
             return sentence
         facts = ", ".join(f"{i['name']}={_told(v)}" for i, v in zip(entry["inputs"], values, strict=True))
         return f"{entry['name']}({facts})"

@@ -23,7 +23,7 @@ MAX_ANSWER_BYTES = 64 << 20
 TRIES = 4
 PAUSE = 0.1  # seconds before the second try; doubled after each
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
-MOST_PATIENCE = 5.0  # seconds that a node's Retry-After is heeded
+MAX_PATIENCE = 5.0  # seconds that a node's Retry-After is heeded
 
 
 class NodeError(ChainError):
@@ -193,7 +193,7 @@ def _data(value: Any) -> bytes:
 
 
 def _patience(given: str) -> float:
-    return min(float(given), MOST_PATIENCE) if given.isdecimal() else 1.0
+    return min(float(given), MAX_PATIENCE) if given.isdecimal() else 1.0
 
 
 def on_loopback(url: str) -> bool:

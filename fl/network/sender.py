@@ -13,10 +13,10 @@ from typing import Any, Protocol
 from eth_hash.auto import keccak
 
 from fl.errors import ChainError
-from fl.network.deeds import Deed, Deeds, Signed, State
-from fl.network.log import Log
-from fl.network.node import Head
+from fl.log import Log
+from fl.network.federation import Head
 from fl.network.rpc import NodeError, NodeRefused, Rpc
+from fl.network.transactions import Signed, SignedTransaction, State, TransactionJournal
 
 GWEI = 10**9
 BUMP = 1.125  # nodes replace a transaction for 10 % more
@@ -50,15 +50,22 @@ class Sender:
     """Sends for one key on one chain. `explain` turns the bytes of a refusal into words."""
 
     def __init__(
-        self, rpc: Rpc, signer: Signer, chain_id: int, deeds: Deeds, fees: Fees, log: Log, explain: Callable[[bytes], str]
+        self,
+        rpc: Rpc,
+        signer: Signer,
+        chain_id: int,
+        transactions: TransactionJournal,
+        fees: Fees,
+        log: Log,
+        explain: Callable[[bytes], str],
     ):
-        self.rpc, self.signer, self.chain_id, self.deeds = rpc, signer, chain_id, deeds
+        self.rpc, self.signer, self.chain_id, self.transactions = rpc, signer, chain_id, transactions
         self.fees, self.log, self.explain = fees, log, explain
-        self.undone = 0  # deeds that a reorganisation took back
+        self.undone = 0  # transactions that a reorganisation took back
 
-    # ---- a new deed
+    # ---- a new transaction
 
-    def send(self, name: str, round_: int, function: str, to: str, data: bytes, head: Head) -> Deed:
+    def send(self, name: str, round_: int, function: str, to: str, data: bytes, head: Head) -> SignedTransaction:
         """Signs, keeps and broadcasts. Raises Refused if the contract would refuse, OSError if the journal cannot."""
         call = {"from": self.signer.address, "to": to, "data": "0x" + data.hex()}
         try:
@@ -69,18 +76,20 @@ class Sender:
         except (TypeError, ValueError) as error:
             raise NodeError(f"eth_estimateGas answered no number: {error}") from error
         gas += gas // 4 + 10_000  # the state may move before it is mined
-        deed = Deed(name, round_, function, to, data.hex(), self.signer.address, self._nonce(), gas)
+        transaction = SignedTransaction(name, round_, function, to, data.hex(), self.signer.address, self._nonce(), gas)
         fee, tip = self._market(head)
-        deed.sent.append(self._sign(deed, fee, tip, head))
-        self.deeds.keep(deed)
-        self.log.info(f"{function} sent", deed=name, tx=deed.last.hash, nonce=deed.nonce, gwei=f"{fee / GWEI:.3g}")
-        self._broadcast(deed)
-        return deed
+        transaction.sent.append(self._sign(transaction, fee, tip, head))
+        self.transactions.keep(transaction)
+        self.log.info(
+            f"{function} sent", transaction=name, tx=transaction.last.hash, nonce=transaction.nonce, gwei=f"{fee / GWEI:.3g}"
+        )
+        self._broadcast(transaction)
+        return transaction
 
     def _nonce(self) -> int:
         """After everything that this key ever signed here and everything that the chain counts."""
         counted = self._count("latest")
-        return max([counted, *(d.nonce + 1 for d in self.deeds.open(self.signer.address))])
+        return max([counted, *(d.nonce + 1 for d in self.transactions.open(self.signer.address))])
 
     def _count(self, block: str) -> int:
         return _number(self.rpc("eth_getTransactionCount", self.signer.address, block))
@@ -88,35 +97,41 @@ class Sender:
     # ---- what is under way
 
     def tend(self, head: Head, confirmed: Head) -> None:
-        """Looks after every open deed, by nonce: mined and deep? dropped? too cheap? undone?"""
-        for deed in self.deeds.open(self.signer.address):
-            receipt = self._receipt(deed)
+        """Looks after every open transaction, by nonce: mined and deep? dropped? too cheap? undone?"""
+        for transaction in self.transactions.open(self.signer.address):
+            receipt = self._receipt(transaction)
             if receipt is not None:
-                self._mined(deed, receipt, confirmed)
-            elif not self._lost(deed, confirmed):
-                self._again(deed, head)
+                self._mined(transaction, receipt, confirmed)
+            elif not self._lost(transaction, confirmed):
+                self._again(transaction, head)
 
-    def contradicted(self, deed: Deed, head: Head) -> None:
-        """The chain does not show what a deed that counted as done must have caused: it is open again."""
-        deed.state, deed.mined_at = State.OPEN, None
+    def contradicted(self, transaction: SignedTransaction, head: Head) -> None:
+        """The chain does not show what a transaction that counted as done must have caused: it is open again."""
+        transaction.state, transaction.mined_at = State.OPEN, None
         self.undone += 1
-        self.deeds.keep(deed)
-        self.log.warn(f"{deed.function} is not in the chain any more: the same bytes go out again", deed=deed.name)
-        self._broadcast(deed)
+        self.transactions.keep(transaction)
+        self.log.warn(
+            f"{transaction.function} is not in the chain any more: the same bytes go out again", name=transaction.name
+        )
+        self._broadcast(transaction)
 
-    def cancel(self, deed: Deed, head: Head) -> None:
-        """Withdraws a deed that must not happen any more, by an empty transaction to oneself at the same nonce."""
-        if deed.last.cancels:
+    def cancel(self, transaction: SignedTransaction, head: Head) -> None:
+        """Withdraws a transaction that must not happen any more, by an empty transaction to oneself at the same nonce."""
+        if transaction.last.cancels:
             return
-        fee, tip = self._raised(deed.last, head)
+        fee, tip = self._raised(transaction.last, head)
         fields = {"to": self.signer.address, "value": 0, "gas": 21_000, "data": b""}
-        deed.sent.append(replace(self._signed(deed.nonce, fields, fee, tip, head), cancels=True))
-        self.deeds.keep(deed)
-        self.log.warn(f"{deed.function} is withdrawn: the chain changed under it", deed=deed.name, tx=deed.last.hash)
-        self._broadcast(deed)
+        transaction.sent.append(replace(self._signed(transaction.nonce, fields, fee, tip, head), cancels=True))
+        self.transactions.keep(transaction)
+        self.log.warn(
+            f"{transaction.function} is withdrawn: the chain changed under it",
+            name=transaction.name,
+            tx=transaction.last.hash,
+        )
+        self._broadcast(transaction)
 
-    def _receipt(self, deed: Deed) -> dict[str, Any] | None:
-        for signed in reversed(deed.sent):
+    def _receipt(self, transaction: SignedTransaction) -> dict[str, Any] | None:
+        for signed in reversed(transaction.sent):
             receipt = self.rpc("eth_getTransactionReceipt", signed.hash)
             if isinstance(receipt, dict) and receipt.get("blockNumber") and self._in_chain(receipt, signed):
                 return receipt
@@ -128,60 +143,69 @@ class Sender:
         same = isinstance(block, dict) and block.get("hash") == receipt.get("blockHash")
         return same and receipt.get("transactionHash") == signed.hash
 
-    def _mined(self, deed: Deed, receipt: dict[str, Any], confirmed: Head) -> None:
+    def _mined(self, transaction: SignedTransaction, receipt: dict[str, Any], confirmed: Head) -> None:
         number, worked = _number(receipt["blockNumber"]), _number(receipt.get("status", "0x1")) == 1
-        news = deed.mined_at != number
+        news = transaction.mined_at != number
         deep = number <= confirmed.number
-        deed.mined_at = number
+        transaction.mined_at = number
         if deep:
-            cancelled = any(s.cancels and s.hash == receipt["transactionHash"] for s in deed.sent)
-            deed.state = State.CANCELLED if cancelled else State.DONE if worked else State.FAILED
+            cancelled = any(s.cancels and s.hash == receipt["transactionHash"] for s in transaction.sent)
+            transaction.state = State.CANCELLED if cancelled else State.DONE if worked else State.FAILED
         if news or deep:
-            self.deeds.keep(deed)
+            self.transactions.keep(transaction)
         if news and worked:
-            self.log.info(f"{deed.function} mined", deed=deed.name, tx=receipt["transactionHash"], block=number)
+            self.log.info(f"{transaction.function} mined", name=transaction.name, tx=receipt["transactionHash"], block=number)
         elif news:
-            self.log.warn(f"{deed.function} was mined and refused", deed=deed.name, tx=receipt["transactionHash"], block=number)
+            self.log.warn(
+                f"{transaction.function} was mined and refused",
+                name=transaction.name,
+                tx=receipt["transactionHash"],
+                block=number,
+            )
 
-    def _lost(self, deed: Deed, confirmed: Head) -> bool:
+    def _lost(self, transaction: SignedTransaction, confirmed: Head) -> bool:
         """Whether something else used the nonce, deep in the chain, and no node knows any of our transactions."""
-        if self._count(hex(confirmed.number)) <= deed.nonce:
+        if self._count(hex(confirmed.number)) <= transaction.nonce:
             return False
-        if any(self.rpc("eth_getTransactionByHash", s.hash) is not None for s in deed.sent):
+        if any(self.rpc("eth_getTransactionByHash", s.hash) is not None for s in transaction.sent):
             return False
-        deed.state = State.LOST
-        self.deeds.keep(deed)
+        transaction.state = State.LOST
+        self.transactions.keep(transaction)
         self.log.error(
-            f"nonce {deed.nonce} of {deed.sender} was used by another program: "
-            f"{deed.function} needs a new one; keep this key to one daemon",
-            deed=deed.name,
+            f"nonce {transaction.nonce} of {transaction.sender} was used by another program: "
+            f"{transaction.function} needs a new one; keep this key to one daemon",
+            name=transaction.name,
         )
         return True
 
-    def _again(self, deed: Deed, head: Head) -> None:
-        if deed.mined_at is not None:
-            deed.mined_at = None
+    def _again(self, transaction: SignedTransaction, head: Head) -> None:
+        if transaction.mined_at is not None:
+            transaction.mined_at = None
             self.undone += 1
-            self.deeds.keep(deed)
-            self.log.warn(f"{deed.function} was undone by a reorganisation: the same bytes go out again", deed=deed.name)
-        elif head.number - deed.last.block >= self.fees.patience:
-            self._raise_fee(deed, head)
-        self._broadcast(deed)
+            self.transactions.keep(transaction)
+            self.log.warn(
+                f"{transaction.function} was undone by a reorganisation: the same bytes go out again",
+                name=transaction.name,
+            )
+        elif head.number - transaction.last.block >= self.fees.patience:
+            self._raise_fee(transaction, head)
+        self._broadcast(transaction)
 
-    def _raise_fee(self, deed: Deed, head: Head) -> None:
-        fee, tip = self._raised(deed.last, head)
-        if fee < deed.last.fee * 1.1:
-            text = f"{deed.function} waits: gas costs {head.base_fee / GWEI:.3g} gwei and the cap is {self.fees.cap / GWEI:g}"
-            self.log.warn(text, deed=deed.name)
+    def _raise_fee(self, transaction: SignedTransaction, head: Head) -> None:
+        fee, tip = self._raised(transaction.last, head)
+        if fee < transaction.last.fee * 1.1:
+            price, cap = f"{head.base_fee / GWEI:.3g}", f"{self.fees.cap / GWEI:g}"
+            text = f"{transaction.function} waits: gas costs {price} gwei and the cap is {cap}"
+            self.log.warn(text, name=transaction.name)
             return
-        last = deed.last
-        fields = {"to": deed.to, "value": 0, "gas": deed.gas, "data": bytes.fromhex(deed.data)}
+        last = transaction.last
+        fields = {"to": transaction.to, "value": 0, "gas": transaction.gas, "data": bytes.fromhex(transaction.data)}
         if last.cancels:
             fields = {"to": self.signer.address, "value": 0, "gas": 21_000, "data": b""}
-        deed.sent.append(replace(self._signed(deed.nonce, fields, fee, tip, head), cancels=last.cancels))
-        self.deeds.keep(deed)
-        facts = {"deed": deed.name, "tx": deed.last.hash, "nonce": deed.nonce, "gwei": f"{fee / GWEI:.3g}"}
-        self.log.info(f"{deed.function} replaced at a higher fee", **facts)
+        transaction.sent.append(replace(self._signed(transaction.nonce, fields, fee, tip, head), cancels=last.cancels))
+        self.transactions.keep(transaction)
+        facts = {"name": transaction.name, "tx": transaction.last.hash, "nonce": transaction.nonce, "gwei": f"{fee / GWEI:.3g}"}
+        self.log.info(f"{transaction.function} replaced at a higher fee", **facts)
 
     # ---- fees and bytes
 
@@ -195,9 +219,9 @@ class Sender:
         fee = min(self.fees.cap, max(market, int(last.fee * BUMP) + 1))
         return fee, min(fee, int(last.tip * BUMP) + 1)
 
-    def _sign(self, deed: Deed, fee: int, tip: int, head: Head) -> Signed:
-        fields = {"to": deed.to, "value": 0, "gas": deed.gas, "data": bytes.fromhex(deed.data)}
-        return self._signed(deed.nonce, fields, fee, tip, head)
+    def _sign(self, transaction: SignedTransaction, fee: int, tip: int, head: Head) -> Signed:
+        fields = {"to": transaction.to, "value": 0, "gas": transaction.gas, "data": bytes.fromhex(transaction.data)}
+        return self._signed(transaction.nonce, fields, fee, tip, head)
 
     def _signed(self, nonce: int, fields: dict[str, Any], fee: int, tip: int, head: Head) -> Signed:
         whole = {**fields, "chainId": self.chain_id, "nonce": nonce, "type": 2}
@@ -205,19 +229,22 @@ class Sender:
         raw = self.signer.sign(whole)
         return Signed(raw.hex(), "0x" + keccak(raw).hex(), fee, tip, head.number)
 
-    def _broadcast(self, deed: Deed) -> None:
+    def _broadcast(self, transaction: SignedTransaction) -> None:
         try:
-            self.rpc("eth_sendRawTransaction", "0x" + deed.last.raw)
+            self.rpc("eth_sendRawTransaction", "0x" + transaction.last.raw)
         except NodeError:
-            self.log.warn(f"{deed.function}: whether it arrived is not known; the same bytes go out again", deed=deed.name)
+            self.log.warn(
+                f"{transaction.function}: whether it arrived is not known; the same bytes go out again",
+                name=transaction.name,
+            )
         except NodeRefused as error:
             text = error.text.lower()
             if any(word in text for word in KNOWN):
                 return
             if "insufficient funds" in text:
-                self.log.error(f"{self.signer.address} cannot pay for gas: send it ether", deed=deed.name)
+                self.log.error(f"{self.signer.address} cannot pay for gas: send it ether", name=transaction.name)
             else:
-                self.log.warn(f"{deed.function} is not taken yet: {error.text}", deed=deed.name)
+                self.log.warn(f"{transaction.function} is not taken yet: {error.text}", name=transaction.name)
 
     def _why(self, error: NodeRefused) -> str:
         return self.explain(error.data) if error.data else error.text

@@ -9,7 +9,7 @@ from typing import Any
 from eth_account.messages import SignableMessage, encode_typed_data
 
 from fl.errors import ChainError, ContractError
-from fl.network import chain
+from fl.network import ape_accounts
 
 PERMIT = {"owner": "address", "spender": "address", "value": "uint256", "nonce": "uint256", "deadline": "uint256"}
 PERMIT_SECONDS = 3600
@@ -33,9 +33,9 @@ class Token:
     """One ERC-20 on the connected chain."""
 
     def __init__(self, address: str):
-        self._contract = chain.attach("TestToken", address, "token")
+        self._contract = ape_accounts.attach("TestToken", address, "token")
         self.address: str = self._contract.address
-        self.unit = chain.unit_of(self.address)
+        self.denomination = ape_accounts.token_denomination(self.address)
 
     def held_by(self, account: str) -> int:
         return int(self._contract.balanceOf(account))
@@ -45,15 +45,19 @@ class Token:
 
     def approve(self, account: Any, spender: str, amount: int, **options: Any) -> Any:
         """Lets `spender` take exactly so much."""
-        return chain.transact(self._contract.approve, spender, amount, sender=account, unit=self.unit, **options)
+        return ape_accounts.transact(
+            self._contract.approve, spender, amount, sender=account, denomination=self.denomination, **options
+        )
 
     def mint(self, account: Any, amount: int, **options: Any) -> Any:
         """Makes play money; real tokens refuse."""
         try:
-            return chain.transact(self._contract.mint, account.address, amount, sender=account, unit=self.unit, **options)
+            return ape_accounts.transact(
+                self._contract.mint, account.address, amount, sender=account, denomination=self.denomination, **options
+            )
         except ContractError as error:  # it has no mint for everybody
             raise ChainError(
-                f"{self.unit.symbol} at {self.address} is no play money: get tokens, and leave --mint out"
+                f"{self.denomination.symbol} at {self.address} is no play money: get tokens, and leave --mint out"
             ) from error
 
     def approve_data(self, spender: str, amount: int) -> bytes:
@@ -63,12 +67,12 @@ class Token:
     def permit(self, account: Any, spender: str, amount: int) -> Permit | None:
         """The allowance as a signature; None where the token, or the account, cannot do that."""
         try:
-            nonce = int(chain.view(self._contract.nonces, account.address))
-            separator = bytes(chain.view(self._contract.DOMAIN_SEPARATOR))
-            name = str(chain.view(self._contract.name))
+            nonce = int(ape_accounts.view(self._contract.nonces, account.address))
+            separator = bytes(ape_accounts.view(self._contract.DOMAIN_SEPARATOR))
+            name = str(ape_accounts.view(self._contract.name))
         except ContractError:  # a token without ERC-2612
             return None
-        deadline = chain.now() + PERMIT_SECONDS
+        deadline = ape_accounts.now() + PERMIT_SECONDS
         for version in ("1", "2"):  # a token that uses another is approved in a transaction of its own
             message = _message(name, version, self.address, account.address, spender, amount, nonce, deadline)
             if message.header == separator:
@@ -88,7 +92,7 @@ def _word(number: bytes) -> bytes:
 
 
 def _message(name: str, version: str, token: str, *values: Any) -> SignableMessage:
-    domain = {"name": name, "version": version, "chainId": chain.chain_id(), "verifyingContract": token}
+    domain = {"name": name, "version": version, "chainId": ape_accounts.chain_id(), "verifyingContract": token}
     fields = dict(zip(PERMIT, values, strict=True))
     types = {"Permit": [{"name": field, "type": kind} for field, kind in PERMIT.items()]}
     return encode_typed_data(domain, types, fields)

@@ -9,7 +9,7 @@ import ast
 from pathlib import Path
 
 import numpy as np
-from system import SINK, System, random_update
+from support.system import SINK, System, random_update
 
 from fl.protocol.artifact import Kind
 from fl.protocol.fraud import Opened
@@ -48,10 +48,10 @@ class Money:
         seats = [self.s.seat(i) for i in from_bitmap(self.s.sets()[0])]
         own = sum(seat.stake + seat.earned for seat in seats if seat.owner in accounts)
         held = sum(self.s.token.call("balanceOf", a) + self.s.see("credits", a) for a in accounts)
-        return own + held + (self.s.books()["slashed"] if name == "sink" else 0)
+        return own + held + (self.s.accounting()["slashed"] if name == "sink" else 0)
 
     def change(self, name: str) -> int:
-        assert sum(self.s.books().values()) == self.s.held()
+        assert sum(self.s.accounting().values()) == self.s.held()
         return self._worth(name) - self.before[name]
 
 

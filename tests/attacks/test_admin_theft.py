@@ -7,8 +7,8 @@ Victim pays: nothing: there is no admin; the sponsor's notice stops the next rou
 
 import pytest
 from attacks.gallery import Money, files
-from evm import Reverted
-from system import DEPLOYER, SPONSOR, System, owner
+from support.evm import Reverted
+from support.system import DEPLOYER, SPONSOR, System, owner
 
 STAND_IN = {"uint256": 0, "uint8": 0, "address": SPONSOR, "bytes32": b"\x01" * 32, "bytes": b"", "bytes[]": []}
 

@@ -6,8 +6,8 @@ Victim pays: gas of a refused batch; the rest is sent again, nobody is slashed
 """
 
 from attacks.gallery import Money, files, judge, root
-from evm import refused
-from system import STRANGER, System, owner, salt
+from support.evm import refused
+from support.system import STRANGER, System, owner, salt
 
 
 def test_a_spoilt_batch__goes_through_without_the_spoiler_s_seat():

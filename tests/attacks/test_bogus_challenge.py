@@ -6,8 +6,8 @@ Victim pays: nothing: no refused challenge leaves a trace or extends a window
 """
 
 from attacks.gallery import Money, files
-from evm import refused
-from system import CHALLENGER, System, owner
+from support.evm import refused
+from support.system import CHALLENGER, System, owner
 
 from fl.protocol.artifact import parse_model
 
@@ -17,7 +17,7 @@ def test_a_right_proposal__outlives_every_challenge():
     money = Money(s, attacker=CHALLENGER, proposer=owner(0))
     before, proof = s.round, s.proof(0)
     part = 264 + 32
-    with refused("NumberIsRight", int(parse_model(s.proposal, 1)[5])):
+    with refused("CoordinateCorrect", int(parse_model(s.proposal, 1)[5])):
         s.do("challenge", 0, 5, proof, by=CHALLENGER)
     swapped = proof[part : 2 * part] + proof[:part] + proof[2 * part :]
     with refused("WrongLeaf", 2, 0):

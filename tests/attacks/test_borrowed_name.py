@@ -7,8 +7,8 @@ Victim pays: nothing
 
 from eth_abi import encode
 from eth_hash.auto import keccak
-from evm import refused
-from system import STRANGER, System, operator, owner
+from support.evm import refused
+from support.system import STRANGER, System, operator, owner
 
 
 def test_an_allowlist__admits_owners_that_come_themselves_and_once():

@@ -6,7 +6,7 @@ Victim pays: one round of training: the model stays, everybody keeps its pay
 """
 
 from attacks.gallery import Money, files, root
-from system import CHALLENGER, STRANGER, System, owner
+from support.system import CHALLENGER, STRANGER, System, owner
 
 from fl.protocol.artifact import Kind
 from fl.protocol.fraud import Opened, challenge_proof

@@ -6,7 +6,7 @@ Victim pays: gas of answers, which deposits must exceed; 50 for one left unanswe
 """
 
 from attacks.gallery import Money, files, leaf_and_path
-from system import CHALLENGER, System, operator, owner
+from support.system import CHALLENGER, System, operator, owner
 
 from fl.protocol.artifact import Kind
 

@@ -9,8 +9,8 @@ import itertools
 
 import pytest
 from attacks.gallery import Money, files
-from evm import Reverted
-from system import CHALLENGER, STRANGER, System, owner
+from support.evm import Reverted
+from support.system import CHALLENGER, STRANGER, System, owner
 
 CALLS = [
     ("expire", (0, 0, 0)),
@@ -36,7 +36,7 @@ def test_in_any_order__each_deposit_returns_once_and_one_fee_is_paid(order):
                 s.do(function, *args)
             except Reverted as error:
                 assert error.name in ("NoDemand", "ProposalStands")
-    assert s.books()["deposits"] == 0
+    assert s.accounting()["deposits"] == 0
     assert money.change("one") + money.change("two") == s.terms.challenge_fee
     assert {money.change("one"), money.change("two")} == {0, s.terms.challenge_fee}
     assert money.change("proposer") == -s.terms.fraud_slash

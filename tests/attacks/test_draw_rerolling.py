@@ -7,8 +7,8 @@ Victim pays: nothing while a keeper lives and a stranger builds block B + 1; els
 
 from attacks.gallery import files, root
 from eth_hash.auto import keccak
-from evm import LocalEvm, refused
-from system import STRANGER, System, operator
+from support.evm import LocalEvm, refused
+from support.system import STRANGER, System, operator
 
 from fl.protocol.commitment import update_commitment
 from fl.protocol.committee import draw, seed

@@ -6,7 +6,7 @@ Victim pays: nothing: what rounding leaves returns to the pool, to the unit
 """
 
 from attacks.gallery import Money, files, judge
-from system import STRANGER, System, owner
+from support.system import STRANGER, System, owner
 
 
 def test_remainders__return_to_the_pool():
@@ -20,7 +20,7 @@ def test_remainders__return_to_the_pool():
     s.propose(s.aggregate()).finish()
     paid = 5 * (101 * 77 // 255) + 3 * 7 + 3
     assert money.change("seats") == paid
-    assert s.books()["pool"] == 10_007 - paid
+    assert s.accounting()["pool"] == 10_007 - paid
 
 
 def test_single_units__are_booked_to_the_unit():
@@ -31,4 +31,4 @@ def test_single_units__are_booked_to_the_unit():
         s.do("topUp", 1, 1, by=STRANGER)
         s.do("fund", 1, by=STRANGER)
     assert money.change("payer") == -14 and money.change("seat") == 7
-    assert s.books()["pool"] == 8
+    assert s.accounting()["pool"] == 8

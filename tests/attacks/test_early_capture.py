@@ -6,8 +6,8 @@ Victim pays: the pool pays for rubbish. Fund once seats you trust have joined, w
 """
 
 from attacks.gallery import Money, files
-from evm import refused
-from system import STRANGER, System, operator
+from support.evm import refused
+from support.system import STRANGER, System, operator
 
 
 def alone(**terms: object) -> tuple[System, Money]:

@@ -6,8 +6,8 @@ Victim pays: nothing
 """
 
 from attacks.gallery import Money, files
-from evm import refused
-from system import System, owner
+from support.evm import refused
+from support.system import System, owner
 
 
 def test_leaving_first__does_not_dodge_the_slash():

@@ -6,8 +6,8 @@ Victim pays: one round's chance to propose, until the round ends
 """
 
 from attacks.gallery import Money, files, judge
-from evm import refused
-from system import CHALLENGER, System, operator, owner
+from support.evm import refused
+from support.system import CHALLENGER, System, operator, owner
 
 
 def test_whoever_takes_the_index__may_propose_again_next_round():

@@ -8,8 +8,8 @@ Victim pays: nothing
 import itertools
 
 from attacks.gallery import Money, files, leaf_and_path
-from evm import refused
-from system import CHALLENGER, System, owner
+from support.evm import refused
+from support.system import CHALLENGER, System, owner
 
 from fl.protocol.artifact import Kind
 

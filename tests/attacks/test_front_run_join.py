@@ -6,7 +6,7 @@ Victim pays: nothing: the next seat is as good, and no right hangs on an index
 """
 
 from attacks.gallery import Money
-from system import STRANGER, System, operator, owner
+from support.system import STRANGER, System, operator, owner
 
 
 def test_the_next_seat__is_as_good():

@@ -6,7 +6,7 @@ Victim pays: nothing: who checks has rebuilt the file and publishes it. Where no
 """
 
 from attacks.gallery import Money, files, leaf_and_path, root
-from system import CHALLENGER, System, operator, owner
+from support.system import CHALLENGER, System, operator, owner
 
 from fl.protocol.artifact import Kind
 

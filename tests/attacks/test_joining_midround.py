@@ -6,8 +6,8 @@ Victim pays: nothing
 """
 
 from attacks.gallery import Money, files
-from evm import refused
-from system import System, operator, owner
+from support.evm import refused
+from support.system import System, operator, owner
 
 
 def test_a_late_seat__neither_commits_nor_is_drawn():

@@ -6,7 +6,7 @@ Victim pays: nothing
 """
 
 from attacks.gallery import Money, files
-from system import System, owner
+from support.system import System, owner
 
 
 def test_two_liars_of_five__move_nobody_s_pay_but_their_own():

@@ -7,8 +7,8 @@ Victim pays: nothing
 
 import numpy as np
 from attacks.gallery import files
-from evm import refused
-from system import CHALLENGER, System
+from support.evm import refused
+from support.system import CHALLENGER, System
 
 from fl.protocol.artifact import parse_model
 
@@ -24,7 +24,7 @@ def test_malformed_blocks__count_as_zeros_on_both_sides():
     s.to_challenge({**honest, 3: bytes(bad)})
     told = parse_model(s.proposal, 0)
     for coordinate in (0, 31, 32, 63, 64):
-        with refused("NumberIsRight", int(told[coordinate])):
+        with refused("CoordinateCorrect", int(told[coordinate])):
             s.do("challenge", 0, coordinate, s.proof(), by=CHALLENGER)
     s.finish()
     twin = System.create().join(4).fund().to_challenge({**honest, 3: bytes(clean)})

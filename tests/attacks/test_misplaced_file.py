@@ -6,8 +6,8 @@ Victim pays: nothing: the commitment binds the locator
 """
 
 from attacks.gallery import Money, files, judge, root
-from evm import refused
-from system import STRANGER, System, operator, owner, salt
+from support.evm import refused
+from support.system import STRANGER, System, operator, owner, salt
 
 
 def test_a_false_or_missing_locator__does_not_open_the_commitment():

@@ -7,8 +7,8 @@ Victim pays: nothing: padding is aggregated like any leaf, and the exact sum sta
 
 import numpy as np
 from attacks.gallery import Money, files
-from evm import refused
-from system import CHALLENGER, System, owner
+from support.evm import refused
+from support.system import CHALLENGER, System, owner
 
 from fl.protocol.artifact import pack_model, parse_model
 
@@ -25,7 +25,7 @@ def test_padding__is_an_ordinary_leaf():
     assert money.change("careless") == -s.terms.fraud_slash
     s.propose(right, 1)
     for coordinate in (0, 17, 255):
-        with refused("NumberIsRight", int(parse_model(right, 1)[256 + coordinate])):
+        with refused("CoordinateCorrect", int(parse_model(right, 1)[256 + coordinate])):
             s.do("challenge", 1, coordinate, s.proof(1), by=CHALLENGER)
     s.finish()
     assert money.change("honest") == s.terms.proposer_fee

@@ -6,7 +6,7 @@ Victim pays: nothing: 5 for two demands, one of them answered
 """
 
 from attacks.gallery import Money, files, leaf_and_path
-from system import CHALLENGER, System, operator, owner
+from support.system import CHALLENGER, System, operator, owner
 
 from fl.protocol.artifact import Kind, pack_model, parse_model
 from fl.protocol.fraud import Opened

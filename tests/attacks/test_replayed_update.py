@@ -6,7 +6,7 @@ Victim pays: nothing while the committee scores it 0
 """
 
 from attacks.gallery import Money, files, judge
-from system import System, owner
+from support.system import System, owner
 
 
 def test_a_replayed_update__scored_0__is_neither_paid_nor_used():

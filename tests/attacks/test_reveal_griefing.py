@@ -6,8 +6,8 @@ Victim pays: gas of one refused call; the seat counts as revealed
 """
 
 from attacks.gallery import Money, files, judge, root
-from evm import refused
-from system import STRANGER, System, owner, salt
+from support.evm import refused
+from support.system import STRANGER, System, owner, salt
 
 
 def test_whoever_reveals_first__does_the_victim_s_work():

@@ -6,8 +6,8 @@ Victim pays: nothing
 """
 
 from attacks.gallery import Money, files
-from evm import refused
-from system import System, operator, owner, salt
+from support.evm import refused
+from support.system import System, operator, owner, salt
 
 from fl.protocol.commitment import score_commitment
 

@@ -6,8 +6,8 @@ Victim pays: whoever wants to join waits. An allowlist gives each name one seat;
 """
 
 from attacks.gallery import Money, files
-from evm import refused
-from system import STRANGER, System, operator, owner
+from support.evm import refused
+from support.system import STRANGER, System, operator, owner
 
 
 def test_squatters__keep_others_out_and_stop_no_round():

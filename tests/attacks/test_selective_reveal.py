@@ -6,7 +6,7 @@ Victim pays: nothing
 """
 
 from attacks.gallery import Money, files, judge
-from system import System, owner
+from support.system import System, owner
 
 
 def test_each_silence__costs_a_slash():

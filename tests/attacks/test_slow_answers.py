@@ -7,8 +7,8 @@ Victim pays: a wrong model, if it needs longer for a demand than the window's sp
 
 import pytest
 from attacks.gallery import files, leaf_and_path
-from evm import Reverted
-from system import CHALLENGER, System, operator
+from support.evm import Reverted
+from support.system import CHALLENGER, System, operator
 
 from fl.protocol.artifact import LEAF_PARAMETERS, Kind, pack_model, parse_model
 

@@ -8,8 +8,8 @@ Victim pays: deposits of at most depth + 1 demands, paid back by the fee if the 
 from dataclasses import replace
 
 import pytest
-from evm import refused
-from system import BASE_TERMS, STRANGER, UNIT, System
+from support.evm import refused
+from support.system import BASE_TERMS, STRANGER, UNIT, System
 
 
 def most_earned(terms) -> int:
@@ -30,6 +30,6 @@ def test_terms_under_which_it_would_pay__make_no_federation(depth):
 
 
 def test_the_shipped_terms__pay_the_walk_back_at_every_depth():
-    from fl.tools.deploy import DEFAULTS
+    from fl.tools.federation.deploy import DEFAULTS
 
     assert 23 * DEFAULTS["demand_deposit"] <= DEFAULTS["challenge_fee"]

@@ -6,7 +6,7 @@ Victim pays: nothing
 """
 
 from attacks.gallery import Money, files
-from system import SPONSOR, STRANGER, System, operator, owner
+from support.system import SPONSOR, STRANGER, System, operator, owner
 
 
 def test_what_a_sponsor_s_seats_lose__never_returns_to_it():
@@ -14,7 +14,7 @@ def test_what_a_sponsor_s_seats_lose__never_returns_to_it():
     s.rich(SPONSOR)
     for seat in (4, 5):
         s.do("join", SPONSOR, operator(seat), s.terms.min_stake, b"", by=SPONSOR)
-    pool = s.books()["pool"]
+    pool = s.accounting()["pool"]
     money = Money(s, sponsor=SPONSOR, honest=[owner(i) for i in range(4)])
     s.open().commit(files(6))
     s.skip()
@@ -24,7 +24,7 @@ def test_what_a_sponsor_s_seats_lose__never_returns_to_it():
     s.evm.warp(s.evm.time + 10**6)
     s.do("finalize", by=STRANGER)
     assert money.change("sponsor") == -2 * s.terms.no_reveal_slash == -money.change("sink")
-    assert s.books()["pool"] == pool and money.change("honest") == 0
+    assert s.accounting()["pool"] == pool and money.change("honest") == 0
     s.do("conclude", by=SPONSOR)
     s.do("refund")
     assert money.change("sponsor") == pool - 2 * s.terms.no_reveal_slash

@@ -6,8 +6,8 @@ Victim pays: nothing
 """
 
 from attacks.gallery import files, judge, root
-from evm import refused
-from system import System, salt
+from support.evm import refused
+from support.system import System, salt
 
 
 def test_last_round_s_record__says_nothing_in_this_one():

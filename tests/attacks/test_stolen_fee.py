@@ -6,8 +6,8 @@ Victim pays: the fee of 5 and the gas of a refused call; the cheat falls all the
 """
 
 from attacks.gallery import Money, files
-from evm import refused
-from system import CHALLENGER, STRANGER, System, owner
+from support.evm import refused
+from support.system import CHALLENGER, STRANGER, System, owner
 
 from fl.protocol.phases import Phase
 

@@ -6,16 +6,21 @@ Victim pays: the slashes of one round, 50 to 60; then a seat of no more sits out
 """
 
 from attacks.gallery import Money, files
-from evm import refused
-from system import CHALLENGER, STRANGER, System, operator, owner
+from support.evm import refused
+from support.system import CHALLENGER, STRANGER, System, operator, owner
 
 
 def test_a_thief_with_the_hot_key__can_waste_slashes_and_take_nothing():
     s = System.create().join(5).fund().to_propose(files(5))
     money = Money(s, thief=operator(4), victim=owner(4))
-    for deed, args in (("withdraw", (4, STRANGER)), ("claim", (4, STRANGER)), ("exit", (4,)), ("setOperator", (4, STRANGER))):
+    for transaction, args in (
+        ("withdraw", (4, STRANGER)),
+        ("claim", (4, STRANGER)),
+        ("exit", (4,)),
+        ("setOperator", (4, STRANGER)),
+    ):
         with refused("NotOwner", 4, owner(4), operator(4)):
-            s.do(deed, *args, by=operator(4))
+            s.do(transaction, *args, by=operator(4))
     s.propose(b"\x01" * 1024, 4)
     s.do("challenge", 0, 0, s.proof(), by=CHALLENGER)
     assert money.change("victim") == -s.terms.fraud_slash and money.change("thief") == 0

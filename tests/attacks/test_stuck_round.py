@@ -7,7 +7,7 @@ Victim pays: the round's work; the pool gets the pot back and the next round ope
 
 import pytest
 from attacks.gallery import Money, files
-from system import STRANGER, System, owner
+from support.system import STRANGER, System, owner
 
 
 def silent_after(s: System, stage: int) -> None:
@@ -37,7 +37,7 @@ def silent_after(s: System, stage: int) -> None:
 @pytest.mark.parametrize("stage", range(8))
 def test_silence_at_any_stage__ends_the_round_and_the_next_one_opens(stage):
     s = System.create().join(5, stake=1000 * 10**18).fund()
-    pool = s.books()["pool"]
+    pool = s.accounting()["pool"]
     money = Money(s, seats=[owner(i) for i in range(5)])
     silent_after(s, stage)
     s.evm.warp(s.evm.time + 10**6)
@@ -45,6 +45,6 @@ def test_silence_at_any_stage__ends_the_round_and_the_next_one_opens(stage):
     t = s.terms
     slashed = {1: 5 * t.no_reveal_slash, 4: 3 * t.no_scores_slash}.get(stage, 0)
     assert money.change("sink") == slashed
-    paid = pool - s.books()["pool"]
+    paid = pool - s.accounting()["pool"]
     assert (paid > 0) == (stage >= 6) and money.change("seats") == paid - slashed
     s.do("openRound")

@@ -6,8 +6,8 @@ Victim pays: a round of training; a deposit for each of 2^depth leaves, or a wro
 """
 
 from attacks.gallery import Money, files, leaf_and_path
-from evm import refused
-from system import CHALLENGER, System, operator, owner
+from support.evm import refused
+from support.system import CHALLENGER, System, operator, owner
 
 from fl.protocol.artifact import LEAF_PARAMETERS, Kind, pack_model, parse_model
 from fl.protocol.phases import Phase
@@ -53,7 +53,7 @@ def test_a_file_that_is_sold_leaf_by_leaf__may_earn_more_than_a_fraud_costs__and
         s.do("answer", UPDATE, 4, leaf, *leaf_and_path(s.updates[4], Kind.UPDATE, leaf), by=operator(4))
         if leaf < 63:
             right = int(parse_model(s.proposal, 6)[leaf * LEAF_PARAMETERS])
-            with refused("NumberIsRight", right):
+            with refused("CoordinateCorrect", right):
                 s.do("challenge", leaf, 0, s.proof(leaf), by=CHALLENGER)
     s.do("challenge", 63, 0, s.proof(63), by=CHALLENGER)
     t = s.terms

@@ -6,7 +6,7 @@ Victim pays: nothing; the demander gets 5 and its deposit back
 """
 
 from attacks.gallery import Money, files
-from system import CHALLENGER, System, operator, owner
+from support.system import CHALLENGER, System, operator, owner
 
 
 def test_a_random_root__falls_to_one_demand():

@@ -6,7 +6,7 @@ Victim pays: a round's pay and work; the pot returns to the pool
 """
 
 from attacks.gallery import Money, files
-from system import System, owner
+from support.system import System, owner
 
 from fl.protocol.phases import Phase
 

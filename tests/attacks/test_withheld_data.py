@@ -6,7 +6,7 @@ Victim pays: nothing: the model is made of the others
 """
 
 from attacks.gallery import Money, files
-from system import System, owner
+from support.system import System, owner
 
 
 def test_a_file_that_nobody_can_fetch__is_left_out():

@@ -6,7 +6,7 @@ Victim pays: nothing; the challenger gets 5 for its gas
 """
 
 from attacks.gallery import Money, files
-from system import CHALLENGER, System, owner
+from support.system import CHALLENGER, System, owner
 
 from fl.protocol.artifact import pack_model, parse_model
 

@@ -6,8 +6,8 @@ when the window nears its end then no demand is taken: an answer must still be c
 
 import numpy as np
 import pytest
-from evm import refused
-from system import CHALLENGER, STRANGER, UNIT, System, operator, owner, random_update
+from support.evm import refused
+from support.system import CHALLENGER, STRANGER, UNIT, System, operator, owner, random_update
 
 from fl.protocol.artifact import Kind
 from fl.protocol.fraud import PREVIOUS, PROPOSED, UPDATE, Opened
@@ -22,7 +22,7 @@ def open_system():
     system.to_challenge({seat: random_update(rng, 1) for seat in range(5)})
     system.rich(CHALLENGER)
     yield system
-    assert sum(system.books().values()) == system.held()
+    assert sum(system.accounting().values()) == system.held()
 
 
 def shown(system, artifact, seat, leaf):
@@ -40,13 +40,13 @@ def test_demand__answered__pays_the_answerer(open_system, artifact, seat):
     events = system.do("demand", artifact, seat, 1, by=CHALLENGER)
     assert events[0] == ("Demanded", {"round": 1, "attempt": 1, "by": CHALLENGER, **about, "deadline": deadline})
     assert system.see("demandInfo", artifact, seat, 1) == (CHALLENGER, deadline)
-    assert (system.round.openDemands, system.books()["deposits"]) == (1, UNIT)
+    assert (system.round.openDemands, system.accounting()["deposits"]) == (1, UNIT)
     content, path = shown(system, artifact, seat, 1)
     events = system.do("answer", artifact, seat, 1, content, path, by=STRANGER)
     answered = {"round": 1, "attempt": 1, "by": STRANGER, **about, "content": content, "path": path}
     assert events == [("Answered", answered), ("Credited", {"account": STRANGER, "amount": UNIT})]
     assert system.see("demandInfo", artifact, seat, 1) == ("0x" + "00" * 20, 0)
-    assert (system.round.openDemands, system.books()["deposits"], system.see("credits", STRANGER)) == (0, 0, UNIT)
+    assert (system.round.openDemands, system.accounting()["deposits"], system.see("credits", STRANGER)) == (0, 0, UNIT)
     system.finish()
 
 
@@ -159,7 +159,7 @@ def test_demand__left_open_and_nobody_calls__is_booked_by_finalize(open_system):
     assert [e[0] for e in events] == ["ProposalFell", "Slashed", "Finalized"]
     assert events[0][1]["by"] == ZERO_ADDRESS
     assert system.see("model") == system.terms.genesis
-    assert system.books()["slashed"] == system.terms.fraud_slash  # nobody proved it, nobody is paid
+    assert system.accounting()["slashed"] == system.terms.fraud_slash  # nobody proved it, nobody is paid
     system.do("reclaim", 1, 1, PROPOSED, 0, 0)
     assert system.see("credits", CHALLENGER) == UNIT
 
@@ -188,7 +188,7 @@ def test_two_demands__one_expired__the_other_reclaimed(open_system):
     system.do("expire", UPDATE, 2, 1)
     assert system.see("demandInfo", PROPOSED, 0, 0) == ("0x" + "00" * 20, 0)  # it went with the proposal
     system.do("reclaim", 1, 1, PROPOSED, 0, 0)
-    assert system.books()["deposits"] == 0
+    assert system.accounting()["deposits"] == 0
     assert system.see("credits", CHALLENGER) == UNIT
     assert system.see("credits", STRANGER) == UNIT + system.terms.challenge_fee
 
@@ -211,7 +211,7 @@ def test_demand_for_a_deposit_of_one_unit__takes_and_returns_it():
     system = System.create(demand_deposit=1).join(3).fund()
     system.to_challenge({seat: random_update(rng) for seat in range(3)})
     system.do("demand", PROPOSED, 0, 0, by=system.rich(CHALLENGER))
-    assert system.books()["deposits"] == 1
+    assert system.accounting()["deposits"] == 1
     system.evm.warp(system.evm.time + 60)
     system.do("expire", PROPOSED, 0, 0)
     assert system.see("credits", CHALLENGER) == 1 + system.terms.challenge_fee
@@ -254,4 +254,4 @@ def test_late_joiner_that_proposes__cannot_take_its_stake_before_the_challenge()
         system.do("withdraw", 4, owner(4), by=owner(4))
     system.do("challenge", 0, 0, system.proof(), by=CHALLENGER)
     system.do("withdraw", 4, owner(4), by=owner(4))
-    assert system.books()["slashed"] == system.terms.fraud_slash - system.terms.challenge_fee
+    assert system.accounting()["slashed"] == system.terms.fraud_slash - system.terms.challenge_fee

@@ -6,8 +6,8 @@ when that block's hash is out of reach   then a new block is recorded
 when too few revealed, or nobody draws   then the round is void
 """
 
-from evm import refused
-from system import SINK, UNIT, System, operator, owner
+from support.evm import refused
+from support.system import SINK, UNIT, System, operator, owner
 
 from fl.protocol import committee
 from fl.protocol.phases import Phase
@@ -36,7 +36,7 @@ def test_close__slashes_only_who_committed_and_did_not_reveal(system, updates):
     assert [e[0] for e in events] == ["Slashed", "Closed"]
     assert system.round.revealed == 0b01101
     assert system.seat(4).stake == minimum
-    assert system.books()["slashed"] == slash
+    assert system.accounting()["slashed"] == slash
 
 
 def test_close__refusals(system, updates):
@@ -64,11 +64,11 @@ def test_close__with_too_few_reveals__voids_the_round_and_still_slashes(system, 
     assert [e[0] for e in events] == ["Slashed"] * 3 + ["Closed", "Voided"]
     assert events[-1] == ("Voided", {"round": 1})
     assert system.phase is Phase.VOID
-    pot = system.books()["pot"]
-    pool = system.books()["pool"]
+    pot = system.accounting()["pot"]
+    pool = system.accounting()["pool"]
     events = system.do("finalize")
     assert events == [("Finalized", {"round": 1, "model": system.terms.genesis, "adopted": False})]
-    assert (system.books()["pool"], system.books()["pot"]) == (pool + pot, 0)
+    assert (system.accounting()["pool"], system.accounting()["pot"]) == (pool + pot, 0)
 
 
 def test_draw__takes_the_twin_s_committee(system, updates):
@@ -139,7 +139,7 @@ def test_draw__by_nobody__asks_nothing_of_the_last_round_s_committee(system, upd
     at_draw(system, updates)
     system.evm.warp(system.see("phaseEnd"))
     assert [e[0] for e in system.do("finalize")] == ["Closed", "Voided", "Finalized"]
-    assert system.books()["stakes"] == 5 * system.terms.min_stake
+    assert system.accounting()["stakes"] == 5 * system.terms.min_stake
 
 
 def test_close__slashes_by_the_term_for_silence_at_the_reveal(updates):
@@ -156,7 +156,7 @@ def test_sweep__sends_what_was_slashed_to_the_sink(system, updates):
     amount = system.terms.no_reveal_slash
     assert system.do("sweep")[0] == ("Swept", {"sink": SINK, "amount": amount})
     assert system.token.call("balanceOf", SINK) == amount
-    assert system.books()["slashed"] == 0
+    assert system.accounting()["slashed"] == 0
 
 
 def test_slash__of_a_round_that_the_clock_ended__is_taken_before_the_seat_leaves():

@@ -8,8 +8,8 @@ when there is no code        then no factory
 from dataclasses import replace
 
 import pytest
-from evm import LocalEvm, refused
-from system import STRANGER, System
+from support.evm import LocalEvm, refused
+from support.system import STRANGER, System
 
 from fl.protocol.terms import AMOUNTS, check
 
@@ -114,7 +114,7 @@ def test_two_federations_of_one_token__keep_separate_books(system, updates):
     system.to_challenge(updates)
     sister.to_challenge({s: updates[s] for s in range(3)})
     for one in (system, other, sister):
-        assert sum(one.books().values()) == one.held()
+        assert sum(one.accounting().values()) == one.held()
 
 
 def test_factory__needs_code_to_clone():

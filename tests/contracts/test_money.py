@@ -6,8 +6,8 @@ when concluded  then no round opens any more, the live one ends as it would, and
 
 from eth_account import Account
 from eth_account.messages import encode_typed_data
-from evm import LocalEvm, refused
-from system import CHALLENGER, SPONSOR, STRANGER, UNIT, System, address, operator, owner
+from support.evm import LocalEvm, refused
+from support.system import CHALLENGER, SPONSOR, STRANGER, UNIT, System, address, operator, owner
 
 from fl.protocol.phases import Phase
 
@@ -55,7 +55,7 @@ def test_claim_credit__pays_and_refuses(system, updates):
 
 
 def test_fund__adds_to_the_pool_and_refuses(system):
-    payer, pool = system.rich(address("payer"), 2**200), system.books()["pool"]
+    payer, pool = system.rich(address("payer"), 2**200), system.accounting()["pool"]
     assert system.do("fund", 5, by=payer)[0] == ("Funded", {"from": payer, "amount": 5, "pool": pool + 5})
     with refused("ZeroAmount"):
         system.do("fund", 0, by=payer)
@@ -113,7 +113,7 @@ def test_permit__with_a_wrong_signature__is_refused(system):
 
 def test_conclude__stops_the_next_round_only(system, updates):
     system.to_propose(updates)
-    assert system.do("conclude", by=SPONSOR) == [("NoticeGiven", {})]
+    assert system.do("conclude", by=SPONSOR) == [("Concluded", {})]
     assert system.see("concluded") is True
     system.propose(system.aggregate()).finish()
     with refused("AlreadyConcluded"):
@@ -138,7 +138,7 @@ def test_refund__credits_the_sponsor_and_refuses(system):
         system.do("refund")
     system.evm.warp(system.evm.time + 10**6)
     system.do("finalize")
-    pool = system.books()["pool"]
+    pool = system.accounting()["pool"]
     assert pool == 10**6 * UNIT
     assert system.do("refund") == [
         ("Refunded", {"sponsor": SPONSOR, "amount": pool}),
@@ -152,7 +152,7 @@ def test_refund__credits_the_sponsor_and_refuses(system):
 
 def test_sponsor__can_take_no_stake_and_no_pot(system, updates):
     system.to_propose(updates)
-    before = system.books()
+    before = system.accounting()
     for function, args in (
         ("withdraw", (0, SPONSOR)),
         ("claim", (0, SPONSOR)),
@@ -163,7 +163,7 @@ def test_sponsor__can_take_no_stake_and_no_pot(system, updates):
             system.do(function, *args, by=SPONSOR)
     with refused("NothingToPay"):
         system.do("claimCredit", SPONSOR, by=SPONSOR)
-    assert system.books() == before
+    assert system.accounting() == before
 
 
 def drain(system):
@@ -179,12 +179,12 @@ def drain(system):
             if not system.sets()[2] >> seat & 1:
                 system.do("exit", seat, by=holder)
             system.do("withdraw", seat, holder, by=holder)
-    if system.books()["pool"]:
+    if system.accounting()["pool"]:
         system.do("refund")
     for account in (SPONSOR, CHALLENGER, STRANGER):
         if system.see("credits", account):
             system.do("claimCredit", account, by=account)
-    if system.books()["slashed"]:
+    if system.accounting()["slashed"]:
         system.do("sweep")
     return system.held()
 
@@ -229,8 +229,8 @@ def test_everybody_can_leave__from_every_stage__and_nothing_is_left_behind(updat
         for name in stages(system, updates):
             if name == stop:
                 break
-        assert sum(system.books().values()) == system.held()
-        open_deposits = system.books()["deposits"]
+        assert sum(system.accounting().values()) == system.held()
+        open_deposits = system.accounting()["deposits"]
         system.evm.warp(system.evm.time + 10**7)
         if open_deposits:
             system.do("finalize")
@@ -254,11 +254,11 @@ def test_every_seat_can_leave__when_nobody_else_ever_calls_again(updates):
             gained = system.token.call("balanceOf", owner(seat)) - before
             most = system.terms.no_reveal_slash + system.terms.no_scores_slash + system.terms.fraud_slash
             assert expected.stake + expected.earned - most <= gained <= sum((expected.stake, expected.earned, fee)), stop
-        assert system.books()["stakes"] == 0
+        assert system.accounting()["stakes"] == 0
 
 
 def test_replay__of_a_commitment_on_another_chain__is_refused(updates):
-    from system import salt
+    from support.system import salt
 
     from fl.protocol.artifact import Kind
     from fl.protocol.fraud import Opened

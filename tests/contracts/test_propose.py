@@ -7,8 +7,8 @@ when attempts or time run out  then the round ends with the model unchanged
 
 import numpy as np
 import pytest
-from evm import refused
-from system import CHALLENGER, STRANGER, System, operator, owner, random_model, random_update
+from support.evm import refused
+from support.system import CHALLENGER, STRANGER, System, operator, owner, random_model, random_update
 
 from fl.protocol.artifact import Kind, pack_model, parse_model
 from fl.protocol.fraud import Opened
@@ -69,7 +69,7 @@ def test_propose__by_nobody__ends_the_round_unchanged(system, updates):
 
 def test_finalize__adopts_what_survived_and_pays_its_proposer(system, updates):
     system.to_challenge(updates, proposer=4)
-    earned, books = system.seat(4).earned, system.books()
+    earned, accounting = system.seat(4).earned, system.accounting()
     end = system.see("phaseEnd")
     system.evm.warp(end - 1)
     with refused("WrongPhase", Phase.FINAL, Phase.CHALLENGE):
@@ -82,8 +82,8 @@ def test_finalize__adopts_what_survived_and_pays_its_proposer(system, updates):
     fee = system.terms.proposer_fee
     assert system.see("model") == root
     assert system.seat(4).earned == earned + fee
-    after = system.books()
-    assert (after["pot"], after["pool"]) == (0, books["pool"] + books["pot"] - fee)
+    after = system.accounting()
+    assert (after["pot"], after["pool"]) == (0, accounting["pool"] + accounting["pot"] - fee)
     with refused("WrongPhase", Phase.FINAL, Phase.IDLE):
         system.do("finalize")
 
@@ -99,7 +99,7 @@ def test_challenge__of_a_wrong_number__topples_and_pays_the_fee(system, updates)
         ("Slashed", {"seat": 2, "offence": 2, "amount": terms.fraud_slash, "stake": stake}),
         ("Credited", {"account": CHALLENGER, "amount": terms.challenge_fee}),
     ]
-    assert system.books()["slashed"] == terms.fraud_slash - terms.challenge_fee
+    assert system.accounting()["slashed"] == terms.fraud_slash - terms.challenge_fee
     assert system.round.fallen == 0b100
     assert system.phase is Phase.PROPOSE
     assert system.see("phaseEnd") == system.evm.time + terms.propose_window
@@ -118,7 +118,7 @@ def test_challenge__of_a_right_number__is_refused(system, updates):
     right = parse_model(system.aggregate(), 0)
     system.propose(wrong(system.aggregate(), 77), 2)
     for coordinate in (0, 76, 78, 255):
-        with refused("NumberIsRight", int(right[coordinate])):
+        with refused("CoordinateCorrect", int(right[coordinate])):
             system.do("challenge", 0, coordinate, system.proof(), by=CHALLENGER)
 
 
@@ -170,7 +170,7 @@ def test_attempts__run_out__and_the_model_stays(system, updates):
         system.propose(wrong(system.aggregate()), seat)
         system.do("challenge", 0, 0, system.proof(), by=CHALLENGER)
     assert system.phase is Phase.FINAL
-    pot = system.books()["pot"]
+    pot = system.accounting()["pot"]
     assert pot > 0
     assert system.do("finalize")[-1][1]["adopted"] is False
     assert system.see("model") == system.terms.genesis
@@ -187,5 +187,5 @@ def test_wrong_model__falls_under_every_trim__and_the_right_one_never(trim):
     system.propose(system.aggregate(), 1)
     right = parse_model(system.proposal, 0)
     for coordinate in range(256):
-        with refused("NumberIsRight", int(right[coordinate])):
+        with refused("CoordinateCorrect", int(right[coordinate])):
             system.do("challenge", 0, coordinate, system.proof(), by=CHALLENGER)

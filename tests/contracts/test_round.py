@@ -6,8 +6,8 @@ when a phase begins or ends       then its calls are taken from the first second
 
 from dataclasses import replace
 
-from evm import refused
-from system import SPONSOR, STRANGER, UNIT, System, operator, owner, salt
+from support.evm import refused
+from support.system import SPONSOR, STRANGER, UNIT, System, operator, owner, salt
 
 from fl.protocol.artifact import Kind
 from fl.protocol.fraud import ROOT_KEPT, Opened
@@ -17,12 +17,12 @@ C, S = b"\xaa" * 32, b"\xbb" * 32
 
 
 def test_open__sets_the_pot_aside_and_emits(system):
-    pool = system.books()["pool"]
+    pool = system.accounting()["pool"]
     cost = system.terms.round_cost(5)
     events = system.do("openRound")
     facts = {"round": 1, "active": 0b11111, "base": system.terms.genesis, "pot": cost, "openedAt": system.evm.time}
     assert events == [("RoundOpened", facts)]
-    assert (system.books()["pool"], system.books()["pot"]) == (pool - cost, cost)
+    assert (system.accounting()["pool"], system.accounting()["pot"]) == (pool - cost, cost)
     assert system.phase is Phase.COMMIT
 
 
@@ -33,7 +33,7 @@ def test_open__with_the_pool_one_short__is_refused():
     with refused("PoolTooSmall", cost - 1, cost):
         poor.do("openRound")
     poor.fund(1).do("openRound")
-    assert poor.books()["pool"] == 0
+    assert poor.accounting()["pool"] == 0
 
 
 def test_open__with_too_few_seats__is_refused():

@@ -7,8 +7,8 @@ when not                then the round is void and the silent are slashed
 
 import numpy as np
 import pytest
-from evm import refused
-from system import STRANGER, System, operator, owner, random_update, salt
+from support.evm import refused
+from support.system import STRANGER, System, operator, owner, random_update, salt
 
 from fl.protocol import scores as twin
 from fl.protocol.commitment import score_commitment
@@ -96,15 +96,15 @@ def test_settle__pays_by_medians_and_emits(system, updates):
     pay = [twin.validator_pay(system.terms.validator_rate, 4, s, vectors[s], medians, range(5)) for s in drawn]
     trainer = [twin.trainer_pay(system.terms.trainer_rate, m) for m in medians]
     accepted = sum(1 << s for s in twin.accepted(range(5), medians))
-    pot = system.books()["pot"]
+    pot = system.accounting()["pot"]
     events = system.settle()
     paid = sum(pay) + sum(trainer)
     facts = {"round": 1, "accepted": accepted, "medians": medians, "validatorPay": tuple(pay), "paid": paid}
     assert events == [("Settled", facts)]
     for seat in range(5):
         assert system.seat(seat).earned == trainer[seat] + (pay[drawn.index(seat)] if seat in drawn else 0)
-    assert system.books()["earned"] == paid
-    assert system.books()["pot"] == pot - paid
+    assert system.accounting()["earned"] == paid
+    assert system.accounting()["pot"] == pot - paid
     assert system.round.accepted == accepted
 
 
@@ -130,7 +130,7 @@ def test_settle__without_a_majority__voids_and_slashes_the_silent(system, update
     events = system.settle()
     assert [e[0] for e in events] == ["Slashed", "Slashed", "Voided"]
     assert system.phase is Phase.VOID
-    assert system.books()["earned"] == 0
+    assert system.accounting()["earned"] == 0
     assert [e[0] for e in system.do("finalize")] == ["Finalized"]
 
 
@@ -194,7 +194,7 @@ def test_settle__when_all_scores_are_zero__leaves_everybody_out_and_keeps_the_mo
     system.propose(b"\x01" * 1024)
     system.do("challenge", 0, 0, system.proof())
     system.propose(system.model, 1)
-    with refused("NumberIsRight", 0):
+    with refused("CoordinateCorrect", 0):
         system.do("challenge", 0, 0, system.proof())
     system.finish()
     assert system.see("model") == system.terms.genesis
@@ -209,7 +209,7 @@ def test_pay__that_no_longer_fits_a_purse__goes_to_the_owner_s_credit():
         rich.to_settle(files, score=255).settle()
         rich.evm.warp(rich.see("phaseEnd"))
         rich.do("finalize")
-    assert rich.books()["credit"] >= 3 * rate
+    assert rich.accounting()["credit"] >= 3 * rate
     assert rich.see("credits", owner(0)) >= rate
     assert rich.seat(0).earned < 2**96
-    assert sum(rich.books().values()) == rich.held()
+    assert sum(rich.accounting().values()) == rich.held()

@@ -8,8 +8,8 @@ when not the owner           then no exit, no new operator
 import pytest
 from eth_abi import encode
 from eth_hash.auto import keccak
-from evm import refused
-from system import PLENTY, STRANGER, UNIT, System, address, operator, owner
+from support.evm import refused
+from support.system import PLENTY, STRANGER, UNIT, System, address, operator, owner
 
 from fl.protocol import seats
 from fl.protocol.allowlist import Allowlist
@@ -122,7 +122,7 @@ def test_join__with_an_allowlist__once_each__whichever_seat_one_holds():
 
 
 def test_join__with_an_admission_contract__asks_it():
-    from evm import LocalEvm
+    from support.evm import LocalEvm
 
     evm = LocalEvm()
     desk = evm.deploy("AdmissionDesk")

@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
-from evm import refused, revert_of
-from guards.refusals import GUARD, reachable
-from system import CHALLENGER, SPONSOR, STRANGER, UNIT, System, operator, owner, random_update
+from quality.guards.error_matrix import GUARD, reachable
+from support.evm import refused, revert_of
+from support.system import CHALLENGER, SPONSOR, STRANGER, UNIT, System, operator, owner, random_update
 
 
 def files(n=4):
@@ -24,32 +24,32 @@ def test_fee_on_transfer__is_refused_wherever_tokens_come_in():
     s.token.send("setPercent", 0, by=STRANGER)
     s.join(4).fund().to_challenge(files())
     s.token.send("setPercent", 1, by=STRANGER)  # a token that turns later
-    before = s.books()
+    before = s.accounting()
     with refused("WrongAmountReceived", UNIT, UNIT - UNIT // 100):
         s.do("topUp", 0, UNIT, by=owner(0))
     with refused("WrongAmountReceived", UNIT, UNIT - UNIT // 100):
         s.do("demand", 0, 0, 0, by=owner(0))
-    assert s.books() == before
+    assert s.accounting() == before
 
 
 def test_rebasing__changes_what_is_held_and_no_book():
     """The books count what came in: a gain belongs to nobody, and after a loss the last to leave find too little."""
     s = System.create(token="RebasingToken").join(4).fund()
-    before, held = s.books(), s.held()
+    before, held = s.accounting(), s.held()
     s.token.send("rebase", 110, by=STRANGER)
-    assert s.books() == before and s.held() == held * 110 // 100
+    assert s.accounting() == before and s.held() == held * 110 // 100
     s.token.send("rebase", 100, by=STRANGER)
     s.to_challenge(files()).finish()
     for seat in range(4):
         s.do("exit", seat, by=owner(seat))
         s.do("withdraw", seat, owner(seat), by=owner(seat))
-    assert sum(s.books().values()) == s.held()
+    assert sum(s.accounting().values()) == s.held()
 
 
 def test_rebasing__that_takes_away__falls_on_the_last_to_leave_who_loses_no_claim():
     s = System.create(token="RebasingToken").join(4).fund()
     s.to_challenge(files()).finish()
-    s.token.send("lose", s.federation.address, s.books()["pool"] + 1, by=STRANGER)
+    s.token.send("lose", s.federation.address, s.accounting()["pool"] + 1, by=STRANGER)
     for seat in range(4):
         s.do("exit", seat, by=owner(seat))
     for seat in range(3):
@@ -75,7 +75,7 @@ def test_token_that_says_nothing__works():
     s = System.create(token="NoReturnToken").join(4).fund()
     s.to_challenge(files()).finish()
     s.do("claim", 0, owner(0), by=owner(0))
-    assert sum(s.books().values()) == s.held()
+    assert sum(s.accounting().values()) == s.held()
 
 
 def test_blocked_account__harms_nobody_else_and_can_be_paid_elsewhere():
@@ -92,7 +92,7 @@ def test_blocked_account__harms_nobody_else_and_can_be_paid_elsewhere():
     s.do("challenge", 0, 0, s.proof(), by=CHALLENGER)  # the sink is paid later, so that it cannot block a slash
     with refused("Blocked", s.terms.sink):
         s.do("sweep")
-    assert sum(s.books().values()) == s.held()
+    assert sum(s.accounting().values()) == s.held()
 
 
 def calls(s: System) -> dict[str, tuple[str, tuple, str]]:
@@ -137,18 +137,18 @@ def test_reentry__from_every_transfer_into_every_money_call__is_refused(outer, i
     assert s.token.call("target") == "0x" + "00" * 20, "the token never called back"
     assert s.token.call("succeeded") is False
     assert revert_of(s.token.call("answer")).name == GUARD
-    assert sum(s.books().values()) == s.held()
+    assert sum(s.accounting().values()) == s.held()
 
 
 @pytest.mark.parametrize("outer", list(calls(System.create())))
 def test_reentry__a_view_from_inside_a_transfer__already_sees_the_end(outer):
     s = prepared()
-    s.token.send("setCall", s.federation.address, s.federation.data("books"), by=STRANGER)
+    s.token.send("setCall", s.federation.address, s.federation.data("accounting"), by=STRANGER)
     function, args, by = calls(s)[outer]
     s.do(function, *args, by=by)
     assert s.token.call("succeeded") is True
-    seen = s.federation.type.decode("books", s.token.call("answer"))
-    assert seen == tuple(s.books().values())
+    seen = s.federation.type.decode("accounting", s.token.call("answer"))
+    assert seen == tuple(s.accounting().values())
 
 
 def test_guard__itself_is_what_stops_a_thief_that_owns_the_seat():
@@ -172,7 +172,7 @@ def test_huge_supply__at_the_limits_of_every_field():
     s = System.create(min_stake=2**88).join(4, stake=2**96 - 1)
     s.fund(2**128 - 1)
     s.to_challenge(files()).finish()
-    assert sum(s.books().values()) == s.held() == 2**128 - 1 + 4 * (2**96 - 1)
+    assert sum(s.accounting().values()) == s.held() == 2**128 - 1 + 4 * (2**96 - 1)
     s.do("conclude", by=SPONSOR)
     s.do("refund")
     s.do("claimCredit", SPONSOR, by=SPONSOR)
@@ -180,8 +180,8 @@ def test_huge_supply__at_the_limits_of_every_field():
 
 def test_donation__changes_nobody_s_account():
     s = System.create().join(4).fund()
-    before = s.books()
+    before = s.accounting()
     s.token.send("mint", s.federation.address, 777, by=STRANGER)
-    assert s.books() == before
+    assert s.accounting() == before
     s.to_challenge(files()).finish()
-    assert s.held() - sum(s.books().values()) == 777
+    assert s.held() - sum(s.accounting().values()) == 777

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from system import System
+from support.system import System
 
 from fl.protocol.phases import Phase
 from fl.protocol.seats import from_bitmap
@@ -20,7 +20,7 @@ class Moment:
     """A federation as the chain shows it."""
 
     seats: dict[int, dict]
-    books: dict[str, int]
+    accounting: dict[str, int]
     held: int
     round: dict
     phase: Phase
@@ -29,7 +29,7 @@ class Moment:
     @classmethod
     def of(cls, s: System) -> Moment:
         seats = {i: s.seat(i) for i in from_bitmap(s.sets()[0])}
-        return cls(seats, s.books(), s.held(), s.round, s.phase, s.see("model"))
+        return cls(seats, s.accounting(), s.held(), s.round, s.phase, s.see("model"))
 
     @property
     def stage(self) -> tuple[int, ...]:
@@ -41,7 +41,7 @@ class Moment:
 
 
 @dataclass
-class Deeds:
+class Conduct:
     """What this round's seats were seen to do, kept by who makes the calls."""
 
     committed: set[int]
@@ -51,12 +51,12 @@ class Deeds:
     wrong: bool  # the standing proposal is not the right model, or a demand against it ran out
 
 
-def check(last: Moment, before: Moment, after: Moment, events: list[tuple[str, dict]], deeds: Deeds, s: System) -> None:
+def check(last: Moment, before: Moment, after: Moment, events: list[tuple[str, dict]], conduct: Conduct, s: System) -> None:
     """Raises Broken. Between `before` and `after` there was one call with these events, since `last` only time passed."""
     slashes = [fields for name, fields in events if name == "Slashed"]
     _solvent(after)
     _stakes_shrink_only_by_listed_slashes(before, after, slashes, s)
-    _honest_play_never_loses(slashes, deeds)
+    _honest_play_never_loses(slashes, conduct)
     _no_phase_goes_back(last, before)
     _no_phase_goes_back(before, after)
     _only_a_surviving_proposal_becomes_the_model(before, after)
@@ -71,10 +71,10 @@ def _claim(number: str, holds: bool, text: str) -> None:
 
 def _solvent(now: Moment) -> None:
     """I1: what the contract holds is what its books say, and its books say what its seats hold, to the wei."""
-    _claim("I1", now.held == sum(now.books.values()), f"holds {now.held}, books {now.books}")
+    _claim("I1", now.held == sum(now.accounting.values()), f"holds {now.held}, books {now.accounting}")
     for book, name in (("stakes", "stake"), ("earned", "earned")):
         total = sum(one[name] for one in now.seats.values())
-        _claim("I1", total == now.books[book], f"{book}: seats hold {total}, books {now.books[book]}")
+        _claim("I1", total == now.accounting[book], f"{book}: seats hold {total}, books {now.accounting[book]}")
 
 
 def _stakes_shrink_only_by_listed_slashes(before: Moment, after: Moment, slashes: list[dict], s: System) -> None:
@@ -93,14 +93,14 @@ def _stakes_shrink_only_by_listed_slashes(before: Moment, after: Moment, slashes
         _claim("I2", after.seats[i].stake >= stake, f"seat {i}: {was.stake} became {after.seats[i].stake}, not {stake}")
 
 
-def _honest_play_never_loses(slashes: list[dict], deeds: Deeds) -> None:
+def _honest_play_never_loses(slashes: list[dict], conduct: Conduct) -> None:
     """I3: only who did what is punished."""
     for slash in slashes:
         i, offence = slash["seat"], slash["offence"]
         guilty = (
-            i in deeds.committed and i not in deeds.revealed,
-            i in deeds.drawn and i not in deeds.scored,
-            deeds.wrong,
+            i in conduct.committed and i not in conduct.revealed,
+            i in conduct.drawn and i not in conduct.scored,
+            conduct.wrong,
         )[offence]
         _claim("I3", guilty, f"seat {i} was slashed for offence {offence} that it did not commit")
 
@@ -125,7 +125,7 @@ def _nobody_gains_from_a_slash(before: Moment, after: Moment, slashes: list[dict
     """I7: of what is slashed all goes to the sink but the prover's fixed fee."""
     if slashes:
         amount = sum(slash["amount"] for slash in slashes)
-        kept = after.books["slashed"] - before.books["slashed"]
+        kept = after.accounting["slashed"] - before.accounting["slashed"]
         frauds = sum(slash["offence"] == 2 for slash in slashes)
         fee = amount - kept
         _claim("I7", 0 <= fee <= frauds * s.terms.challenge_fee, f"of {amount} slashed, {fee} did not go to the sink")
@@ -134,5 +134,5 @@ def _nobody_gains_from_a_slash(before: Moment, after: Moment, slashes: list[dict
 def _the_sponsor_never_gains(before: Moment, after: Moment, events: list[tuple[str, dict]]) -> None:
     """I8: pool and pot grow by funding alone, so that a sponsor that owns seats loses by every offence of theirs."""
     given = sum(fields["amount"] for name, fields in events if name == "Funded")
-    had, has = (m.books["pool"] + m.books["pot"] for m in (before, after))
+    had, has = (m.accounting["pool"] + m.accounting["pot"] for m in (before, after))
     _claim("I8", has <= had + given, f"pool and pot grew by {has - had}, funded {given}")

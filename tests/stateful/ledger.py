@@ -133,7 +133,7 @@ class Ledger:
     def phase_end(self) -> int:
         return phase_and_end(self.facts(), self.terms, self.time)[1]
 
-    def books(self) -> dict[str, int]:
+    def accounting(self) -> dict[str, int]:
         return {
             "stakes": sum(s.stake for s in self.seats.values()),
             "earned": sum(s.earned for s in self.seats.values()),
@@ -307,7 +307,7 @@ class Ledger:
 
     def challenge(self, by: str, proves: bool) -> None:
         self._in(Phase.CHALLENGE)
-        refuse_if(not proves, "NumberIsRight")
+        refuse_if(not proves, "CoordinateCorrect")
         self._fall(by)
 
     def demand(self, by: str, artifact: int, seat: int, leaf: int) -> None:
@@ -410,13 +410,13 @@ class Ledger:
         r.propose_from = min(self.time, r.proposed_at + t.challenge_window)
         r.proposed_at = r.open_demands = 0
 
-    def _slash(self, seat: int, deed: str, amount: int, fee: int = 0) -> int:
+    def _slash(self, seat: int, act: str, amount: int, fee: int = 0) -> int:
         s = self.seats[seat]
         amount = min(amount, s.stake)
         fee = min(fee, amount)
         s.stake -= amount
         self.slashed += amount - fee
-        self.offences.append((seat, deed))
+        self.offences.append((seat, act))
         return fee
 
     def _earn(self, seat: int, amount: int) -> None:

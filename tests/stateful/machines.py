@@ -8,12 +8,12 @@ from collections import Counter
 from functools import cache
 
 import numpy as np
-from evm import AnvilEvm, LocalEvm, Reverted
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
-from stateful.invariants import Broken, Deeds, Moment, check
+from stateful.invariants import Broken, Conduct, Moment, check
 from stateful.ledger import Ledger, Refusal
-from system import BASE_TERMS, SINK, SPONSOR, UNIT, System, address, random_model, random_update
+from support.evm import AnvilEvm, LocalEvm, Reverted
+from support.system import BASE_TERMS, SINK, SPONSOR, UNIT, System, address, random_model, random_update
 
 from fl.protocol.aggregate import aggregate
 from fl.protocol.artifact import Kind, pack_model, parse_model, parse_update
@@ -35,21 +35,21 @@ person = st.sampled_from(PEOPLE)
 seat = st.integers(0, 8)
 
 
-def deed(weight: int = 1, when=lambda machine: True, **given):
-    """Marks one of the deeds among which `step` draws. Rules of Hypothesis would not do: it switches some off for a whole run,
+def act(weight: int = 1, when=lambda machine: True, **given):
+    """Marks one of the acts among which `step` draws. Rules of Hypothesis would not do: it switches some off for a whole run,
     and a run that never plays on goes nowhere."""
 
     def mark(method):
-        method.deed = weight, when, st.fixed_dictionaries(given)
+        method.act = weight, when, st.fixed_dictionaries(given)
         return method
 
     return mark
 
 
 @cache
-def deeds_of(machine: type) -> list:
-    """What `deed` marked, in the order of the names."""
-    return [one for one in (getattr(machine, name) for name in dir(machine)) if hasattr(one, "deed")]
+def acts_of(machine: type) -> list:
+    """What `act` marked, in the order of the names."""
+    return [one for one in (getattr(machine, name) for name in dir(machine)) if hasattr(one, "act")]
 
 
 class Base(RuleBasedStateMachine):
@@ -85,10 +85,10 @@ class Base(RuleBasedStateMachine):
 
     @rule(data=st.data())
     def step(self, data):
-        """One of the deeds that the moment allows."""
-        possible = [one for one in deeds_of(type(self)) if one.deed[1](self) for _ in range(one.deed[0])]
+        """One of the acts that the moment allows."""
+        possible = [one for one in acts_of(type(self)) if one.act[1](self) for _ in range(one.act[0])]
         one = data.draw(st.sampled_from(possible))
-        one(self, **data.draw(one.deed[2]))
+        one(self, **data.draw(one.act[2]))
 
     # ---- one step: both sides, and they agree
 
@@ -100,7 +100,7 @@ class Base(RuleBasedStateMachine):
         ledger.time, ledger.block = self.s.evm.time, self.s.evm.block
         before, phase = ledger.remembered(), ledger.phase
         last, seen = self.seen, Moment.of(self.s)
-        deeds = self.deeds(seen.round)
+        conduct = self.conduct(seen.round)
         expected = None
         try:
             getattr(ledger, function)(by, *(args if told is None else told))
@@ -112,7 +112,7 @@ class Base(RuleBasedStateMachine):
         except Reverted as error:
             events, actual = [], error.name
         self.seen, self.sound = Moment.of(self.s), False
-        check(last or seen, seen, self.seen, events, deeds, self.s)
+        check(last or seen, seen, self.seen, events, conduct, self.s)
         if actual != expected:
             number, kind = ("I6: ", Broken) if self.draining else ("", AssertionError)
             raise kind(f"{number}{function}{args[:3]} by {by} in {phase.name}: contract {actual}, ledger {expected}")
@@ -132,18 +132,18 @@ class Base(RuleBasedStateMachine):
         elif function in self.done:
             self.done[function].add(args[0])
 
-    def deeds(self, r: dict) -> Deeds:
+    def conduct(self, r: dict) -> Conduct:
         """As `watch` saw them, with whether the standing proposal deserves to fall."""
         now = self.s.evm.time
         drawn = set(unpack(r.committee, r.committeeSize))
         late = any(key[:2] == (r.number, r.attempts) and now >= d.deadline for key, d in self.ledger.demands.items())
         wrong = self.wrong_at is not None or late
-        return Deeds(self.done["commit"], self.done["reveal"], drawn, self.done["revealScores"], wrong)
+        return Conduct(self.done["commit"], self.done["reveal"], drawn, self.done["revealScores"], wrong)
 
     def count(self, before: dict) -> None:
         """What this step reached."""
-        for deed in self.ledger.offences[len(before["offences"]) :]:
-            Base.reached[f"slash: {deed[1]}"] += 1
+        for act in self.ledger.offences[len(before["offences"]) :]:
+            Base.reached[f"slash: {act[1]}"] += 1
         for ending in self.ledger.endings[len(before["endings"]) :]:
             Base.reached[f"ending: {ending}"] += 1
 
@@ -152,7 +152,7 @@ class Base(RuleBasedStateMachine):
     @invariant()
     def invariant_books_are_as_predicted(self):
         if hasattr(self, "s"):
-            assert self.s.books() == self.ledger.books()
+            assert self.s.accounting() == self.ledger.accounting()
 
     @invariant()
     def invariant_every_fact_is_as_predicted(self):
@@ -198,12 +198,12 @@ class Base(RuleBasedStateMachine):
         if self.ledger.slashed:
             assert self.play("sweep", SPONSOR, ())
         if self.s.held():
-            raise Broken(f"I6: {self.s.held()} is left behind, books {self.s.books()}")
+            raise Broken(f"I6: {self.s.held()} is left behind, books {self.s.accounting()}")
         Base.reached["drained"] += 1
 
     # ---- rung 1: seats and money, behind one rule, so that upper rungs mostly play rounds
 
-    @deed(what=st.integers(0, 13), who=person, other=person, i=seat, amount=st.sampled_from([0, 1, 10 * UNIT, 60 * UNIT]))
+    @act(what=st.integers(0, 13), who=person, other=person, i=seat, amount=st.sampled_from([0, 1, 10 * UNIT, 60 * UNIT]))
     def money(self, what, who, other, i, amount):
         owner = self.ledger.seats[i].owner if i in self.ledger.seats and self.steps % 4 else who
         minimum = self.s.terms.min_stake
@@ -243,9 +243,9 @@ class Base(RuleBasedStateMachine):
 
 
 class Honest(Base):
-    """Rung 2: rounds in which everybody follows the protocol, one deed at a time; honest play never loses stake (I3)."""
+    """Rung 2: rounds in which everybody follows the protocol, one act at a time; honest play never loses stake (I3)."""
 
-    silent = 0.0  # chance that somebody skips a deed
+    silent = 0.0  # chance that somebody skips a act
     lies = False
     frauds = False
     hostile = False
@@ -267,7 +267,7 @@ class Honest(Base):
         self.ledger.time = self.s.evm.time
         return self.ledger.phase is phase
 
-    @deed(weight=4, pick=st.integers(0, 255), wrong=st.integers(0, 3), blocks=st.sampled_from([0, 1, 2, 2, 2, 2, 2, 300]))
+    @act(weight=4, pick=st.integers(0, 255), wrong=st.integers(0, 3), blocks=st.sampled_from([0, 1, 2, 2, 2, 2, 2, 300]))
     def play_on(self, pick, wrong, blocks):
         """What the present phase wants, by everybody who is to do it."""
         self.ledger.time = self.s.evm.time
@@ -415,7 +415,7 @@ class Honest(Base):
         self.wrong_at = at if self.frauds and wrong else None
         self.play("propose", operator, (i, opened.tree.root, b""), (i, opened.tree.root))
 
-    @deed(when=lambda self: self.phase_is(Phase.CHALLENGE), at=st.integers(0, 255))
+    @act(when=lambda self: self.phase_is(Phase.CHALLENGE), at=st.integers(0, 255))
     def challenge_a_right_number(self, at):
         """I5 and soundness: only wrong numbers fall."""
         if at != self.wrong_at:
@@ -442,7 +442,7 @@ class Honest(Base):
         if self.ledger.phase_end:
             self.s.evm.warp(self.ledger.phase_end - (1 if self.hostile and self.steps % 5 == 0 else 0))
 
-    @deed(when=lambda self: self.live.live, to=st.sampled_from(["end", "before", "far"]))
+    @act(when=lambda self: self.live.live, to=st.sampled_from(["end", "before", "far"]))
     def let_time_pass(self, to):
         self.ledger.time = self.s.evm.time
         end = self.ledger.phase_end
@@ -453,7 +453,7 @@ class Honest(Base):
 
 
 class Dropouts(Honest):
-    """Rung 3: anybody may skip any deed."""
+    """Rung 3: anybody may skip any act."""
 
     silent = 0.2
 
@@ -480,7 +480,7 @@ class Fraud(Liars):
         """Open demands against the standing proposal."""
         return [k[2:] for k in self.ledger.demands if k[:2] == (self.live.number, self.live.attempts)]
 
-    @deed(
+    @act(
         weight=2,
         when=lambda self: self.phase_is(Phase.CHALLENGE) or bool(self.ledger.demands),
         what=st.integers(0, 9),
@@ -534,7 +534,7 @@ class Hostile(Fraud):
     silent = 0.03
     terms = {"max_seats": 8, "trim": 1, "demand_deposit": 0, "max_attempts": 2}
 
-    @deed(what=st.integers(0, 11), i=seat, who=person, root=st.sampled_from(ROOTS), n=st.integers(0, 8))
+    @act(what=st.integers(0, 11), i=seat, who=person, root=st.sampled_from(ROOTS), n=st.integers(0, 8))
     def any_call(self, what, i, who, root, n):
         operator = self.ledger.seats[i].operator if n % 2 and i in self.ledger.seats else who
         match what:

@@ -15,18 +15,15 @@ from fl.protocol.phases import Phase
 WEIGHTS = {"Base": 6, "Honest": 10, "Dropouts": 20, "Liars": 20, "Fraud": 50, "Hostile": 60, "Several": 10, "OnNode": 8}
 MUST = (
     [f"phase {p.name}" for p in Phase]
-    + [f"slash: {deed}" for deed in ("no reveal", "no scores", "fraud")]
+    + [f"slash: {act}" for act in ("no reveal", "no scores", "fraud")]
     + [f"ending: {e}" for e in ("adopted", "unchanged", "void at once", "void by the clock", "toppled by the clock")]
-    + [
-        f"{deed}: done"
-        for deed in ("join", "topUp", "setOperator", "exit", "withdraw", "claim", "claimCredit", "sweep", "fund")
-    ]
-    + [f"{deed}: done" for deed in ("conclude", "refund", "openRound", "commit", "reveal", "close", "draw", "commitScores")]
-    + [f"{deed}: done" for deed in ("revealScores", "settle", "propose", "challenge", "demand", "answer", "expire", "reclaim")]
+    + [f"{act}: done" for act in ("join", "topUp", "setOperator", "exit", "withdraw", "claim", "claimCredit", "sweep", "fund")]
+    + [f"{act}: done" for act in ("conclude", "refund", "openRound", "commit", "reveal", "close", "draw", "commitScores")]
+    + [f"{act}: done" for act in ("revealScores", "settle", "propose", "challenge", "demand", "answer", "expire", "reclaim")]
     + ["finalize: done", "drained"]
     + [
         "withdraw: StillEngaged",
-        "challenge: NumberIsRight",
+        "challenge: CoordinateCorrect",
         "propose: ProposerFell",
         "answer: WrongLeaf",
         "demand: DemandTooLate",

@@ -8,9 +8,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from evm import BUILD
+from support.evm import BUILD
 
-ROOT = Path(__file__).parent.parent.parent
+ROOT = Path(__file__).parents[2]
 CONTROLS = [
     # number, machine, file, what stands there, what the mutant has
     ("I1", "Fraud", "Stakes", "        _deposits -= amount;\n", ""),

@@ -4,10 +4,10 @@ from functools import cache
 from random import Random
 
 import pytest
-from evm import Reverted
 from hypothesis import given
 from hypothesis import strategies as st
-from system import System
+from support.evm import Reverted
+from support.system import System
 
 from fl.errors import TermsError
 from fl.protocol.allowlist import Allowlist, admits

@@ -3,10 +3,10 @@ single wrong number is, for the mean, a trim of 2 and the median. `--profile dee
 
 import numpy as np
 import pytest
-from evm import refused
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from system import CHALLENGER, System, random_model
+from support.evm import refused
+from support.system import CHALLENGER, System, random_model
 
 from fl.protocol import fraud, seats
 from fl.protocol.artifact import LEAF_PARAMETERS, Kind, pack_model, parse_model, parse_update
@@ -66,7 +66,7 @@ def test_right_models_stand__and_one_wrong_number_falls(trim, seed, coordinate, 
         s.propose(pack_model(right), 1)
         for at in {0, 255, coordinate, *rng.integers(0, LEAF_PARAMETERS, 6).tolist()}:
             assert not fraud.check_challenge(0, at, s.proof(), **facts(s))
-            with refused("NumberIsRight", int(right[at])):
+            with refused("CoordinateCorrect", int(right[at])):
                 s.do("challenge", 0, at, s.proof(), by=CHALLENGER)
         s.finish()
     finally:

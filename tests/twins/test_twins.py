@@ -8,9 +8,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from evm import LocalEvm
 from hypothesis import example, given
 from hypothesis import strategies as st
+from support.evm import LocalEvm
 
 from fl.protocol import committee, scores, seats
 from fl.protocol.aggregate import aggregate, aggregate_coordinate

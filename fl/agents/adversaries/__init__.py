@@ -8,10 +8,10 @@ from pathlib import Path
 from fl.agents.adversaries.proposers import PROPOSERS, Withholder, WrongModel, WrongModelOnce
 from fl.agents.adversaries.trainers import FLAWS, PARTICIPANTS
 from fl.agents.adversaries.validators import VALIDATORS
-from fl.agents.participant import Participant
-from fl.agents.proposer import Proposer
-from fl.agents.validator import Validator
-from fl.learning.partition import Shard
+from fl.agents.roles.participant import Participant
+from fl.agents.roles.proposer import Proposer
+from fl.agents.roles.validator import Validator
+from fl.learning.data.partition import Shard
 from fl.learning.trainer import Evaluator
 
 KINDS = tuple(dict.fromkeys((*PARTICIPANTS, *VALIDATORS, *PROPOSERS)))

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from fl.agents.proposer import Proposer
-from fl.agents.view import View
+from fl.agents.record.view import View
+from fl.agents.roles.proposer import Proposer
 from fl.protocol.artifact import pack_model, parse_model
 
 

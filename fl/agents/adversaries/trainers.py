@@ -1,4 +1,4 @@
-"""Cheats among trainers: what they send is in fl.learning.attacks, how they see the federation is here."""
+"""Cheats among trainers: what they send is in fl.learning.research.attacks, how they see the federation is here."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from fl.agents.actions import Action, Publish
-from fl.agents.participant import Participant
-from fl.agents.view import View
-from fl.learning.attacks import ATTACKS, POISONED, Change, Sight, change_of, poison
+from fl.agents.record.view import View
+from fl.agents.roles.participant import Participant
+from fl.agents.runtime.actions import Action, Publish
 from fl.learning.codec import encode_update
+from fl.learning.research.attacks import ATTACKS, POISONED, Change, Sight, change_of, poison
 from fl.learning.trainer import generator, local_change
 from fl.protocol.artifact import UPDATE_LEAF_BYTES, Kind, size_of
 from fl.protocol.fixed_point import to_fixed, to_float
 
 
 class Cheat(Participant):
-    """Sends what fl.learning.attacks makes of what is public: the past. Commitments hide the present round."""
+    """Sends what fl.learning.research.attacks makes of what is public: the past. Commitments hide the present round."""
 
     attack = "sign_flip"
 
@@ -94,8 +94,8 @@ class Malformed(Participant):
     flaw: str | None = None
 
     def update(self, view: View) -> tuple[bytes, NDArray[np.float64]]:
-        good, residue = super().update(view)
-        return self._spoilt(good, self.flaw_of(view.round.number), view), residue
+        good, residual = super().update(view)
+        return self._spoilt(good, self.flaw_of(view.round.number), view), residual
 
     def flaw_of(self, number: int) -> str:
         return self.flaw or FLAWS[(number - 1) % len(FLAWS)]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from fl.agents.validator import Validator
-from fl.agents.view import View
+from fl.agents.record.view import View
+from fl.agents.roles.validator import Validator
 
 
 class LyingValidator(Validator):

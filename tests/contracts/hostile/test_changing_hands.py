@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 from attacks.gallery import Money, files, judge, root
-from evm import refused
-from system import CHALLENGER, SPONSOR, STRANGER, System, operator, owner, salt
+from support.evm import refused
+from support.system import CHALLENGER, SPONSOR, STRANGER, System, operator, owner, salt
 
 from fl.protocol.artifact import pack_model, parse_model
 from fl.protocol.commitment import score_commitment, update_commitment
@@ -145,5 +145,5 @@ def test_128_seats_all_silent__are_slashed_in_one_call():
         s.do("commit", seat, b"\x01" * 32, by=operator(seat))
     s.evm.warp(s.evm.time + 10**6)
     s.do("finalize")
-    assert s.books()["slashed"] == seats * s.terms.no_reveal_slash
+    assert s.accounting()["slashed"] == seats * s.terms.no_reveal_slash
     assert s.sets()[1] == 0

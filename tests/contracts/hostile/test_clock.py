@@ -2,8 +2,8 @@
 
 import pytest
 from attacks.gallery import files, root
-from evm import refused
-from system import STRANGER, System, operator, salt
+from support.evm import refused
+from support.system import STRANGER, System, operator, salt
 
 from fl.protocol.phases import Phase
 

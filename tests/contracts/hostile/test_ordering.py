@@ -2,8 +2,8 @@
 
 import pytest
 from attacks.gallery import Money, files, root
-from evm import AnvilEvm
-from system import CHALLENGER, STRANGER, System, operator, owner, salt
+from support.evm import AnvilEvm
+from support.system import CHALLENGER, STRANGER, System, operator, owner, salt
 
 from fl.protocol.phases import Phase
 

@@ -1,0 +1,191 @@
+"""The public record, recomputed: which revealed updates are available and well-formed, what the gate makes of them, what
+the next model is. Pure functions of events and store, kept per round, since everybody needs them and none may differ.
+
+Updates stay what the store gives, maps of files for all but small ones, and are decoded part by part: of whole vectors only
+models are in memory, however many updates there are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fl.agents.record.history import History, RoundLog
+from fl.errors import StoreError
+from fl.learning.gate import GateState, bound_of, gate_named
+from fl.learning.scoring import PublicRound
+from fl.network.events import Event
+from fl.network.stores.base import Store
+from fl.network.stores.several import fetched
+from fl.protocol.artifact import Data, Kind, Numbers, UpdateNumbers, parse_model, update_is_canonical
+from fl.protocol.fraud import ROOT_KEPT, UPDATE
+from fl.protocol.leaves import root_from
+from fl.protocol.stream import aggregate_files
+from fl.protocol.terms import Terms
+
+MODELS_KEPT = 3  # the one that a round begins with, the one before, the proposed
+
+Vector = NDArray[np.int32]
+
+
+@dataclass(frozen=True)
+class Judged:
+    """What everybody must find about a round's revealed updates."""
+
+    seen: frozenset[int]  # well-formed and available, by seat
+    inside: frozenset[int]  # let in by the gate
+    state: GateState  # afterwards
+
+
+class Record:
+    """What the record of one federation says, as far as this store shows it."""
+
+    def __init__(self, terms: Terms, parameters: int, store: Store):
+        self.terms, self.parameters, self.store = terms, parameters, store
+        self._files: dict[bytes, Data] = {}  # the updates last asked for
+        self._judged: dict[int, Judged] = {}
+        self._states: dict[int, GateState] = {}  # after settled rounds
+        self._models: dict[bytes, Vector] = {}
+        self._model_files: dict[bytes, Data] = {}  # the models last asked for, the latest last
+        self._next: dict[int, bytes] = {}
+        self._opened: dict[bytes, bytes] = {}  # what the chain keeps of an update's root, to the root that an answer led to
+
+    def note(self, events: Iterable[Event]) -> None:
+        """Takes in what events say of where files are."""
+        for event in events:
+            if event.name in ("Revealed", "Proposed") and event.fields["locator"]:
+                self.store.hint(event.fields["root"], event.fields["locator"])
+            if event.name == "Answered" and event.fields["artifact"] == UPDATE:
+                content, leaf, path = (event.fields[name] for name in ("content", "leaf", "path"))
+                root = root_from(content, leaf, tuple(path[i : i + 32] for i in range(0, len(path), 32)))
+                self._opened[root[:ROOT_KEPT]] = root
+
+    def update(self, root: bytes) -> Data | None:
+        """An update's file, or None if the store cannot show it."""
+        name = self._name(root)
+        try:
+            return self._files.get(name) or self.store.get(name, Kind.UPDATE, self.terms.depth)
+        except StoreError:
+            return None
+
+    def updates(self, roots: Iterable[bytes]) -> dict[bytes, Data]:
+        """The files of those updates that the store can show, by root as revealed.
+
+        A revealed root may differ from its file's in the bytes that the chain forgets: no store knows that name, and the
+        contract takes the file all the same. Answers to demands say under which name it lies."""
+        names = {root: self._name(root) for root in roots}
+        files = self._held(names.values())
+        return {root: files[name] for root, name in names.items() if name in files}
+
+    def _name(self, root: bytes) -> bytes:
+        return self._opened.get(root[:ROOT_KEPT], root)
+
+    def _held(self, names: Iterable[bytes]) -> dict[bytes, Data]:
+        """The updates of these names that the store can show. Asked for all at once: ten that nobody has must not cost ten
+        times what one does. Kept until others are asked for, so that gate, proposal and check read a round's files once."""
+        wanted = dict.fromkeys(names)
+        if missing := [name for name in wanted if name not in self._files]:
+            self._files = {name: data for name, data in self._files.items() if name in wanted}
+            come = fetched(self.store, missing, Kind.UPDATE, self.terms.depth)
+            self._files |= {name: data for name, data in come if data is not None}
+        return self._files
+
+    def model_file(self, root: bytes) -> Data | None:
+        """A model's file, or None if the store cannot show it."""
+        try:
+            return self._model_file(root)
+        except StoreError:
+            return None
+
+    def _model_file(self, root: bytes) -> Data:
+        """Read once a round: a checker looks at each block, and one look at a store that is away must not have it demand what
+        it had."""
+        data = self._model_files.pop(root, None) or self.store.get(root, Kind.MODEL, self.terms.depth)
+        self._model_files = dict([*self._model_files.items()][1 - MODELS_KEPT :]) | {root: data}
+        return data
+
+    def model(self, root: bytes) -> Vector:
+        """A model in units. Raises StoreError if the store cannot show it."""
+        if root not in self._models:
+            self._models = {root: parse_model(self._model_file(root), self.terms.depth)}
+        return self._models[root]
+
+    def judged(self, history: History, log: RoundLog) -> Judged:
+        """The gate's verdict on a closed round."""
+        return self._judge(log, self.state(history, log.number))
+
+    def _judge(self, log: RoundLog, before: GateState) -> Judged:
+        known = self._judged.get(log.number)
+        # What the store lacked when scores were due, and the committee accepted, may have come since.
+        if known is None or not known.seen.issuperset(log.accepted):
+            updates = self.well_formed(log)
+            known = self._judged[log.number] = Judged(frozenset(updates), *self.gate(before, updates))
+        return known
+
+    def well_formed(self, log: RoundLog) -> dict[int, Numbers]:
+        """A closed round's updates that are well-formed and that the store can show, in units, by seat."""
+        depth, exponent = self.terms.depth, self.terms.max_exponent
+        roots = {seat: log.reveals[seat].root for seat in log.revealed or []}
+        files = self._held(roots.values())
+        held = {seat: files[root] for seat, root in roots.items() if root in files}
+        good = (seat for seat, data in held.items() if update_is_canonical(data, depth, exponent, self.parameters))
+        return {seat: UpdateNumbers(held[seat], depth, exponent) for seat in good}
+
+    @cached_property
+    def gate_name(self) -> object:
+        """The gate that the manifest names. Raises StoreError if the store cannot show the manifest."""
+        return self.store.get_manifest(self.terms.manifest).get("gate")
+
+    def gate(self, state: GateState, updates: Mapping[int, Numbers]) -> tuple[frozenset[int], GateState]:
+        """The manifest's gate on well-formed updates, in units, by seat."""
+        return gate_named(self.gate_name)(state, updates)
+
+    def state(self, history: History, number: int) -> GateState:
+        """What the gate remembers when round `number` begins."""
+        state = GateState()
+        for log in history.rounds[: number - 1]:
+            if log.settled:
+                if log.number not in self._states:
+                    self._states[log.number] = self._state_after(log, state)
+                state = self._states[log.number]
+        return state
+
+    def _state_after(self, log: RoundLog, before: GateState) -> GateState:
+        judged = self._judge(log, before)
+        # The committee left out what the gate would let in: its file came too late, or they lied. Those who judged in time
+        # and those who read the past must remember one round, and the chain says which.
+        if out := judged.inside.difference(log.accepted):
+            seen = {seat: update for seat, update in self.well_formed(log).items() if seat in judged.seen - out}
+            return self.gate(before, seen)[1]
+        return judged.state
+
+    def bound(self, history: History) -> int | None:
+        """The largest norm, in units, that the gate lets in this round; None if it sets none beforehand."""
+        return bound_of(self.gate_name, self.state(history, history.rounds[-1].number))
+
+    def next_model(self, log: RoundLog) -> bytes | None:
+        """The file of the model that a settled round must give; None while the store lacks an accepted update."""
+        if log.number not in self._next:
+            roots = [log.reveals[seat].root for seat in log.accepted]
+            files, base = self.updates(roots), self.model_file(log.base)
+            if base is None or any(root not in files for root in roots):
+                return None
+            held = [files[root] for root in roots]
+            self._next = {log.number: bytes(aggregate_files(base, held, self.terms.trim, self.terms.max_exponent))}
+        return self._next[log.number]
+
+    def public_round(self, history: History, log: RoundLog, accepted: frozenset[int] | list[int]) -> PublicRound:
+        """What scoring reads of a round, with the seats taken to be accepted."""
+        updates = self.well_formed(log)
+        older = next((r.base for r in reversed(history.rounds[: log.number - 1]) if r.base != log.base), None)
+        file = None if older is None else self.model_file(older)  # a store may have forgotten it: scoring goes on without
+        return PublicRound(
+            log.number,
+            self.model(log.base),
+            {s: updates[s] for s in sorted(accepted) if s in updates},
+            self.terms.trim,
+            None if file is None else parse_model(file, self.terms.depth),
+        )

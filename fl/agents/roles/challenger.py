@@ -1,0 +1,194 @@
+"""A challenger checks every proposal: recomputes it, disproves a wrong one, and forces a withheld one open.
+
+Where the proposed file is withheld, it walks: an answered demand shows a path, and the lowest sibling that differs from the
+right tree's says in which half the wrong leaf lies. At most depth + 1 demands reach it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import groupby, islice
+
+import numpy as np
+
+from fl.agents.record.history import Demanded
+from fl.agents.record.view import View
+from fl.agents.runtime.actions import Action, Publish
+from fl.protocol.artifact import LEAF_PARAMETERS, Data, Kind, leaf_bytes, parse_model
+from fl.protocol.fraud import PREVIOUS, PROPOSED, UPDATE, Opened, challenge_proof
+from fl.protocol.leaves import Tree
+from fl.protocol.phases import Phase
+from fl.protocol.stream import aggregate_files
+
+MAX_DEMANDS = 64
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A leaf that an answer showed."""
+
+    content: bytes
+    path: bytes
+
+    def show(self, leaf: int) -> bytes:
+        return self.content + self.path
+
+
+class Challenger:
+    """Checks for anybody; demands and challenges from the account that the loop gives it."""
+
+    def decide(self, view: View) -> list[Action]:
+        if view.phase is not Phase.CHALLENGE:
+            return self._expired(view) if view.facts.live and view.facts.proposed_at else []
+        return self._expired(view) or self._check(view)
+
+    def _check(self, view: View) -> list[Action]:
+        log, record = view.round, view.record
+        proposal = log.proposal
+        if proposal is None:
+            return []
+        roots = {seat: log.reveals[seat].root for seat in log.accepted}
+        held = record.updates(roots.values())
+        missing = [seat for seat, root in roots.items() if root not in held]
+        if missing:
+            return self._doubt(view, missing)
+        right = record.next_model(log)
+        if right is None:
+            return self._force(view, Kind.MODEL, [(PREVIOUS, 0)])
+        tree = Opened.of(right, Kind.MODEL).tree
+        wrong = record.model_file(proposal.root)
+        if tree.root == proposal.root:  # one that its proposer shows to nobody would leave the next round nothing to begin with
+            return [] if wrong is not None else [_publishes(right, Kind.MODEL)]
+        if wrong is not None:
+            opened = Opened.of(wrong, Kind.MODEL)
+            leaf = next(i for i in range(1 << tree.depth) if tree.levels[0][i] != opened.tree.levels[0][i])
+            return self._challenge(view, leaf, opened, leaf_bytes(right, Kind.MODEL, leaf))
+        return self._walk(view, tree, right)
+
+    def _challenge(self, view: View, leaf: int, proposed: Opened | Shown, wanted: bytes) -> list[Action]:
+        """`wanted`: the leaf as it must be."""
+        log, record = view.round, view.record
+        is_, must = parse_model(proposed.show(leaf)[: Kind.MODEL.value], 0), parse_model(wanted, 0)
+        coordinate = next(i for i in range(LEAF_PARAMETERS) if is_[i] != must[i])
+        files = record.updates(log.reveals[seat].root for seat in log.accepted)
+        shown = {seat: answer for seat in log.accepted if (answer := _shown(view, UPDATE, seat, leaf))}
+        updates = (  # a tree at a time
+            Opened.of(files[root], Kind.UPDATE) if (root := log.reveals[seat].root) in files else shown[seat]
+            for seat in log.accepted
+        )
+        base = record.model_file(log.base)
+        if base is None:
+            return []
+        proof = challenge_proof(leaf, updates, Opened.of(base, Kind.MODEL), proposed)
+        return [Action("challenge", (leaf, coordinate, proof), shared=True, note="disproves the proposal")]
+
+    def _walk(self, view: View, tree: Tree, right: bytes) -> list[Action]:
+        leaf = 0
+        while (answer := _shown(view, PROPOSED, 0, leaf)) is not None:
+            if answer.content != (wanted := leaf_bytes(right, Kind.MODEL, leaf)):
+                return self._challenge(view, leaf, answer, wanted)
+            siblings = [answer.path[32 * i : 32 * (i + 1)] for i in range(tree.depth)]
+            height = next(i for i in range(tree.depth) if siblings[i] != tree.path(leaf)[i])
+            leaf = ((leaf >> height) ^ 1) << height
+        return self._demand(view, PROPOSED, 0, leaf)
+
+    def _doubt(self, view: View, missing: list[int]) -> list[Action]:
+        """Demands the accepted updates that the store lacks, first where the proposal strays farthest from what the others
+        alone would give; a wrong leaf that all have shown is disproved at once. No gross lie costs a whole file."""
+        log, record, terms = view.round, view.record, view.terms
+        lacking = [(UPDATE, seat) for seat in missing]
+        base, proposed = record.model_file(log.base), record.model_file(log.proposals[-1].root)
+        if proposed is None:  # a root of nothing falls here
+            return [*self._demand(view, PROPOSED, 0, 0), *self._force(view, Kind.UPDATE, lacking)]
+        if base is None:
+            return self._force(view, Kind.UPDATE, lacking)
+        roots = [log.reveals[seat].root for seat in log.accepted if seat not in missing]
+        files = record.updates(roots)
+        held = [files[root] for root in roots]
+        others = aggregate_files(base, held, terms.trim, terms.max_exponent)
+        far = parse_model(proposed, terms.depth).astype(np.int64) - parse_model(others, terms.depth)
+        leaves = [int(i) for i in np.argsort(-np.abs(far).reshape(-1, LEAF_PARAMETERS).max(axis=1), kind="stable")]
+        for leaf in leaves:
+            shown = [answer.content for seat in missing if (answer := _shown(view, UPDATE, seat, leaf))]
+            if len(shown) == len(missing):
+                parts = [leaf_bytes(file, Kind.UPDATE, leaf) for file in held] + shown
+                before = leaf_bytes(base, Kind.MODEL, leaf)
+                wanted = bytes(aggregate_files(before, parts, terms.trim, terms.max_exponent))
+                if wanted != leaf_bytes(proposed, Kind.MODEL, leaf):
+                    return self._challenge(view, leaf, Opened.of(proposed, Kind.MODEL), wanted)
+        return self._force(view, Kind.UPDATE, lacking, leaves)
+
+    def _force(
+        self, view: View, kind: Kind, lacking: list[tuple[int, int]], order: Sequence[int] | None = None
+    ) -> list[Action]:
+        """Demands every leaf of files that the store lacks, each an artifact and a seat; one whose leaves were all shown is
+        published."""
+        leaves = range(1 << view.terms.depth)
+        for artifact, seat in lacking:
+            shown = [answer.content for leaf in leaves if (answer := _shown(view, artifact, seat, leaf))]
+            if len(shown) == len(leaves):
+                return [_publishes(b"".join(shown), kind)]
+        wanted = ((*what, leaf) for leaf in order or leaves for what in lacking)
+        return list(islice((action for what in wanted for action in self._demand(view, *what)), MAX_DEMANDS))
+
+    def _demand(self, view: View, artifact: int, seat: int, leaf: int) -> list[Action]:
+        demanded = Demanded(view.facts.attempts, artifact, seat, leaf)
+        last = view.facts.proposed_at + view.terms.challenge_window - 2 * view.terms.answer_window
+        if demanded in view.round.demands or view.time >= last or _shown(view, artifact, seat, leaf):
+            return []
+        return [Action("demand", (artifact, seat, leaf), shared=True, note="demands a leaf")]
+
+    def _expired(self, view: View) -> list[Action]:
+        for demanded, deadline in view.round.demands.items():
+            if view.time >= deadline and demanded.attempt == view.facts.attempts:
+                args = (demanded.artifact, demanded.seat, demanded.leaf)
+                return [Action("expire", args, shared=True, note="topples a proposal that nobody could open")]
+        return []
+
+
+def _shown(view: View, artifact: int, seat: int, leaf: int) -> Shown | None:
+    """What an answer showed; in any attempt, unless it is the proposed model: nobody pays twice to see what stays as it is."""
+    last = view.facts.attempts
+    tries = (Demanded(attempt, artifact, seat, leaf) for attempt in range(last if artifact == PROPOSED else 1, last + 1))
+    return next((Shown(*view.round.answers[demanded]) for demanded in tries if demanded in view.round.answers), None)
+
+
+def _publishes(data: bytes, kind: Kind) -> Action:
+    return Action("", (), publish=(Publish(data, kind),), shared=True)
+
+
+class Answerer:
+    """Answers demands from files that its store holds: for the deposits, and so that a right model stands.
+
+    All that are due, the soonest first: whoever demands everything at once counts on an answer that comes too late."""
+
+    def decide(self, view: View) -> list[Action]:
+        if view.phase is not Phase.CHALLENGE:
+            return []
+        due = {d: end for d, end in view.round.demands.items() if view.time < end and d.attempt == view.facts.attempts}
+        answers: dict[Demanded, Action] = {}
+        for what, demands in groupby(sorted(due, key=lambda d: (_file(d), due[d])), key=_file):  # a file's tree at a time
+            soonest = list(islice(demands, MAX_DEMANDS))
+            if (opened := self._opened(view, soonest[0])) is not None:
+                for demanded in soonest:
+                    leaf = demanded.leaf
+                    content = opened.show(leaf)[: opened.kind.value]
+                    args = (*what, leaf, content, b"".join(opened.tree.path(leaf)))
+                    answers[demanded] = Action("answer", args, shared=True)
+        return [answers[demanded] for demanded in sorted(answers, key=lambda d: due[d])[:MAX_DEMANDS]]
+
+    def _opened(self, view: View, demanded: Demanded) -> Opened | None:
+        data: Data | None
+        log, record = view.round, view.record
+        if demanded.artifact == UPDATE:
+            data, kind = record.update(log.reveals[demanded.seat].root), Kind.UPDATE
+        elif demanded.artifact == PREVIOUS:
+            data, kind = record.model_file(log.base), Kind.MODEL
+        else:
+            data, kind = record.model_file(log.proposals[-1].root), Kind.MODEL
+        return Opened.of(data, kind) if data is not None else None
+
+
+def _file(demanded: Demanded) -> tuple[int, int]:
+    return demanded.artifact, demanded.seat

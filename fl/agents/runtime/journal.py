@@ -1,0 +1,101 @@
+"""A seat's folder on disk: one daemon at a time, and only for the seat that it belongs to."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import stat
+import tempfile
+from dataclasses import asdict, dataclass
+from hashlib import sha256
+from pathlib import Path
+
+from fl.errors import TreatyError
+from fl.network.stores.base import write_durably
+from fl.network.transactions import TransactionJournal
+
+KEEP_ROUNDS = 16  # rounds whose files stay; nothing of an older round can matter any more
+
+
+class JournalError(TreatyError):
+    """The seat's folder cannot be used: another daemon has it, or it belongs to another seat."""
+
+
+@dataclass(frozen=True)
+class Identity:
+    """Which seat of which federation on which chain. genesis: the hash of the chain's first block."""
+
+    chain_id: int
+    genesis: str
+    federation: str
+    seat: int
+
+
+class Journal:
+    """Opened by one daemon; everybody else is refused until it ends, however it ends."""
+
+    def __init__(self, folder: Path, identity: Identity):
+        self.folder, self.identity = folder, identity
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            folder.chmod(0o700)
+        except OSError as error:
+            told = f"{folder} cannot be a journal: {error.strerror or error}"
+            raise JournalError(f"{told}; give --journal a folder that you may write; nothing was sent") from error
+        name = sha256(json.dumps(asdict(identity), sort_keys=True).encode()).hexdigest()[:24]
+        # The second lock catches a second daemon with another folder. The kernel lets both go when a process dies.
+        user = Path(tempfile.gettempdir()) / f"treaty-{os.getuid()}"
+        _check_own(user)
+        self._locks: list[int] = []
+        try:
+            for path in (folder / "lock", user / f"{name}.lock"):
+                self._locks.append(_lock(path, identity.seat))
+            self._identify()
+            self.transactions = TransactionJournal(folder / "transactions")
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        for handle in self._locks:
+            os.close(handle)
+        self._locks = []
+
+    def prune(self, round_: int) -> None:
+        """Removes what belongs to rounds long over, so that the disk does not fill. The last residual stays."""
+        before = round_ - KEEP_ROUNDS
+        self.transactions.forget(before)
+        for path in self.folder.iterdir():
+            number, _, kind = path.name.partition(".")
+            if number.isdecimal() and int(number) < before and kind in ("update", "salt", "locator", "scores", "residual"):
+                path.unlink(missing_ok=True)
+
+    def _identify(self) -> None:
+        path = self.folder / "identity.json"
+        facts = json.dumps(asdict(self.identity), sort_keys=True).encode()
+        if path.is_file() and path.read_bytes() != facts:
+            raise JournalError(f"{self.folder} is the journal of another seat, federation or chain: give another --journal")
+        if not path.is_file():
+            write_durably(path, facts, mode=0o600)
+
+
+def _check_own(folder: Path) -> None:
+    """Makes a folder where everybody may; refuses one that another user laid there, with locks of theirs or links in it."""
+    folder.mkdir(mode=0o700, exist_ok=True)
+    facts = folder.lstat()
+    if not stat.S_ISDIR(facts.st_mode) or facts.st_uid != os.getuid() or facts.st_mode & 0o022:
+        raise JournalError(f"{folder} must be a folder of your own that nobody else may write: remove it, or set TMPDIR")
+
+
+def _lock(path: Path, seat: int) -> int:
+    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        holder = os.read(handle, 32).decode(errors="replace").strip() or "unknown"
+        os.close(handle)
+        raise JournalError(f"another daemon runs for seat {seat} (process {holder}, {path}): stop it first") from error
+    os.ftruncate(handle, 0)
+    os.pwrite(handle, f"{os.getpid()}\n".encode(), 0)
+    return handle

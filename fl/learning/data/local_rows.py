@@ -1,0 +1,71 @@
+"""A participant's own rows: a table from its disk, or a named part of the task's built-in data for trying things out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from fl.errors import TaskError
+from fl.learning.data.partition import Part, Shard, split
+from fl.learning.data.table import Table
+from fl.learning.task import Data, Task
+from fl.learning.task_check import table_of
+
+
+def local_shard(task: Task, data: Path | None, shard: str | None, seed: int) -> Shard:
+    """The rows that one participant trains on, and those that it scores others with. Raises TaskError with what to give."""
+    if data is None and shard is None and isinstance(task, Table):
+        return _whole(table_of(task), task.path.stem, seed)
+    if (data is None) == (shard is None):
+        raise TaskError("give your rows: --data TABLE, or --shard INDEX/N for a part of the task's built-in data")
+    if data is not None:
+        return _whole(_read(task, data), data.stem, seed)
+    return _part(task, shard or "", seed)
+
+
+def _whole(table: Data, name: str, seed: int) -> Shard:
+    """All rows: nobody tests on a participant's own, so the test share goes back to training."""
+    whole = split(Data(table.x, table.y, np.zeros(len(table.x), np.int64), (name,)), 1, None, seed)
+    part, test = whole.shards[0], whole.test
+    x, y = np.concatenate([part.train.x, test.x]), np.concatenate([part.train.y, test.y])
+    return Shard(name, Part(x, y), part.held_out)
+
+
+def _part(task: Task, shard: str, seed: int) -> Shard:
+    name, _, count = shard.partition("/")
+    table = table_of(task)
+    if name.isdecimal() and count.isdecimal() and int(name) < int(count):
+        return split(table, int(count), None, seed).shards[int(name)]
+    named = {s.name: s for s in split(table, max(1, len(table.owners)), None, seed).shards} if table.owners else {}
+    if shard not in named:
+        told = f" or one of {', '.join(named)}" if named else ""
+        raise TaskError(f"no shard {shard!r} of task {task.name}: give INDEX/N with INDEX below N, such as 0/4{told}")
+    return named[shard]
+
+
+def _read(task: Task, path: Path) -> Data:
+    """A table like the task's: .csv of numbers whose last columns are the target, or .npz with x and y."""
+    like = table_of(task)
+    try:
+        if path.suffix == ".npz":
+            with np.load(path, allow_pickle=False) as file:
+                x, y = file["x"], file["y"]
+        else:
+            numbers = pd.read_csv(path).to_numpy(np.float64)
+            width = 1 if like.y.ndim == 1 else int(np.prod(like.y.shape[1:]))
+            x, y = numbers[:, :-width], numbers[:, -width:]
+    except FileNotFoundError:
+        raise TaskError(f"no table {path}: give --data a .csv or .npz file") from None
+    except (OSError, ValueError, KeyError) as error:
+        raise TaskError(f"{path} cannot be read as a table of numbers: {error}") from error
+    try:
+        x = x.astype(np.float32).reshape(len(x), *like.x.shape[1:])
+        y = y.astype(like.y.dtype).reshape(len(y), *like.y.shape[1:])
+    except ValueError as error:
+        wanted = f"{like.x.shape[1:]} and {like.y.shape[1:]}"
+        raise TaskError(f"{path} does not fit task {task.name}: a row's features and target have shapes {wanted}") from error
+    if not len(x) or not np.isfinite(x).all() or not np.isfinite(y.astype(np.float64)).all():
+        raise TaskError(f"{path} is empty or holds values that are no numbers: fill or drop them")
+    return Data(x, y)

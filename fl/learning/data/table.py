@@ -1,0 +1,263 @@
+"""A task without code: a CSV or Parquet table and the name of its target column.
+
+`table:patients.csv?target=sick&owner=hospital&age=0..100&stage=I|II|III&drop=name`
+
+Numbers are scaled by ranges and classes become columns, and both are public: stated in the address or, where the address is
+silent, taken from the table and rounded outward, and in either case part of the manifest. Nothing of one participant's rows
+(means, spreads) reaches another. Participants with tables of their own take the stated columns from the federation's
+manifest: `table:mine.csv?manifest=MANIFEST.json`.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from math import ceil, floor, isfinite, log10
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qsl
+
+import numpy as np
+import pandas as pd
+from sklearn.metrics import roc_auc_score
+from torch import Tensor, nn
+
+from fl.errors import TaskError
+from fl.learning.task import Data, LocalTraining, Task
+
+PREFIX = "table:"
+MAX_CLASSES = 50
+FEW_NUMBERS = 10  # a whole-number target with no more values is a class
+HIDDEN = 32
+WORDS = ("target", "owner", "drop", "manifest")
+
+
+@dataclass(frozen=True)
+class Column:
+    """How one column becomes numbers. classes: one column each; else low and high: scaled to -1..1. optional: a flag beside
+    it says where the value is missing."""
+
+    name: str
+    classes: tuple[str, ...] = ()
+    low: float = 0.0
+    high: float = 0.0
+    optional: bool = False
+
+    @property
+    def width(self) -> int:
+        return (len(self.classes) or 1) + self.optional
+
+    def encode(self, values: pd.Series, where: str) -> np.ndarray:
+        """float32 (n, width). A number outside its range is clipped to it; a class that nobody stated is all zeros."""
+        missing = values.isna()
+        if missing.any() and not self.optional:
+            raise TaskError(f"{where}, column {self.name}: no value in row {_row(missing)}, and the task states none may miss")
+        if self.classes:
+            text = values.map(_class, na_action="ignore")
+            columns = [(text == one).to_numpy(np.float32) for one in self.classes]
+        else:
+            middle, half = (self.low + self.high) / 2, (self.high - self.low) / 2
+            scaled = (_numbers(self.name, values, where).clip(self.low, self.high) - middle) / half
+            columns = [scaled.fillna(0.0).to_numpy(np.float32)]
+        return np.stack(columns + ([missing.to_numpy(np.float32)] if self.optional else []), axis=1)
+
+
+class Table(Task):
+    """A small network on a table: one hidden layer, which also fits what is linear."""
+
+    training = LocalTraining(learning_rate=0.1, epochs=2, batch_size=16, momentum=0.5)
+
+    def __init__(self, path: Path, target: Column, columns: tuple[Column, ...], owner: str | None, frame: pd.DataFrame):
+        self.path, self.target, self.columns, self.owner, self._frame = path, target, columns, owner, frame
+        self.name = f"table {path.stem}"
+        self.kinds = len(target.classes)
+        self.metric = {0: "mean absolute error", 2: "AUC"}.get(self.kinds, "accuracy")
+        self.higher_is_better = self.kinds > 0
+
+    def data(self) -> Data:
+        frame, where = self._frame, str(self.path)
+        _need(frame, [self.target.name, *(c.name for c in self.columns), *([self.owner] if self.owner else [])], where)
+        x = np.concatenate([c.encode(frame[c.name], where) for c in self.columns], axis=1)
+        y = self._targets(frame[self.target.name], where)
+        if self.owner is None:
+            return Data(x, y)
+        if frame[self.owner].isna().any():
+            raise TaskError(f"{where}, column {self.owner}: no owner in row {_row(frame[self.owner].isna())}")
+        names = tuple(sorted(frame[self.owner].map(_class).unique()))
+        return Data(x, y, frame[self.owner].map(_class).map(names.index).to_numpy(np.int64), names)
+
+    def _targets(self, values: pd.Series, where: str) -> np.ndarray:
+        if values.isna().any():
+            raise TaskError(f"{where}, column {self.target.name}: no target in row {_row(values.isna())}: leave such rows out")
+        if not self.kinds:
+            return self.target.encode(values, where)[:, 0]
+        text = values.map(_class)
+        if not (known := text.isin(self.target.classes)).all():
+            told = f"row {_row(~known)} says {text[~known].iloc[0]!r}, which is none of {', '.join(self.target.classes)}"
+            raise TaskError(f"{where}, column {self.target.name}: {told}")
+        codes = text.map(self.target.classes.index)
+        return codes.to_numpy(np.float32 if self.kinds == 2 else np.int64)
+
+    def model(self) -> nn.Module:
+        width = sum(c.width for c in self.columns)
+        outputs = self.kinds if self.kinds > 2 else 1
+        layers = [nn.Linear(width, HIDDEN), nn.ReLU(), nn.Linear(HIDDEN, outputs)]
+        return nn.Sequential(*layers, *([nn.Flatten(0)] if outputs == 1 else []))
+
+    def loss(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        if self.kinds == 0:
+            return nn.functional.mse_loss(outputs, targets)
+        if self.kinds == 2:
+            return nn.functional.binary_cross_entropy_with_logits(outputs, targets)
+        return nn.functional.cross_entropy(outputs, targets)
+
+    def evaluate(self, outputs: Tensor, targets: Tensor) -> float:
+        if self.kinds == 0:  # in the target's own unit
+            return float((outputs - targets).abs().mean()) * (self.target.high - self.target.low) / 2
+        if self.kinds == 2:
+            if len(set(targets.tolist())) < 2:
+                return 0.5  # a test set of one class tells nothing
+            return float(roc_auc_score(targets.numpy(), outputs.numpy()))
+        return float((outputs.argmax(1) == targets).float().mean())
+
+    def facts(self) -> dict[str, object]:
+        """With the columns, so that everybody encodes alike. The path is its owner's business."""
+        table = {"target": asdict(self.target), "columns": [asdict(c) for c in self.columns]}
+        return {**super().facts(), "task": "table", "table": json.loads(json.dumps(table))}
+
+
+def table_task(address: str) -> Table:
+    """The task of a `table:` address. Raises TaskError that names the column and the remedy."""
+    where, _, query = address.removeprefix(PREFIX).partition("?")
+    try:
+        given = dict(parse_qsl(query, keep_blank_values=True, strict_parsing=bool(query)))
+    except ValueError as error:
+        raise TaskError(f"{address}: after the question mark come NAME=VALUE pairs joined by &: {error}") from None
+    frame = _read(Path(where))
+    if "manifest" in given:
+        return _from_manifest(Path(where), frame, Path(given["manifest"]))
+    if "target" not in given:
+        raise TaskError(f"{address}: say which column to predict, {PREFIX}{where}?target={frame.columns[-1]}")
+    owner, dropped = given.get("owner"), [name for name in given.get("drop", "").split(",") if name]
+    stated = {name: value for name, value in given.items() if name not in WORDS}
+    _need(frame, [given["target"], *([owner] if owner else []), *dropped, *stated], where)
+    if len(frame) < 8:
+        raise TaskError(f"{where} has {len(frame)} rows: a federation needs more to train and to score with")
+    names = [n for n in frame.columns if n not in (given["target"], owner, *dropped)]
+    if not names:
+        raise TaskError(f"{where}: no column is left to predict {given['target']} from")
+    target = _column(frame, given["target"], stated.get(given["target"]), where, target=True)
+    columns = tuple(_column(frame, name, stated.get(name), where) for name in names)
+    return Table(Path(where), target, columns, owner, frame)
+
+
+def _from_manifest(path: Path, frame: pd.DataFrame, manifest: Path) -> Table:
+    try:
+        told = json.loads(manifest.read_bytes())["table"]
+        target, columns = (
+            _stated(told["target"]),
+            tuple(_stated(c) for c in told["columns"]),
+        )
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise TaskError(
+            f"{manifest} is no manifest of a table task ({error!r}): fetch it from the federation's store"
+        ) from error
+    return Table(path, target, columns, None, frame)
+
+
+def _stated(facts: dict[str, Any]) -> Column:
+    column = Column(**{**facts, "classes": tuple(facts["classes"])})
+    if not column.classes and not column.low < column.high:
+        raise TaskError(f"column {column.name}: the manifest's range {column.low}..{column.high} is empty")
+    return column
+
+
+def _read(path: Path) -> pd.DataFrame:
+    if not path.is_file():
+        raise TaskError(f"no table {path}: give the path of a .csv or .parquet file")
+    try:
+        frame = pd.read_parquet(path) if path.suffix == ".parquet" else pd.read_csv(path, skipinitialspace=True)
+    except UnicodeDecodeError:
+        raise TaskError(f"{path} is not in UTF-8: save it as UTF-8") from None
+    except Exception as error:  # whatever pandas or pyarrow make of a broken file
+        raise TaskError(f"{path} cannot be read as a table: {' '.join(str(error).split())[:200]}") from error
+    frame.columns = [str(name) for name in frame.columns]
+    if len(set(frame.columns)) < len(frame.columns):
+        raise TaskError(f"{path} names a column twice: {frame.columns[frame.columns.duplicated()][0]}")
+    if len(frame.columns) == 1 and (mark := next((m for m in (";", "\t") if m in frame.columns[0]), None)):
+        raise TaskError(f"{path} parts its columns by {mark!r}: write it with commas")
+    if frame.empty or not len(frame.columns):
+        raise TaskError(f"{path} holds no rows: there is nothing to learn from")
+    return frame
+
+
+def _column(frame: pd.DataFrame, name: str, stated: str | None, where: str, *, target: bool = False) -> Column:
+    """What the address states of a column, or what the table shows."""
+    values = frame[name]
+    optional = bool(values.isna().any()) and not target
+    if stated is not None:
+        if ".." in stated:
+            low, _, high = stated.partition("..")
+            try:
+                column = Column(name, (), float(low), float(high), optional)
+            except ValueError:
+                raise TaskError(f"column {name}: {stated!r} is no range: write LOW..HIGH, such as 0..100") from None
+            if not (isfinite(column.low) and isfinite(column.high) and column.low < column.high):
+                raise TaskError(f"column {name}: the range {stated} is empty: write LOW..HIGH, such as 0..100")
+            _numbers(name, values, where)
+            return column
+        classes = tuple(dict.fromkeys(stated.split("|")))
+        if len(classes) < 2:
+            raise TaskError(f"column {name}: {stated!r} is neither a range (0..100) nor classes (a|b|c)")
+        return Column(name, classes, optional=optional)
+    present = values.dropna()
+    if present.empty:
+        raise TaskError(f"{where}, column {name} is empty: leave it out with drop={name}")
+    number = pd.api.types.is_numeric_dtype(present) and not pd.api.types.is_bool_dtype(present)
+    whole = number and bool((present == np.floor(present)).all())
+    if number and not (target and whole and present.nunique() <= FEW_NUMBERS):
+        low, high = outward(float(present.min()), float(present.max()), where, name)
+        return Column(name, (), low, high, optional)
+    classes = tuple(sorted(present.map(_class).unique()))
+    if len(classes) > MAX_CLASSES:
+        told = f"{len(classes)} different texts in {len(present)} rows"
+        raise TaskError(f"{where}, column {name}: {told}: name its classes ({name}=a|b|c), or leave it out (drop={name})")
+    if target and len(classes) < 2:
+        raise TaskError(f"{where}, column {name}: every row says {classes[0]!r}, so there is nothing to predict")
+    return Column(name, classes, optional=optional)
+
+
+def outward(low: float, high: float, where: str, name: str) -> tuple[float, float]:
+    """A range around low and high in round numbers, so that it tells less of the table; never empty."""
+    if not (isfinite(low) and isfinite(high)):
+        raise TaskError(f"{where}, column {name} holds an infinite number: clean it, or state its range ({name}=0..100)")
+    step = 10.0 ** floor(log10(high - low)) if high > low else max(1.0, 10.0 ** floor(log10(abs(low)))) if low else 1.0
+    first, last = floor(low / step) * step, ceil(high / step) * step
+    return (first, last) if first < last else (first, first + step)
+
+
+def _numbers(name: str, values: pd.Series, where: str) -> pd.Series:
+    if pd.api.types.is_numeric_dtype(values):
+        return values.astype(float)
+    numbers = pd.to_numeric(values, errors="coerce")
+    if (wrong := numbers.isna() & values.notna()).any():
+        raise TaskError(f"{where}, column {name}: row {_row(wrong)} says {str(values[wrong].iloc[0])!r}, which is no number")
+    return numbers.astype(float)
+
+
+def _class(value: object) -> str:
+    """A class by its text; 1 and 1.0 are one class, since a missing value turns whole numbers into floats."""
+    return str(int(value)) if isinstance(value, float | np.floating) and float(value).is_integer() else str(value).strip()
+
+
+def _row(wrong: pd.Series) -> int:
+    """The first such row, counted as an editor counts the lines below the heading."""
+    return int(np.flatnonzero(wrong.to_numpy())[0]) + 1
+
+
+def _need(frame: pd.DataFrame, names: list[str], where: str) -> None:
+    for name in names:
+        if name not in frame.columns:
+            raise TaskError(
+                f"{where} has no column {name!r}; it has {', '.join(frame.columns[:12])}{' ...' * (len(frame.columns) > 12)}"
+            )

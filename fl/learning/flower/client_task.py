@@ -1,0 +1,194 @@
+"""Somebody else's client as a task: an object of the shape of Flower's NumPyClient in this process, or a whole Flower app, its
+code unchanged, in an environment of its own at the end of a pipe (worker.py).
+
+Only floating arrays are federated. Others (a batch norm's counter) stay as they were at the start.
+"""
+
+from __future__ import annotations
+
+import atexit
+import json
+import random
+import subprocess
+import tempfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, Protocol
+from urllib.parse import parse_qsl
+
+import numpy as np
+import torch
+from torch import nn
+
+from fl.errors import TaskError
+from fl.learning.flower import worker
+from fl.learning.task import LocalTraining, SelfTrained
+
+Arrays = list[np.ndarray]
+PREFIX = "flower:"
+PYTHON = Path(".venv-flower/bin/python")
+BETTER_WHEN_HIGH = ("acc", "auc", "f1", "r2")
+
+
+class Clients(Protocol):
+    """A crowd of participants with rows of their own: client `who` of `of`."""
+
+    def start(self) -> Arrays: ...
+
+    def fit(self, who: int, of: int, arrays: Arrays, seed: int) -> Arrays: ...
+
+    def evaluate(self, who: int, of: int, arrays: Arrays) -> tuple[float, int, Mapping[str, float]]: ...
+
+
+class LocalClients:
+    """Objects with get_parameters, fit and evaluate, made by client_fn(context) in this process.
+
+    context: node_config {"partition-id", "num-partitions"}, run_config {} and state {}, as in Flower.
+    """
+
+    def __init__(self, client_fn: Callable[[Any], Any]):
+        self.client_fn = client_fn
+        self._made: dict[tuple[int, int], Any] = {}
+
+    def client(self, who: int, of: int) -> Any:
+        if (who, of) not in self._made:
+            config = {"partition-id": who, "num-partitions": of}
+            made = self.client_fn(SimpleNamespace(node_id=who + 1, node_config=config, run_config={}, state={}))
+            for method in ("get_parameters", "fit", "evaluate"):
+                if not callable(getattr(made, method, None)):
+                    raise TaskError(
+                        f"client_fn made a {type(made).__name__} without {method}: give it Flower's NumPyClient shape"
+                    )
+            self._made[who, of] = made
+        return self._made[who, of]
+
+    def start(self) -> Arrays:
+        return [np.asarray(a) for a in self.client(0, 1).get_parameters({})]
+
+    def fit(self, who: int, of: int, arrays: Arrays, seed: int) -> Arrays:
+        random.seed(seed)
+        np.random.seed(seed)
+        torch.manual_seed(seed)
+        given, _, _ = self.client(who, of).fit(arrays, {})
+        return [np.asarray(a) for a in given]
+
+    def evaluate(self, who: int, of: int, arrays: Arrays) -> tuple[float, int, Mapping[str, float]]:
+        loss, examples, metrics = self.client(who, of).evaluate(arrays, {})
+        return float(loss), int(examples), metrics
+
+
+class FlowerClients:
+    """A Flower app behind a pipe."""
+
+    def __init__(self, folder: Path, python: Path, overrides: Mapping[str, str]):
+        if not (folder / "pyproject.toml").is_file():
+            raise TaskError(f"{folder} is no Flower app: give the folder with its pyproject.toml")
+        if not python.is_file():
+            raise TaskError(f"no Python with Flower at {python}: run `make flower`, or add ?python=PATH to the address")
+        command = [python.absolute(), Path(worker.__file__), folder.absolute(), json.dumps(dict(overrides))]
+        with tempfile.NamedTemporaryFile(prefix="flower-", suffix=".log", delete=False) as log:
+            self.log = Path(log.name)
+            pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": log}
+            self._process = subprocess.Popen([*map(str, command)], **pipes)  # type: ignore[call-overload]
+        atexit.register(self.close)
+        self._hear()
+
+    def close(self) -> None:
+        """Ends the app's process: its input ends, and so does it."""
+        if self._process.stdin and not self._process.stdin.closed:
+            self._process.stdin.close()
+            self._process.wait()
+
+    def _ask(self, facts: dict[str, Any], arrays: Arrays) -> tuple[dict[str, Any], Arrays]:
+        assert self._process.stdin
+        try:
+            self._process.stdin.write(worker.pack(facts, arrays))
+            self._process.stdin.flush()
+        except BrokenPipeError:
+            raise TaskError(f"the Flower app's process has ended; what it said is in {self.log}") from None
+        return self._hear()
+
+    def _hear(self) -> tuple[dict[str, Any], Arrays]:
+        assert self._process.stdout
+        try:
+            frame = worker.unpack(self._process.stdout)  # type: ignore[arg-type]
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise TaskError(f"the Flower app's process answered in no known form: {error}") from error
+        if frame is None:
+            raise TaskError(f"the Flower app's process has ended; what it said is in {self.log}")
+        if "error" in frame[0]:
+            raise TaskError(f"the Flower app says {frame[0]['error']} (more in {self.log})")
+        return frame
+
+    def start(self) -> Arrays:
+        return self._ask({"do": "start"}, [])[1]
+
+    def fit(self, who: int, of: int, arrays: Arrays, seed: int) -> Arrays:
+        return self._ask({"do": "fit", "who": who, "of": of, "seed": seed}, arrays)[1]
+
+    def evaluate(self, who: int, of: int, arrays: Arrays) -> tuple[float, int, Mapping[str, float]]:
+        metrics = self._ask({"do": "evaluate", "who": who, "of": of, "seed": 0}, arrays)[0]["metrics"]
+        examples = metrics.pop("num-examples", metrics.pop("num_examples", 1))
+        losses = [value for name, value in metrics.items() if "loss" in name]
+        if not losses:
+            raise TaskError(f"the Flower app's evaluation tells no loss (it tells {', '.join(metrics)}): scores need one")
+        return float(losses[0]), int(examples), {k: v for k, v in metrics.items() if "loss" not in k}
+
+
+class ClientTask(SelfTrained):
+    """Clients as a task."""
+
+    training = LocalTraining(learning_rate=0.0)  # the client's own business
+    max_exponent = 20
+
+    def __init__(self, name: str, clients: Clients):
+        self.name, self.clients = name, clients
+        self.start = clients.start()
+        if not self._federated(self.start):
+            raise TaskError(f"task {name}: the client has no floating arrays, so there is nothing to federate")
+        _, _, metrics = clients.evaluate(0, 1, self.start)
+        chosen = next((m for m in metrics if any(word in m.lower() for word in BETTER_WHEN_HIGH)), None)
+        self.metric, self.higher_is_better = chosen or "loss", chosen is not None
+
+    def model(self) -> nn.Module:
+        return nn.ParameterList([nn.Parameter(torch.tensor(a, dtype=torch.float32)) for a in self._federated(self.start)])
+
+    def fit(self, model: nn.Module, who: int, of: int, seed: int) -> None:
+        with torch.random.fork_rng():
+            after = self.clients.fit(who, of, self._whole(model), seed)
+        if [a.shape for a in after] != [a.shape for a in self.start]:
+            raise TaskError(f"task {self.name}: client {who} gave arrays of other shapes than it got")
+        with torch.no_grad():
+            for w, array in zip(model.parameters(), self._federated(after), strict=True):
+                w.copy_(torch.from_numpy(np.array(array, np.float32)))
+
+    def measure(self, model: nn.Module, who: int, of: int) -> tuple[float, float, int]:
+        loss, examples, metrics = self.clients.evaluate(who, of, self._whole(model))
+        return loss, loss if self.metric == "loss" else float(metrics[self.metric]), examples
+
+    def _whole(self, model: nn.Module) -> Arrays:
+        """All arrays as the client knows them."""
+        own = iter(model.parameters())
+        floats = [np.issubdtype(a.dtype, np.floating) for a in self.start]
+        return [
+            next(own).detach().numpy().astype(a.dtype) if floating else a.copy()
+            for a, floating in zip(self.start, floats, strict=True)
+        ]
+
+    @staticmethod
+    def _federated(arrays: Arrays) -> Arrays:
+        return [a for a in arrays if np.issubdtype(a.dtype, np.floating)]
+
+
+def client_task(name: str, client_fn: Callable[[Any], Any]) -> ClientTask:
+    """The task of a file that defines client_fn(context)."""
+    return ClientTask(name, LocalClients(client_fn))
+
+
+def flower_task(address: str) -> ClientTask:
+    """The task of a `flower:FOLDER?python=PATH&SETTING=VALUE` address; other names are the app's own settings."""
+    folder, _, query = address.removeprefix(PREFIX).partition("?")
+    given = dict(parse_qsl(query, keep_blank_values=True))
+    python = Path(given.pop("python", PYTHON))
+    return ClientTask(f"flower {Path(folder).name}", FlowerClients(Path(folder), python, given))

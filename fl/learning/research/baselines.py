@@ -1,0 +1,105 @@
+"""What the federation is compared with: each participant alone, everybody's data in the clear, and float FedAvg.
+
+FedAvg with equal weights (McMahan et al., "Communication-efficient learning of deep networks", 2017), in the same rounds,
+splits and seeds as the federation, but with float sums and unquantised updates.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fl.learning.codec import encode_update, floats_of, load_floats, to_vector
+from fl.learning.data.partition import Part, Split
+from fl.learning.privacy.budget import Privacy, spending
+from fl.learning.privacy.mechanisms import Seeded, private_change
+from fl.learning.task import Task, build
+from fl.learning.trainer import Evaluator, generator, load_and_measure, local_change, train
+from fl.protocol.aggregate import aggregate
+from fl.protocol.artifact import depth_for, parse_update
+
+
+def _change(task: Task, base: NDArray[np.float64], part: Part, rng: np.random.Generator) -> NDArray[np.float64]:
+    model = build(task, 0)
+    load_floats(model, base)
+    train(task, model, part, rng)
+    return floats_of(model) - base
+
+
+def alone(task: Task, part: Part, test: Part, rounds: int, seed: int, seat: int = 0) -> float:
+    """The metric of a participant that trains as long by itself."""
+    return alone_curve(task, part, test, rounds, seed, seat)[-1]
+
+
+def alone_curve(task: Task, part: Part, test: Part, rounds: int, seed: int, seat: int = 0) -> list[float]:
+    """The same, before the first round and after each."""
+    floats = floats_of(build(task, seed))
+    curve = [load_and_measure(task, floats, test)]
+    for number in range(1, rounds + 1):
+        floats = floats + _change(task, floats, part, generator(seed, number, seat))
+        curve.append(load_and_measure(task, floats, test))
+    return curve
+
+
+def pooled(task: Task, split: Split, rounds: int, seed: int) -> float:
+    """The metric with all training rows in one place."""
+    return pooled_curve(task, split, rounds, seed)[-1]
+
+
+def pooled_curve(task: Task, split: Split, rounds: int, seed: int) -> list[float]:
+    """The same, before the first round and after each."""
+    parts = [shard.train for shard in split.shards]
+    whole = Part(np.concatenate([p.x for p in parts]), np.concatenate([p.y for p in parts]))
+    return alone_curve(task, whole, split.test, rounds, seed)
+
+
+def float_fedavg(task: Task, split: Split, rounds: int, seed: int) -> float:
+    """The metric of plain FedAvg in floats."""
+    return float_fedavg_curve(task, split, rounds, seed)[-1]
+
+
+def float_fedavg_curve(task: Task, split: Split, rounds: int, seed: int) -> list[float]:
+    """The same, before the first round and after each."""
+    floats = floats_of(build(task, seed))
+    curve = [load_and_measure(task, floats, split.test)]
+    for number in range(1, rounds + 1):
+        changes = [_change(task, floats, s.train, generator(seed, number, i)) for i, s in enumerate(split.shards)]
+        floats = floats + np.mean(changes, axis=0)
+        curve.append(load_and_measure(task, floats, split.test))
+    return curve
+
+
+def exact_fedavg(
+    task: Task,
+    split: Split,
+    rounds: int,
+    seed: int,
+    trim: int = 0,
+    *,
+    feedback: bool = True,
+    stochastic: bool = True,
+    max_exponent: int | None = None,
+    privacy: Privacy | None = None,
+) -> float:
+    """The metric of the protocol's own arithmetic, 8-bit updates and integer aggregation, without chain or gate.
+
+    feedback, stochastic, max_exponent: parts of the compression, to be left out or changed; privacy: of every participant.
+    """
+    vector = to_vector(build(task, seed))
+    exponent = task.max_exponent if max_exponent is None else max_exponent
+    depth = depth_for(floats_of(build(task, seed)).size)
+    residuals: list[NDArray[np.float64] | None] = [None] * len(split.shards)
+    for number in range(1, rounds + 1):
+        updates = []
+        for i, shard in enumerate(split.shards):
+            rng = generator(seed, number, i)
+            if privacy is None:
+                delta = local_change(task, vector, shard.train, rng)
+            else:
+                release = spending(privacy, task.training, len(shard.train), "", number)
+                delta = private_change(task, vector, shard.train, privacy, release, Seeded(seed, number, i), rng)
+            residual = residuals[i] if feedback else None
+            data, residuals[i] = encode_update(delta, residual, depth, exponent, rng if stochastic else None)
+            updates.append(parse_update(data, depth, exponent))
+        vector = aggregate(vector, updates, trim)
+    return Evaluator(task).metric(vector, split.test)

@@ -1,0 +1,214 @@
+"""Federations without a chain, many in lockstep, by the code that agents run: training, encoding, gate, score, aggregation and
+the contract's rules of pay. What the experiment's tables come from."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fl.learning import scoring
+from fl.learning.batched import train_many
+from fl.learning.codec import encode_update, parameters_of, to_vector
+from fl.learning.data.partition import Part, Split
+from fl.learning.gate import GateState, bound_of, gate_named
+from fl.learning.research.attacks import TOGETHER, Sight, change_of, poison
+from fl.learning.task import Task, build
+from fl.learning.trainer import Evaluator, generator
+from fl.protocol import scores
+from fl.protocol.aggregate import aggregate
+from fl.protocol.artifact import depth_for, pad, parse_update
+from fl.protocol.fixed_point import to_float
+
+Vector = NDArray[np.int32]
+# How cheats judge: 255 for themselves and 1 for others, or the worst that an honest validator might say, so that no distance
+# to the medians gives the liar away.
+SCORERS = ("honest", "colluding", "shading")
+RATE = 10**9  # of pay, in units small enough that rounding down does not show
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One federation: how many cheat and how, which gate and trim. Scorers are paid for where `committee` is not 0."""
+
+    kind: str
+    bad: int
+    gate: str
+    trim: int
+    seed: int
+    committee: int = 0
+    scorers: str = "honest"  # one of SCORERS
+    strictness: int = 2
+    omniscient: bool = False  # whether the cheats see the present round's honest updates, which commitments hide
+
+
+@dataclass
+class Play:
+    """A federation in play, honest seats first. Pay is in whole rates: 1.0 a round is the most that a trainer can earn."""
+
+    cell: Cell
+    split: Split
+    poisoned: list[Part]
+    vector: Vector
+    residuals: list[NDArray[np.float64] | None]
+    state: GateState = field(default_factory=GateState)
+    earlier: Vector | None = None  # the model before; None in the first round
+    seen: NDArray[np.float64] | None = None  # last round's honest updates
+    inside: list[frozenset[int]] = field(default_factory=list)
+    rounds: list[scoring.PublicRound] = field(default_factory=list)
+    memories: list[dict[int, float]] = field(default_factory=list)  # of every honest seat as a scorer
+    told: dict[int, int] = field(default_factory=dict)  # the public prior
+    scored: list[scoring.ScoredRound] = field(default_factory=list)
+    trained_pay: NDArray[np.float64] = field(default_factory=lambda: np.zeros(0))
+    judged_pay: NDArray[np.float64] = field(default_factory=lambda: np.zeros(0))
+    judged_times: NDArray[np.float64] = field(default_factory=lambda: np.zeros(0))
+
+    @property
+    def honest(self) -> int:
+        return len(self.split.shards)
+
+    @property
+    def seats(self) -> int:
+        return self.honest + self.cell.bad
+
+
+def play(task: Task, splits: dict[int, Split], cells: Sequence[Cell], rounds: int) -> list[Play]:
+    """All cells over `rounds`; splits: the honest seats' data by seed, as many seats in each."""
+    plays = [_begin(task, splits[cell.seed], cell) for cell in cells]
+    evaluator = Evaluator(task)
+    depth = depth_for(parameters_of(evaluator.module))
+    for number in range(1, rounds + 1):
+        bases, parts, rngs = [], [], []
+        for p in plays:
+            rows = [shard.train for shard in p.split.shards] + p.poisoned
+            parts += rows
+            bases += [p.vector] * len(rows)
+            rngs += [generator(p.cell.seed, number, seat) for seat in range(p.seats)]
+        changes = np.stack(train_many(task, np.stack(bases), parts, rngs))
+        at = 0
+        for p in plays:
+            _round(task, p, number, changes[at : at + p.seats], depth)
+            at += p.seats
+        _score([p for p in plays if p.cell.committee], evaluator, number)
+    return plays
+
+
+def _begin(task: Task, split: Split, cell: Cell) -> Play:
+    shards = split.shards
+    poisoned = [poison(cell.kind, shards[b % len(shards)].train) for b in range(cell.bad)]
+    seats = len(shards) + cell.bad
+    pay = [np.zeros(seats) for _ in range(3)]
+    start = to_vector(build(task, cell.seed))
+    return Play(
+        cell,
+        split,
+        poisoned,
+        start,
+        [None] * len(shards),
+        memories=[{} for _ in shards],
+        trained_pay=pay[0],
+        judged_pay=pay[1],
+        judged_times=pay[2],
+    )
+
+
+def _round(task: Task, p: Play, number: int, changes: NDArray[np.float64], depth: int) -> None:
+    cell, honest, size = p.cell, p.honest, changes.shape[1]
+    rngs = [np.random.default_rng([cell.seed, number, seat, 1]) for seat in range(p.seats)]
+    gate, bound = gate_named(cell.gate), bound_of(cell.gate, p.state)
+    updates: dict[int, Vector] = {}
+    for seat in range(honest):
+        data, p.residuals[seat] = encode_update(changes[seat], p.residuals[seat], depth, task.max_exponent, rngs[seat], bound)
+        updates[seat] = parse_update(data, depth, task.max_exponent)
+    present = np.stack([to_float(updates[seat])[:size] for seat in range(honest)])
+    others = present if cell.omniscient else p.seen if p.seen is not None else changes[honest:]
+    known = {seat: np.rint(pad(other, depth) * 2.0**24).astype(np.int32) for seat, other in enumerate(others)}
+    p.seen = present
+    last = np.zeros(size) if p.earlier is None else to_float(p.vector)[:size] - to_float(p.earlier)[:size]
+    bad = range(honest, p.seats)
+
+    def passes(seat: int, change: NDArray[np.float64]) -> bool:
+        sent = np.clip(np.rint(pad(change, depth) * 2.0**24), -(2**30), 2**30).astype(np.int32)
+        return seat in gate(p.state, {**known, **dict.fromkeys(bad, sent)})[0]
+
+    for seat in bad:
+        if seat > honest and cell.kind in TOGETHER:
+            updates[seat] = updates[honest]
+            continue
+        sight = Sight(
+            own=changes[seat],
+            honest=changes[(seat - honest) % honest],
+            last=last,
+            others=others,
+            seats=p.seats,
+            accomplices=cell.bad,
+            round=number,
+            rng=rngs[seat],
+            limit=127 * 2.0 ** (task.max_exponent - 24),
+            passes=lambda change, seat=seat: passes(seat, change),
+        )
+        data, _ = encode_update(change_of(cell.kind, sight), None, depth, task.max_exponent, rngs[seat])
+        updates[seat] = parse_update(data, depth, task.max_exponent)
+    inside, p.state = gate(p.state, updates)
+    p.inside.append(inside)
+    accepted = {seat: updates[seat] for seat in sorted(inside)}
+    p.rounds.append(scoring.PublicRound(number, p.vector, accepted, cell.trim, p.earlier))
+    after = aggregate(p.vector, list(accepted.values()), cell.trim)
+    p.earlier, p.vector = p.vector, after
+
+
+def _score(plays: Sequence[Play], evaluator: Evaluator, number: int) -> None:
+    """Scores, medians and pay of one round. Every honest seat judges every round, as its daemon would from the record."""
+    for seed in sorted({p.cell.seed for p in plays}):
+        alike = [p for p in plays if p.cell.seed == seed]
+        models = [scoring.candidates(p.rounds[-1]) for p in alike]
+        stack = np.concatenate(models)
+        told = [evaluator.losses(stack, shard.held_out) for shard in alike[0].split.shards]
+        at = 0
+        for p, own in zip(alike, models, strict=True):
+            _settle(p, [losses[at : at + len(own)] for losses in told], number)
+            at += len(own)
+
+
+def _settle(p: Play, losses: Sequence[NDArray[np.float64]], number: int) -> None:
+    seats = list(range(p.seats))
+    draw = np.random.default_rng([p.cell.seed, number, 2]).permutation(p.seats)[: p.cell.committee]
+    before = scoring.prior(p.scored[-1:], p.told)
+    fresh = scoring.novelty(p.rounds[-1])
+    honestly = []
+    for judge, loss in enumerate(losses):
+        now = scoring.worths(p.rounds[-1], loss)
+        honestly.append(scoring.vector(seats, scoring.judgement(p.memories[judge], now, fresh), before))
+        p.memories[judge] = scoring.remembered(p.memories[judge], now)
+    wish = {seat: 1 if seat < p.honest else 255 for seat in seats}
+    lies = {"colluding": bytes(wish.values()), "shading": scoring.vector(seats, {s: float(wish[s]) for s in fresh}, before)}
+    vectors = {
+        int(v): lies[p.cell.scorers]
+        if v >= p.honest and p.cell.scorers in lies
+        else honestly[v if v < p.honest else (v - p.honest) % p.honest]
+        for v in sorted(draw)
+    }
+    medians = scores.medians(seats, vectors)
+    p.told = before
+    p.scored.append(scoring.ScoredRound(seats, vectors, medians))
+    p.trained_pay += [scores.trainer_pay(RATE, m) / RATE for m in medians]
+    for v, given in vectors.items():
+        p.judged_pay[v] += scores.validator_pay(RATE, p.cell.strictness, v, given, medians, seats) / RATE
+        p.judged_times[v] += 1
+
+
+def small_digits() -> Task:
+    """The digits with a quarter of the shipped network, so that a grid of thousands of federations stays affordable."""
+    from torch import nn
+
+    from fl.learning.tasks.digits import Digits
+
+    class Small(Digits):
+        name = "digits_small"
+
+        def model(self) -> nn.Module:
+            return nn.Sequential(nn.Flatten(), nn.Linear(64, 32), nn.ReLU(), nn.Linear(32, 10))
+
+    return Small()

@@ -1,0 +1,532 @@
+"""The chain. The only module that knows Ape: contracts, accounts, transactions, events, the clock."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import ape
+from ape.api.accounts import AccountAPI
+from ape.contracts import ContractInstance
+from ape.exceptions import (
+    AccountsError,
+    ContractDataError,
+    ContractLogicError,
+    ProviderError,
+    TransactionError,
+    VirtualMachineError,
+)
+from ape.logging import LogLevel, logger
+from ape_accounts.accounts import InvalidPasswordError
+from ape_ethereum.trace import Trace
+from eth_abi.exceptions import DecodingError
+from eth_utils import is_hex_address, to_checksum_address, to_hex
+from web3.exceptions import Web3Exception
+
+from fl.errors import ChainError, ContractError
+from fl.network.denomination import RAW, Denomination, denomination_of
+from fl.network.error_messages import explain
+from fl.network.events import Event
+from fl.network.rpc import NodeError, NodeRefused, Rpc, host
+from fl.protocol import seats
+from fl.protocol.phases import RoundFacts
+from fl.protocol.terms import Terms
+
+PROBE_SECONDS = 5.0
+MIN_GAS = 21_000  # of any transaction
+LOG_BLOCKS = 2_000  # a span that public nodes serve
+NODE_FAILS = (ProviderError, Web3Exception, OSError)
+OTHER_KIND = (VirtualMachineError, ContractDataError, DecodingError, UnicodeDecodeError)  # a contract that is not ours
+PROXY = bytes.fromhex("363d3d373d3d3d363d73"), bytes.fromhex("5af43d82803e903d91602b57fd5bf3")  # around the implementation
+
+
+_sendings = 0
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """What a transaction did and cost."""
+
+    transaction: str
+    gas: int
+    size: int  # bytes of calldata
+
+
+def local_accounts(count: int) -> list[AccountAPI]:
+    """Funded test accounts of a local chain."""
+    return [ape.accounts.test_accounts[i] for i in range(count)]
+
+
+def account(name: str, passphrase_file: Path | None = None, local: bool | None = None) -> AccountAPI:
+    """A key by its alias (TEST::0 and so on: those of a local chain), ready to sign without asking.
+
+    The passphrase comes from the file, or from APE_ACCOUNTS_<alias>_PASSPHRASE. local: whether the chain is one of this
+    machine, where none is connected. Raises ChainError with what to do."""
+    if name.startswith("TEST::"):
+        if not name[6:].isdecimal() or not (is_local() if local is None else local):
+            raise ChainError(f"no account {name!r} here: TEST::0 and so on are keys of a local chain, known to everybody")
+        return _test_account(name)
+    if name not in ape.accounts.aliases:
+        raise ChainError(f"no account {name!r}: `ape accounts list` shows those there are, `ape accounts import` adds one")
+    found = ape.accounts.load(name)
+    if not hasattr(found, "set_autosign"):
+        return found  # a device that asks by itself
+    variable = f"APE_ACCOUNTS_{name}_PASSPHRASE"
+    passphrase = os.environ.get(variable)
+    if passphrase_file is not None:
+        try:
+            passphrase = passphrase_file.read_text().rstrip("\r\n")
+        except (OSError, UnicodeDecodeError) as error:
+            raise ChainError(f"the passphrase file {passphrase_file} cannot be read: {error}") from error
+    if not passphrase:
+        raise ChainError(f"account {name} is locked: set {variable}, or give --passphrase-file FILE")
+    with hushed():
+        try:
+            found.set_autosign(True, passphrase=passphrase)
+        except InvalidPasswordError:
+            raise ChainError(f"account {name}: wrong passphrase; look at --passphrase-file or {variable}") from None
+    return found
+
+
+def _test_account(name: str) -> AccountAPI:
+    number = name.removeprefix("TEST::")
+    if not number.isdecimal() or int(number) >= len(ape.accounts.test_accounts):
+        raise ChainError(
+            f"no account {name!r}: those of a local chain are TEST::0 to TEST::{len(ape.accounts.test_accounts) - 1}"
+        )
+    return ape.accounts.test_accounts[int(number)]
+
+
+@contextmanager
+def hushed() -> Iterator[None]:
+    """Only errors from Ape: it warns of every signature that nobody confirmed."""
+    before = logger.level
+    logger.set_level(max(LogLevel.ERROR, before))
+    try:
+        yield
+    finally:
+        logger.set_level(before)
+
+
+def ether_of(address: str) -> int:
+    """What an address can pay gas with, in wei."""
+    return int(ape.chain.provider.get_balance(address))
+
+
+def gas_price() -> int:
+    """What the network asks for a unit of gas now, in wei."""
+    return int(ape.chain.provider.gas_price)
+
+
+def account_address(name: str) -> str:
+    """The address of an account, which may stay locked."""
+    if name.startswith("TEST::"):
+        return str(account(name).address)
+    if name not in ape.accounts.aliases:
+        raise ChainError(f"no account {name!r}: `ape accounts list` shows those there are, `ape accounts import` adds one")
+    return str(ape.accounts.load(name).address)
+
+
+def explorer() -> Any:
+    """The network's block explorer. Raises ChainError where no plugin serves one."""
+    if (found := ape.chain.provider.network.explorer) is None:
+        name = ape.chain.provider.network.name
+        raise ChainError(f"no explorer plugin serves {name}: install one, such as ape-etherscan, or leave --publish out")
+    return found
+
+
+def publish(address: str) -> None:
+    """Hands a contract's sources to the explorer, which compares them with the code; a failure is told and changes nothing."""
+    try:
+        explorer().publish_contract(address)
+    except Exception as error:  # whatever a plugin or its service answers
+        logger.error(f"{address} stands, but its sources were not published: {error}")
+
+
+def is_address(text: str) -> bool:
+    return bool(is_hex_address(text))
+
+
+def code_at(address: str) -> bytes:
+    """The code of an address, empty if it holds none. Raises ChainError for a node that does not answer."""
+    try:
+        return bytes(ape.chain.provider.get_code(address))
+    except NODE_FAILS as error:
+        raise _silent(error) from error
+
+
+def _silent(error: Exception) -> ChainError:
+    where, why = asked()
+    return ChainError(f"the node {where} did not answer: {why or _first_line(error)}; see that it runs, and check --network")
+
+
+def asked(provider: Any = None) -> tuple[str, str]:
+    """(where the node of a network is, without secrets; why it does not answer, "" if it does). The connected one by default.
+
+    Ape tells a dead node in twenty ways, some of which blame the contract: who met an odd error asks the node itself."""
+    try:
+        url = address_of(ape.chain.provider if provider is None else provider)
+    except (ChainError, ProviderError):
+        return "of this network", ""
+    failures: list[str] = []
+    try:
+        Rpc([url], timeout=PROBE_SECONDS, failed=lambda kind, _, text: failures.append(f"{kind}: {text}"))("eth_chainId")
+    except NodeRefused:
+        return host(url), ""
+    except NodeError:
+        return host(url), failures[-1].replace("eth_chainId: ", "")
+    return host(url), ""
+
+
+def sendings() -> int:
+    """How many transactions this process began to send by `transact` and `deploy`."""
+    return _sendings
+
+
+def _begin_sending() -> None:
+    global _sendings
+    _sendings += 1
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0]
+
+
+def check_code(address: str) -> None:
+    """Raises ChainError unless a federation is a clone of this project's contract: whoever stakes trusts its code.
+
+    The compiler's note of its sources is left aside, since it changes with a comment."""
+    head, tail = PROXY
+    code = code_at(address)
+    implementation = code[len(head) : len(head) + 20]
+    ours = bytes.fromhex(contract("Federation").contract_type.runtime_bytecode.bytecode.removeprefix("0x"))
+    clone = code.startswith(head + implementation + tail)
+    if not clone or _without_note(code_at(to_checksum_address(implementation))) != _without_note(ours):
+        raise ChainError(f"{address} is no federation of this code: it may do anything; stay away, or use its own version")
+
+
+def _without_note(code: bytes) -> bytes:
+    """Bytecode up to the compiler's note, whose length is the last two bytes."""
+    return code[: -2 - int.from_bytes(code[-2:])]
+
+
+class AccountSigner:
+    """One of Ape's accounts, ready to sign without asking (see `account`). The key stays with Ape."""
+
+    def __init__(self, account: AccountAPI):
+        self._account = account
+        self.address = str(account.address)
+
+    def sign(self, fields: dict[str, Any]) -> bytes:
+        """The raw signed transaction of these fields."""
+        transaction = ape.networks.ethereum.create_transaction(**fields)
+        signed = self._account.sign_transaction(transaction)
+        if signed is None:
+            raise ChainError(f"account {self.address} did not sign")
+        return bytes(signed.serialize_transaction())
+
+
+@contextmanager
+def connected(url: str) -> Iterator[None]:
+    """Connected to a local chain at this address, for the time of the block."""
+    with ape.networks.parse_network_choice(f"ethereum:local:{url}"):
+        yield
+
+
+def address_of(provider: Any) -> str:
+    """The HTTP address of a network's node, which need not be connected."""
+    try:
+        address = getattr(provider, "http_uri", None) or getattr(provider, "uri", None)
+    except ProviderError:
+        address = None
+    if not isinstance(address, str) or not address.startswith("http"):
+        raise ChainError("this network names no node: give --rpc URL")
+    return address
+
+
+def abi(name: str) -> list[dict[str, Any]]:
+    """The interface of a contract of this project, as plain JSON."""
+    return [entry.model_dump(mode="json", by_alias=True) for entry in contract(name).contract_type.abi]
+
+
+def quiet() -> None:
+    """No line per transaction from Ape; warnings stay."""
+    if logger.level == LogLevel.INFO:
+        logger.set_level(LogLevel.WARNING)
+
+
+def is_local() -> bool:
+    """Whether the connected network is a chain of this machine, whose clock we may turn."""
+    return bool(ape.chain.provider.network.is_dev)
+
+
+def chain_id() -> int:
+    return int(ape.chain.chain_id)
+
+
+def now() -> int:
+    """The time that the next transaction would see, in seconds; on a local chain, the last block's."""
+    return int(ape.chain.provider.get_block("latest").timestamp)
+
+
+def listen_low() -> None:
+    """Has a local chain that Ape starts listen below the ports of outgoing connections. Ape draws among those, and a node
+    cannot begin on a port that somebody has just dialled from."""
+    foundry = sys.modules.get("ape_foundry.provider")  # imported with the network that was asked for, or not needed
+    if foundry is not None:
+        foundry.EPHEMERAL_PORTS_START, foundry.EPHEMERAL_PORTS_END = 20_000, 32_767  # type: ignore[attr-defined]
+
+
+def turn_clock(time_: int) -> None:
+    """Mines one block at `time_` on a local chain."""
+    ape.chain.provider.set_timestamp(time_)
+    ape.chain.mine()
+
+
+def contract(name: str) -> Any:
+    """A contract of this project, to deploy or to attach to."""
+    return getattr(ape.project, name)
+
+
+def attach(name: str, address: str, what: str) -> Any:
+    """A deployed contract of this project. Raises ChainError if the address is none, or holds no code."""
+    if not is_hex_address(address):
+        raise ChainError(f"{address!r} is no address: give 0x and 40 hexadecimal digits")
+    address = to_checksum_address(address)
+    if not code_at(address):
+        raise ChainError(f"no {what} at {address} on chain {chain_id()}: check address and network")
+    return contract(name).at(address)
+
+
+def read(function: Callable[..., Any], what: str) -> Any:
+    """Calls a view of what should be `what`. Raises ContractError if the contract is of another kind, else as `view`."""
+    try:
+        return view(function)
+    except ContractError as error:
+        where = function.contract.address
+        raise ContractError(f"no {what} at {where} on chain {chain_id()}: check address and network") from error
+
+
+def view(function: Callable[..., Any], *args: Any) -> Any:
+    """Calls a view. Raises ContractError if the contract does not answer as its interface says, ChainError if no node does."""
+    try:
+        return function(*args)
+    except OTHER_KIND as error:
+        if asked()[1]:
+            raise _silent(error) from error
+        raise ContractError(f"{function.contract.address} is another kind of contract: {_first_line(error)}") from error
+    except NODE_FAILS as error:
+        raise _silent(error) from error
+
+
+def token_denomination(token: str) -> Denomination:
+    """What a token says of itself. Raises ContractError if it does not say its decimals."""
+    erc20 = contract("TestToken").at(token)
+    decimals = int(read(erc20.decimals, "ERC-20 token"))
+    try:
+        symbol = view(erc20.symbol)
+    except ContractError:  # some old tokens answer with something else than text
+        symbol = None
+    return denomination_of(decimals, symbol)
+
+
+def transact(
+    function: Callable[..., Any], *args: Any, sender: AccountAPI, denomination: Denomination = RAW, **kwargs: Any
+) -> Any:
+    """Sends one transaction and waits for it; a refusal becomes a ChainError that names the contract's error. unit: what the
+    amounts in it are told in."""
+    try:
+        can_pay_gas(sender)
+        with _no_call_tree():
+            _begin_sending()
+            return function(*args, sender=sender, **kwargs)
+    except ContractLogicError as error:
+        raise ContractError(f"the contract refused: {_reason(error, denomination)}") from error
+    except TransactionError as error:
+        raise ChainError(f"the transaction failed: {' '.join(str(error).split())[:300]}; see `ape run status`") from error
+    except AccountsError as error:  # the key stays locked, or cannot pay the gas
+        raise ChainError(f"{sender.address} cannot send this: {_first_line(error)}") from error
+    except NODE_FAILS as error:
+        raise _silent(error) from error
+
+
+def can_pay_gas(sender: AccountAPI) -> None:
+    """Raises ChainError if the account could not pay for any transaction."""
+    if (held := ether_of(str(sender.address))) < MIN_GAS * gas_price():
+        told = f"{sender.address} holds {held / 1e18:.6f} ETH, too little for gas"
+        raise ChainError(f"{told}: send it some; nothing was sent, no token moved")
+
+
+@contextmanager
+def _no_call_tree() -> Iterator[None]:
+    """Ape draws the tree of calls of whatever was refused; people get one line that says what to do."""
+    show = Trace.show
+    Trace.show = lambda *_, **__: None
+    try:
+        yield
+    finally:
+        Trace.show = show
+
+
+def _reason(error: ContractLogicError, denomination: Denomination) -> str:
+    name, inputs = type(error).__name__, getattr(error, "inputs", None) or {}
+    facts = f"{name}({', '.join(f'{k}={v}' for k, v in inputs.items())})" if inputs else str(error)
+    return explain(name, inputs, denomination) or facts
+
+
+def deploy(account: AccountAPI, name: str, *args: Any, **options: Any) -> tuple[Any, int]:
+    """Deploys a contract of this project; returns (the instance, gas used)."""
+    try:
+        _begin_sending()
+        instance = account.deploy(contract(name), *args, **options)
+    except (AccountsError, ContractLogicError, TransactionError) as error:
+        raise ChainError(f"{name} could not be deployed: {error}") from error
+    return instance, int(instance.creation_metadata.receipt.gas_used)
+
+
+class FederationClient:
+    """One federation on the connected chain, read and written."""
+
+    def __init__(self, address: str):
+        self.contract: ContractInstance = attach("Federation", address, "federation")
+        self.address: str = self.contract.address
+        self.chain_id = chain_id()
+        self.terms = self._terms()
+        self._seen = -1
+        self._times: dict[int, int] = {}
+
+    @cached_property
+    def denomination(self) -> Denomination:
+        """What its amounts are told in."""
+        try:
+            return token_denomination(self.terms.token)
+        except ContractError:
+            return RAW
+
+    def _terms(self) -> Terms:
+        facts = read(self.contract.terms, "federation")
+        values = [bytes(v) if isinstance(v, bytes) else v for v in facts]
+        return Terms(*[int(v) if isinstance(v, int) else v for v in values])
+
+    def facts(self) -> RoundFacts:
+        """The round's facts, in one call."""
+        values = self.contract.roundInfo()
+        return RoundFacts(*[bytes(v) if isinstance(v, bytes) else v for v in values])
+
+    def moment(self) -> tuple[int, int]:
+        """(time, number) of the block that the next transaction would be in, at the earliest."""
+        head = ape.chain.provider.get_block("latest")
+        return int(head.timestamp), int(head.number) + 1
+
+    def wait_until(self, time_: int) -> None:
+        """Until the chain's clock reaches `time_`: at once on a local chain, by sleeping on a real one."""
+        if is_local():
+            if time_ > now():
+                turn_clock(time_)
+            return
+        while (left := time_ - now()) > 0:
+            time.sleep(min(left, 12))
+
+    def wait_blocks(self, number: int) -> None:
+        """Until the next transaction would be in block `number` or later."""
+        while (head := int(ape.chain.provider.get_block("latest").number)) < number - 1:
+            if is_local():
+                ape.chain.mine(number - 1 - head)
+            else:
+                time.sleep(2)
+
+    def pool(self) -> int:
+        """What the pool holds for rounds to come, in token units."""
+        return int(self.contract.accounting()[5])
+
+    def seat_sets(self) -> tuple[int, int, int]:
+        """(taken, eligible, leaving) as bitmaps."""
+        taken, eligible, leaving = self.contract.seatSets()
+        return int(taken), int(eligible), int(leaving)
+
+    def seats_of(self, owner: str) -> list[int]:
+        """The seats that an address owns."""
+        taken = seats.from_bitmap(self.seat_sets()[0])
+        return [seat for seat in taken if str(self.contract.seatInfo(seat).owner).lower() == owner.lower()]
+
+    def model(self) -> bytes:
+        """Root of the model in force."""
+        return bytes(self.contract.model())
+
+    def earned(self, seat: int) -> int:
+        """A seat's pay that was not yet claimed, in token units."""
+        return int(self.contract.seatInfo(seat).earned)
+
+    def concluded(self) -> bool:
+        """Whether the sponsor gave notice."""
+        return bool(self.contract.concluded())
+
+    def accounting(self) -> dict[str, int]:
+        """The contract's books in token units, and what it holds."""
+        names = ("stakes", "earned", "credit", "slashed", "deposits", "pool", "pot")
+        accounting = dict(zip(names, map(int, self.contract.accounting()), strict=True))
+        accounting["held"] = int(contract("TestToken").at(self.terms.token).balanceOf(self.address))
+        return accounting
+
+    def events_since(self, time_: int) -> list[Event]:
+        """The events from the block of this time on; the block is found by its header, so that no archive is needed."""
+        provider = ape.chain.provider
+        low, high = 0, int(provider.get_block("latest").number)
+        head = high
+        while low < high:
+            middle = (low + high) // 2
+            if int(provider.get_block(middle).timestamp) < time_:
+                low = middle + 1
+            else:
+                high = middle
+        found: list[Event] = []
+        for start in range(low, head + 1, LOG_BLOCKS):
+            found += self._events(start, min(head, start + LOG_BLOCKS - 1))
+        return found
+
+    def new_events(self) -> list[Event]:
+        """The events since the last call, in order."""
+        provider = ape.chain.provider
+        head = int(provider.get_block("latest").number)
+        found: list[Event] = []
+        start = self._seen + 1
+        while start <= head:
+            end = min(head, start + LOG_BLOCKS - 1)
+            found += self._events(start, end)
+            start = end + 1
+        self._seen = head
+        return found
+
+    def _events(self, start: int, end: int) -> Iterable[Event]:
+        provider = ape.chain.provider
+        abis = self.contract.contract_type.events
+        logs = provider.web3.eth.get_logs({"address": self.address, "fromBlock": start, "toBlock": end})
+        raw = [dict(log) for log in logs]
+        for log in provider.network.ecosystem.decode_logs(raw, *abis):
+            fields = {k: bytes(v) if isinstance(v, bytes) else v for k, v in log.event_arguments.items()}
+            transaction = log.transaction_hash if isinstance(log.transaction_hash, str) else to_hex(log.transaction_hash)
+            yield Event(log.event_name, fields, int(log.block_number), int(log.log_index), transaction)
+
+    def times(self, events: Iterable[Event]) -> dict[int, int]:
+        """When the blocks of these events were made: block to seconds. Asks the chain once a block."""
+        provider = ape.chain.provider
+        for block in {event.block for event in events} - set(self._times):
+            self._times[block] = int(provider.web3.eth.get_block(block)["timestamp"])
+        return {event.block: self._times[event.block] for event in events}
+
+    def cost(self, transaction: str) -> tuple[int, int]:
+        """(gas, bytes of calldata) of a transaction that the chain holds."""
+        eth = ape.chain.provider.web3.eth
+        return int(eth.get_transaction_receipt(transaction)["gasUsed"]), len(eth.get_transaction(transaction)["input"])
+
+    def send(self, sender: AccountAPI, function: str, *args: Any) -> Receipt:
+        """Calls a function of the federation and waits for the receipt. Raises ChainError if it is refused."""
+        receipt = transact(getattr(self.contract, function), *args, sender=sender, denomination=self.denomination)
+        return Receipt(str(receipt.txn_hash), int(receipt.gas_used), len(receipt.transaction.data))

@@ -1,0 +1,205 @@
+"""The content store: files named by what they hold. Every read is bounded in size and re-hashed before use.
+
+A name is the kind and the root of the leaf tree (for a manifest: the SHA-256), so that no name can lead outside and no
+content can pass for another. Here the interface and the local directory; store_remote.py has the other kinds, stores.py
+several at once.
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import secrets
+import stat
+from abc import ABC, abstractmethod
+from functools import partial
+from hashlib import sha256
+from pathlib import Path
+
+from fl.errors import NoRoomError, StoreError
+from fl.network.stores.private_copy import gathered
+from fl.protocol.artifact import Data, Kind, size_of
+from fl.protocol.leaves import root_of
+
+MAX_MANIFEST_BYTES = 1 << 20
+PIECE = 1 << 20
+MAX_MANIFEST_NESTING = 32  # a deeper one would overrun the JSON reader's stack
+
+
+class Store(ABC):
+    """Files by the root of their leaf tree, manifests by their SHA-256. Every read is bounded and re-hashed before anybody
+    sees it, whoever brought the bytes."""
+
+    label: str  # for people
+    writable = True
+    afar = False  # whether a look at it may take seconds
+
+    @abstractmethod
+    def put(self, data: Data, kind: Kind) -> bytes:
+        """Keeps an update or a model; returns its root."""
+
+    @abstractmethod
+    def get(self, root: bytes, kind: Kind, depth: int) -> Data:
+        """The file whose tree has this root, a large one as a map of a private copy: nobody can alter it any more, and it takes
+        no memory. Raises StoreError if missing, of a wrong size, or altered."""
+
+    @abstractmethod
+    def has(self, root: bytes, kind: Kind) -> bool:
+        """Whether a file of that name seems to be there (its content is checked when read)."""
+
+    @abstractmethod
+    def put_manifest(self, facts: dict[str, object]) -> bytes:
+        """Keeps a manifest as canonical JSON; returns its SHA-256."""
+
+    @abstractmethod
+    def get_manifest(self, digest: bytes) -> dict[str, object]:
+        """The manifest of this SHA-256. Raises StoreError if it is missing, altered or not canonical."""
+
+    def locator(self, data: Data) -> bytes:
+        """What `reveal` and `propose` should say of where a file is: nothing, where the store is keyed by root."""
+        return b""
+
+    def hint(self, root: bytes, locator: bytes) -> None:  # noqa: B027  most kinds need none
+        """What an event said of where a file is; anybody may have written it."""
+
+
+class FileStore(Store):
+    """A store that keeps bytes under names; one of each kind says how."""
+
+    def put(self, data: Data, kind: Kind) -> bytes:
+        root = root_of(data, kind)
+        self._write(_name(root, kind), data)
+        return root
+
+    def get(self, root: bytes, kind: Kind, depth: int) -> Data:
+        name = _name(root, kind)
+        data = self._read(name, size_of(kind, depth), exact=True)
+        if len(data) != size_of(kind, depth) or root_of(data, kind) != root:
+            raise StoreError(self._altered(name))
+        return data
+
+    def has(self, root: bytes, kind: Kind) -> bool:
+        return self._has(_name(root, kind))
+
+    def put_manifest(self, facts: dict[str, object]) -> bytes:
+        data = canonical(facts)
+        digest = sha256(data).digest()
+        self._write(f"{digest.hex()}.json", data)
+        return digest
+
+    def get_manifest(self, digest: bytes) -> dict[str, object]:
+        name = f"{digest.hex()}.json"
+        data = bytes(self._read(name, MAX_MANIFEST_BYTES, exact=False))
+        if sha256(data).digest() != digest:
+            raise StoreError(self._altered(name))
+        facts = _parse_canonical(data)
+        if facts is None:
+            raise StoreError(f"{name} in {self.label} is no canonical JSON object")
+        return facts
+
+    def _altered(self, name: str) -> str:
+        return f"{name} in {self.label} does not hash to its name: it was altered; fetch it anew"
+
+    @abstractmethod
+    def _read(self, name: str, most: int, exact: bool) -> Data:
+        """At most a byte more than `most`. `exact`: any other size is wrong. Raises StoreError."""
+
+    @abstractmethod
+    def _write(self, name: str, data: Data) -> None:
+        """All of it or nothing. Raises StoreError."""
+
+    @abstractmethod
+    def _has(self, name: str) -> bool: ...
+
+
+def _name(root: bytes, kind: Kind) -> str:
+    return f"{root.hex()}.{kind.name.lower()}"
+
+
+class LocalStore(FileStore):
+    """A directory, which may be shared, synchronised or served. Writes are atomic and durable; writing what is there is a
+    no-op."""
+
+    def __init__(self, path: Path | str):
+        self.path = Path(path)
+        self.label = str(path)
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise StoreError(f"{path} cannot be a store: {error}; give a folder that you may write") from error
+
+    def _has(self, name: str) -> bool:
+        return (self.path / name).is_file()
+
+    def _read(self, name: str, most: int, exact: bool) -> Data:
+        path = self.path / name
+        try:
+            facts = path.stat()
+            if not stat.S_ISREG(facts.st_mode) or (facts.st_size != most if exact else facts.st_size > most):
+                raise StoreError(f"{path.name} in {self.path} has {facts.st_size:,} bytes, not {most:,}: fetch it anew")
+            with path.open("rb") as file:
+                return gathered(iter(partial(file.read, PIECE), b""), most + 1)  # it may grow while it is read
+        except FileNotFoundError:
+            raise StoreError(f"{path.name} is not in {self.path}: ask its owner to publish it") from None
+        except OSError as error:
+            if error.errno in (errno.EMFILE, errno.ENFILE):
+                told = f"{path.name} in {self.path} cannot be opened: {error.strerror}"
+                raise NoRoomError(f"{told}; allow this program more of them (ulimit -n 4096)") from error
+            raise StoreError(f"{path.name} in {self.path} cannot be read: {error}") from error
+
+    def _write(self, name: str, data: Data) -> None:
+        # An altered file is written anew: whoever has the content heals the store.
+        path = self.path / name
+        try:
+            if not path.is_file() or path.stat().st_size != len(data) or path.read_bytes() != data:
+                write_durably(path, data)
+        except OSError as error:
+            told = f"{name} cannot be written to the store {self.label}: {error.strerror or error}"
+            raise StoreError(f"{told}; give a folder that you may write and that has room") from error
+
+
+def canonical(facts: dict[str, object]) -> bytes:
+    """The one way to write a manifest: sorted keys, no spaces, UTF-8."""
+    return json.dumps(facts, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
+
+
+def _parse_canonical(data: bytes) -> dict[str, object] | None:
+    """The JSON object that these bytes are the one way to write; None if they are not."""
+    nesting = deepest = 0
+    for byte in data:  # brackets inside strings count too, which no manifest comes near
+        nesting += (byte in b"[{") - (byte in b"]}")
+        deepest = max(deepest, nesting)
+    if deepest > MAX_MANIFEST_NESTING:
+        return None
+    try:
+        facts = json.loads(data)
+        return facts if isinstance(facts, dict) and canonical(facts) == data else None
+    except ValueError:
+        return None
+
+
+def write_durably(path: Path, data: Data, mode: int = 0o644) -> None:
+    """The whole file or nothing, on disk under its name when this returns. `mode`: less what the umask takes."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.parent / f".partial-{secrets.token_hex(8)}"
+    handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+    try:
+        with os.fdopen(handle, "wb") as out:
+            out.write(data)
+            out.flush()
+            os.fsync(out.fileno())
+        os.replace(temporary, path)
+        _sync_folder(path.parent)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+def _sync_folder(folder: Path) -> None:
+    """A name is durable once its folder is."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -1,0 +1,319 @@
+"""Stores at the other end of a wire: plain HTTP, IPFS gateways, a Kubo node, and whatever fsspec reaches (S3 and others).
+
+None is trusted: bytes are counted while they arrive and hashed afterwards, a CID is computed here and not taken from a reply,
+and no call waits longer than its seconds, however slowly the other side drips.
+"""
+
+from __future__ import annotations
+
+import json
+import queue
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
+from itertools import islice
+from typing import Any, TypeVar, cast
+
+import requests
+
+from fl.errors import NoRoomError, StoreError, StoreSilentError
+from fl.network.stores import cid
+from fl.network.stores.base import FileStore
+from fl.network.stores.private_copy import gathered
+from fl.protocol.artifact import Data
+
+SECONDS = 20.0  # for one file; longer for a large one
+SLOWEST = 250_000  # bytes a second that a store must manage
+PIECE = 1 << 16
+RANGE = 1 << 22  # bytes asked for at once where a store gives no stream
+GONE = (404, 410, 504)  # 504 is how a gateway says that it found nobody who has the file
+MAX_HINTS = 16  # CIDs remembered for one file: anybody may announce wrong ones
+
+CIDS_AT_ONCE = 4  # of one file: each that nobody has costs the node's whole patience
+
+T = TypeVar("T")
+U = TypeVar("U")
+
+
+def within(seconds: float, what: str, work: Callable[[], T]) -> T:
+    """What `work` returns, or StoreError after so many seconds: a name look-up or a half-open connection obeys no timeout of
+    its own. The thread that is left behind ends with its connection."""
+    result: list[T] = []
+    failure: list[Exception] = []
+
+    def run() -> None:
+        try:
+            result.append(work())
+        except Exception as error:  # told to the caller below
+            failure.append(error)
+
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+    thread.join(seconds)
+    if failure:
+        raise _told(failure[0], what) from failure[0]
+    if not result:
+        raise StoreSilentError(f"{what} did not answer within {seconds:g} seconds")
+    return result[0]
+
+
+def concurrently(work: Callable[[T], U], items: Iterable[T], at_once: int) -> Iterator[tuple[T, U]]:
+    """Each item with what `work` made of it, as they come; at most so many under way, and no more results held. Who stops
+    looking waits for nothing: threads left behind end with their calls. What `work` raises is raised here."""
+    results: queue.SimpleQueue[tuple[T, U | None, Exception | None]] = queue.SimpleQueue()
+    waiting, running = iter(items), 0
+
+    def run(item: T) -> None:
+        try:
+            results.put((item, work(item), None))
+        except Exception as error:  # told to whoever looks
+            results.put((item, None, error))
+
+    while True:
+        for item in islice(waiting, at_once - running):
+            threading.Thread(target=run, args=(item,), daemon=True).start()
+            running += 1
+        if not running:
+            return
+        item, result, error = results.get()
+        running -= 1
+        if error is not None:
+            raise error
+        yield item, cast(U, result)
+
+
+def _told(error: Exception, what: str) -> StoreError | NoRoomError:
+    if isinstance(error, StoreError | NoRoomError):
+        return error
+    if isinstance(error, requests.exceptions.Timeout):
+        return StoreSilentError(f"{what} did not answer in time")
+    if isinstance(error, requests.exceptions.ConnectionError):
+        return StoreSilentError(f"{what} cannot be reached: start it or look at the address; or give another --store")
+    kind = StoreError if isinstance(error, PermissionError) else StoreSilentError
+    return kind(f"{what}: {type(error).__name__}: {' '.join(str(error).split())[:200]}")
+
+
+class Http:
+    """Bounded requests: no redirects (name the final address instead), no more bytes than asked for, no waiting for ever."""
+
+    def __init__(self, base: str, seconds: float = SECONDS):
+        self.base = base.rstrip("/")
+        self.seconds = seconds
+        # Reads are identified by hash; a compressed reply would need a bound of its own.
+        self.headers = {"Accept-Encoding": "identity"}
+
+    def call(self, method: str, path: str, most: int, **options: Any) -> tuple[int, Data]:
+        """(status, at most one byte more than `most`). Raises StoreError where there is no answer, or not in time."""
+        url = f"{self.base}/{path}"
+        seconds = self.seconds + (most + _sent(options)) / SLOWEST
+
+        def work() -> tuple[int, Data]:
+            began = time.monotonic()
+            limits = {"timeout": seconds, "stream": True, "allow_redirects": False, "headers": self.headers}
+            with requests.request(method, url, **limits, **options) as response:
+                return response.status_code, gathered(self._pieces(response, began, seconds), most + 1)
+
+        return within(seconds, self.base, work)
+
+    def _pieces(self, response: requests.Response, began: float, seconds: float) -> Iterator[bytes]:
+        """As they arrive: a slow sender must not hold us until a whole piece is there."""
+        size = 0
+        while piece := response.raw.read1(PIECE, decode_content=False):
+            yield piece
+            size += len(piece)
+            if time.monotonic() > began + seconds:
+                raise StoreSilentError(f"{self.base} sent {size:,} bytes in {seconds:g} seconds")
+
+
+def _sent(options: dict[str, Any]) -> int:
+    return sum(len(data) for data in options.get("files", {}).values())
+
+
+class _Remote(FileStore):
+    """What the kinds below share."""
+
+    afar = True
+
+    def _missing(self, name: str) -> StoreError:
+        return StoreError(f"{name} is not in {self.label}: ask its owner to publish it")
+
+    def _bounded(self, name: str, data: Data, most: int, exact: bool) -> Data:
+        if len(data) > most or (exact and len(data) != most):
+            raise StoreError(f"{name} in {self.label} has {'more' if len(data) > most else 'fewer'} bytes than {most:,}")
+        return data
+
+
+class HttpStore(_Remote):
+    """Somebody's local store behind a web server: `URL/<root>.update`. Read only."""
+
+    writable = False
+
+    def __init__(self, url: str, seconds: float = SECONDS):
+        self.label = url
+        self._http = Http(url, seconds)
+
+    def _address(self, name: str) -> list[str]:
+        return [name]
+
+    def _read(self, name: str, most: int, exact: bool) -> Data:
+        found = self._missing(name)
+        for _, (status, data) in concurrently(lambda a: self._http.call("GET", a, most), self._address(name), CIDS_AT_ONCE):
+            if status == 200:
+                return self._bounded(name, data, most, exact)
+            kind = StoreError if status < 500 and status != 429 else StoreSilentError
+            found = self._missing(name) if status in GONE else kind(f"{name} in {self.label}: HTTP status {status}")
+        raise found
+
+    def _has(self, name: str) -> bool:
+        try:
+            return any(self._http.call("HEAD", address, 0)[0] == 200 for address in self._address(name))
+        except StoreError:
+            return False
+
+    def _write(self, name: str, data: Data) -> None:
+        raise StoreError(f"{self.label} can only be read: add a --store that takes files, such as a folder that you serve")
+
+
+class _Named:
+    """Which CIDs a file is said to have. A manifest's follows from its hash; the others are computed when a file is put, or
+    come from events, where a wrong one costs a look and no more."""
+
+    def __init__(self) -> None:
+        self._cids: dict[str, list[bytes]] = {}
+
+    def add(self, stem: str, locator: bytes) -> None:
+        known = self._cids.setdefault(stem, [])
+        if cid.is_cid(locator) and locator not in known and len(known) < MAX_HINTS:
+            known.append(locator)
+
+    def of(self, name: str) -> list[str]:
+        stem, _, ending = name.partition(".")
+        known = list(self._cids.get(stem, []))
+        if ending == "json" and len(stem) == 64:
+            known.append(cid.cid_of_digest(bytes.fromhex(stem)))
+        return [cid.to_text(c) for c in known]
+
+
+class GatewayStore(HttpStore):
+    """An IPFS gateway: `https://HOST/ipfs`. Read only, and not believed."""
+
+    def __init__(self, url: str, seconds: float = SECONDS):
+        super().__init__(url, seconds)
+        self._named = _Named()
+
+    def hint(self, root: bytes, locator: bytes) -> None:
+        self._named.add(root.hex(), locator)
+
+    def _address(self, name: str) -> list[str]:
+        return self._named.of(name)
+
+
+class IpfsStore(_Remote):
+    """A Kubo node, by its RPC (`ipfs://HOST:PORT`, usually 127.0.0.1:5001): adds and pins, and reads through it.
+
+    What it adds must come out under the CID computed here, or others would not find it."""
+
+    PROFILE = "cid-version=1&raw-leaves=true&chunker=size-1048576&max-file-links=1024&hash=sha2-256"
+
+    def __init__(self, host: str, seconds: float = SECONDS):
+        self.label = f"ipfs://{host}"
+        self._http = Http(f"http://{host}", seconds)
+        self._named = _Named()
+
+    def hint(self, root: bytes, locator: bytes) -> None:
+        self._named.add(root.hex(), locator)
+
+    def locator(self, data: Data) -> bytes:
+        return cid.cid_of(data)
+
+    def _write(self, name: str, data: Data) -> None:
+        expected = cid.cid_of(data)
+        self._named.add(name.partition(".")[0], expected)
+        path = f"api/v0/add?{self.PROFILE}&pin=true&quieter=true"
+        status, reply = self._http.call("POST", path, 1 << 12, files={"file": bytes(data)})
+        told = _field_of(reply, "Hash")
+        if status != 200:
+            raise StoreError(f"{self.label} did not take {name}: HTTP status {status}: {_field_of(reply, 'Message')}")
+        if told != cid.to_text(expected):
+            raise StoreError(f"{self.label} filed {name} as {told}, not {cid.to_text(expected)}: update the node")
+
+    def _read(self, name: str, most: int, exact: bool) -> Data:
+        # The node gives up a little before we do, and then says so: one missing file is no dead node.
+        limit = f"{max(1, int(self._http.seconds * 3 / 4))}s"
+
+        def cat(text: str) -> tuple[int, Data]:
+            return self._http.call("POST", f"api/v0/cat?arg={text}&length={most + 1}&timeout={limit}", most)
+
+        for _, (status, data) in concurrently(cat, self._named.of(name), CIDS_AT_ONCE):
+            if status == 200:
+                return self._bounded(name, data, most, exact)
+        raise self._missing(name)
+
+    def _has(self, name: str) -> bool:
+        """Whether this node pins it; what others have is found by reading."""
+        try:
+            asked = (f"api/v0/pin/ls?arg={text}&type=recursive" for text in self._named.of(name))
+            return any(self._http.call("POST", path, 1 << 12)[0] == 200 for path in asked)
+        except StoreError:
+            return False
+
+
+def _field_of(reply: Data, field: str) -> str:
+    try:
+        return str(json.loads(bytes(reply))[field])[:200]
+    except (ValueError, KeyError, TypeError):
+        return "(no answer in the shape of Kubo's)"
+
+
+class FsspecStore(_Remote):
+    """A folder in anything that fsspec knows: `s3://bucket/folder`, `gs://`, `sftp://`, `memory://`.
+
+    Keys and endpoints come from where the backend looks for them (for S3: AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY,
+    AWS_ENDPOINT_URL), never from the address."""
+
+    def __init__(self, url: str, seconds: float = SECONDS):
+        self.label = url.rstrip("/")
+        self._seconds = seconds
+
+        def work() -> tuple[Any, str]:
+            import fsspec
+
+            return fsspec.core.url_to_fs(self.label, use_listings_cache=False)
+
+        try:
+            self._fs, self._folder = within(seconds, self.label, work)
+        except StoreError as error:
+            raise StoreError(f"{url} cannot be a store: {error}") from error
+
+    def _path(self, name: str) -> str:
+        return f"{self._folder.rstrip('/')}/{name}"
+
+    def _read(self, name: str, most: int, exact: bool) -> Data:
+        def work() -> Data:
+            path = self._path(name)
+            try:
+                size = int(self._fs.info(path)["size"] or 0)
+                if size > most:
+                    raise StoreError(f"{name} in {self.label} has {size:,} bytes, not {most:,}")
+                return gathered(map(partial(self._range, path, size), range(0, size, RANGE)), size)
+            except FileNotFoundError:
+                raise self._missing(name) from None
+
+        return self._bounded(name, within(self._seconds + most / SLOWEST, self.label, work), most, exact)
+
+    def _range(self, path: str, size: int, start: int) -> bytes:
+        return bytes(self._fs.cat_file(path, start=start, end=min(start + RANGE, size)))
+
+    def _write(self, name: str, data: Data) -> None:
+        def work() -> bool:
+            self._fs.pipe_file(self._path(name), bytes(data))
+            return True
+
+        within(self._seconds + len(data) / SLOWEST, self.label, work)
+
+    def _has(self, name: str) -> bool:
+        try:
+            return bool(within(self._seconds, self.label, lambda: self._fs.exists(self._path(name))))
+        except StoreError:
+            return False

@@ -1,0 +1,196 @@
+"""Several stores as one: read from the first that shows the right bytes, write to all that take them.
+
+Given on the command line in order, `--store WORD` several times, and before them whatever the manifest names for everybody.
+What came from afar is kept in the first local folder, so that whoever scored an update can show it again.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import logging
+import re
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import TypeVar
+from urllib.parse import urlsplit
+
+from fl.errors import StoreError, StoreSilentError
+from fl.network.stores import cid
+from fl.network.stores.base import LocalStore, Store
+from fl.network.stores.remote import SECONDS, FsspecStore, GatewayStore, HttpStore, IpfsStore, concurrently
+from fl.protocol.artifact import Data, Kind
+from fl.protocol.terms import Terms
+
+log = logging.getLogger("treaty.store")
+
+AT_ONCE = 16  # files under way, so that many that nobody has cost a window no more than one does
+REST = 30.0  # seconds for which a store that did not answer is left alone
+SLOW = 1.0
+MAX_RESTING = 4096
+PUBLIC = ("https://", "http://", "s3://", "gs://")
+INSIDE = (".localhost", ".local", ".internal", ".lan", ".home.arpa")
+
+T = TypeVar("T")
+
+
+def open_store(words: Sequence[str | Path], *, seconds: float = SECONDS) -> Store:
+    """The store that these words name: one, or several in order. Raises StoreError for a word that names none."""
+    stores = [_open(str(word), seconds) for word in words]
+    if not stores:
+        raise StoreError("no store is named: give --store FOLDER, or an address such as ipfs://127.0.0.1:5001")
+    return stores[0] if len(stores) == 1 else Stores(stores)
+
+
+def _open(word: str, seconds: float) -> Store:
+    scheme, separator, rest = word.partition("://")
+    if not separator:
+        return LocalStore(word)
+    if "@" in rest.partition("/")[0]:
+        raise StoreError(f"{scheme}://...: leave the password out of the address and put it into the environment")
+    if scheme == "file":
+        return LocalStore(rest)
+    if scheme == "ipfs":
+        if not re.fullmatch(r"[\w.\-]+(:\d+)?|\[[0-9a-fA-F:]+\](:\d+)?", rest):
+            raise StoreError(f"{word} names no Kubo node: give ipfs://HOST:PORT of its RPC, such as ipfs://127.0.0.1:5001")
+        return IpfsStore(rest, seconds)
+    if scheme in ("http", "https"):
+        return (GatewayStore if word.rstrip("/").endswith("/ipfs") else HttpStore)(word, seconds)
+    return FsspecStore(word, seconds)
+
+
+class Stores(Store):
+    """Every call tries the stores in order. A store that does not answer rests for a while, so that a dead one cannot eat a
+    round's windows."""
+
+    def __init__(self, stores: Sequence[Store], clock: Callable[[], float] = time.monotonic):
+        self.stores = list(stores)
+        self.label = ", ".join(store.label for store in self.stores)
+        self.afar = any(store.afar for store in self.stores)
+        self._clock = clock
+        self._resting: dict[tuple[str, str], float] = {}
+        self._cache = next((store for store in self.stores if isinstance(store, LocalStore)), None)
+
+    def put(self, data: Data, kind: Kind) -> bytes:
+        return self._all(lambda store: store.put(data, kind))
+
+    def put_manifest(self, facts: dict[str, object]) -> bytes:
+        return self._all(lambda store: store.put_manifest(facts))
+
+    def get(self, root: bytes, kind: Kind, depth: int) -> Data:
+        data, source = self._first(f"{root.hex()}.{kind.name.lower()}", lambda store: store.get(root, kind, depth))
+        self._keep(source, lambda store: store.put(data, kind))
+        return data
+
+    def get_manifest(self, digest: bytes) -> dict[str, object]:
+        facts, source = self._first(f"{digest.hex()}.json", lambda store: store.get_manifest(digest))
+        self._keep(source, lambda store: store.put_manifest(facts))
+        return facts
+
+    def has(self, root: bytes, kind: Kind) -> bool:
+        return any(store.has(root, kind) for store in self.stores if not self._rests(store))
+
+    def locator(self, data: Data) -> bytes:
+        return next((found for store in self.stores if (found := store.locator(data))), b"")
+
+    def hint(self, root: bytes, locator: bytes) -> None:
+        for store in self.stores:
+            store.hint(root, locator)
+
+    def _first(self, name: str, read: Callable[[Store], T]) -> tuple[T, Store]:
+        tried = []
+        for store in self.stores:
+            if self._rests(store) or self._rests(store, name):
+                tried.append(f"{store.label} rests after a failure")
+                continue
+            began = self._clock()
+            try:
+                return read(store), store
+            except StoreError as error:
+                self._failed(store, name, error, self._clock() - began)
+                tried.append(str(error))
+        if len(tried) == 1:
+            raise StoreError(tried[0])
+        raise StoreError(f"{name} is not to be had: " + "; ".join(f"({i}) {what}" for i, what in enumerate(tried, 1)))
+
+    def _all(self, write: Callable[[Store], bytes]) -> bytes:
+        done, failed = [], []
+        for store in self.stores:
+            if not store.writable:
+                continue
+            try:
+                done.append(write(store))
+            except (StoreError, OSError) as error:
+                failed.append(str(error))
+        if not done:
+            raise StoreError("no store took the file: " + ("; ".join(failed) or f"{self.label} can only be read"))
+        for what in failed:
+            log.warning("one store of several did not take a file: %s", what)
+        return done[0]
+
+    def _keep(self, source: Store, write: Callable[[Store], bytes]) -> None:
+        if self._cache is None or source is self._cache:
+            return
+        try:
+            write(self._cache)
+        except (StoreError, OSError) as error:
+            log.warning("what was fetched could not be kept: %s", error)
+
+    def _rests(self, store: Store, name: str = "") -> bool:
+        return self._resting.get((store.label, name), 0.0) > self._clock()
+
+    def _failed(self, store: Store, name: str, error: StoreError, lasted: float) -> None:
+        """A silent store rests whole; one that only took long over this file rests for this file."""
+        if len(self._resting) >= MAX_RESTING:
+            self._resting = {key: end for key, end in self._resting.items() if end > self._clock()}
+        if isinstance(error, StoreSilentError):
+            self._resting[store.label, ""] = self._clock() + REST
+        elif lasted > SLOW:
+            self._resting[store.label, name] = self._clock() + REST
+
+
+def fetched(store: Store, roots: Iterable[bytes], kind: Kind, depth: int) -> Iterator[tuple[bytes, Data | None]]:
+    """Files with their roots, in the order in which they come; None for one that the store cannot show."""
+
+    def get(root: bytes) -> Data | None:
+        try:
+            return store.get(root, kind, depth)
+        except StoreError:
+            return None
+
+    if store.afar:
+        yield from concurrently(get, dict.fromkeys(roots), AT_ONCE)
+    else:
+        yield from ((root, get(root)) for root in dict.fromkeys(roots))
+
+
+def federation_store(terms: Terms, words: Sequence[str | Path]) -> tuple[Store, dict[str, object]]:
+    """(the stores given and those that the manifest names for everybody, the manifest). Raises StoreError.
+
+    The sponsor wrote the manifest: of its addresses only public kinds count, never a path or a node of this machine."""
+    store = open_store(words)
+    manifest = store.get_manifest(terms.manifest)
+    named = manifest.get("stores", [])
+    public = [word for word in named if is_public(word)] if isinstance(named, list) else []
+    if more := [word for word in public if word not in map(str, words)]:
+        store = open_store([*words, *more])
+    if store.afar and not isinstance(store, Stores):
+        store = Stores([store])  # which remembers for a while what was asked for in vain
+    if isinstance(text := manifest.get("genesis_cid"), str):
+        store.hint(terms.genesis, cid.from_text(text))
+    return store, manifest
+
+
+def is_public(word: object) -> bool:
+    """Whether a word names a store that others can reach: no machine of a private network, however its number is written, since
+    a sponsor could have everybody's daemon ask it something. (A public name may still lead to a private address.)"""
+    if not isinstance(word, str) or not word.startswith(PUBLIC) or re.search(r"[?#@\s]", word):
+        return False
+    if not word.startswith("http"):
+        return "::" not in word  # fsspec would take what follows for a store behind the store
+    host = ""
+    try:
+        host = urlsplit(word).hostname or ""
+        return ipaddress.ip_address(host).is_global
+    except ValueError:
+        return re.fullmatch(r"[\w.\-]+\.[a-z][\w\-]*", host) is not None and not host.endswith(INSIDE)

@@ -1,0 +1,125 @@
+"""Events as JSON and back: what an audit needs when the chain they came from is gone."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, fields
+from pathlib import Path
+from typing import Any
+
+from fl.agents.record.history import History, RoundLog
+from fl.errors import AuditError
+from fl.network.denomination import ASSUMED, Denomination
+from fl.network.events import Event
+from fl.network.stores.base import write_durably
+from fl.protocol.terms import Terms
+
+
+def _out(value: Any) -> Any:
+    if isinstance(value, bytes):
+        return "0x" + value.hex()
+    if isinstance(value, list | tuple):
+        return [_out(v) for v in value]
+    return value
+
+
+def _back(value: Any) -> Any:
+    if isinstance(value, str) and value.startswith("0x") and len(value) != 42:
+        return bytes.fromhex(value[2:])
+    return [_back(v) for v in value] if isinstance(value, list) else value
+
+
+def read_summary(path: Path) -> dict[str, Any]:
+    """What `simulate` wrote last. Raises AuditError if the file is none of its summaries."""
+    if path.is_dir():
+        raise AuditError(f"{path} is a folder: give the summary.json in it")
+    try:
+        summary = json.loads(path.read_text())
+    except FileNotFoundError:
+        raise AuditError(f"no summary {path}: give the summary.json that simulate wrote") from None
+    except (OSError, ValueError) as error:
+        raise AuditError(
+            f"{path} is torn or no summary of a simulation ({error}): give the summary.json that simulate wrote"
+        ) from error
+    if not isinstance(summary, dict):
+        raise AuditError(f"{path} is no summary of a simulation: give the summary.json that simulate wrote")
+    return summary
+
+
+def denomination_in(summary: Mapping[str, Any]) -> Denomination:
+    """What the amounts of a simulation are told in, by its own word; ASSUMED where an older version did not write it down.
+
+    Raises KeyError, TypeError or ValueError if that is no token."""
+    told = summary.get("token")
+    return ASSUMED if told is None else Denomination(told["decimals"], told["symbol"])
+
+
+def round_facts(log: RoundLog) -> dict[str, Any]:
+    """What a summary says of a round that follows from its events."""
+    revealed, standing = log.revealed or [], log.proposal
+    return {
+        "number": log.number,
+        "model_root": log.model.hex(),
+        "active": log.active,
+        "revealed": revealed,
+        "accepted": log.accepted,
+        "left_out": [seat for seat in revealed if seat not in log.accepted],
+        "committee": log.committee,
+        "scores": dict(zip(map(str, revealed), log.medians, strict=False)),
+        "voided": log.voided,
+        "adopted": log.adopted,
+        "proposer": standing.seat if standing else None,
+        "fallen": [p.seat for p in log.proposals if p.fell],
+    }
+
+
+def seat_facts(seat: int, history: History, denomination: Denomination) -> dict[str, Any]:
+    """What a summary says of a seat that follows from events, its pay aside."""
+    slashes: dict[str, float] = {}
+    for event in history.events:
+        if event.name == "Slashed" and event.fields["seat"] == seat:
+            offence = ("no reveal", "no scores", "fraud")[event.fields["offence"]]
+            slashes[offence] = slashes.get(offence, 0) + denomination.tokens(event.fields["amount"])
+    return {
+        "owner": history.seats[seat].owner,
+        "stake": denomination.tokens(history.seats[seat].stake),
+        "scores": [dict(zip(log.revealed or [], log.medians, strict=False)).get(seat) for log in history.rounds],
+        "slashes": slashes,
+    }
+
+
+def terms_to_json(terms: Terms) -> dict[str, Any]:
+    """By name, with bytes as 0x and hexadecimal digits."""
+    return {name: _out(value) for name, value in asdict(terms).items()}
+
+
+def write_events(path: Path, chain_id: int, federation: str, terms: Terms, events: list[Event]) -> None:
+    """The whole public record of a federation, one event a line."""
+    head = {"chain_id": chain_id, "federation": federation, "terms": terms_to_json(terms)}
+    lines = [json.dumps(head)]
+    for e in events:
+        facts = {k: _out(v) for k, v in e.fields.items()}
+        lines.append(json.dumps([e.name, facts, e.block, e.index, e.transaction]))
+    write_durably(path, ("\n".join(lines) + "\n").encode())
+
+
+def read_events(path: Path) -> tuple[int, str, Terms, list[Event]]:
+    """(chain id, federation, terms, events) of a written record. Raises AuditError if it is not one."""
+    try:
+        head, *lines = path.read_text().splitlines()
+        facts = json.loads(head)
+        values = {f.name: _back(facts["terms"][f.name]) for f in fields(Terms)}
+        events = []
+        for line in lines:
+            name, given, block, index, transaction = json.loads(line)
+            events.append(Event(name, {k: _back(v) for k, v in given.items()}, block, index, transaction))
+        return facts["chain_id"], facts["federation"], Terms(**values), events
+    except FileNotFoundError:
+        raise AuditError(f"no record {path}: give the folder that simulate wrote, whole") from None
+    except json.JSONDecodeError as error:
+        raise AuditError(f"{path} is torn or no record of a federation ({error}): get it anew from whoever wrote it") from error
+    except KeyError as error:
+        raise AuditError(f"{path} lacks {error}: another version wrote it; audit it with that one") from error
+    except (OSError, ValueError, TypeError) as error:
+        raise AuditError(f"{path} is no record of a federation: {error!r}") from error

@@ -1,0 +1,162 @@
+"""What the doors share: options, one way to tell the outcome, one way to fail. Light: every `ape run` imports every door."""
+
+from __future__ import annotations
+
+import functools
+import json
+import math
+from collections.abc import Callable
+from contextlib import nullcontext
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import click
+
+from fl.errors import ChainError, TreatyError, plain
+
+CARRIERS = {"ape", "web3", "requests", "urllib3", "eth_abi"}  # whose errors tell of a node
+NOTHING, PERHAPS = "nothing was sent", "what was sent may still be mined: look at `ape run status` first"
+
+
+@dataclass(frozen=True)
+class Result:
+    """An outcome: lines for people, facts for scripts, and the exit code."""
+
+    lines: list[str]
+    facts: dict[str, Any]
+    code: int = 0
+
+
+@dataclass(frozen=True)
+class Key:
+    """Who signs, and how patiently we wait for it."""
+
+    account: str
+    passphrase_file: Path | None = None
+    confirmations: int | None = None
+    options: dict[str, Any] = field(init=False)
+
+    def __post_init__(self) -> None:
+        options = {} if self.confirmations is None else {"required_confirmations": self.confirmations}
+        object.__setattr__(self, "options", options)
+
+    def open(self) -> Any:
+        """The account, ready to sign. Raises ChainError with what to do."""
+        from fl.network import ape_accounts
+
+        return ape_accounts.account(self.account, self.passphrase_file)
+
+
+federation = click.option("--federation", required=True, metavar="ADDRESS", help="The federation's contract.")
+seat = click.option("--seat", type=click.IntRange(0, 127), help="Which seat. Default: the account's only one.")
+to = click.option("--to", metavar="ADDRESS", help="Who receives the tokens. Default: the account itself.")
+mint = click.option("--mint", is_flag=True, help="Mint what is missing (only where the token is play money).")
+approve = click.option("--approve", is_flag=True, help="Approve in a transaction of its own, though the token knows permits.")
+calldata = click.option("--calldata", is_flag=True, help="Send nothing; print the calls for a Safe, timelock or Governor.")
+stores = click.option("--store", "stores", multiple=True, metavar="PLACE", help="A store; again for more, tried in order.")
+
+
+class Finite(click.FloatRange):
+    """A number in a range; click's own takes NaN for one, and infinity."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        number = super().convert(value, param, ctx)
+        if not math.isfinite(number):
+            self.fail(f"{number} is not a finite number.", param, ctx)
+        return number
+
+
+def only_with(flag: str, *options: str) -> None:
+    """Refuses, in a call without the flag, options that mean nothing there: whoever gave one would believe it was heeded."""
+    context = click.get_current_context()
+    for param in context.command.params:
+        given = context.get_parameter_source(param.name or "") is not click.core.ParameterSource.DEFAULT
+        if given and (option := param.opts[0]) in options:
+            raise click.UsageError(f"{option} counts only with {flag}: add {flag}, or leave {option} out. Nothing was sent.")
+
+
+def answering(command: type[click.Command]) -> type[click.Command]:
+    """The same kind of command, which says in one line that the network's node does not answer, instead of how Ape saw it."""
+
+    class Answering(command):  # type: ignore[misc, valid-type]
+        def invoke(self, context: click.Context) -> Any:
+            from fl.network import ape_accounts
+
+            provider, sent = context.params.get("network"), ape_accounts.sendings()  # a provider of Ape's, once it was parsed
+            quiet = (
+                ape_accounts.hushed() if context.params.get("as_json") else nullcontext()
+            )  # Ape says on stdout what it connects to
+            ape_accounts.listen_low()
+            try:
+                with quiet:
+                    return super().invoke(context)
+            except Exception as error:
+                cause = error.__cause__ if isinstance(error, click.ClickException) else error
+                if cause is None or (isinstance(cause, TreatyError) and not isinstance(cause, ChainError)):
+                    raise
+                where, why = ape_accounts.asked(provider)
+                if not why and not {kind.__module__.partition(".")[0] for kind in type(cause).__mro__} & CARRIERS:
+                    raise
+                why = why or (str(cause).strip().splitlines() or [type(cause).__name__])[0][:200]
+                done = PERHAPS if ape_accounts.sendings() > sent else NOTHING
+                told = f"the node {where} does not answer ({why}): start it, or give another --network; {done}"
+                raise click.ClickException(plain(told)) from error
+
+    return Answering
+
+
+def key(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Adds --account, --passphrase-file and --confirmations, and hands over a Key."""
+    return _with_key(command, required=True)
+
+
+def optional_key(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The same where --calldata may stand instead: then the key is None."""
+
+    @functools.wraps(command)
+    def run(*args: Any, key: Key | None, calldata: bool, **kwargs: Any) -> Any:
+        if (key is None) != calldata:
+            raise click.UsageError("Give either --account ALIAS or --calldata.")
+        return command(*args, key=key, **kwargs)
+
+    return _with_key(run, required=False)
+
+
+def _with_key(command: Callable[..., Any], required: bool) -> Callable[..., Any]:
+    signs = "The key that signs, by its alias in `ape accounts list`."
+
+    @click.option("--account", required=required, metavar="ALIAS", help=signs)
+    @click.option("--passphrase-file", type=click.Path(path_type=Path), help="Default: APE_ACCOUNTS_<ALIAS>_PASSPHRASE.")
+    @click.option(
+        "--confirmations", type=click.IntRange(0), help="Blocks to wait for each transaction. Default: the network's."
+    )
+    @functools.wraps(command)
+    def run(*args: Any, account: str | None, passphrase_file: Path | None, confirmations: int | None, **kwargs: Any) -> Any:
+        return command(*args, key=Key(account, passphrase_file, confirmations) if account else None, **kwargs)
+
+    return run
+
+
+def command(command: Callable[..., Result]) -> Callable[..., None]:
+    """Turns a function that returns Told into a door: adds --json; one clear line and exit code 1 where it was refused."""
+
+    @click.option("--json", "as_json", is_flag=True, help="Print the outcome as JSON.")
+    @functools.wraps(command)
+    def run(*args: Any, as_json: bool, **kwargs: Any) -> None:
+        from fl.network import ape_accounts
+
+        try:
+            with ape_accounts.hushed():
+                told = command(*args, **kwargs)
+        except TreatyError as error:
+            raise click.ClickException(str(error)) from error
+        if as_json:
+            click.echo(json.dumps(told.facts, indent=1))
+        else:
+            for line in told.lines:
+                click.echo(plain(line))
+        if told.code:
+            raise SystemExit(told.code)
+
+    return run

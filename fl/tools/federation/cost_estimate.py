@@ -1,0 +1,174 @@
+"""What a federation will cost before it exists: gas, ether, bytes and time, and what each role can earn and lose.
+
+Gas is what `make gas` measured on a real node (a test holds this table against tests/quality/gas/gas.json). A rollup charges
+for execution and, by a formula of its own, for bytes on L1: here that of OP Stack chains since Fjord, with the scalars of a
+large one; others differ, and prices move, so this is an estimate and says so.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from fl.network.denomination import Denomination
+from fl.protocol.terms import Terms
+from fl.tools.cli.amounts import show_duration
+
+IMPLEMENTATION, FACTORY, CREATE, PLAY_TOKEN = 4_868_532, 723_000, 340_000, 770_000
+SEATS = (5, 10, 50, 128)
+# One call's gas at so many seats, in a steady round.
+GAS: dict[str, tuple[int, ...]] = {
+    "openRound": (50_450, 50_920, 54_680, 62_012),
+    "commit": (37_025, 37_025, 37_024, 37_026),
+    "reveal": (36_636, 36_640, 36_650, 36_653),
+    "close": (49_129, 61_639, 161_719, 356_875),
+    "draw": (45_887, 50_928, 76_817, 141_074),
+    "commitScores": (42_278, 42_592, 42_590, 44_140),
+    "revealScores": (42_866, 43_710, 48_368, 59_009),
+    "settle": (118_361, 180_349, 544_600, 1_842_985),
+    "propose": (52_118, 52_118, 52_118, 52_118),
+    "finalize": (60_177, 60_177, 60_177, 60_177),
+    "join": (115_074, 109_973, 105_940, 105_388),
+    "claim": (55_445, 55_445, 55_445, 55_445),
+}
+ENVELOPE = 110  # bytes of a signed transaction besides its calldata
+WORD, SELECTOR, LOCATOR = 32, 4, 64
+
+
+@dataclass(frozen=True)
+class Prices:
+    """In gwei, but for `ether` (dollars, or whatever, for one)."""
+
+    gas: float
+    ether: float | None = None
+    l2_gas: float = 0.01
+    l1_gas: float = 5.0
+    blob: float = 0.1
+
+
+def gas_of(call: str, seats: int) -> int:
+    """Between the table's columns by a straight line, beyond them along the last one."""
+    row = GAS[call]
+    i = next((i for i in range(1, len(SEATS) - 1) if seats <= SEATS[i]), len(SEATS) - 1)
+    low, high = SEATS[i - 1], SEATS[i]
+    return max(row[0] // 2, round(row[i - 1] + (row[i] - row[i - 1]) * (seats - low) / (high - low)))
+
+
+def bytes_of(call: str, seats: int, committee: int) -> int:
+    """Of the signed transaction, roughly; with a locator where one may stand."""
+    words = {"commit": 2, "reveal": 5, "commitScores": 2, "revealScores": 4, "propose": 4, "join": 5, "claim": 2}
+    data = SELECTOR + WORD * words.get(call, 0)
+    if call in ("reveal", "propose"):
+        data += LOCATOR
+    if call == "revealScores":
+        data += -(-seats // WORD) * WORD
+    if call == "settle":
+        data += WORD * (2 + committee * (2 + -(-seats // WORD)))
+    return ENVELOPE + data
+
+
+def calls_of_round(seats: int, committee: int) -> dict[str, int]:
+    """How often each is made when everybody acts, alone."""
+    once = dict.fromkeys(("openRound", "close", "draw", "settle", "propose", "finalize"), 1)
+    return {**once, "commit": seats, "reveal": seats, "commitScores": committee, "revealScores": committee}
+
+
+def data_fee(size: int, prices: Prices) -> float:
+    """What an OP Stack chain asks for the bytes of one transaction, in gwei (Fjord; hashes do not compress)."""
+    scaled = max(100.0, 0.8365 * size - 42.5856)
+    return scaled * (16 * prices.l1_gas * BASE_SCALAR + prices.blob * BLOB_SCALAR)
+
+
+BASE_SCALAR, BLOB_SCALAR = 0.002269, 1.055762
+
+
+def estimate(
+    terms: Terms, seats: int, prices: Prices, denomination: Denomination, *, own_factory: bool, own_token: bool
+) -> dict[str, Any]:
+    """All of it as facts. Amounts of tokens as exact text."""
+    tokens, committee = denomination.number, terms.committee
+    deployment = {"create": CREATE}
+    if own_factory:
+        deployment = {"Federation": IMPLEMENTATION, "FederationFactory": FACTORY, **deployment}
+    if own_token:
+        deployment = {"TestToken": PLAY_TOKEN, **deployment}
+    all_deployed = sum(deployment.values())
+    cost = tokens(terms.round_cost(seats))
+    calls = calls_of_round(seats, committee)
+    round_gas = sum(n * gas_of(call, seats) for call, n in calls.items())
+    round_bytes = sum(n * bytes_of(call, seats, committee) for call, n in calls.items())
+    l2 = round_gas * prices.l2_gas + sum(n * data_fee(bytes_of(call, seats, committee), prices) for call, n in calls.items())
+
+    one = {call: gas_of(call, seats) for call in GAS}
+    trainer = one["commit"] + one["reveal"]
+    validator = one["commitScores"] + one["revealScores"]
+    return {
+        "seats": seats,
+        "deployment": {"gas": deployment, "total_gas": all_deployed, "eth": _eth(all_deployed, prices.gas)},
+        "round": {
+            "gas": round_gas,
+            "eth": _eth(round_gas, prices.gas),
+            "bytes": round_bytes,
+            "l2_eth": l2 / 1e9,
+            "seconds": terms.shortest_round(),
+            "seconds_at_most": terms.longest_round(),
+            "pool": cost,
+        },
+        "roles": {
+            "participant": {
+                "earns_at_most": tokens(terms.trainer_rate),
+                "loses": f"{tokens(terms.no_reveal_slash)} if it commits and does not reveal",
+                "gas": trainer,
+            },
+            "validator": {
+                "earns_at_most": tokens(terms.validator_rate),
+                "loses": f"{tokens(terms.no_scores_slash)} if it is drawn and does not score",
+                "gas": validator,
+            },
+            "proposer": {
+                "earns_at_most": tokens(terms.proposer_fee),
+                "loses": f"{tokens(terms.fraud_slash)} for a wrong model, or one that nobody can open",
+                "gas": one["propose"],
+            },
+            "challenger": {
+                "earns_at_most": tokens(terms.challenge_fee),
+                "loses": f"{tokens(terms.demand_deposit)} for a demand that is answered",
+                "gas": None,
+            },
+            "sponsor": {
+                "earns_at_most": "0",
+                "loses": f"up to {cost} a round, paid for what was done; the rest returns to the pool",
+                "gas": None,
+            },
+        },
+    }
+
+
+def _eth(gas: int, gwei: float) -> float:
+    return gas * gwei / 1e9
+
+
+def told(facts: dict[str, Any], prices: Prices, symbol: str) -> list[str]:
+    """For people."""
+
+    def money(eth: float) -> str:
+        return f"{eth:.6f} ETH" + (f" ({eth * prices.ether:,.2f} at {prices.ether:g} for one)" if prices.ether else "")
+
+    one, n = facts["round"], facts["seats"]
+    whole = facts["deployment"]
+    parts = ", ".join(f"{what} {gas:,}" for what, gas in whole["gas"].items())
+    quick, slow = show_duration(one["seconds"]), show_duration(one["seconds_at_most"])
+    lines = [
+        f"deployment  {whole['total_gas']:,} gas ({parts}): {money(whole['eth'])} at {prices.gas:g} gwei",
+        f"a round of {n} seats, everybody sending alone:",
+        f"  gas       {one['gas']:,}: {money(one['eth'])} in all, {money(one['eth'] / n)} a seat, at {prices.gas:g} gwei",
+        f"  rollup    some {money(one['l2_eth'])} in all for gas at {prices.l2_gas:g} gwei and {one['bytes']:,} bytes "
+        f"(L1 gas {prices.l1_gas:g}, blob gas {prices.blob:g} gwei)",
+        f"  time      {quick} when everybody acts at once, {slow} at most",
+        f"  pool      sets aside {one['pool']} {symbol}; what is not earned returns",
+        f"a round for each role ({symbol}):",
+    ]
+    for role, part in facts["roles"].items():
+        gas = f"; {part['gas']:,} gas, {money(_eth(part['gas'], prices.gas))}" if part["gas"] else ""
+        lines.append(f"  {role:11} earns up to {part['earns_at_most']}, loses {part['loses']}{gas}")
+    return lines

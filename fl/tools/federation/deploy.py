@@ -1,0 +1,219 @@
+"""Putting a federation on a chain: token, implementation, factory, federation. The same on any network."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from fl.errors import ChainError, TaskError, TermsError
+from fl.learning.codec import depth_of, parameters_of, to_vector
+from fl.learning.gate import DEFAULT, gate_named
+from fl.learning.task import Task, build, load_task
+from fl.learning.task_check import check_task, table_of
+from fl.network import ape_accounts
+from fl.network.denomination import PLAY, Denomination
+from fl.network.stores import cid
+from fl.network.stores.base import Store, canonical, write_durably
+from fl.network.stores.several import is_public
+from fl.network.token import Token
+from fl.protocol.allowlist import Allowlist
+from fl.protocol.artifact import Kind, pack_model
+from fl.protocol.fixed_point import FRACTION_BITS
+from fl.protocol.leaves import root_of
+from fl.protocol.terms import AMOUNTS, ZERO_ADDRESS, Terms, check
+from fl.tools.cli.amounts import parse_amount
+from fl.tools.cli.options import Result
+from fl.tools.federation.cost_estimate import CREATE, FACTORY, IMPLEMENTATION, PLAY_TOKEN, Prices, estimate, told
+from fl.tools.federation.terms_file import DEFAULTS
+
+SINK = "0x000000000000000000000000000000000000dEaD"
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """What was put where."""
+
+    chain_id: int
+    federation: str
+    factory: str
+    implementation: str
+    token: str
+    manifest: str
+    genesis: str
+    gas: dict[str, int]
+    block: int
+
+
+def manifest_of(task: Task, seed: int, gate: str = DEFAULT) -> dict[str, object]:
+    """Everything off-chain that participants must agree on, as facts."""
+    model = build(task, seed)
+    return {
+        **task.facts(),
+        "parameters": parameters_of(model),
+        "fraction_bits": FRACTION_BITS,
+        "max_exponent": task.max_exponent,
+        "genesis_seed": seed,
+        "gate": gate,
+        "score": "leave-one-out share of the loss, remembered with 0.9 a round, a twentieth of it upon a public prior",
+        "version": 1,
+    }
+
+
+def tried_task(name: str) -> Task:
+    """The task of this name, tried on its rows where they are here: a sponsor need not hold any. Raises TaskError."""
+    task = load_task(name)
+    try:
+        table = table_of(task)
+    except TaskError:
+        return task
+    check_task(task, table.x, table.y)
+    return task
+
+
+def make_terms(
+    given: dict[str, Any],
+    task: Task,
+    sponsor: str,
+    token: str,
+    manifest: bytes,
+    genesis: bytes,
+    denomination: Denomination = PLAY,
+) -> Terms:
+    """Defaults, a terms file's choices and what follows from the task. Raises TermsError that lists every broken rule."""
+    chosen = {**DEFAULTS, **given}
+    for name in AMOUNTS:
+        chosen[name] = parse_amount(chosen[name], denomination.decimals, name)
+    if isinstance(owners := chosen.get("allowlist"), tuple):
+        if len(owners) < chosen["min_reveals"]:
+            wanted = f"a round wants {chosen['min_reveals']} seats (min_reveals), one for each owner"
+            raise TermsError(f"allowlist: {wanted}, and the list has {len(owners)}: admit more")
+        chosen["allowlist"] = Allowlist.of(owners).root
+    facts = {"sponsor": sponsor, "sink": SINK, "admission": ZERO_ADDRESS, "allowlist": bytes(32), **chosen}
+    facts |= {"token": token, "manifest": manifest, "genesis": genesis}
+    facts |= {"depth": depth_of(build(task, 0)), "max_exponent": task.max_exponent}
+    terms = Terms(**facts)
+    broken = check(terms)
+    if broken:
+        raise TermsError("these terms make no federation: " + "; ".join(f"{remedy} (rule {n})" for n, remedy in broken))
+    return terms
+
+
+@dataclass(frozen=True)
+class Draft:
+    """Everything that is known before anything is sent."""
+
+    terms: Terms  # token: a stand-in if one is still to be deployed
+    genesis: bytes  # the file
+    manifest: dict[str, object]
+    denomination: Denomination
+    maker: Any | None  # the factory, if one stands
+    own_token: bool
+
+
+def draft(
+    task: Task,
+    given: dict[str, Any],
+    sponsor: str,
+    *,
+    seed: int = 0,
+    gate: str = DEFAULT,
+    factory: str | None = None,
+    public: Sequence[str] = (),
+) -> Draft:
+    """Checks all that can be checked; sends nothing and writes nothing. Raises TermsError or ChainError."""
+    gate_named(gate)  # refuses one that nobody knows
+    genesis = pack_model(to_vector(build(task, seed)))
+    manifest = {**manifest_of(task, seed, gate), "genesis_cid": cid.to_text(cid.cid_of(genesis))}
+    if public:
+        if odd := [place for place in public if not is_public(place)]:
+            raise TermsError(f"--public {odd[0]}: others must reach it; give an address such as https:// or s3://")
+        manifest["stores"] = list(public)
+    token, denomination = "0x" + "11" * 20, PLAY
+    if "token" in given:
+        erc20 = Token(given["token"])
+        token, denomination = erc20.address, erc20.denomination
+    digest = sha256(canonical(manifest)).digest()
+    terms = make_terms(
+        given, task, str(given.get("sponsor", sponsor)), token, digest, root_of(genesis, Kind.MODEL), denomination
+    )
+    if terms.admission != ZERO_ADDRESS and not ape_accounts.code_at(terms.admission):
+        raise TermsError(
+            f"admission: no contract at {terms.admission} on chain {ape_accounts.chain_id()}: leave it out, or give one"
+        )
+    maker = None
+    if factory is not None:
+        maker = ape_accounts.attach("FederationFactory", factory, "factory")
+        ape_accounts.read(maker.implementation, "factory")
+    return Draft(terms, genesis, manifest, denomination, maker, "token" not in given)
+
+
+def deploy(
+    task: Task,
+    given: dict[str, Any],
+    account: Any,
+    store: Store,
+    *,
+    seed: int = 0,
+    gate: str = DEFAULT,
+    factory: str | None = None,
+    public: Sequence[str] = (),
+    publish: bool = False,
+    **options: Any,
+) -> Deployment:
+    """Deploys what is missing and creates the federation; `account` pays. Genesis model and manifest go to the store.
+
+    publish: hand the sources to the network's block explorer afterwards. options: for every transaction."""
+    gas: dict[str, int] = {}
+    checked = draft(task, given, account.address, seed=seed, gate=gate, factory=factory, public=public)
+    if publish:
+        ape_accounts.explorer()
+    need = ape_accounts.gas_price() * (
+        CREATE + (checked.maker is None) * (IMPLEMENTATION + FACTORY) + checked.own_token * PLAY_TOKEN
+    )
+    if (held := ape_accounts.ether_of(account.address)) < need:
+        told = f"{account.address} holds {held / 1e18:.6f} ETH and needs some {need / 1e18:.6f} for gas"
+        raise ChainError(f"{told}: send it some; nothing was sent")
+    store.put(checked.genesis, Kind.MODEL)
+    store.put_manifest(checked.manifest)
+
+    def put(name: str, *args: Any) -> Any:
+        instance, gas[name] = ape_accounts.deploy(account, name, *args, **options)
+        return instance
+
+    token = put("TestToken").address if checked.own_token else checked.terms.token
+    maker = checked.maker or put("FederationFactory", put("Federation").address)
+    terms = replace(checked.terms, token=token)
+    try:
+        receipt = ape_accounts.transact(maker.create, terms.as_tuple(), sender=account, **options)
+    except ChainError as error:
+        raise ChainError(f"{error}; the factory stands: give --factory {maker.address} next time") from error
+    gas["create"] = int(receipt.gas_used)
+    federation = str(receipt.events.filter(maker.Created)[0].federation)
+    implementation = str(maker.implementation())
+    if publish:
+        for address in {implementation, str(maker.address)}:
+            ape_accounts.publish(address)
+    facts = ape_accounts.chain_id(), federation, str(maker.address), implementation, token
+    return Deployment(*facts, terms.manifest.hex(), terms.genesis.hex(), gas, int(receipt.block_number))
+
+
+def dry_run(checked: Draft, seats: int, prices: Prices) -> Result:
+    """What it would cost, from the draft alone; nothing is sent."""
+    if not checked.terms.min_reveals <= seats <= checked.terms.max_seats:
+        least, most = checked.terms.min_reveals, checked.terms.max_seats
+        raise TermsError(f"--seats {seats}: these terms want {least} to {most}")
+    own = {"own_factory": checked.maker is None, "own_token": checked.own_token}
+    facts = estimate(checked.terms, seats, prices, checked.denomination, **own)
+    return Result([*told(facts, prices, checked.denomination.symbol), "nothing was sent"], facts)
+
+
+def remember(deployment: Deployment, folder: Path) -> Path:
+    """Adds a deployment to `folder`/<chain id>.json; returns the file."""
+    path = folder / f"{deployment.chain_id}.json"
+    known = json.loads(path.read_text()) if path.is_file() else []
+    write_durably(path, canonical({"all": [*(known["all"] if known else []), asdict(deployment)]}))
+    return path

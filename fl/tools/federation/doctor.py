@@ -1,0 +1,241 @@
+"""Is everything ready to take part? One look at each thing that later would cost a stake or a day; what is wrong is said with
+its remedy. Sends no transaction; writes one small probe file to the stores given."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from fl.errors import ChainError, TreatyError
+from fl.learning.codec import to_vector
+from fl.learning.task import build, federation_task, load_task
+from fl.learning.task_check import check_task, table_of
+from fl.network import ape_accounts
+from fl.network.ape_accounts import FederationClient
+from fl.network.stores.base import Store
+from fl.network.stores.private_copy import scratch_folder
+from fl.network.stores.several import federation_store, open_store
+from fl.network.token import Token
+from fl.protocol import seats
+from fl.protocol.artifact import Kind, pack_model, size_of
+from fl.protocol.leaves import root_of
+from fl.protocol.terms import check
+from fl.tools.cli.amounts import show_duration
+from fl.tools.cli.options import Key, Result
+
+SKEW = 60  # seconds by which clocks may differ
+ROUND_GAS = 400_000  # commit, reveal, scores and a proposal, generously
+ROUNDS = 10  # for which there should be money and disk
+MARK = {"ok": "ok  ", "warn": "note", "bad": "FIX "}
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What one look found, and what to do about it."""
+
+    what: str
+    grade: str  # ok, warn (worth knowing), bad (to be mended first)
+    told: str
+
+
+@dataclass
+class Visit:
+    """What was found so far, and what later looks need of it."""
+
+    federation: str
+    account: str | None
+    passphrase_file: Path | None
+    stores: Sequence[str]
+    task: str | None
+    expect_chain: int | None
+    client: FederationClient | None = None
+    token: Token | None = None
+    address: str | None = None
+    store: Store | None = None
+    manifest: dict[str, object] = field(default_factory=dict)
+    findings: list[Finding] = field(default_factory=list)
+
+    def say(self, what: str, grade: str, told: str) -> None:
+        self.findings.append(Finding(what, grade, told))
+
+
+def examine(
+    federation: str,
+    account: str | None,
+    passphrase_file: Path | None,
+    stores: Sequence[str],
+    task: str | None,
+    expect_chain: int | None,
+) -> Result:
+    """Looks at everything; a look that fails is a finding, and the others go on."""
+    visit = Visit(federation, account, passphrase_file, stores, task, expect_chain)
+    for what, look in LOOKS.items():
+        try:
+            look(visit)
+        except Exception as error:  # a doctor reports what it meets
+            where, why = ape_accounts.asked()
+            if why:
+                visit.say(what, "bad", f"the node {where} does not answer ({why}): start it, or give another --network")
+                break  # whatever else would be said is not known
+            known = isinstance(error, TreatyError)
+            visit.say(what, "bad", str(error) if known else f"{type(error).__name__}: {' '.join(str(error).split())[:300]}")
+    bad = sum(f.grade == "bad" for f in visit.findings)
+    lines = [f"{MARK[f.grade]}  {f.what:11} {f.told}" for f in visit.findings]
+    lines.append("ready to take part" if not bad else f"{bad} to fix before you take part")
+    facts = [{"what": f.what, "grade": f.grade, "told": f.told} for f in visit.findings]
+    return Result(lines, {"ready": not bad, "findings": facts}, code=int(bad > 0))
+
+
+def _chain(visit: Visit) -> None:
+    number = ape_accounts.chain_id()
+    if visit.expect_chain is not None and number != visit.expect_chain:
+        raise ChainError(f"this node serves chain {number}, not {visit.expect_chain}: give another --network")
+    visit.say("chain", "ok", f"the node answers for chain {number}")
+
+
+def _clock(visit: Visit) -> None:
+    head, here = ape_accounts.now(), int(time.time())
+    behind = here - head
+    if ape_accounts.is_local():
+        visit.say("clock", "ok", "a local chain has a clock of its own")
+    elif behind > 5 * SKEW:
+        told = (
+            f"the newest block is {show_duration(behind)} old: the node lags, the chain halts, or this machine's clock is fast"
+        )
+        visit.say("clock", "bad", told)
+    elif behind < -SKEW:
+        visit.say("clock", "bad", f"this machine's clock is {show_duration(-behind)} slow: set it (time goes by the chain's)")
+    else:
+        visit.say("clock", "ok", f"the newest block is {show_duration(max(0, behind))} old")
+
+
+def _federation(visit: Visit) -> None:
+    visit.client = client = FederationClient(visit.federation)
+    if broken := check(client.terms):
+        raise ChainError(f"its terms break rule {broken[0][0]} ({broken[0][1]}): no factory of ours made it; stay away")
+    ape_accounts.check_code(client.address)
+    visit.token = Token(client.terms.token)
+    if client.concluded():
+        visit.say("federation", "bad", "the sponsor gave notice: no further round will open; leave and withdraw what is yours")
+        return
+    free = client.terms.max_seats - len(seats.from_bitmap(client.seat_sets()[0]))
+    visit.say("federation", "ok", f"{client.address}: terms in order, {free} of {client.terms.max_seats} seats free")
+
+
+def _account(visit: Visit) -> None:
+    if visit.account is None:
+        visit.say("account", "warn", "not looked at: give --account ALIAS")
+        return
+    visit.address = str(Key(visit.account, visit.passphrase_file).open().address)
+    visit.say("account", "ok", f"{visit.account} signs for {visit.address}")
+    ether, need = ape_accounts.ether_of(visit.address), ROUNDS * ROUND_GAS * ape_accounts.gas_price()
+    grade = "ok" if ether >= need else "bad" if ether * ROUNDS < need else "warn"
+    remedy = "" if grade == "ok" else ": send it some"
+    told = f"{ether / 1e18:.6f} ETH; {ROUNDS} rounds of everything take some {need / 1e18:.6f} at the present price{remedy}"
+    visit.say("gas money", grade, told)
+
+
+def _seat(visit: Visit) -> None:
+    client, token = visit.client, visit.token
+    if client is None or token is None or visit.address is None:
+        return
+    taken, eligible, leaving = (seats.from_bitmap(bits) for bits in client.seat_sets())
+    held = {s: client.contract.seatInfo(s) for s in taken}
+    mine = [s for s, info in held.items() if visit.address in (str(info.owner), str(info.operator))]
+    for s in mine:
+        stake = token.denomination.show(int(held[s].stake))
+        role = " and ".join(r for r in ("owner", "operator") if str(getattr(held[s], r)) == visit.address)
+        state = "leaving" if s in leaving else "whole" if s in eligible else "below the minimum: top up"
+        visit.say("seat", "ok" if s in eligible else "bad", f"{role} of seat {s}, {stake} staked, {state}")
+    if mine:
+        return
+    balance, allowance = token.held_by(visit.address), token.allowance(visit.address, client.address)
+    least, has = token.denomination.number(client.terms.min_stake), token.denomination.show(balance)
+    if balance < client.terms.min_stake:
+        visit.say("seat", "bad", f"none, and {has} for a stake of at least {least}: get tokens ({token.address})")
+    else:
+        allowed = "approved already" if allowance >= client.terms.min_stake else "join asks for the allowance itself"
+        visit.say("seat", "ok", f"none yet; {has} for a stake of at least {least} ({allowed}): `ape run join`")
+
+
+def _stores(visit: Visit) -> None:
+    if not visit.stores:
+        visit.say(
+            "store", "bad", "none given: give --store FOLDER, ipfs://127.0.0.1:5001 or another; see `ape run doctor --help`"
+        )
+        return
+    probe = pack_model(to_vector(build(load_task("linear"), 0)))
+    root = root_of(probe, Kind.MODEL)
+    for word in visit.stores:
+        try:
+            store = open_store([word])
+            if store.writable:
+                store.put(probe, Kind.MODEL)
+                store.get(root, Kind.MODEL, 0)
+                visit.say("store", "ok", f"{word}: a file went there and back")
+            elif visit.client is not None:
+                store.get(visit.client.terms.genesis, Kind.MODEL, visit.client.terms.depth)
+                visit.say("store", "ok", f"{word}: gives the first model")
+        except TreatyError as error:
+            visit.say("store", "bad", str(error))
+    if not any(open_store([word]).writable for word in visit.stores):
+        visit.say("store", "bad", "all can only be read: add one that takes your updates, such as a folder that you serve")
+
+
+def _model(visit: Visit) -> None:
+    client = visit.client
+    if client is None or not visit.stores:
+        return
+    visit.store, visit.manifest = federation_store(client.terms, visit.stores)
+    visit.store.get(client.terms.genesis, Kind.MODEL, client.terms.depth)
+    visit.say("model", "ok", f"manifest and first model are there: task {visit.manifest.get('task')}")
+
+
+def _task(visit: Visit) -> None:
+    if visit.client is None or not (visit.task or visit.manifest):
+        return
+    task = federation_task(visit.manifest, visit.task)
+    name = visit.task or task.name
+    if visit.manifest:
+        seed = int(str(visit.manifest.get("genesis_seed", 0)))
+        rebuilt = root_of(pack_model(to_vector(build(task, seed))), Kind.MODEL)
+        if rebuilt != visit.client.terms.genesis:
+            visit.say("task", "bad", f"task {name} builds another first model: get the federation's task file, and its PyTorch")
+            return
+        visit.say("task", "ok", f"task {name} builds the federation's first model from seed {seed}, bit for bit")
+    table = table_of(task)
+    check_task(task, table.x, table.y)
+    rows = len(table.x)
+    visit.say("data", "ok" if rows else "bad", f"{rows:,} rows" if rows else f"task {name} finds no rows: look at its `data`")
+
+
+def _disk(visit: Visit) -> None:
+    client = visit.client
+    if client is None:
+        return
+    terms = client.terms
+    per_round = terms.max_seats * size_of(Kind.UPDATE, terms.depth) + size_of(Kind.MODEL, terms.depth)
+    need, free = ROUNDS * per_round, shutil.disk_usage(Path.cwd()).free
+    told = f"{free / 1e9:,.1f} GB free; {ROUNDS} rounds with every seat taken fill {need / 1e9:,.3f} GB"
+    visit.say("disk", "ok" if free > need else "bad", told if free > need else f"{told}: make room")
+    folder = scratch_folder()
+    if (room := shutil.disk_usage(folder).free) < per_round:
+        told = f"{room / 1e9:,.1f} GB free in {folder}, where updates are copied; a round's fill {per_round / 1e9:,.3f} GB"
+        visit.say("disk", "bad", f"{told}: make room there, or set TMPDIR")
+
+
+LOOKS: dict[str, Callable[[Visit], Any]] = {
+    "chain": _chain,
+    "clock": _clock,
+    "federation": _federation,
+    "account": _account,
+    "seat": _seat,
+    "store": _stores,
+    "model": _model,
+    "task": _task,
+    "disk": _disk,
+}

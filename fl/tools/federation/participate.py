@@ -1,0 +1,155 @@
+"""Putting a seat's daemon together from node, key, journal, task, data and store; each is checked before anything is sent."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from fl.agents import adversaries
+from fl.agents.record.public_record import Record
+from fl.agents.roles.challenger import Answerer, Challenger
+from fl.agents.roles.collector import Collector
+from fl.agents.roles.keeper import Keeper
+from fl.agents.roles.privacy_guard import PrivacyGuard
+from fl.agents.runtime.agent import Agent
+from fl.agents.runtime.daemon import Daemon, Pace
+from fl.agents.runtime.journal import Identity, Journal
+from fl.errors import ChainError, StoreError, TaskError
+from fl.learning.codec import to_vector
+from fl.learning.data.local_rows import local_shard
+from fl.learning.privacy.budget import Privacy
+from fl.learning.task import Task, build, federation_task
+from fl.learning.task_check import check_task
+from fl.learning.trainer import Evaluator
+from fl.log import Log
+from fl.network.federation import FederationReader
+from fl.network.rpc import Rpc
+from fl.network.sender import GWEI, Fees, Sender, Signer
+from fl.network.stores.base import Store
+from fl.network.stores.several import federation_store
+from fl.protocol.artifact import Kind, pack_model
+from fl.protocol.leaves import root_of
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Everything a daemon is told. seat None: the one that the account operates."""
+
+    federation: str
+    store: Sequence[str]
+    task: str | None = None  # None: as the manifest says
+    data: Path | None = None
+    shard: str | None = None
+    seat: int | None = None
+    journal: Path | None = None
+    confirmations: int = 2
+    poll: float = 2.0
+    timeout: float = 10.0
+    most_gwei: float = 200.0
+    tip_gwei: float = 1.0
+    patience: int = 3
+    seed: int = 0
+    chain_id: int | None = None
+    privacy: Privacy | None = None
+    role: str = "honest"  # or a cheat's kind, for rehearsals
+
+    def __post_init__(self) -> None:
+        if self.most_gwei < self.tip_gwei:
+            told = f"--max-fee {self.most_gwei:g} is less than --tip {self.tip_gwei:g}, which is a part of it"
+            raise ChainError(f"{told}: raise --max-fee or lower --tip; nothing was sent")
+
+
+def participate(
+    settings: Settings, urls: Sequence[str], abi: Sequence[Any], signer: Signer, log: Log, metrics: int | None = None
+) -> Daemon:
+    """A daemon that is ready to run. Raises TreatyError with the first thing that does not fit."""
+    rpc = Rpc(urls, timeout=settings.timeout, failed=lambda kind, where, text: log.warn(f"node {where} {kind}: {text}"))
+    node = FederationReader(rpc, abi, settings.federation, signer.address, settings.confirmations, settings.chain_id)
+    log.info(f"federation {node.address} on chain {node.chain_id}", operator=signer.address)
+    seat = settings.seat if settings.seat is not None else _seat_of(node, signer.address)
+    log.facts["seat"] = seat
+    folder = settings.journal or Path("journal") / str(node.chain_id) / node.address / str(seat)
+    journal = Journal(folder, Identity(node.chain_id, node.genesis, node.address, seat))
+    try:
+        return _assemble(settings, node, signer, log, seat, journal, metrics)
+    except BaseException:
+        journal.close()
+        raise
+
+
+def _assemble(
+    settings: Settings, node: FederationReader, signer: Signer, log: Log, seat: int, journal: Journal, metrics: int | None
+) -> Daemon:
+    store, manifest = federation_store(node.terms, settings.store)
+    task = federation_task(manifest, settings.task)
+    _check_task(task, manifest, node, store)
+    shard = local_shard(task, settings.data, settings.shard, settings.seed)
+    check_task(task, shard.train.x, shard.train.y, private=settings.privacy is not None)
+    rows = f"{len(shard.train)} rows to train on, {len(shard.held_out)} to score with"
+    log.info(f"task {task.name}: {rows}", journal=journal.folder)
+    participant, *others = adversaries.cast(settings.role, seat, Evaluator(task), shard, settings.seed, journal.folder)
+    if settings.privacy:
+        participant.guard = PrivacyGuard(settings.privacy, task, shard.train, journal.folder)
+        log.info(f"privacy: {settings.privacy.mechanism}", **participant.guard.spent())
+    roles = (
+        participant,
+        *others,
+        Challenger(),
+        Answerer(),
+        Keeper(),
+        Collector(seat, signer.address),
+    )
+    fees = Fees(int(settings.most_gwei * GWEI), int(settings.tip_gwei * GWEI), settings.patience)
+    sender = Sender(node.rpc, signer, node.chain_id, journal.transactions, fees, log, node.refusal)
+    agent = Agent(f"seat {seat}", signer, roles, journal.folder, store, seat)
+    parameters = int(str(manifest["parameters"]))
+    pace = Pace(settings.poll, max(settings.poll, 15.0))
+    daemon = Daemon(node, sender, journal, agent, lambda: Record(node.terms, parameters, store), log, pace)
+    if metrics is not None:
+        try:
+            port = daemon.metrics.serve(metrics)
+        except (OSError, OverflowError) as error:
+            raise ChainError(f"--metrics {metrics}: the port cannot be opened ({error}); give another, or 0 for any") from None
+        log.info(f"metrics on http://127.0.0.1:{port}/metrics")
+    return daemon
+
+
+def _seat_of(node: FederationReader, account: str) -> int:
+    """The seat that the account operates."""
+    taken = int(node.read("seatSets")[0])
+    held = [i for i in range(128) if taken >> i & 1 and node.read("seatInfo", i)[2] == account]
+    if not held:
+        raise ChainError(f"{account} operates no seat of {node.address}: take one (join), or let its owner name this operator")
+    if len(held) > 1:
+        raise ChainError(f"{account} operates seats {held}: give --seat N, and each its own daemon and key")
+    return held[0]
+
+
+def _check_task(task: Task, manifest: dict[str, object], node: FederationReader, store: Store) -> None:
+    """The task is the one that the terms name, and its first model is the one that the terms begin with."""
+    for name, mine in task.facts().items():
+        if name in manifest and manifest[name] != mine:
+            told = f"its {name} is {mine}, the manifest says {manifest[name]}"
+            raise TaskError(f"task {task.name} is not this federation's: {told}")
+    model = pack_model(to_vector(build(task, int(str(manifest.get("genesis_seed", 0))))))
+    if root_of(model, Kind.MODEL) != node.terms.genesis:
+        raise TaskError(f"task {task.name} does not rebuild the first model: give the task that the sponsor deployed")
+    try:
+        store.put(model, Kind.MODEL)
+    except (StoreError, OSError) as error:
+        raise StoreError(f"the store does not take files: {error}") from error
+
+
+def run(daemon: Daemon, once: bool = False) -> None:
+    """Until the federation is over, or a signal asks to stop; what was begun is finished first."""
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    try:
+        daemon.run(stop, once)
+    finally:
+        daemon.journal.close()

@@ -1,0 +1,255 @@
+"""A seat's money and life, one job each: take it, top it up, claim its pay, leave it, withdraw."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from fl.errors import ChainError, TermsError
+from fl.network import ape_accounts
+from fl.network.ape_accounts import FederationClient
+from fl.network.stores.several import federation_store
+from fl.network.token import Token
+from fl.protocol import seats
+from fl.protocol.allowlist import Allowlist, admits
+from fl.protocol.artifact import Kind
+from fl.protocol.phases import phase_and_end
+from fl.tools.cli.amounts import parse_amount, show_duration
+from fl.tools.cli.options import Key, Result
+from fl.tools.federation.allowlist_file import read_owners
+
+
+def join(
+    key: Key,
+    federation: str,
+    *,
+    stake: str | None = None,
+    operator: str | None = None,
+    evidence: str = "",
+    allowlist: Path | None = None,
+    stores: Sequence[str] = (),
+    another: bool = False,
+    approve: bool = False,
+    mint: bool = False,
+) -> Result:
+    """Takes a seat. Everything that can be known beforehand is checked before anything is sent."""
+    client, account = FederationClient(federation), key.open()
+    ape_accounts.check_code(client.address)
+    terms = client.terms
+    token = Token(terms.token)
+    amount = terms.min_stake if stake is None else parse_amount(stake, token.denomination.decimals, "--stake")
+    if amount < terms.min_stake:
+        least = token.denomination.show(terms.min_stake)
+        raise TermsError(f"--stake {stake}: this federation wants at least {least}")
+    hot = account.address if operator is None else _address(operator, "--operator")
+    if client.concluded():
+        raise ChainError("the sponsor has given notice: no further round will open, nothing was sent; take another federation")
+    mine = client.seats_of(account.address)
+    if mine and any(terms.allowlist):
+        raise ChainError(
+            f"{account.address} holds seat {mine[0]} already, and an allowlist gives one each: top it up, or withdraw it first"
+        )
+    if mine and not another:
+        raise ChainError(
+            f"{account.address} holds seat {mine[0]} already: nothing was sent; top it up, or add --another for one more"
+        )
+    if len(seats.from_bitmap(client.seat_sets()[0])) >= terms.max_seats:
+        raise ChainError(f"all {terms.max_seats} seats are taken: nothing was sent; wait until somebody leaves")
+    if stores:  # whoever stakes should be able to read what the federation is about
+        store, _ = federation_store(terms, stores)
+        store.get(terms.genesis, Kind.MODEL, terms.depth)
+    args = (account.address, hot, amount, _evidence(terms.allowlist, account.address, evidence, allowlist))
+    sent = pay(key, account, client, token, amount, "join", args, approve=approve, mint=mint)
+    (seat,) = [event.seat for event in sent[-1].events.filter(client.contract.Joined)][-1:]
+    facts = {"seat": int(seat), "owner": account.address, "operator": hot, "stake": str(amount), **costs(sent)}
+    staked = token.denomination.show(amount)
+    return Result(
+        [f"seat {seat}: {staked} staked, operated by {hot}; it counts from the next round", told_costs(sent)],
+        facts,
+    )
+
+
+def top_up(key: Key, federation: str, seat: int | None, amount: str, *, approve: bool = False, mint: bool = False) -> Result:
+    """Adds stake to a seat."""
+    client, account = FederationClient(federation), key.open()
+    token = Token(client.terms.token)
+    more = parse_amount(amount, token.denomination.decimals, "--amount")
+    if more == 0:
+        raise TermsError("--amount 0: give more than nothing")
+    chosen = _chosen(client, account.address, seat)
+    sent = pay(key, account, client, token, more, "topUp", (chosen, more), approve=approve, mint=mint)
+    stake = int(client.contract.seatInfo(chosen).stake)
+    told = f"seat {chosen}: {token.denomination.show(more)} added, {token.denomination.number(stake)} staked"
+    if stake < client.terms.min_stake:
+        told += f"; still below the minimum of {token.denomination.number(client.terms.min_stake)}"
+    return Result([told, told_costs(sent)], {"seat": chosen, "stake": str(stake), **costs(sent)})
+
+
+def leave(key: Key, federation: str, seat: int | None) -> Result:
+    """Sits out from the next round on, for good."""
+    client, account = FederationClient(federation), key.open()
+    chosen = _chosen(client, account.address, seat)
+    sent = [send(key, account, client, "exit", chosen)]
+    free = _free_in(client, chosen)
+    when = "now" if free == 0 else f"when the round ends, in {show_duration(free)} at the latest"
+    told = f"seat {chosen} leaves: `ape run withdraw` pays stake and purse out {when}"
+    return Result([told, told_costs(sent)], {"seat": chosen, "withdraw_in_seconds": free, **costs(sent)})
+
+
+def withdraw(key: Key, federation: str, seat: int | None, to: str | None) -> Result:
+    """Takes stake and purse of a seat that left."""
+    client, account = FederationClient(federation), key.open()
+    token = Token(client.terms.token)
+    chosen = _chosen(client, account.address, seat)
+    target = account.address if to is None else _address(to, "--to")
+    sent = [send(key, account, client, "withdraw", chosen, target)]
+    (event,) = sent[0].events.filter(client.contract.Withdrawn)
+    stake, earned = int(event.stake), int(event.earned)
+    told = f"seat {chosen}: {token.denomination.number(stake)} of stake and {token.denomination.number(earned)} of pay"
+    facts = {"seat": chosen, "stake": str(stake), "earned": str(earned), "to": target, **costs(sent)}
+    return Result([f"{told} ({token.denomination.symbol}) went to {target}", told_costs(sent)], facts)
+
+
+def claim(key: Key, federation: str, seat: int | None, to: str | None) -> Result:
+    """Takes what the account's seats earned, and its credits (fees for fraud proofs, returned deposits)."""
+    client, account = FederationClient(federation), key.open()
+    token = Token(client.terms.token)
+    target = account.address if to is None else _address(to, "--to")
+    mine = client.seats_of(account.address)
+    if seat is not None:
+        mine = [_chosen(client, account.address, seat)]
+    owed = {s: client.earned(s) for s in mine}
+    credit = int(client.contract.credits(account.address))
+    calls: list[tuple[str, tuple[Any, ...]]] = [("claim", (s, target)) for s, amount in owed.items() if amount]
+    if credit and seat is None:
+        calls.append(("claimCredit", (target,)))
+    total = sum(owed.values()) + (credit if seat is None else 0)
+    facts: dict[str, Any] = {"seats": {str(s): str(a) for s, a in owed.items()}, "credit": str(credit), "to": target}
+    if not calls:
+        return Result(
+            ["nothing to claim: no round has paid yet, or what it paid was claimed; no stake is touched"],
+            {**facts, "claimed": "0", "transactions": [], "gas": 0},
+        )
+    data = [getattr(client.contract, name).encode_input(*args) for name, args in calls]
+    sent = [send(key, account, client, "multicall", data)]
+    told = f"{token.denomination.show(total)} went to {target}"
+    return Result([told, told_costs(sent)], {**facts, "claimed": str(total), **costs(sent)})
+
+
+# ---- shared with the sponsor's doors
+
+
+def pay(
+    key: Key,
+    account: Any,
+    client: FederationClient,
+    token: Token,
+    amount: int,
+    function: str,
+    args: tuple[Any, ...],
+    *,
+    approve: bool,
+    mint: bool,
+) -> list[Any]:
+    """Calls a function that takes `amount` from the account: with a permit in one transaction, else after an approval."""
+    sent = []
+    held = token.held_by(account.address)
+    if held < amount and mint:
+        sent.append(token.mint(account, amount - held, **key.options))
+        held = token.held_by(account.address)
+    if held < amount:
+        has, needs = map(token.denomination.show, (held, amount))
+        raise ChainError(
+            f"{account.address} holds {has} and needs {needs}: get tokens first ({token.address}); nothing was sent"
+        )
+    if token.allowance(account.address, client.address) >= amount:
+        return [*sent, send(key, account, client, function, *args)]
+    permit = None if approve else token.permit(account, client.address, amount)
+    if permit is None:
+        sent.append(token.approve(account, client.address, amount, **key.options))
+        return [*sent, send(key, account, client, function, *args)]
+    calls = [("permit", permit.as_args()), (function, args)]
+    data = [getattr(client.contract, name).encode_input(*given) for name, given in calls]
+    return [*sent, send(key, account, client, "multicall", data)]
+
+
+def send(key: Key, account: Any, client: FederationClient, function: str, *args: Any) -> Any:
+    """One call of the federation, confirmed."""
+    return ape_accounts.transact(
+        getattr(client.contract, function), *args, sender=account, denomination=client.denomination, **key.options
+    )
+
+
+def _address(given: str, what: str) -> str:
+    if not ape_accounts.is_address(given):
+        raise ChainError(f"{what} {given!r} is no address: give 0x and 40 hexadecimal digits")
+    return given
+
+
+def _hexadecimal(given: str) -> bytes:
+    try:
+        return bytes.fromhex(given.removeprefix("0x"))
+    except ValueError:
+        raise ChainError(f"--evidence {given[:20]!r}...: give bytes in hexadecimal") from None
+
+
+def _evidence(root: bytes, owner: str, given: str, file: Path | None) -> bytes:
+    """What admits the owner: as given, or its proof from the list. Refused here where the contract would refuse it."""
+    if file is None:
+        proof = _hexadecimal(given)
+        if any(root) and not admits(root, owner, proof):
+            if not proof:
+                raise ChainError("only owners on its allowlist may join here: give --allowlist FILE, the list of its sponsor")
+            raise ChainError(f"--evidence is no proof that {owner} is on this federation's allowlist: give --allowlist FILE")
+        return proof
+    if given:
+        raise TermsError("--allowlist makes the evidence itself: leave --evidence out")
+    if not any(root):
+        raise TermsError(f"--allowlist {file}: this federation has no allowlist; leave it out")
+    listed = Allowlist.of(read_owners(file))
+    if listed.root != root:
+        roots = f"its root is 0x{listed.root.hex()}, the federation's 0x{root.hex()}"
+        raise TermsError(f"--allowlist {file} is another list: {roots}; ask the sponsor for the one that was deployed")
+    if owner not in listed:
+        raise TermsError(f"{owner} is not on {file}, and terms never change: sign with an account that is on it")
+    return listed.proof(owner)
+
+
+def _chosen(client: FederationClient, owner: str, seat: int | None) -> int:
+    """The seat named, or the only one that the account owns."""
+    mine = client.seats_of(owner)
+    if seat is not None:
+        if seat not in mine:
+            held = client.contract.seatInfo(seat).owner
+            whose = "is free" if int(held, 16) == 0 else f"belongs to {held}"
+            raise ChainError(f"seat {seat} {whose}: sign with its owner's account, or name another --seat")
+        return seat
+    if not mine:
+        raise ChainError(f"{owner} holds no seat in {client.address}: sign with the seat owner's account")
+    if len(mine) > 1:
+        raise ChainError(f"{owner} holds seats {', '.join(map(str, mine))}: say which with --seat")
+    return mine[0]
+
+
+def _free_in(client: FederationClient, seat: int) -> int:
+    """Seconds until no round engages the seat, at the latest; 0: now."""
+    facts, terms, time = client.facts(), client.terms, client.moment()[0]
+    if not facts.live or not seats.contains(facts.active, seat):
+        return 0
+    phase, _ = phase_and_end(facts, terms, time)
+    if phase.name in ("FINAL", "VOID"):
+        return 0
+    last = facts.opened_at + terms.longest_round()
+    return max(0, last - time)
+
+
+def costs(sent: Sequence[Any]) -> dict[str, Any]:
+    """Hashes of the transactions and the gas of all, for --json."""
+    return {"transactions": [str(receipt.txn_hash) for receipt in sent], "gas": sum(int(r.gas_used) for r in sent)}
+
+
+def told_costs(sent: Sequence[Any]) -> str:
+    """The same as a line."""
+    facts = costs(sent)
+    return f"{', '.join(facts['transactions'])} ({facts['gas']:,} gas)"

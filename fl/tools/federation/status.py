@@ -1,0 +1,158 @@
+"""A federation on one screen: what the chain says of phase, people, money, scores and model, in the words of people."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+from fl.network.ape_accounts import FederationClient
+from fl.network.denomination import Denomination
+from fl.network.token import Token
+from fl.protocol import seats as sets
+from fl.protocol.committee import unpack
+from fl.protocol.phases import Phase, RoundFacts, phase_and_end
+from fl.tools.cli.amounts import show_duration
+from fl.tools.cli.options import Result
+
+SHOWN = 16  # rows of seats, so that it stays one screen
+NEXT = {
+    Phase.COMMIT: "active seats commit",
+    Phase.REVEAL: "committed seats reveal, or are slashed",
+    Phase.DRAW: "anybody closes, then draws the committee",
+    Phase.SCORE_COMMIT: "the committee commits to scores",
+    Phase.SCORE_REVEAL: "the committee reveals scores, or is slashed",
+    Phase.SETTLE: "anybody settles; pay is final from there",
+    Phase.PROPOSE: "an eligible seat proposes the next model",
+    Phase.CHALLENGE: "anybody may disprove the proposal",
+    Phase.FINAL: "anybody finalizes",
+    Phase.VOID: "anybody finalizes; nobody is paid",
+}
+
+
+def status(federation: str) -> Result:
+    """Reads it all at one moment. Raises ChainError if there is no federation."""
+    client = FederationClient(federation)
+    token = Token(client.terms.token)
+    facts, (time, _) = client.facts(), client.moment()
+    phase, end = phase_and_end(facts, client.terms, time)
+    accounting = client.accounting()
+    told: dict[str, Any] = {
+        "federation": client.address,
+        "chain_id": client.chain_id,
+        "time": time,
+        "round": facts.number,
+        "phase": phase.name.lower(),
+        "ends": end or None,
+        "ends_in_seconds": end - time if end else None,
+        "next_round": None if facts.live else _next_round(client, int(accounting["pool"]), token.denomination),
+        "concluded": client.concluded(),
+        "model": client.model().hex(),
+        "token": {"address": token.address, **asdict(token.denomination)},
+        "accounting": {name: str(amount) for name, amount in accounting.items()},
+        "round_cost": str(client.terms.round_cost(len(sets.from_bitmap(facts.active)) if facts.live else _eligible(client))),
+        "seats": _seats(client, facts),
+        "proposal": _proposal(facts),
+    }
+    return Result(_screen(told, token.denomination), told)
+
+
+def _eligible(client: FederationClient) -> int:
+    return len(sets.from_bitmap(client.seat_sets()[1]))
+
+
+def _next_round(client: FederationClient, pool: int, denomination: Denomination) -> str:
+    """Why the next round opens, or does not."""
+    if client.concluded():
+        return "none: the sponsor gave notice"
+    able, least = _eligible(client), client.terms.min_reveals
+    if able < least:
+        return f"waits for seats: {able} of at least {least} can take part"
+    if (cost := client.terms.round_cost(able)) > pool:
+        return f"waits for money: the pool must hold what a round of {able} may cost ({denomination.show(cost)})"
+    return "anybody may open it now"
+
+
+def _seats(client: FederationClient, facts: RoundFacts) -> list[dict[str, Any]]:
+    taken, eligible, leaving = client.seat_sets()
+    committee = unpack(facts.committee, facts.committee_size) if facts.committee_size else []
+    medians, revealed = _medians(client, facts)
+    found = []
+    for seat in sets.from_bitmap(taken):
+        info = client.contract.seatInfo(seat)
+        active = sets.contains(facts.active, seat) and facts.number > 0
+        state = int(client.contract.recordOf(seat).state) if active else 0
+        drawn = committee.index(seat) if seat in committee else None
+        scored = None if drawn is None else int(client.contract.scoreRecordOf(drawn).state)
+        found.append(
+            {
+                "seat": seat,
+                "owner": str(info.owner),
+                "operator": str(info.operator),
+                "stake": str(info.stake),
+                "earned": str(info.earned),
+                "standing": _standing(sets.contains(eligible, seat), sets.contains(leaving, seat)),
+                "update": ("nothing", "committed", "revealed")[state] if active else "not in this round",
+                "validator": None if scored is None else ("drawn", "committed", "revealed")[scored],
+                "score": medians[revealed.index(seat)] if seat in revealed else None,
+            }
+        )
+    return found
+
+
+def _standing(eligible: bool, leaving: bool) -> str:
+    return "leaving" if leaving else "whole" if eligible else "stake too small"
+
+
+def _medians(client: FederationClient, facts: RoundFacts) -> tuple[list[int], list[int]]:
+    """(this round's median scores, the seats they belong to), from the event of its settlement."""
+    if not facts.settled_at or facts.voided:
+        return [], []
+    settled = [e for e in client.events_since(facts.settled_at) if e.name == "Settled" and e.fields["round"] == facts.number]
+    return (list(settled[0].fields["medians"]), sets.from_bitmap(facts.revealed)) if settled else ([], [])
+
+
+def _proposal(facts: RoundFacts) -> dict[str, Any] | None:
+    if not facts.proposed_at:
+        return None
+    root = facts.proposal.hex()
+    return {"seat": facts.proposer, "attempt": facts.attempts, "root": root, "open_demands": facts.open_demands}
+
+
+def _screen(told: dict[str, Any], denomination: Denomination) -> list[str]:
+    symbol = denomination.symbol
+
+    def amount(units: str) -> str:
+        return denomination.number(int(units))
+
+    phase = Phase[told["phase"].upper()]
+    clock = f", {show_duration(told['ends_in_seconds'])} left" if told["ends"] else ""
+    what = NEXT.get(phase) or f"no round is open; the next one: {told['next_round']}"
+    accounting = told["accounting"]
+    lines = [
+        f"federation  {told['federation']} on chain {told['chain_id']}",
+        f"round {told['round']:<5} {told['phase'].replace('_', ' ')}{clock}: {what}",
+        f"model       {told['model']}",
+        f"pool        {amount(accounting['pool'])} {symbol}; a round sets aside up to {amount(told['round_cost'])}; "
+        f"in the open round {amount(accounting['pot'])}",
+        f"stakes      {amount(accounting['stakes'])} {symbol}; unclaimed pay {amount(accounting['earned'])}; "
+        f"credits {amount(accounting['credit'])}; slashed {amount(accounting['slashed'])}; "
+        f"deposits {amount(accounting['deposits'])}",
+    ]
+    if told["concluded"]:
+        lines.append("notice      the sponsor gave notice: no further round opens")
+    if proposal := told["proposal"]:
+        demands = f", {proposal['open_demands']} demands open" if proposal["open_demands"] else ""
+        lines.append(f"proposal    {proposal['root']} by seat {proposal['seat']}, attempt {proposal['attempt']}{demands}")
+    if told["seats"]:
+        lines.append(
+            f"{'seat':>4}  {'owner':42}  {'stake':>12}  {'pay':>10}  {'standing':15}  {'update':17}  {'scores':9}  score"
+        )
+    for s in told["seats"][:SHOWN]:
+        score = "-" if s["score"] is None else str(s["score"])
+        lines.append(
+            f"{s['seat']:>4}  {s['owner']:42}  {amount(s['stake']):>12}  {amount(s['earned']):>10}  {s['standing']:15}  "
+            f"{s['update']:17}  {s['validator'] or '-':9}  {score}"
+        )
+    if len(told["seats"]) > SHOWN:
+        lines.append(f"      and {len(told['seats']) - SHOWN} more: see --json")
+    return lines

@@ -1,0 +1,218 @@
+"""A sponsor's choices: presets, and a YAML file on top of one, checked whole before anything is sent.
+
+Times in seconds or as people write them (`2h`, `1d 12h`), amounts in whole tokens (`2.5`), addresses in quotes. Whatever is
+wrong is told at once, by name, with what to write instead.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from dataclasses import fields
+from decimal import Decimal
+from pathlib import Path
+from typing import Annotated, Any
+
+import yaml
+from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError, ValidationInfo
+
+from fl.errors import TermsError
+from fl.protocol.terms import Terms
+from fl.tools.cli.amounts import parse_decimal, parse_duration
+from fl.tools.federation.allowlist_file import checked, read_owners
+
+# What a laptop's federation runs under. Windows of minutes: everybody is awake, or the clock is turned.
+LAPTOP: dict[str, Any] = {
+    "trim": 0,
+    "max_seats": 128,
+    "min_reveals": 3,
+    "committee": 3,
+    "max_attempts": 3,
+    "commit_window": 3600,
+    "reveal_window": 1800,
+    "draw_window": 3600,
+    "score_commit_window": 1800,
+    "score_reveal_window": 1800,
+    "settle_window": 3600,
+    "propose_window": 1800,
+    "challenge_window": 7200,
+    "answer_window": 300,
+    "min_stake": 100,
+    "no_reveal_slash": 10,
+    "no_scores_slash": 10,
+    "fraud_slash": 50,
+    "challenge_fee": 5,
+    "demand_deposit": 0.2,
+    "trainer_rate": 10,
+    "validator_rate": 2,
+    "strictness": 2,
+    "proposer_fee": 1,
+}
+# A testnet: rounds of some two hours, so that a day shows several and a restart of a machine costs nobody a stake.
+TESTNET = LAPTOP | {
+    "commit_window": 1200,
+    "reveal_window": 900,
+    "draw_window": 1800,
+    "score_commit_window": 900,
+    "score_reveal_window": 900,
+    "settle_window": 1800,
+    "propose_window": 900,
+    "challenge_window": 4500,
+    "answer_window": 300,
+}
+# A rollup with money at stake. Its sequencer may be down, or leave a transaction out, for as long as forcing one through L1
+# takes: 12 hours on OP Stack chains, 24 on Arbitrum. Whatever a slash hangs on therefore stays open for a day, an answer for
+# 25 hours; a challenge window has room for the walk to depth 9 (131,000 parameters) if demands are included within 2.5 hours,
+# to depth 4 (4,096) if each takes a day: raise it for more. Five validators besides an update's author: with four, two liars
+# move a median.
+L2 = LAPTOP | {
+    "min_reveals": 7,
+    "committee": 5,
+    "commit_window": 86400,
+    "reveal_window": 90000,
+    "draw_window": 90000,
+    "score_commit_window": 90000,
+    "score_reveal_window": 90000,
+    "settle_window": 90000,
+    "propose_window": 90000,
+    "challenge_window": 12 * 90000,
+    "answer_window": 90000,
+    "min_stake": 200,
+    "no_reveal_slash": 20,
+    "no_scores_slash": 20,
+    "fraud_slash": 100,
+}
+PRESETS = {"laptop": LAPTOP, "testnet": TESTNET, "l2": L2}
+DEFAULTS = LAPTOP
+DERIVED = ("manifest", "genesis", "depth", "max_exponent")
+KNOWN = tuple(f.name for f in fields(Terms) if f.name not in DERIVED)
+
+
+def _address(value: object) -> str:
+    if not (isinstance(value, str) and re.fullmatch("0x[0-9a-fA-F]{40}", value)):
+        raise ValueError(f"is an address, 0x and 40 hexadecimal digits, in quotes; not {value!r}")
+    return value
+
+
+def _allowlist(value: object, info: ValidationInfo) -> bytes | tuple[str, ...]:
+    try:
+        if isinstance(value, list) and value:
+            return checked((f"entry {n}", entry) for n, entry in enumerate(value, 1))
+        if isinstance(value, str) and re.fullmatch("0x[0-9a-fA-F]{64}", value):
+            return bytes.fromhex(value[2:])
+        if isinstance(value, str) and not value.startswith("0x"):
+            return read_owners(info.context / value)
+    except TermsError as error:
+        raise ValueError(f"cannot be made: {error}") from None
+    kinds = "a list of addresses, the name of a file with one a line, or a Merkle root (0x and 64 hexadecimal digits)"
+    raise ValueError(f"is {kinds}, addresses and root in quotes; not {value!r}")
+
+
+def _count(value: object) -> int:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise ValueError(f"is a number, not {value!r}")
+    if not isinstance(value, int):
+        raise ValueError(f"is a whole number, not {value!r}")
+    return value
+
+
+def _amount(value: object) -> Decimal:
+    try:
+        return parse_decimal(value, "x")  # how many decimals the token has is seen when it is known
+    except TermsError as error:
+        raise ValueError(str(error).removeprefix("x ")) from None
+
+
+def _duration(value: object) -> int:
+    try:
+        return parse_duration(value, "x")
+    except TermsError as error:
+        raise ValueError(str(error).removeprefix("x ")) from None
+
+
+Address = Annotated[str, BeforeValidator(_address)]
+Admitted = Annotated[bytes | tuple[str, ...], BeforeValidator(_allowlist)]
+Count = Annotated[int, BeforeValidator(_count)]
+Amount = Annotated[Decimal, BeforeValidator(_amount)]
+Duration = Annotated[int, BeforeValidator(_duration)]
+
+
+class TermsFile(BaseModel):
+    """The terms that a sponsor chooses; contracts/interfaces/IFederation.sol says what each means."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    token: Address | None = None
+    sponsor: Address | None = None
+    sink: Address | None = None
+    admission: Address | None = None
+    allowlist: Admitted | None = None
+    trim: Count | None = None
+    max_seats: Count | None = None
+    min_reveals: Count | None = None
+    committee: Count | None = None
+    max_attempts: Count | None = None
+    commit_window: Duration | None = None
+    reveal_window: Duration | None = None
+    draw_window: Duration | None = None
+    score_commit_window: Duration | None = None
+    score_reveal_window: Duration | None = None
+    settle_window: Duration | None = None
+    propose_window: Duration | None = None
+    challenge_window: Duration | None = None
+    answer_window: Duration | None = None
+    min_stake: Amount | None = None
+    no_reveal_slash: Amount | None = None
+    no_scores_slash: Amount | None = None
+    fraud_slash: Amount | None = None
+    challenge_fee: Amount | None = None
+    demand_deposit: Amount | None = None
+    trainer_rate: Amount | None = None
+    validator_rate: Amount | None = None
+    strictness: Count | None = None
+    proposer_fee: Amount | None = None
+
+
+class _Loader(yaml.SafeLoader):
+    """Refuses a key that stands twice: the second would silently win."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
+        for key in keys:
+            if keys.count(key) > 1:
+                raise yaml.YAMLError(f"{key} stands twice")
+        return super().construct_mapping(node, deep)
+
+
+def read_terms(path: Path) -> dict[str, Any]:
+    """A terms file in YAML, checked for names, kinds and units; a list that it names lies beside it.
+
+    Raises TermsError that names every wrong key and the remedy."""
+    try:
+        given = yaml.load(path.read_text(), Loader=_Loader)
+    except FileNotFoundError:
+        raise TermsError(f"no terms file {path}: write one, or leave --terms out for the preset alone") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise TermsError(f"{path} cannot be read as a terms file: {error}") from error
+    except (yaml.YAMLError, RecursionError, TypeError) as error:
+        raise TermsError(f"{path} is no YAML: {' '.join(str(error).split())}") from error
+    if not isinstance(given, dict):
+        raise TermsError(f"{path}: a terms file holds `name: value` lines")
+    if missing := [name for name, value in given.items() if value is None]:
+        raise TermsError(f"{path}: {missing[0]} has no value: write one, or leave the line out for the preset's")
+    try:
+        named = {str(name): value for name, value in given.items()}
+        return TermsFile.model_validate(named, context=path.parent).model_dump(exclude_none=True)
+    except ValidationError as error:
+        raise TermsError(f"{path}: " + "; ".join(_told(one) for one in error.errors())) from None
+
+
+def _told(error: Any) -> str:
+    name = str(error["loc"][0])
+    if error["type"] != "extra_forbidden":
+        return f"{name} {error['ctx']['error']}"
+    if name in DERIVED:
+        return f"{name} follows from the task: leave it out"
+    near = difflib.get_close_matches(name, KNOWN, 1)
+    remedy = f"did you mean {near[0]}?" if near else f"known are {', '.join(KNOWN)}"
+    return f"no term is called {name!r}: {remedy}"

@@ -1,0 +1,38 @@
+"""The participant's page: join, top up, leave and claim with a wallet in the browser, after the terms in plain words.
+
+Self-contained, so that anybody may keep or publish it; it talks to the reader's wallet alone. The few calls are encoded by
+the page's own script (templates/join.js), which a test compares with eth_abi.
+"""
+
+from __future__ import annotations
+
+from fl.protocol.terms import ZERO_ADDRESS
+from fl.tools.report import text
+from fl.tools.report.facts import Facts
+from fl.tools.report.render import policy, render, script
+
+
+def join_page(facts: Facts) -> str:
+    """The page for one federation."""
+    terms = facts.terms
+    config = {
+        "chainId": facts.chain_id,
+        "federation": facts.federation,
+        "token": terms.token,
+        "decimals": facts.denomination.decimals,
+        "symbol": facts.denomination.symbol,
+        "minStake": str(terms.min_stake),
+        "allowlist": any(terms.allowlist),
+        "admission": terms.admission != ZERO_ADDRESS,
+    }
+    return render(
+        "join.html",
+        facts=facts,
+        terms=terms,
+        config=config,
+        tokens=facts.denomination.show,
+        least=facts.denomination.number(terms.min_stake),
+        longest=text.lasting(terms.longest_round()),
+        script=script("join.js"),
+        policy=policy("join.js"),
+    )

@@ -1,0 +1,324 @@
+"""From facts to a page: one self-contained file without scripts, which opens from disk and asks no network for anything."""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from collections import Counter
+from dataclasses import asdict, dataclass, fields
+from functools import cache
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from fl.errors import TreatyError
+from fl.tools.report import charts, text
+from fl.tools.report.charts import Band, Line, Mark
+from fl.tools.report.facts import Act, Facts, Round
+
+TEMPLATES = Path(__file__).parent / "templates"
+SHAPES = {
+    "committed": "circle",
+    "revealed": "square",
+    "committed scores": "ring",
+    "scored": "diamond",
+    "proposed": "triangle",
+    "fell": "cross",
+}
+MAX_LANES, MAX_ROUNDS = 40, 12
+GAS_KINDS = ("commit and reveal", "draw and scores", "settle", "propose and finish", "challenges")
+GAS_KIND = {"commit": 0, "reveal": 0, "close": 1, "draw": 1, "commitScores": 1, "revealScores": 1, "settle": 2}
+GAS_KIND |= {"propose": 3, "finalize": 3, "openRound": 3, "challenge": 4, "demand": 4, "answer": 4, "expire": 4}
+
+
+@dataclass(frozen=True)
+class Prices:
+    """What gas is taken to cost. Assumptions, named on the page; not quotes."""
+
+    gas_price: float = 1.0  # gwei, mainnet
+    l2_gas_price: float = 0.01  # gwei, a rollup's own gas
+    data_price: float | None = None  # gwei a byte that a rollup posts; None: gas_price / 16, the floor that EIP-7918 sets
+    ether: float = 3000.0  # US dollars
+
+    def __post_init__(self) -> None:
+        for f in fields(self):
+            value = getattr(self, f.name)
+            if value is not None and not 0 <= value < 1e9:
+                raise TreatyError(f"--{f.name.replace('_', '-')} {value}: give a price from 0 on")
+
+    @property
+    def per_byte(self) -> float:
+        return self.gas_price / 16 if self.data_price is None else self.data_price
+
+    def mainnet(self, gas: float) -> float:
+        """Dollars on mainnet."""
+        return gas * self.gas_price * 1e-9 * self.ether
+
+    def rollup(self, gas: float, size: float) -> float:
+        """Dollars on a rollup: its own gas, and the bytes it posts (with some 110 of envelope and signature a call)."""
+        return (gas * self.l2_gas_price + size * self.per_byte) * 1e-9 * self.ether
+
+
+ENVELOPE = 110  # bytes of a transaction beside its calldata
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    told = {"moment": text.moment, "lasting": text.lasting, "some": text.some, "short": charts.short}
+    environment.filters.update(told, dollars=dollars, listed=text.listed)
+    environment.globals.update(words=text, sign=_legend_sign)
+    return environment
+
+
+def page(facts: Facts, prices: Prices | None = None, live: bool = False) -> str:
+    """The whole page."""
+    body = Markup(part(facts, prices, live))
+    name = "live.js" if live else None
+    return render("report.html", facts=facts, body=body, live=live, script=script(name) if name else "", policy=policy(name))
+
+
+def part(facts: Facts, prices: Prices | None = None, live: bool = False) -> str:
+    """What changes while a federation runs: the page's body."""
+    prices = prices or Prices()
+    return (
+        _environment()
+        .get_template("body.html")
+        .render(
+            facts=facts,
+            live=live,
+            opening=text.opening(facts),
+            audit=text.audited(facts),
+            figures=_figures(facts, prices),
+            curve=_curve(facts),
+            rounds=[(r, _timeline(facts, r)) for r in _chosen(facts)],
+            shown=len(_chosen(facts)),
+            matrix=[r for r in facts.rounds if r.log.settled][-MAX_ROUNDS:],
+            pay=_pay(facts),
+            agreement=_agreement(facts),
+            gas=_gas(facts),
+            costs=_costs(facts, prices),
+            per_round=_per_round(facts, prices),
+            prices=prices,
+            shapes=SHAPES,
+            terms=_terms(facts),
+            privacy=_privacy(facts),
+        )
+    )
+
+
+def picture(facts: Facts) -> str:
+    """How the model learned, as a drawing of its own. Raises TreatyError if nothing was measured."""
+    whole = _curve(facts)
+    if not whole:
+        raise TreatyError("no picture: no model was measured; give a summary, or the store and the task's file")
+    drawing = str(whole)
+    drawing = drawing[drawing.index("<svg ") : drawing.index("</svg>") + 6]
+    head, body = drawing.split(">", 1)
+    ground = '<rect x="-16" y="-12" width="752" height="328" style="fill: var(--ground)"/>'
+    head = head.replace("<svg ", '<svg xmlns="http://www.w3.org/2000/svg" width="752" height="328" ')
+    head = head.replace('viewBox="0 0 720 304"', 'viewBox="-16 -12 752 328"')
+    return f"{head}><style>{script('style.css')}</style>{ground}{body}\n"
+
+
+def policy(script_name: str | None) -> str:
+    """What a page may do: its own style, and of scripts this one alone, by its hash."""
+    if script_name is None:
+        return "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
+    digest = b64encode(sha256(script(script_name).encode()).digest()).decode()
+    return f"{policy(None)}; script-src 'sha256-{digest}'; connect-src 'self'; base-uri 'none'; form-action 'none'"
+
+
+def render(template: str, **given: Any) -> str:
+    """A page of the folder, with the style that all share."""
+    return _environment().get_template(template).render(style=script("style.css"), **given)
+
+
+def dollars(value: float) -> str:
+    """Money of a few cents as well as of thousands."""
+    return f"${value:,.0f}" if value >= 100 else f"${value:,.2f}" if value >= 0.1 else f"${value:.4f}"
+
+
+def script(name: str) -> Markup:
+    """A script or style sheet of the folder, to stand in a page as it is."""
+    return Markup((TEMPLATES / name).read_text())
+
+
+def _legend_sign(shape: str) -> Markup:
+    return Markup('<svg class="legend" viewBox="-9 -9 18 18" aria-hidden="true">{}</svg>').format(charts.sign(shape, 0, 0, 5))
+
+
+def _figures(facts: Facts, prices: Prices) -> list[tuple[str, str, str]]:
+    """(figure, what it is, beside it) for the first screen."""
+    told = []
+    metrics, symbol = facts.known.metrics, facts.denomination.symbol
+    if metrics:
+        last = max(metrics)
+        told.append((text.measure(facts, metrics[last]), facts.metric, f"after round {last}" if last else "first model"))
+    told.append(
+        (facts.denomination.brief(sum(p.pay for p in facts.people)), f"{symbol} paid", f"to {len(facts.people)} participants")
+    )
+    lost = sum(p.lost for p in facts.people)
+    slashed = sum(len(p.slashes) for p in facts.people)
+    told.append(
+        (facts.denomination.brief(lost), f"{symbol} slashed", f"{text.some(slashed, 'offence')}" if slashed else "no offence")
+    )
+    each = _per_round(facts, prices)
+    if each:
+        gas, main, rollup = each
+        told.append((f"{gas:,.0f}", "gas a seat and round", f"{dollars(main)} on mainnet, {dollars(rollup)} on a rollup"))
+    return told
+
+
+def _curve(facts: Facts) -> Markup:
+    known = facts.known
+    if not known.metrics:
+        return Markup("")
+    last = max(known.metrics)
+    lines = [Line("this federation", [known.metrics.get(i) for i in range(last + 1)], 0)]
+    given = (known.baselines or {}).get("curves") or {}
+    names = {"pooled": "all data in one place", "float_fedavg": "honest only, in floats"}
+    lines += [Line(name, given[key], i) for i, (key, name) in enumerate(names.items(), 1) if given.get(key)]
+    alone = (known.baselines or {}).get("alone") or {}
+    levels = [("each alone, average", sum(alone.values()) / len(alone))] if alone else []
+    told = "; ".join(
+        f"{line.name} ends at {text.measure(facts, next(v for v in reversed(line.values) if v is not None))}" for line in lines
+    )
+    return charts.curves(lines, "How the model learned", f"{facts.metric} after each round: {told}.", facts.metric, levels)
+
+
+def _chosen(facts: Facts) -> list[Round]:
+    """The rounds told one by one: the latest, newest first, and every one in which something went wrong."""
+    recent = facts.rounds[-MAX_ROUNDS:]
+    odd = [r for r in facts.rounds[:-MAX_ROUNDS] if r.fallen or r.state == "void"]
+    return [*odd[-MAX_ROUNDS:], *recent][::-1]
+
+
+def _timeline(facts: Facts, r: Round) -> Markup:
+    bands = [Band(s.phase, s.start, s.end) for s in r.spans]
+    title = f"Round {r.number}: who did what, phase by phase"
+    if len(r.log.active) <= MAX_LANES:
+        seats = sorted({*r.log.active, *(a.seat for a in r.acts)})
+        lanes, place = [facts.name(s) for s in seats], {s: i for i, s in enumerate(seats)}
+    else:  # a lane a kind of act: 128 seats would make a wall
+        lanes, place = list(SHAPES), {}
+    marks, told = [], Counter[str]()
+    for a in r.acts:
+        where = _where(bands, a, told[a.what])
+        told[a.what] += 1
+        if where is not None:
+            lane = place[a.seat] if place else lanes.index(a.what)
+            marks.append(Mark(lane, *where, SHAPES[a.what], f"{facts.name(a.seat)} {a.what}"))
+    said = ", ".join(f"{n} {what}" for what, n in told.items())
+    begin, end = (bands[0].start, bands[-1].end) if bands else (0, 0)
+    clock = text.moment(begin), f"{text.lasting(end - begin)} later"
+    return charts.timeline(lanes, bands, marks, title, f"{text.status(r)}. {said}.", *clock)
+
+
+PHASE_OF = {"committed": "commit", "revealed": "reveal", "committed scores": "score commit", "scored": "score reveal"}
+
+
+def _where(bands: list[Band], act: Act, before: int) -> tuple[int, float] | None:
+    """(band, part of it) of an act; a proposal opens its challenge window, and a fall ends it."""
+    phase = PHASE_OF.get(act.what, "challenge")
+    fitting = [i for i, b in enumerate(bands) if b.name == phase]
+    index = before if phase == "challenge" else 0
+    if index >= len(fitting):
+        return None
+    band = bands[fitting[index]]
+    if phase == "challenge":
+        return fitting[index], float(act.what == "fell")
+    return fitting[index], (act.time - band.start) / max(band.end - band.start, 1)
+
+
+def _pay(facts: Facts) -> Markup:
+    rows = [(p.name, p.pay, p.lost) for p in facts.people[:128]]
+    lost = [f"{p.name} lost {text.tokens(facts, p.lost)}" for p in facts.people if p.lost]
+    told = f"{text.tokens(facts, sum(p.pay for p in facts.people))} earned in all; {text.listed(lost) or 'nobody lost stake'}."
+    return charts.bars(rows, "What each participant earned and lost", told, "earned", "slashed", facts.denomination.brief)
+
+
+def _agreement(facts: Facts) -> Markup:
+    rounds = [r for r in facts.rounds if r.distances]
+    columns = [(str(r.number), [(d, facts.name(v)) for v, d in r.distances.items()]) for r in rounds[-60:]]
+    if not columns:
+        return Markup("")
+    all_ = [d for _, values in columns for d, _ in values]
+    told = f"Mean distance of a validator's scores from the medians: {sum(all_) / len(all_):.1f} of 255 over all rounds."
+    return charts.dots(columns, "How closely the committee agreed", told, "points from the medians (of 255)", 20)
+
+
+def _gas(facts: Facts) -> Markup:
+    columns = []
+    for r in facts.rounds[-60:]:
+        parts = [0.0] * len(GAS_KINDS)
+        for what, gas in r.gas.items():
+            first = what.split(" + ")[0].split(" ")[-1]
+            parts[GAS_KIND.get(first, 3)] += gas / 1000
+        columns.append((str(r.number), parts))
+    told = "Thousands of gas that a round took, by what it was spent on."
+    return charts.stacked(columns, GAS_KINDS, "What each round cost in gas", told, "thousand gas") if columns else Markup("")
+
+
+def _costs(facts: Facts, prices: Prices) -> list[dict[str, Any]]:
+    rows = []
+    for what, g in facts.known.gas.items():
+        size = g["bytes"] / g["calls"] + ENVELOPE if g.get("bytes") else None
+        rollup = None if size is None else prices.rollup(g["mean"], size)
+        rows.append({"what": what, **g, "main": prices.mainnet(g["mean"]), "rollup": rollup})
+    return rows
+
+
+def _per_round(facts: Facts, prices: Prices) -> tuple[float, float, float] | None:
+    """(gas, dollars on mainnet, on a rollup) that a finished round took, divided by its seats."""
+    done = [r for r in facts.rounds if r.gas and r.log.finalized]
+    seats = sum(len(r.log.active) for r in done)
+    if not seats:
+        return None
+    gas = sum(sum(r.gas.values()) for r in done) / seats
+    within = {what for r in done for what in r.gas}
+    told = [g for what, g in facts.known.gas.items() if what in within and g.get("bytes")]
+    size = sum(g["bytes"] + ENVELOPE * g["calls"] for g in told) / seats
+    return gas, prices.mainnet(gas), prices.rollup(gas, size)
+
+
+def _terms(facts: Facts) -> list[tuple[str, str]]:
+    told = []
+    amounts = ("stake", "slash", "fee", "deposit", "rate")
+    for name, value in asdict(facts.terms).items():
+        if isinstance(value, bytes):
+            value = "0x" + value.hex() if any(value) else "none"
+        elif name.endswith("_window"):
+            value = text.lasting(value)
+        elif isinstance(value, int) and name.split("_")[-1] in amounts:
+            value = facts.denomination.show(value)
+        told.append((name.replace("_", " "), str(value)))
+    return told
+
+
+def _privacy(facts: Facts) -> list[dict[str, str]]:
+    """What each private participant spent of its budget."""
+    rows = []
+    for name, told in (facts.known.privacy or {}).items():
+        spent, whole, noise = told.get("spent"), told.get("epsilon"), told.get("noise")
+        rows.append(
+            {
+                "name": charts.short(name, 60),
+                "spent": _number(spent),
+                "epsilon": _number(whole),
+                "delta": _number(told.get("delta")),
+                "protects": {"sgd": "each row", "update": "the whole table"}.get(str(told.get("mechanism")), "?"),
+                "noise": _number(noise),
+                "rounds": str(len(told.get("rounds", ()))),
+                "sat_out": ", ".join(map(str, told.get("sat_out", ()))) or "none",
+            }
+        )
+    return rows
+
+
+def _number(value: Any) -> str:
+    return f"{value:.4g}" if isinstance(value, int | float) else "–"

@@ -1,0 +1,265 @@
+"""A federation live: the report's page from the chain as it goes, for a browser or a terminal. Reads and shows; never signs.
+
+One thread reads the chain and renders; requests are answered from the last rendering, so that no visitor can make work.
+"""
+
+from __future__ import annotations
+
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from hashlib import sha256
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Protocol
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from fl.errors import ChainError, TreatyError
+from fl.network.ape_accounts import quiet
+from fl.network.rpc import LOOPBACK
+from fl.tools.report import text
+from fl.tools.report.facts import Facts
+from fl.tools.report.render import Prices, page, part, policy
+
+
+class Reader(Protocol):
+    """What is watched; fl.tools.report.sources.Source is one."""
+
+    def look(self) -> bool: ...
+
+    def facts(self, audit: bool = True, compare: bool = False) -> Facts: ...
+
+
+@dataclass(frozen=True)
+class Shown:
+    """One rendering."""
+
+    version: str
+    page: bytes
+    body: bytes
+    join: bytes
+    status: str
+
+
+class Screen:
+    """The last rendering, and how the chain answers."""
+
+    def __init__(self, source: Reader, prices: Prices, join: Callable[[Facts], str] | None = None):
+        self.source, self.prices, self._join = source, prices, join
+        self.shown: Shown | None = None
+        self.facts: Facts | None = None
+        self.trouble = ""
+
+    def refresh(self) -> Facts | None:
+        """Looks at the chain once. What it cannot read it says, and keeps showing what it had."""
+        try:
+            self.source.look()
+            facts = self.source.facts()
+        except TreatyError as error:
+            self.trouble = str(error)
+        except Exception as error:  # whatever a node that is down, slow or confused makes of a request
+            self.trouble = f"the chain does not answer ({type(error).__name__}); trying again"
+        else:
+            self.trouble = ""
+            self.facts = facts
+            body = part(facts, self.prices, live=True)
+            version = sha256(body.encode()).hexdigest()[:16]
+            if self.shown is None or self.shown.version != version or self.shown.status != status(facts):
+                whole = page(facts, self.prices, live=True)
+                join = self._join(facts) if self._join else ""
+                self.shown = Shown(version, whole.encode(), body.encode(), join.encode(), status(facts))
+            return facts
+        return None
+
+
+def status(facts: Facts) -> str:
+    """One line of where it stands."""
+    if not facts.rounds or facts.rounds[-1].state != "running":
+        return "between rounds, concluded" if facts.concluded else "between rounds"
+    left = f", {text.lasting(facts.phase_end - facts.time)} left" if facts.phase_end > facts.time else ""
+    return f"round {facts.rounds[-1].number}, {facts.phase}{left}"
+
+
+class Server(ThreadingHTTPServer):
+    """Serves one screen. `host` other than loopback is the caller's own choice."""
+
+    daemon_threads = True
+
+    def __init__(self, screen: Screen, host: str, port: int):
+        self.screen = screen
+        self.names = {host, *LOOPBACK} if host in LOOPBACK else None
+        try:
+            super().__init__((host, port), Handler)
+        except OSError as error:
+            raise TreatyError(f"{host}:{port} cannot be served on: {error.strerror}; give another --port or --host") from error
+        except OverflowError:
+            raise TreatyError(f"--port {port}: give a number from 0 to 65535") from None
+
+    @property
+    def address(self) -> str:
+        return f"http://{self.server_address[0]!s}:{self.server_address[1]}/"
+
+
+class Handler(BaseHTTPRequestHandler):
+    """GET /, /body, /join. Nothing else, and nothing that changes anything."""
+
+    server: Server
+    server_version, sys_version = "treaty", ""
+    timeout = 20
+
+    def do_GET(self) -> None:
+        screen, path = self.server.screen, self.path.partition("?")[0]
+        name = self.headers.get("Host", "").rsplit(":", 1)[0].strip("[]")
+        if self.server.names is not None and name not in self.server.names:
+            # A page of another site must not read this one by pointing its own name here.
+            return self._answer(HTTPStatus.MISDIRECTED_REQUEST, b"this page answers to its own address only\n", "text/plain")
+        shown = screen.shown
+        if shown is None:
+            return self._answer(HTTPStatus.SERVICE_UNAVAILABLE, b"reading the chain; try again in a moment\n", "text/plain")
+        said = {
+            "ETag": shown.version,
+            "Treaty-Status": (screen.trouble or shown.status).encode("ascii", "replace").decode()[:200],
+        }
+        if path == "/body":
+            if self.headers.get("If-None-Match") == shown.version:
+                return self._answer(HTTPStatus.NOT_MODIFIED, b"", "text/html", said)
+            return self._answer(HTTPStatus.OK, shown.body, "text/html", said)
+        if path == "/":
+            return self._answer(HTTPStatus.OK, shown.page, "text/html", said | {"Content-Security-Policy": policy("live.js")})
+        if path == "/join" and shown.join:
+            return self._answer(HTTPStatus.OK, shown.join, "text/html", {"Content-Security-Policy": policy("join.js")})
+        return self._answer(HTTPStatus.NOT_FOUND, b"here are /, /body and /join\n", "text/plain")
+
+    do_HEAD = do_GET
+
+    def _answer(self, code: HTTPStatus, body: bytes, kind: str, said: dict[str, str] | None = None) -> None:
+        self.send_response(code)
+        if code is not HTTPStatus.NOT_MODIFIED:
+            self.send_header("Content-Type", f"{kind}; charset=utf-8")
+            self.send_header("Content-Length", str(len(body)))
+        common = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer"}
+        for name, value in (common | (said or {})).items():
+            self.send_header(name, " ".join(value.split()))
+        self.end_headers()
+        if self.command != "HEAD" and code is not HTTPStatus.NOT_MODIFIED:
+            self.wfile.write(body)
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Visitors leave no trace."""
+
+
+@contextmanager
+def until_interrupted() -> Iterator[None]:
+    """Ends quietly with Ctrl-C, which is how a watch ends. Ape would take it for a failure: its handler exits with 130."""
+    before = None
+    if threading.current_thread() is threading.main_thread():
+        before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    except KeyboardInterrupt:
+        pass
+    finally:
+        if before is not None:
+            signal.signal(signal.SIGINT, before)
+
+
+def serve(screen: Screen, server: Server, every: float, stop: threading.Event | None = None) -> None:
+    """Reads the chain every so many seconds and serves what it read, until interrupted."""
+    quiet()
+    stop = stop or threading.Event()
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        with until_interrupted():
+            while not stop.is_set():
+                screen.refresh()
+                stop.wait(every)
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+# ---- for people on ssh
+
+
+def watch_terminal(screen: Screen, every: float) -> None:
+    """The same facts in a terminal, until interrupted."""
+    quiet()
+    console = Console()
+    with (
+        until_interrupted(),
+        Live(Text("reading the chain"), console=console, screen=console.is_terminal, refresh_per_second=4) as live,
+    ):
+        while True:
+            screen.refresh()
+            live.update(terminal(screen))
+            time.sleep(every)
+
+
+def print_once(screen: Screen) -> None:
+    """The terminal's view, once. Raises ChainError if the chain cannot be read."""
+    quiet()
+    if screen.refresh() is None:
+        raise ChainError(screen.trouble)
+    Console(width=max(Console().width, 100)).print(terminal(screen))
+
+
+def terminal(screen: Screen) -> Group:
+    """What a terminal shows."""
+    facts = screen.facts
+    if facts is None:
+        return Group(Text(screen.trouble or "reading the chain", style="bold red"))
+    head = Text.assemble((facts.task, "bold"), "  ", facts.federation, f" on chain {facts.chain_id}")
+    now = Text(status(facts), style="bold")
+    parts: list[Text | Table] = [head, now]
+    if screen.trouble:
+        parts.append(Text(screen.trouble, style="bold red"))
+    if facts.rounds:
+        parts.append(_rounds(facts))
+    parts.append(_people(facts))
+    parts += [Text(f"{text.moment(at)}  {what}", style="dim") for at, what in facts.latest[:6]]
+    parts.append(Text(text.audited(facts)[1], style="red" if text.audited(facts)[0] == "failed" else "dim"))
+    return Group(*parts)
+
+
+def _rounds(facts: Facts) -> Table:
+    table = Table(title="rounds", title_justify="left", box=None, pad_edge=False)
+    for column in ("round", facts.metric or "model", "committed", "revealed", "accepted"):
+        table.add_column(column, no_wrap=True)
+    table.add_column("how it stands")  # the one that gives way where the terminal is narrow
+    for r in facts.rounds[-6:]:
+        metric = text.measure(facts, r.metric) if r.metric is not None else r.log.model.hex()[:10]
+        counts = f"{len(r.log.commitments)}/{len(r.log.active)}", str(len(r.log.reveals)), str(len(r.log.accepted))
+        table.add_row(*map(_cell, (str(r.number), metric, *counts, text.status(r))))
+    return table
+
+
+def _people(facts: Facts) -> Table:
+    table = Table(
+        title=f"participants (amounts in {facts.denomination.symbol})", title_justify="left", box=None, pad_edge=False
+    )
+    for column in ("seat", "owner", "stake", "earned", "slashed", "this round", "last score"):
+        table.add_column(column, no_wrap=True)
+    acts = facts.rounds[-1].acts if facts.rounds else ()
+    for p in [p for p in facts.people if not p.gone][:40]:
+        done = [d.what for d in acts if d.seat == p.seat]
+        last = str(p.medians[max(p.medians)]) if p.medians else "-"
+        row = (
+            p.name,
+            f"{p.owner[:8]}…{p.owner[-4:]}",
+            *map(facts.denomination.brief, (p.stake, p.pay, p.lost)),
+            done[-1] if done else "-",
+            last,
+        )
+        table.add_row(*map(_cell, row))
+    return table
+
+
+def _cell(text: str) -> Text:
+    return Text(text, no_wrap=True, overflow="ellipsis")

@@ -1,0 +1,374 @@
+"""A dress rehearsal: a chain, a store and every participant as a process of its own, on a bad day that a seed decides."""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import os
+import random
+import statistics
+import subprocess
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+from typing import Any
+
+from fl.agents.record.history import History
+from fl.errors import AuditError, ChainError, TaskError
+from fl.learning.codec import depth_of
+from fl.learning.task import build, load_task
+from fl.log import Log
+from fl.network import ape_accounts
+from fl.network.federation import FederationReader
+from fl.network.rpc import Rpc
+from fl.network.stores.base import LocalStore, write_durably
+from fl.tools.audit.auditor import Auditor
+from fl.tools.federation.deploy import deploy
+from fl.tools.federation.participate import Settings, participate, run
+from fl.tools.simulation.faulty_proxy import KINDS, Proxy, fair
+
+OWNERS, OPERATORS = 20, 2  # the first local account of each
+LIAR = "wrong_model"
+ROUNDS_FUNDED = 2000
+
+
+@dataclass(frozen=True)
+class Script:
+    """What a rehearsal depends on. Times in seconds; `every`: between two faults, on average.
+
+    paced: blocks wait until every daemon that runs has looked, so that a slow machine is no fault of its own; else the chain
+    makes a block every `block_time`, come what may.
+    """
+
+    minutes: float
+    seed: int
+    seats: int = 4
+    window: int = 40
+    every: float = 15.0
+    block_time: float = 1.0
+    task: str = "heart"
+    paced: bool = False
+
+
+@dataclass
+class Tally:
+    """What happened."""
+
+    faults: Counter[str] = field(default_factory=Counter)
+    recoveries: list[float] = field(default_factory=list)  # seconds from a kill to the first look afterwards
+
+
+class Actor:
+    """One seat: its process, its proxy, its log."""
+
+    def __init__(self, seat: int, play: Callable[[], BaseProcess], proxy: Proxy, log: Path):
+        self.seat, self.play, self.proxy, self.log = seat, play, proxy, log
+        self.process: BaseProcess | None = None
+        self.killed_at: float | None = None
+        self.looks = 0
+        self.fault_until = 0.0
+        proxy.rule = self._rule
+        self._fault, self._chance, self._dice = "", 0.0, random.Random(seat)
+
+    def start(self) -> None:
+        self.looks = 0
+        self.process = self.play()
+        self.process.start()
+
+    def kill(self) -> None:
+        if self.process is not None:
+            self.process.kill()  # SIGKILL
+            self.process.join()
+        self.killed_at, self.process = time.monotonic(), None
+
+    def trouble(self, kind: str, seconds: float, chance: float) -> None:
+        self._fault, self._chance, self.fault_until = kind, chance, time.monotonic() + seconds
+
+    def _rule(self, call: dict[str, Any]) -> str:
+        if time.monotonic() < self.fault_until:
+            return self._fault if self._dice.random() < self._chance else fair(call)
+        if call.get("method") == "eth_getBlockByNumber" and call.get("params", [""])[0] == "latest":
+            self.looks += 1  # of a daemon whose node is well
+        return fair(call)
+
+
+def play(settings: Settings, url: str, abi: Sequence[Any], alias: str, log: Path) -> None:
+    """One seat's process, from beginning to end: what `ape run participate` does, with its log in a file."""
+    with log.open("a") as out:
+        told = Log(out)
+        try:
+            run(participate(settings, [url], abi, ape_accounts.AccountSigner(ape_accounts.account(alias, local=True)), told))
+        except Exception as error:
+            told.error(f"{type(error).__name__}: {error}")
+            raise SystemExit(1) from error
+
+
+def chaos_test(script: Script, out: Path, say: Callable[[str], None] = lambda text: None) -> dict[str, Any]:
+    """Plays it; writes OUT/summary.json, a log for each seat, journals and store. Raises TreatyError if it cannot begin."""
+    if (out / "summary.json").exists():
+        raise TaskError(f"{out} holds an earlier rehearsal: give another --out, or remove that folder")
+    if script.minutes <= 0 or script.seats < 3:
+        raise TaskError("give at least 3 seats, and more than 0 minutes")
+    out.mkdir(parents=True, exist_ok=True)
+    return _ChaosTest(script, out.resolve(), say).run()
+
+
+class _ChaosTest:
+    def __init__(self, script: Script, out: Path, say: Callable[[str], None]):
+        self.script, self.out, self.say = script, out, say
+        self.dice = random.Random(script.seed)
+        self.tally = Tally()
+        self.began = time.monotonic()
+        self.store = LocalStore(out / "store")
+        self.actors: list[Actor] = []
+        self.told = 0
+        # One process loads what all need and forks the others: a restart costs what a restart costs, and no import.
+        self.stage = multiprocessing.get_context("forkserver")
+        self.stage.set_forkserver_preload(["fl.tools.simulation.chaos"])
+
+    def run(self) -> dict[str, Any]:
+        node, url = _node(self.out / "chain.log")
+        self.rpc = Rpc([url])
+        try:
+            self._build(url)
+            self._play()
+            return self._summary()
+        finally:
+            for actor in self.actors:
+                actor.kill()
+                actor.proxy.close()
+            node.kill()
+            node.wait()
+
+    # ---- before
+
+    def _build(self, url: str) -> None:
+        script = self.script
+        window = {f"{name}_window": script.window for name in ("commit", "reveal", "draw", "score_commit", "score_reveal")}
+        window |= {"settle_window": script.window, "propose_window": script.window}
+        task = load_task(script.task)
+        walk = (depth_of(build(task, 0)) + 3) * 10  # the least that the contract allows
+        window |= {"challenge_window": max(walk, script.window), "answer_window": 10}
+        with ape_accounts.connected(url):
+            accounts = ape_accounts.local_accounts(OWNERS + script.seats + 1)
+            self.say("deploying, and seating everybody")
+            done = deploy(task, window, accounts[0], self.store, seed=script.seed)
+            self.abi = ape_accounts.abi("Federation")
+            token = ape_accounts.contract("TestToken").at(done.token)
+            federation = ape_accounts.contract("Federation").at(done.federation)
+            self.node = FederationReader(self.rpc, self.abi, done.federation, accounts[0].address, 0)
+            terms = self.node.terms
+            stake = terms.min_stake + 2 * terms.fraud_slash
+            budget = ROUNDS_FUNDED * terms.round_cost(script.seats + 1)
+            deposits = 200 * terms.demand_deposit
+            for account, amount in [(accounts[0], budget), *((a, stake) for a in accounts[OWNERS : OWNERS + script.seats + 1])]:
+                ape_accounts.transact(token.mint, account, amount, sender=accounts[0])
+                ape_accounts.transact(token.approve, federation, amount, sender=account)
+            ape_accounts.transact(federation.fund, budget, sender=accounts[0])
+            for seat in range(script.seats + 1):
+                owner, operator = accounts[OWNERS + seat], accounts[OPERATORS + seat]
+                ape_accounts.transact(federation.join, owner, operator, stake, b"", sender=owner)
+                ape_accounts.transact(token.mint, operator, deposits, sender=accounts[0])
+        self.whole = stake
+        for seat in range(script.seats + 1):
+            self.actors.append(self._actor(seat, url))
+
+    def _actor(self, seat: int, url: str) -> Actor:
+        proxy, seats = Proxy(url), self.script.seats
+        settings = Settings(
+            self.node.address,
+            [str(self.store.path)],
+            shard=f"{seat % seats}/{seats}",
+            seat=seat,
+            journal=self.out / f"seat-{seat}",
+            confirmations=2,
+            poll=0.1 if self.script.paced else 0.5,
+            timeout=3.0,
+            seed=self.script.seed,
+            role=LIAR if seat == seats else "honest",
+        )
+        log = self.out / f"seat-{seat}.log"
+        given = (settings, proxy.url, self.abi, f"TEST::{OPERATORS + seat}", log)
+        return Actor(seat, lambda: self.stage.Process(target=play, args=given, daemon=True), proxy, log)
+
+    # ---- during
+
+    def _play(self) -> None:
+        self.say(f"{self.script.seats} participants and a lying proposer, each a process of its own")
+        for actor in self.actors:
+            actor.start()
+        if self.script.paced:  # else the chain's clock would follow this machine's, and a slow one miss deadlines
+            self.rpc("evm_setAutomine", False)
+        else:
+            self.rpc("evm_setIntervalMining", max(1, round(self.script.block_time)))
+        self.began = time.monotonic()
+        self.history = History(self.node.terms.committee)
+        next_fault, checked, back_at = self._soon(), 0.0, {}
+        ends = self.began + 60 * self.script.minutes
+        while time.monotonic() < ends or not self._enough():
+            if time.monotonic() > ends + 900:
+                raise ChainError("no round came to its end within 15 minutes: see the logs of the seats")
+            if self.script.paced:
+                self._block()
+            else:
+                time.sleep(0.1)
+            now = time.monotonic()
+            for actor in self.actors:
+                self._recovered(actor, now)
+            if now >= next_fault:
+                if (victim := self._fault()) is not None:
+                    back_at[victim] = now + (0 if self.script.paced else self.dice.uniform(0, 2))
+                next_fault = self._soon()
+            for actor in [a for a, when in back_at.items() if now >= when]:
+                actor.start()
+                del back_at[actor]
+            if now - checked > 2:
+                self._watch()
+                checked = now
+        self._calm(back_at)
+
+    def _soon(self) -> float:
+        return time.monotonic() + self.dice.uniform(0.5, 1.5) * self.script.every
+
+    def _block(self) -> None:
+        """One block, a second later, when everybody who runs has looked at the last one and begun to look again."""
+        running = [a for a in self.actors if a.process is not None and a.process.is_alive()]
+        before = {a: a.looks for a in running}
+        until = time.monotonic() + 120
+        while any(a.looks < before[a] + 2 for a in running if a.process is not None and a.process.is_alive()):
+            if time.monotonic() > until:
+                break
+            time.sleep(0.02)
+        head = int(self.rpc("eth_getBlockByNumber", "latest", False)["timestamp"], 16)
+        self.rpc("evm_setNextBlockTimestamp", head + max(1, round(self.script.block_time)))
+        self.rpc("evm_mine")
+
+    def _fault(self) -> Actor | None:
+        """Draws a fault and makes it. Returns who was killed and is to come back."""
+        honest = [a for a in self.actors[:-1] if a.process is not None and a.killed_at is None]
+        kinds = ["kill", "kill", "reorg", *KINDS]
+        # Each kind once before any twice, so that a short rehearsal shows all of them.
+        fresh = [k for k in kinds if not self.tally.faults[k]]
+        kind = self.dice.choice(fresh or kinds)
+        if kind == "reorg":
+            depth = self.dice.randint(1, 2)
+            self.rpc("anvil_reorg", depth, [])
+            self.tally.faults["reorg"] += 1
+            self.say(f"{self._clock()} a reorganisation takes back {depth} blocks")
+            return None
+        if not honest:
+            return None
+        actor = self.dice.choice(honest)
+        self.tally.faults[kind] += 1
+        if kind == "kill":
+            actor.kill()
+            self.say(f"{self._clock()} seat {actor.seat} is killed")
+            return actor
+        seconds, chance = self.dice.uniform(2, 6), self.dice.choice([0.3, 0.6, 1.0])
+        actor.trouble(kind, seconds, chance)
+        self.say(f"{self._clock()} seat {actor.seat}'s node: {kind}, {chance:.0%} of calls for {seconds:.0f} s")
+        return None
+
+    def _recovered(self, actor: Actor, now: float) -> None:
+        if actor.process is not None and actor.killed_at is not None and actor.looks:
+            self.tally.recoveries.append(now - actor.killed_at)
+            actor.killed_at = None
+
+    def _watch(self) -> None:
+        """Reads the chain itself, and tells what is new."""
+        self.history = History(self.node.terms.committee)
+        head = self.node._block("latest")
+        self.history.apply(self.node._events(self.node.start, head))
+        finished = [r for r in self.history.rounds if r.finalized]
+        for log in finished[self.told :]:
+            fell = [p.seat for p in log.proposals if p.fell]
+            end = "void" if log.voided else "a new model" if log.adopted else "model unchanged"
+            lies = f"; the proposal of {fell} fell" if fell else ""
+            self.say(f"{self._clock()} round {log.number}: {end}, {len(log.reveals)} revealed{lies}")
+        self.told = len(finished)
+
+    def _enough(self) -> bool:
+        """Whether a round has ended and nobody is in the middle of one that a stop would cost stake."""
+        self._watch()
+        return self.told >= 1 and all(a.killed_at is None for a in self.actors) and self.history.rounds[-1].finalized
+
+    def _calm(self, back_at: dict[Actor, float]) -> None:
+        for actor in back_at:
+            actor.start()
+        for actor in self.actors:
+            if actor.process is not None:
+                actor.process.terminate()
+        for actor in self.actors:
+            if actor.process is not None:
+                actor.process.join(60)
+        self._watch()
+
+    def _clock(self) -> str:
+        return f"{time.monotonic() - self.began:6.0f} s "
+
+    # ---- after
+
+    def _summary(self) -> dict[str, Any]:
+        honest, denomination = range(self.script.seats), self.node.denomination
+        rounds = self.history.rounds
+        slashes = [e.fields for e in self.history.events if e.name == "Slashed"]
+        lost = sum(self.whole - self.history.seats[seat].stake for seat in honest)
+        self.tally.faults["lying proposer"] = sum(p.fell for r in rounds for p in r.proposals)
+        try:
+            auditor = Auditor(self.node.chain_id, self.node.address, self.node.terms, self.store)
+            verdict: dict[str, Any] = {"passed": True, "checks": auditor.run(self._finished()).checks}
+        except AuditError as error:
+            verdict = {"passed": False, "difference": str(error)}
+        recoveries = sorted(self.tally.recoveries)
+        logs = "".join(a.log.read_text(errors="replace") for a in self.actors)
+        summary = {
+            "script": asdict(self.script),
+            "minutes": round((time.monotonic() - self.began) / 60, 2),
+            "rounds": {
+                "finished": sum(r.finalized for r in rounds),
+                "new_model": sum(r.adopted for r in rounds),
+                "void": sum(r.voided for r in rounds),
+            },
+            "faults": dict(sorted(self.tally.faults.items())),
+            "honest_stake_lost": denomination.tokens(lost),
+            "slashes": [
+                {"seat": s["seat"], "offence": s["offence"], "tokens": denomination.tokens(s["amount"])} for s in slashes
+            ],
+            "recovery_seconds": {
+                "kills": len(recoveries),
+                "median": round(statistics.median(recoveries), 1) if recoveries else None,
+                "most": round(recoveries[-1], 1) if recoveries else None,
+            },
+            "transactions_undone_and_sent_again": logs.count("the same bytes go out again"),
+            "audit": verdict,
+        }
+        write_durably(self.out / "summary.json", json.dumps(summary, indent=1).encode())
+        return summary
+
+    def _finished(self) -> list[Any]:
+        """The events up to the end of the last finished round: an audit wants whole rounds."""
+        events = self.history.events
+        last = max((i for i, e in enumerate(events) if e.name == "Finalized"), default=-1)
+        return events[: last + 1]
+
+
+def _node(log: Path) -> tuple[subprocess.Popen[bytes], str]:
+    """A local chain in a process of its own, and its address."""
+    with log.open("wb") as out:
+        command = ["anvil", "--port", "0", "--accounts", "40", "--balance", "1000", "--chain-id", "1337"]
+        try:
+            node = subprocess.Popen(command, stdout=out, stderr=out, env={**os.environ})
+        except FileNotFoundError:
+            raise ChainError("no local chain: run make setup, and `. ./env.sh`") from None
+    for _ in range(300):
+        for line in log.read_text(errors="replace").splitlines():
+            if line.startswith("Listening on"):
+                return node, f"http://{line.split()[-1]}"
+        if node.poll() is not None:
+            break
+        time.sleep(0.1)
+    node.kill()
+    raise ChainError(f"the local chain did not start: see {log}")

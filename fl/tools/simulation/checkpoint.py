@@ -1,0 +1,53 @@
+"""A simulation that was interrupted goes on from its own folder, and ends with the same model roots.
+
+Its checkpoint is what its participants keep anyway: update, salt and residual lie on disk before a commitment leaves, each file
+whole or absent. A new local chain plays the rounds again from the same plan; whoever has an update sends it, and only what was
+never written is trained, with the same streams of randomness. Scores are given anew, since another chain draws others.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from fl.errors import TaskError
+from fl.network.stores.base import write_durably
+
+
+def begin(plan: Any, task: str, out: Path) -> int:
+    """Makes `out` the folder of this plan; returns how many updates of an interrupted run lie there.
+
+    Raises TaskError if the folder holds a finished simulation or one of another plan.
+    """
+    if out.exists() and not out.is_dir():
+        raise TaskError(f"{out} is a file: give --out a folder")
+    if _finished(out / "summary.json"):
+        raise TaskError(f"{out} holds an earlier simulation: give another --out, or remove that folder")
+    facts = json.loads(json.dumps(asdict(plan)))
+    if Path(task).is_file():
+        facts["task_file"] = sha256(Path(task).read_bytes()).hexdigest()
+    kept = out / "plan.json"
+    if (out / "participants").exists() or kept.exists():
+        if _read(kept) != facts:
+            raise TaskError(f"{out} holds an unfinished simulation with other settings: give those, or another --out")
+        for scores in out.glob("participants/*/*.scores"):
+            scores.unlink()
+    write_durably(kept, json.dumps(facts, indent=1).encode())
+    return len(list(out.glob("participants/*/*.update")))
+
+
+def _finished(summary: Path) -> bool:
+    """Whether a run came to its end; the audit's verdict is the last thing that it writes."""
+    told = _read(summary)
+    return told is not None and "audit" in told
+
+
+def _read(path: Path) -> dict[str, Any] | None:
+    try:
+        told = json.loads(path.read_bytes())
+    except (OSError, ValueError):
+        return None
+    return told if isinstance(told, dict) else None

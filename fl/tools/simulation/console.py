@@ -1,0 +1,187 @@
+"""What people see in a terminal: live progress, then tables. No numbers are made here."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from fl.agents.record.view import View
+from fl.agents.runtime.lockstep import Done
+from fl.network.ape_accounts import quiet
+from fl.network.denomination import Denomination
+from fl.protocol.phases import Phase
+from fl.protocol.terms import AMOUNTS, Terms
+from fl.tools.audit.export import denomination_in, terms_to_json
+from fl.tools.federation.deploy import Deployment
+from fl.tools.simulation.simulate import Watcher
+
+LOUD = {"challenge": "bold red", "demand": "yellow", "expire": "bold red"}
+
+
+class Live:
+    """A progress line while a federation runs, and a line for whatever is worth one."""
+
+    def __init__(self, rounds: int):
+        columns = SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed}/{task.total}")
+        self.progress = Progress(*columns, TimeElapsedColumn(), console=Console(soft_wrap=True))
+        self.task = self.progress.add_task("starting", total=rounds)
+        self.metric = ""
+        self._told: set[tuple[int, int]] = set()
+        self.watcher = Watcher(self.say, self.view, self.done, self.measured)
+
+    def __enter__(self) -> Live:
+        quiet()
+        self.progress.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.progress.stop()
+
+    def say(self, text: str) -> None:
+        self.progress.update(self.task, description=text)
+        self.progress.console.print(f"[dim]{text}[/]")
+
+    def measured(self, number: int, metric: float) -> None:
+        self.metric = f"{metric:.4f}"
+        self.progress.update(self.task, completed=number)
+        self.progress.console.print(f"round {number}: {self.metric}" if number else f"first model: {self.metric}")
+
+    def view(self, view: View) -> None:
+        phase = view.phase.name.lower().replace("_", " ") if view.phase is not Phase.IDLE else "between rounds"
+        self.progress.update(self.task, description=f"round {view.facts.number}  {phase:14} model {self.metric}")
+        for index, event in enumerate(view.history.events):
+            if event.name == "Slashed" and (view.chain_id, index) not in self._told:
+                self._told.add((view.chain_id, index))
+                offence = ("committed and did not reveal", "was drawn and did not score", "proposed a wrong model")
+                lost = view.denomination.show(event.fields["amount"])
+                text = f"seat {event.fields['seat']} {offence[event.fields['offence']]}: {lost} slashed"
+                self.progress.console.print(f"[bold red]caught[/] {escape(text)}")
+
+    def done(self, done: Done) -> None:
+        if done.action.function in LOUD:
+            text = f"{done.agent.name} {done.action.note} ({done.receipt.gas:,} gas)"
+            self.progress.console.print(f"[{LOUD[done.action.function]}]{done.action.function}[/] {text}")
+
+
+def deployed(deployment: Deployment, terms: Terms, denomination: Denomination) -> None:
+    """What was put where, and under which terms."""
+    console = Console(soft_wrap=True, width=max(Console().width, 100))
+    for name in ("federation", "factory", "implementation", "token", "manifest", "genesis"):
+        console.print(f"{name:15} {getattr(deployment, name)}", highlight=False)
+    table = _table("Terms", "term", "value")
+    for name, value in terms_to_json(terms).items():
+        amount = isinstance(value, int) and name in AMOUNTS
+        table.add_row(name, escape(denomination.show(value) if amount else str(value)))
+    console.print(table)
+    console.print(f"gas: {', '.join(f'{what} {gas:,}' for what, gas in deployment.gas.items())}", highlight=False)
+
+
+def report(summary: dict[str, Any]) -> None:
+    """The tables after a federation ended."""
+    console = Console(width=max(Console().width, 100))
+    names = {s["seat"]: s["name"] for s in summary["seats"]}
+    console.print()
+    console.print(_rounds(summary, names))
+    console.print(_seats(summary))
+    if any(s["privacy"] for s in summary["seats"]):
+        console.print(_privacy(summary))
+    console.print(_costs(summary))
+    if summary["baselines"]:
+        console.print(_baselines(summary))
+    for line in _caught(summary, names):
+        console.print(line)
+    audit = summary["audit"]
+    if audit["passed"]:
+        checks = ", ".join(f"{n} {what}" for what, n in audit["checks"].items())
+        console.print(f"[bold green]audit passed[/]: {checks} recomputed from events and store; model {audit['model'][:16]}")
+    else:
+        console.print(f"[bold red]audit FAILED[/]: {audit['difference']}")
+
+
+def _table(title: str, *columns: str) -> Table:
+    table = Table(title=title, title_justify="left", title_style="bold")
+    for i, column in enumerate(columns):
+        table.add_column(column, justify="left" if i == 0 else "right", no_wrap=True)
+    return table
+
+
+def _rounds(summary: dict[str, Any], names: dict[int, str]) -> Table:
+    table = _table("Rounds", "round", summary["metric"], "accepted", "left out", "proposer", "model root", "gas")
+    for r in summary["rounds"]:
+        fell = "".join(f"{s} fell, " for s in r["fallen"])
+        proposer = "void" if r["voided"] else f"{fell}{'none' if r['proposer'] is None else r['proposer']}"
+        accepted, left_out = (" ".join(map(str, r[k])) or "-" for k in ("accepted", "left_out"))
+        gas = f"{sum(r['gas'].values()):,}"
+        table.add_row(str(r["number"]), f"{r['metric']:.4f}", accepted, left_out, proposer, r["model_root"][:12], gas)
+    return table
+
+
+def _seats(summary: dict[str, Any]) -> Table:
+    table = _table(
+        f"Participants (amounts in {escape(denomination_in(summary).symbol)})",
+        "seat",
+        "stake",
+        "median scores, round by round",
+        "pay",
+        "slashed",
+        "gas",
+    )
+    for s in summary["seats"]:
+        scores = " ".join("-" if v is None else str(v) for v in s["scores"][-12:])
+        slashed = sum(s["slashes"].values())
+        name = f"{s['seat']} {s['name']}".replace(f"{s['seat']} seat {s['seat']}", str(s["seat"]))
+        row = [name, f"{s['stake']:g}", scores, f"{s['pay']:.2f}", f"{slashed:g}", f"{s['gas']:,}"]
+        table.add_row(*row, style=None if s["kind"] == "honest" else "red")
+    return table
+
+
+def _privacy(summary: dict[str, Any]) -> Table:
+    table = _table("Privacy (noise of a simulation is seeded: a rehearsal, no promise)", "seat", "mechanism", "noise", "spent")
+    for column in ("budget", "delta", "sat out"):
+        table.add_column(column, justify="right")
+    for s in summary["seats"]:
+        if p := s["privacy"]:
+            noise = "-" if p["noise"] is None else f"{p['noise']:.2f}"
+            sat_out = " ".join(map(str, p["sat_out"])) or "-"
+            spent, budget, delta = f"{p['spent']:.3f}", f"{p['epsilon']:g}", f"{p['delta']:g}"
+            table.add_row(f"{s['seat']} {s['name']}", p["mechanism"], noise, spent, budget, delta, sat_out)
+    return table
+
+
+def _costs(summary: dict[str, Any]) -> Table:
+    table = _table("Gas", "action", "calls", "mean", "most")
+    for what, g in summary["gas"].items():
+        table.add_row(what, str(g["calls"]), f"{g['mean']:,}", f"{g['most']:,}")
+    return table
+
+
+def _baselines(summary: dict[str, Any]) -> Table:
+    told = summary["baselines"]
+    table = _table(f"{summary['metric']} on everybody's test rows", "who", summary["metric"])
+    alone = told["alone"]
+    for name, value in list(alone.items())[:8]:
+        table.add_row(f"{name} alone", f"{value:.4f}")
+    table.add_row("average alone", f"{sum(alone.values()) / len(alone):.4f}", style="bold")
+    table.add_row("together in the clear", f"{told['pooled']:.4f}")
+    table.add_row("float FedAvg, honest only", f"{told['float_fedavg']:.4f}")
+    table.add_row("this federation", f"{summary['totals']['final']:.4f}", style="bold green")
+    return table
+
+
+def _caught(summary: dict[str, Any], names: dict[int, str]) -> list[str]:
+    lines = []
+    for s in summary["seats"]:
+        if s["kind"] == "honest":
+            continue
+        out = [r["number"] for r in summary["rounds"] if s["seat"] in r["left_out"]]
+        offences = [f"lost {amount:g} of stake for {offence}" for offence, amount in s["slashes"].items()]
+        if out:
+            offences.append(f"update left out and unpaid in {len(out)} of {len(summary['rounds'])} rounds")
+        told = "; ".join(offences) or "nothing to catch"
+        honestly = f"earned {s['pay']:.2f} by the honest part of its work" if s["pay"] else "earned nothing"
+        lines.append(f"[red]{s['name']}[/] (seat {s['seat']}, {s['kind']}): {told}; {honestly}")
+    return lines

@@ -1,0 +1,437 @@
+"""The doors as people use them, tried from outside: simulate, audit, deploy; and one clear line for whatever is wrong."""
+
+import json
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+from support.cli import Outcome, once, project, remembered
+
+from fl.network.stores.base import LocalStore
+from fl.protocol.artifact import Kind
+
+pytestmark = pytest.mark.xdist_group("commands")
+
+SIMULATE = ["simulate", "--task", "linear", "--seats", "3", "--rounds", "2", "--seed", "1", "--out"]
+DEPLOY = ["deploy", "--account", "TEST::0", "--task", "linear"]
+
+
+@pytest.fixture(scope="module")
+def simulated(tmp_path_factory) -> Path:
+    """What the real command wrote, on a node that it started itself."""
+    folder = tmp_path_factory.mktemp("simulated")
+    done = once(*SIMULATE, folder / "out", folder=project(folder / "project", "auto"))
+    assert done.code == 0, done.err
+    assert "audit passed" in done.out and f"{folder}/out/summary.json" in done.out
+    return folder / "out"
+
+
+@pytest.fixture(scope="module")
+def summary(simulated) -> dict:
+    return json.loads((simulated / "summary.json").read_text())
+
+
+def roots(told: dict) -> list[str]:
+    return [told["deployment"]["genesis"], *(r["model_root"] for r in told["rounds"])]
+
+
+# ---- simulate
+
+SUMMARY = (
+    "plan metric higher_is_better chain_id federation deployment token terms start rounds seats adversaries totals gas times "
+    "baselines books audit"
+)
+A_ROUND = """number metric model_root active revealed accepted left_out committee scores voided adopted proposer fallen gas"""
+A_SEAT = "seat name kind owner stake scores pay slashes gas privacy"
+TOTALS = "final model_root parameters model_bytes paid slashed gas"
+FIELDS = {"": SUMMARY, "rounds": A_ROUND, "seats": A_SEAT, "totals": TOTALS, "baselines": "alone pooled float_fedavg curves"}
+
+
+@pytest.mark.parametrize("part", FIELDS)
+def test_summary__has_its_fields(summary, part):
+    whole = summary[part] if part else summary
+    for one in whole if isinstance(whole, list) else [whole]:
+        assert set(one) == set(FIELDS[part].split())
+
+
+def test_summary__tells_what_was_asked_and_what_came_of_it(summary):
+    rounds, seats, totals = summary["rounds"], summary["seats"], summary["totals"]
+    plan = {key: summary["plan"][key] for key in ("task", "seats", "rounds", "seed", "adversaries")}
+    assert plan == {"task": "linear", "seats": 3, "rounds": 2, "seed": 1, "adversaries": []}
+    assert [r["number"] for r in rounds] == [1, 2] and [s["seat"] for s in seats] == [0, 1, 2]
+    for r in rounds:
+        assert r["active"] == r["revealed"] == r["accepted"] == sorted(r["committee"]) == [0, 1, 2]
+        assert set(r["scores"]) == {"0", "1", "2"} and all(1 <= score <= 255 for score in r["scores"].values())
+        assert r["adopted"] and not r["voided"] and (r["left_out"], r["fallen"]) == ([], [])
+    assert (totals["model_root"], totals["final"]) == (rounds[-1]["model_root"], rounds[-1]["metric"])
+    assert totals["final"] < 0.01 < 1 < summary["start"] and set(summary["baselines"]["alone"]) == {s["name"] for s in seats}
+    assert (totals["parameters"], totals["model_bytes"], totals["slashed"]) == (2, 1024, 0)
+    assert totals["paid"] == pytest.approx(sum(s["pay"] for s in seats)) and min(s["pay"] for s in seats) > 0
+    assert totals["gas"] > sum(s["gas"] for s in seats) > 0
+    accounting = {key: value for key, value in summary["accounting"].items() if key != "held"}
+    assert sum(accounting.values()) == summary["accounting"]["held"] > 0
+    assert summary["audit"]["passed"] and summary["audit"]["model"] == totals["model_root"]
+
+
+def test_store__holds_every_model_and_update_under_its_name(simulated, summary):
+    store = LocalStore(simulated / "store")
+    kinds = {kind: sorted(p.stem for p in store.path.glob(f"*.{kind.name.lower()}")) for kind in Kind}
+    assert kinds[Kind.MODEL] == sorted(roots(summary)) and len(kinds[Kind.UPDATE]) == 6
+    for kind, names in kinds.items():
+        assert all(store.get(bytes.fromhex(name), kind, 0) for name in names)
+    assert store.get_manifest(bytes.fromhex(summary["deployment"]["manifest"]))["task"] == "linear"
+
+
+def test_same_plan_again__same_roots__on_another_chain(commands, summary, tmp_path):
+    done = commands(*SIMULATE, tmp_path / "again")
+    assert done.code == 0, done.err
+    again = json.loads((tmp_path / "again" / "summary.json").read_text())
+    assert roots(again) == roots(summary) and len(set(roots(again))) == 3
+    assert [r["accepted"] for r in again["rounds"]] == [r["accepted"] for r in summary["rounds"]]
+
+    # The page of the same federation, told by chain and store alone: measured, audited and compared anew.
+    out = tmp_path / "live.html"
+    told = commands(
+        "report", "--json", "--federation", again["federation"], "--store", tmp_path / "again" / "store", "--out", out
+    )
+    assert told.code == 0, told.err
+    verdict = json.loads(told.out.splitlines()[-1])
+    assert (verdict["written"], verdict["rounds"], verdict["model"]) == (str(out), 2, roots(again)[-1])
+    assert verdict["audit"] == {"passed": True, "checks": verdict["audit"]["checks"], "model": roots(again)[-1]}
+    live, kept = out.read_text(), (tmp_path / "again" / "report.html").read_text()
+    for number, metric in enumerate([again["start"], *(r["metric"] for r in again["rounds"])]):
+        row = f'<th scope="row">{number}</th><td>{metric:.4f}</td>'
+        assert row in kept and row in live
+    for seat in again["seats"]:
+        assert f"{seat['pay']:.2f}".rstrip("0").rstrip(".") in live
+
+
+def test_simulate__twice_into_one_folder__is_refused__and_the_first_stays(commands, simulated):
+    before = (simulated / "summary.json").read_bytes()
+    done = commands(*SIMULATE, simulated)
+    assert (done.code, (simulated / "summary.json").read_bytes()) == (1, before)
+    assert done.line == f"Error: {simulated} holds an earlier simulation: give another --out, or remove that folder"
+
+
+# ---- report
+
+
+def test_report__of_a_summary__is_the_page_that_simulate_wrote(commands, simulated, tmp_path):
+    done = commands("report", "--summary", simulated / "summary.json", "--out", tmp_path / "page.html")
+    assert done.code == 0 and done.out == f"written: {tmp_path}/page.html (audit passed)\n"
+    assert (tmp_path / "page.html").read_text() == (simulated / "report.html").read_text()
+    dearer = commands("report", "--summary", simulated / "summary.json", "--out", tmp_path / "dear.html", "--gas-price", 55)
+    assert dearer.code == 0 and "<strong>55 gwei</strong>" in (tmp_path / "dear.html").read_text()
+
+
+# ---- audit
+
+
+@pytest.fixture
+def copied(simulated, tmp_path) -> Path:
+    return Path(shutil.copytree(simulated, tmp_path / "copy"))
+
+
+def flip(path: Path, at: int = 100) -> None:
+    data = bytearray(path.read_bytes())
+    data[at % len(data)] ^= 1
+    path.write_bytes(data)
+
+
+def test_audit__passes_and_counts(commands, simulated, summary):
+    done = commands("audit", "--summary", simulated / "summary.json")
+    assert done.code == 0 and "     2 models agree\n" in done.out and "     6 updates agree\n" in done.out
+    assert done.out.endswith(f"audit passed: 2 rounds, model {roots(summary)[-1]}\n")
+
+
+def test_audit__as_json(commands, simulated, summary):
+    done = commands("audit", "--json", "--summary", simulated / "summary.json")
+    told = json.loads(done.out.splitlines()[-1])
+    assert (done.code, told["passed"], told["rounds"], told["model"]) == (0, True, 2, roots(summary)[-1])
+    assert told["checks"] == summary["audit"]["checks"]
+
+
+def files(simulated: Path, summary: dict) -> dict[str, Path]:
+    store = simulated / "store"
+    return {
+        "genesis": store / f"{roots(summary)[0]}.model",
+        "first": store / f"{roots(summary)[1]}.model",
+        "last": store / f"{roots(summary)[2]}.model",
+        "update": min(store.glob("*.update")),
+        "manifest": store / f"{summary['deployment']['manifest']}.json",
+    }
+
+
+@pytest.mark.parametrize("what", ["genesis", "first", "last", "manifest"])
+def test_audit__names_a_flipped_byte(commands, copied, summary, what):
+    path = files(copied, summary)[what]
+    flip(path)
+    done = commands("audit", "--json", "--summary", copied / "summary.json")
+    told = f"the store cannot show what the chain names: {path.name} in {path.parent} does not hash to its name"
+    assert done.code == 1 and done.line.startswith(f"Error: audit failed: {told}")
+    assert json.loads(done.out.splitlines()[-1]) == {"passed": False, "difference": done.line[21:]}
+
+
+def test_audit__names_a_flipped_byte__as_a_process_that_exits_with_one(commands, copied, summary):
+    path = files(copied, summary)["update"]
+    flip(path)
+    done = once("audit", "--summary", copied / "summary.json", folder=commands.folder)
+    assert done.code == 1 and f"{path.name} in {path.parent} does not hash to its name" in done.line
+
+
+def changed(copied: Path, change) -> Path:
+    path = copied / "summary.json"
+    told = json.loads(path.read_text())
+    change(told)
+    path.write_text(json.dumps(told))
+    return path
+
+
+def pay_more(told: dict) -> None:
+    told["seats"][1]["pay"] += 1
+
+
+def score_less(told: dict) -> None:
+    told["rounds"][0]["scores"]["2"] = 0
+
+
+def count_otherwise(told: dict) -> None:
+    told["token"]["decimals"] = 6
+
+
+def hold_more(told: dict) -> None:
+    told["accounting"]["held"] += 1
+
+
+def forget_a_round(told: dict) -> None:
+    del told["rounds"][1]
+
+
+def another_model(told: dict) -> None:
+    told["totals"]["model_root"] = "00" * 32
+
+
+def another_owner(told: dict) -> None:
+    told["seats"][0]["owner"] = told["seats"][1]["owner"]
+
+
+def another_proposer(told: dict) -> None:
+    told["rounds"][0]["proposer"] = 7
+
+
+def pay_more_in_all(told: dict) -> None:
+    told["totals"]["paid"] += 1
+
+
+def another_federation(told: dict) -> None:
+    told["deployment"]["federation"] = NOWHERE
+
+
+def kinder_terms(told: dict) -> None:
+    told["terms"]["fraud_slash"] = 0
+
+
+LIES = {
+    pay_more: "summary, seat 1: pay: recomputed ",
+    score_less: "summary, round 1: scores: recomputed ",
+    count_otherwise: "summary, seat 0: pay: recomputed ",
+    hold_more: "the tokens held: recomputed ",
+    forget_a_round: "summary: rounds: recomputed 2, recorded 1",
+    another_model: "the final model: recomputed ",
+    another_owner: "summary, seat 0: owner: recomputed ",
+    another_proposer: "summary, round 1: proposer: recomputed ",
+    pay_more_in_all: "summary, totals: paid: recomputed ",
+    another_federation: "summary, deployment: federation: recomputed ",
+    kinder_terms: "summary, terms: fraud slash: recomputed ",
+}
+
+
+@pytest.mark.parametrize("lie", LIES, ids=lambda lie: lie.__name__)
+def test_audit__names_a_lie_of_the_summary(commands, copied, lie):
+    done = commands("audit", "--summary", changed(copied, lie))
+    assert done.code == 1 and done.line.startswith(f"Error: audit failed: {LIES[lie]}")
+
+
+@pytest.mark.parametrize("token", [{}, 5, {"decimals": 10**9, "symbol": "TTT"}, {"decimals": "18", "symbol": "TTT"}], ids=str)
+@pytest.mark.parametrize("door", ["audit", "report"])
+def test_summary__of_a_token_that_is_none__is_refused_in_one_line(commands, copied, door, token):
+    summary = changed(copied, lambda told: told.update(token=token))
+    done = commands(door, "--summary", summary, *(["--out", copied / "page.html"] if door == "report" else []))
+    assert done.code == 1 and re.search("another version wrote it|is no summary of a simulation", done.line)
+
+
+def test_summary__that_does_not_say_its_token__is_audited_and_shown_as_if_it_had_18_decimals(commands, copied):
+    summary = changed(copied, lambda told: told.pop("token"))
+    assert commands("audit", "--summary", summary).code == 0
+    assert commands("report", "--summary", summary, "--out", copied / "page.html").code == 0
+    page = (copied / "page.html").read_text()
+    assert "This record does not say how many decimals the token has: amounts are shown as if it had 18." in page
+    assert "TTT" not in page and "Amounts are in TTT, counted with 18 decimals" in (copied / "report.html").read_text()
+
+
+@pytest.mark.parametrize("line", [5, -1])
+def test_audit__names_what_does_not_follow_when_an_event_is_gone(commands, copied, line):
+    path = copied / "events.jsonl"
+    lines = path.read_text().splitlines()
+    del lines[line]
+    path.write_text("\n".join(lines))
+    done = commands("audit", "--summary", copied / "summary.json")
+    assert done.code == 1 and done.line.startswith("Error: audit failed: ")
+
+
+# ---- deploy
+
+TERMS = "committee: 5\nmin_reveals: 7\ntrainer_rate: 2.5\ncommit_window: 1234\n"
+
+
+def test_deploy__remembers__and_a_live_federation_can_be_audited(commands, tmp_path):
+    store = tmp_path / "store"
+    terms = commands.write("good.yaml", TERMS)
+    first = commands(*DEPLOY, "--store", store, "--terms", terms)
+    assert first.code == 0, first.err
+    for term, value in {"committee": 5, "min_reveals": 7, "trainer_rate": "2.5 TTT", "commit_window": 1234}.items():
+        assert re.search(rf"{term} +│ +{value} │", first.out)
+    (told,) = remembered(commands)[-1:]
+    assert f"federation      {told['federation']}" in first.out and f"genesis and manifest in {store}" in first.out
+    assert sorted(p.name for p in store.iterdir()) == sorted([f"{told['genesis']}.model", f"{told['manifest']}.json"])
+
+    live = commands("audit", "--federation", told["federation"], "--store", store)
+    assert live.code == 0 and live.out.endswith(f"audit passed: 0 rounds, model {told['genesis']}\n")
+    flip(store / f"{told['genesis']}.model")
+    spoilt = commands("audit", "--federation", told["federation"], "--store", store)
+    assert spoilt.code == 1 and f"{told['genesis']}.model in {store} does not hash to its name" in spoilt.line
+
+    before = remembered(commands)
+    second = commands(*DEPLOY, "--store", tmp_path / "second", "--factory", told["factory"], "--seed", 5)
+    assert second.code == 0, second.err
+    other = remembered(commands)[-1]
+    assert remembered(commands) == [*before, other]
+    same = {key for key in told if told[key] == other[key]}
+    assert same == {"chain_id", "factory", "implementation"} and set(other["gas"]) == {"TestToken", "create"}
+
+
+# ---- what is wrong, in one line
+
+
+def assert_refused(done: Outcome, told: str) -> None:
+    assert done.code == 1 and re.match(f"Error: {told}", done.line), done
+
+
+HERE = ["--out", "never"]
+NOWHERE = "0x" + "12" * 20
+REFUSED = [
+    (["simulate", *HERE, "--task", "hart"], "no task 'hart': give one of linear, heart"),
+    (["simulate", *HERE, "--task", "ape-config.yaml"], "ape-config.yaml is no Python file"),
+    (["simulate", *HERE, "--task", "scripts/audit.py"], "scripts/audit.py defines no TASK: end the file with TASK ="),
+    (["simulate", *HERE, "--adversary", "evil:1"], r"adversary 'evil:1': give KIND:COUNT, .*; kinds are free_rider, "),
+    (["simulate", *HERE, "--adversary", "sign_flip:0"], "adversary 'sign_flip:0': give KIND:COUNT"),
+    (["simulate", *HERE, "--adversary", "sign_flip:many"], "adversary 'sign_flip:many': give KIND:COUNT"),
+    (["simulate", *HERE, "--adversary", "noise:3", "--adversary", "scaled:1"], "4 adversaries on 4 seats: leave at least one"),
+    (["simulate", *HERE, "--seats", "2"], "2 seats: a committee of three needs 3"),
+    (["simulate", *HERE, "--seats", "129"], "129 seats: .* room for 128"),
+    (["simulate", *HERE, "--rounds", "0"], "0 rounds: run at least one"),
+    (["simulate", *HERE, "--trim", "mean"], "--trim mean: give a number of seats to drop on each side, or 'median'"),
+    (["audit"], "audit failed: give --summary FILE, or --federation ADDRESS with --store PLACE"),
+    (["audit", "--federation", NOWHERE], "audit failed: give --summary FILE, or --federation ADDRESS with --store PLACE"),
+    (["audit", "--summary", "gone.json"], "audit failed: no summary gone.json: give the summary.json that simulate wrote"),
+    (["audit", "--federation", NOWHERE, "--store", "s"], f"audit failed: no federation at {NOWHERE} on chain 31337: check"),
+    (["report"], "give --summary FILE, or --federation ADDRESS with --store PLACE"),
+    (["report", "--summary", "gone.json"], "no summary gone.json: give the summary.json that simulate wrote"),
+    (["report", "--summary", "ape-config.yaml"], "ape-config.yaml is torn or no summary of a simulation"),
+    (["report", "--federation", NOWHERE, "--store", "s"], f"no federation at {NOWHERE} on chain 31337: check"),
+    (["report", "--summary", "x", "--ether", "-1"], "--ether -1.0: give a price from 0 on"),
+    (["deploy", "--account", "TEST::0", "--task", "hart"], "no task 'hart'"),
+    (["deploy", "--account", "nobody", "--task", "linear"], "no account 'nobody': `ape accounts list` shows those there are"),
+    ([*DEPLOY, "--terms", "gone.yaml"], "no terms file gone.yaml: write one, or leave --terms out"),
+    (["compare", "--task", "hart"], "no comparison for hart: choose from linear, "),
+    (["compare", "--seeds", "0"], "--seeds: at least 1"),
+]
+
+
+@pytest.mark.parametrize("call, told", REFUSED, ids=lambda v: " ".join(v) if isinstance(v, list) else "")
+def test_wrong_argument__ends_in_one_clear_line(commands, call, told):
+    assert_refused(commands(*call), told)
+    assert not (commands.folder / "never").exists()
+
+
+@pytest.mark.parametrize(
+    "text, told",
+    [
+        ("commitee: 3", r"terms.yaml: no term is called 'commitee': did you mean committee\?"),
+        ("committee: three", "terms.yaml: committee is a number, not 'three'"),
+        ("committee: yes", "terms.yaml: committee is a number, not True"),
+        ("token: 0x12", "terms.yaml: token is an address, 0x and 40 hexadecimal digits, in quotes; not 18"),
+        ("- committee: 3", "terms.yaml: a terms file holds `name: value` lines"),
+        ("", "terms.yaml: a terms file holds `name: value` lines"),
+        ("committee: 4", r"these terms make no federation: committee: an odd number .* \(rule 11\); min_reveals"),
+        ("answer_window: 5000", r"these terms make no federation: challenge_window: at least .* \(rule 15\)$"),
+        ("min_stake: 1", r"these terms make no federation: slashes: .* \(rule 17\)$"),
+    ],
+)
+def test_wrong_terms__end_in_one_clear_line(commands, text, told):
+    assert_refused(commands(*DEPLOY, "--store", "s", "--terms", commands.write("terms.yaml", text)), told)
+
+
+@pytest.mark.parametrize(
+    "call, told",
+    [
+        (["simulate"], "Missing option '--out'."),
+        (["simulate", *HERE, "--seats", "many"], "'many' is not a valid integer."),
+        (["audit", "--sumary", "x"], "No such option: --sumary"),
+    ],
+)
+def test_wrong_words__end_in_the_usage(commands, call, told):
+    done = commands(*call)
+    assert done.code == 2 and told in done.err.splitlines()[-1]
+
+
+def test_summary_alone__without_its_record__is_refused(commands):
+    commands.write("summary.json", "{}")
+    assert_refused(
+        commands("audit", "--summary", "summary.json"), "audit failed: no record events.jsonl: give the folder .* whole"
+    )
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"accounting": 5}', "null", "\0"])
+def test_summary_that_is_none__is_refused(commands, copied, text):
+    (copied / "summary.json").write_text(text)
+    done = commands("audit", "--summary", copied / "summary.json")
+    assert_refused(done, f"audit failed: {copied}/summary.json (is (torn or )?no summary of a simulation|lacks ')")
+
+
+FLAWS = [
+    ["simulate", *HERE, "--task", "linear", "--seed", "-1"],
+    ["simulate", *HERE, "--task", "broken.py"],
+    ["simulate", "--task", "linear", "--out", "broken.py"],
+    ["simulate", *HERE, "--adversary", "noise:²"],
+    ["audit", "--summary", "."],
+    ["audit", "--federation", "0x12", "--store", "s"],
+    [*DEPLOY, "--store", "s", "--factory", "0x12"],
+    [*DEPLOY, "--store", "s", "--factory", NOWHERE],
+    [*DEPLOY, "--store", "s", "--terms", "."],
+]
+
+
+@pytest.mark.parametrize("call", FLAWS, ids=" ".join)
+def test_wrong_argument__that_nobody_expected__ends_in_one_line(commands, call):
+    commands.write("broken.py", "def (:\n")
+    assert_refused(commands(*call), ".")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "commit_window: 600.5",
+        "min_stake: .nan",
+        "min_stake: .inf",
+        "allowlist: 5",
+        "depth: 3",
+        f"sink: '0x{'z' * 40}'",
+        "committee: [",
+        b"\xff\xfe",
+    ],
+    ids=str,
+)
+def test_wrong_terms__that_nobody_expected__end_in_one_line(commands, text):
+    assert_refused(commands(*DEPLOY, "--store", "s", "--terms", commands.write("terms.yaml", text)), "terms.yaml|these terms")

@@ -1,0 +1,253 @@
+"""The door that deploys: presets, a terms file checked whole, a dry run that sends nothing, and a DAO as the sponsor."""
+
+import json
+import re
+
+import pytest
+from support.cli import Commands, remembered
+
+from fl.network.stores.base import LocalStore
+from fl.tools.federation.cost_estimate import GAS, IMPLEMENTATION, SEATS
+from fl.tools.federation.terms_file import DERIVED, KNOWN, PRESETS, TermsFile, read_terms
+
+pytestmark = pytest.mark.xdist_group("commands")
+
+DEPLOY = ["deploy", "--account", "TEST::0", "--task", "linear"]
+
+
+def nonce(commands: Commands) -> int:
+    return commands.web3.eth.get_transaction_count(commands.web3.eth.accounts[0])
+
+
+# ---- terms
+
+
+def test_terms__units_are_read__and_what_is_left_out_stays_the_presets(tmp_path):
+    path = tmp_path / "terms.yaml"
+    path.write_text("commit_window: 1d 12h\nanswer_window: 90\nmin_stake: 2_000.5\ntrainer_rate: '0.1'\ncommittee: 5\n")
+    given = read_terms(path)
+    assert {name: str(value) for name, value in given.items()} == {
+        "commit_window": "129600",
+        "answer_window": "90",
+        "min_stake": "2000.5",
+        "trainer_rate": "0.1",
+        "committee": "5",
+    }
+
+
+@pytest.mark.parametrize(
+    "text, told",
+    [
+        ("commitee: 3", "no term is called 'commitee': did you mean committee?"),
+        ("xyzzy: 3", "no term is called 'xyzzy': known are token, sponsor, "),
+        ("committee: 3\ncommittee: 5", "is no YAML: committee stands twice"),
+        ("commit_window: 2 hours", "commit_window is a time in whole seconds or such as 90s, 45m, 2h, 1d 12h; not '2 hours'"),
+        ("min_stake: -1", "min_stake is -1: give a number of tokens from 0 on"),
+        ("min_stake:", "min_stake has no value: write one, or leave the line out for the preset's"),
+        ("committee: 3.0", "committee is a whole number, not 3.0"),
+        ("5: 3", "no term is called '5'"),
+        ("? [1, 2]\n: 3", "is no YAML"),
+        ("commitee: 3\nmin_stake: x", "did you mean committee?.*; min_stake is a number of tokens|min_stake is .*; no term is"),
+    ],
+)
+def test_terms__what_is_wrong__is_named_with_its_remedy(commands, text, told):
+    before = nonce(commands)
+    done = commands(*DEPLOY, "--terms", commands.write("wrong.yaml", text))
+    assert done.code == 1 and re.search(told, done.line), done
+    assert done.line.startswith("Error: wrong.yaml") and nonce(commands) == before
+
+
+def test_terms__the_file_knows_every_term_that_does_not_follow_from_the_task():
+    assert set(TermsFile.model_fields) == set(KNOWN) and not set(KNOWN) & set(DERIVED)
+
+
+def test_terms__token_that_is_none__is_refused_before_anything_is_sent(commands):
+    before = nonce(commands)
+    done = commands(*DEPLOY, "--terms", commands.write("wrong.yaml", f"token: '0x{'12' * 20}'"))
+    assert done.line == f"Error: no token at 0x{'12' * 20} on chain 31337: check address and network"
+    done = commands(*DEPLOY, "--terms", commands.write("wrong.yaml", f"admission: '0x{'12' * 20}'"))
+    assert "admission: no contract at" in done.line and nonce(commands) == before
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_preset__is_a_federation(commands, preset, tmp_path):
+    done = commands(*DEPLOY, "--preset", preset, "--store", tmp_path / "s")
+    assert done.code == 0, done.err
+    terms = commands.contract("Federation", remembered(commands)[-1]["federation"]).functions.terms().call()
+    assert terms[12] == PRESETS[preset]["committee"] and terms[14] == PRESETS[preset]["commit_window"]
+
+
+# ---- stores
+
+
+def test_manifest__names_public_stores_and_the_first_models_cid(commands, tmp_path):
+    places = ["--store", tmp_path / "one", "--store", tmp_path / "two", "--public", "https://files.example/heart"]
+    assert commands(*DEPLOY, *places).code == 0
+    told = remembered(commands)[-1]
+    for folder in ("one", "two"):
+        manifest = LocalStore(tmp_path / folder).get_manifest(bytes.fromhex(told["manifest"]))
+        assert manifest["stores"] == ["https://files.example/heart"] and str(manifest["genesis_cid"]).startswith("bafk")
+    done = commands(*DEPLOY, "--public", "/home/me/store")
+    assert done.line.startswith("Error: --public /home/me/store: others must reach it; give an address such as https://")
+
+
+# ---- what it costs
+
+
+def test_dry_run__tells_cost_time_and_roles__and_sends_nothing(commands, tmp_path):
+    before = nonce(commands)
+    done = commands(
+        *DEPLOY, "--dry-run", "--gas-price", "10", "--eth-price", "2000", "--seats", "10", "--store", tmp_path / "never"
+    )
+    assert done.code == 0, done.err
+    assert nonce(commands) == before and not (tmp_path / "never").exists() and done.out.endswith("nothing was sent\n")
+    assert re.search(
+        r"deployment  [\d,]+ gas \(TestToken [\d,]+, Federation [\d,]+, .*: 0\.06\d+ ETH \(1\d\d\.\d\d at 2000", done.out
+    )
+    assert "time      4h 30m when everybody acts at once, 12h at most" in done.out
+    assert "participant earns up to 10, loses 10 if it commits and does not reveal" in done.out
+    assert "sets aside 107 TTT" in done.out and "rollup    some " in done.out
+
+
+def test_dry_run__needs_no_passphrase(commands):
+    done = commands("deploy", "--account", "cold", "--task", "linear", "--dry-run")
+    assert done.code == 0, done.err
+
+
+@pytest.mark.parametrize(
+    "words, told", [(["--seats", "2"], "--seats 2: these terms want 3 to 128"), (["--public", "x"], "--public x: others must")]
+)
+def test_dry_run__refuses_what_the_real_run_would(commands, words, told):
+    assert commands(*DEPLOY, "--dry-run", *words).line.startswith(f"Error: {told}")
+
+
+def test_dry_run__uses_what_was_measured():
+    """The table of the estimate against the one that `make gas` wrote."""
+    from pathlib import Path
+
+    measured = json.loads((Path(__file__).parents[2] / "quality" / "gas" / "gas.json").read_text())
+    for call, row in GAS.items():
+        for seats, gas in zip(SEATS, row, strict=True):
+            assert gas == pytest.approx(measured["actions"][str(seats)][call], rel=0.1), (call, seats)
+    assert pytest.approx(measured["deploy (implementation, once)"], rel=0.1) == IMPLEMENTATION
+
+
+def test_dry_run__deployment_costs_what_it_said(commands, tmp_path):
+    assert commands(*DEPLOY, "--store", tmp_path / "s").code == 0
+    paid = remembered(commands)[-1]["gas"]
+    told = commands(*DEPLOY, "--dry-run").out
+    for what, gas in paid.items():
+        said = int(re.search(rf"{what} ([\d,]+)", told)[1].replace(",", ""))
+        assert said == pytest.approx(gas, rel=0.05), what
+
+
+# ---- money and sources
+
+
+def test_deploy__without_gas_money__sends_nothing(commands):
+    (commands.folder / "secret.txt").write_text("correct horse")
+    done = commands("deploy", "--account", "cold", "--passphrase-file", "secret.txt", "--task", "linear")
+    assert re.match(r"Error: 0x\w+ holds 0\.0+ ETH and needs some \d\.\d+ for gas: send it some; nothing was sent", done.line)
+
+
+def test_publish__where_no_explorer_is__is_refused_before_anything_is_sent(commands):
+    before = nonce(commands)
+    done = commands(*DEPLOY, "--publish")
+    assert "no explorer plugin serves local: install one, such as ape-etherscan, or leave --publish out" in done.line
+    assert nonce(commands) == before
+
+
+# ---- a DAO as the sponsor
+
+DELAY = 3600
+NOBODY = "0x" + "00" * 20
+
+
+def put(commands: Commands, name: str, *args: object) -> str:
+    """Deploys a contract of the tests; returns its address."""
+    code = json.loads((commands.folder / ".build" / "__local__.json").read_text())["contractTypes"][name]
+    make = commands.web3.eth.contract(abi=code["abi"], bytecode=code["deploymentBytecode"]["bytecode"])
+    sent = make.constructor(*args).transact({"from": commands.web3.eth.accounts[1]})
+    return commands.web3.eth.wait_for_transaction_receipt(sent).contractAddress
+
+
+def batch_of(calls: list[dict]) -> tuple[list[str], list[int], list[str]]:
+    return [c["to"] for c in calls], [int(c["value"]) for c in calls], [c["data"] for c in calls]
+
+
+class Timelock:
+    """OpenZeppelin's TimelockController: a proposer schedules, the delay passes, anybody executes."""
+
+    def __init__(self, commands: Commands):
+        self.commands, self.member = commands, commands.web3.eth.accounts[1]
+        self.address = put(commands, "Timelock", DELAY, [self.member], [NOBODY])
+        self.contract = commands.contract("Timelock", self.address)
+
+    def carry_out(self, calls: list[dict]) -> None:
+        """What the door printed, as one proposal."""
+        ends = (b"\0" * 32, self.commands.web3.keccak(text=json.dumps(calls)))
+        self._send("scheduleBatch", [*batch_of(calls), *ends, DELAY])
+        self.commands.pass_time(DELAY)
+        self._send("executeBatch", [*batch_of(calls), *ends])
+
+    def _send(self, function: str, args: list) -> None:
+        self.commands.send(self.member, self.address, self.contract.encode_abi(function, args))
+
+
+class Governor:
+    """OpenZeppelin's Governor over its timelock: three members with a vote each propose, vote, queue, and execute."""
+
+    def __init__(self, commands: Commands):
+        self.commands, self.members = commands, commands.web3.eth.accounts[1:4]
+        self.member = self.members[0]
+        votes = put(commands, "VotesToken", self.members)
+        for member in self.members:
+            commands.send(member, votes, commands.contract("VotesToken", votes).encode_abi("delegate", [member]))
+        self.governor = put(commands, "Dao", votes, DELAY)
+        self.contract = commands.contract("Dao", self.governor)
+        self.address = self.contract.functions.timelock().call()
+
+    def carry_out(self, calls: list[dict]) -> None:
+        """What the door printed, as one proposal; the third member is against it."""
+        told = json.dumps(calls)
+        whole = [*batch_of(calls), self.commands.web3.keccak(text=told)]
+        self._send("propose", [*batch_of(calls), told])
+        proposal = self.contract.functions.hashProposal(*whole).call()
+        self.commands.web3.provider.make_request("anvil_mine", [hex(2)])
+        for member, support in zip(self.members, (1, 1, 0), strict=True):
+            self._send("castVote", [proposal, support], member)
+        self.commands.web3.provider.make_request("anvil_mine", [hex(5)])
+        self._send("queue", whole)
+        self.commands.pass_time(DELAY)
+        self._send("execute", whole)
+
+    def _send(self, function: str, args: list, sender: str | None = None) -> None:
+        self.commands.send(sender or self.member, self.governor, self.contract.encode_abi(function, args))
+
+
+@pytest.mark.parametrize("kind", [Timelock, Governor])
+def test_dao__as_sponsor__funds_and_concludes_and_gets_the_rest_back(commands, tmp_path, kind):
+    sponsor = kind(commands)
+    terms = commands.write("dao.yaml", f"sponsor: '{sponsor.address}'\n")
+    assert commands(*DEPLOY, "--terms", terms, "--store", tmp_path / "s").code == 0
+    told = remembered(commands)[-1]
+    here = ["--federation", told["federation"]]
+    token, federation = commands.contract("TestToken", told["token"]), commands.contract("Federation", told["federation"])
+    commands.send(sponsor.member, token.address, token.encode_abi("mint", [sponsor.address, 50 * 10**18]))
+
+    sponsor.carry_out(commands.json("fund", *here, "--calldata", "--amount", "50")["calls"])
+    assert federation.functions.accounting().call()[5] == 50 * 10**18 and token.functions.balanceOf(sponsor.address).call() == 0
+
+    stranger = commands("conclude", *here, "--account", "TEST::0")
+    assert stranger.line.startswith(f"Error: the sponsor is {sponsor.address}, not 0x")
+    for index in (2, 3, 4):
+        assert commands("join", *here, "--account", f"TEST::{index}", "--mint").code == 0
+    commands.send(sponsor.member, federation.address, federation.encode_abi("openRound", []))
+
+    sponsor.carry_out(commands.json("conclude", *here, "--calldata")["calls"])
+    assert federation.functions.concluded().call()
+    assert commands.json("status", *here)["concluded"]
+    commands.pass_time(30 * 3600)  # nobody committed: the round is void
+    sponsor.carry_out(commands.json("conclude", *here, "--calldata")["calls"])
+    assert token.functions.balanceOf(sponsor.address).call() == 50 * 10**18
+    assert "nothing to do" in commands("conclude", *here, "--calldata").line

@@ -1,0 +1,391 @@
+"""A seat's and a sponsor's doors, tried from outside on a local chain: what goes well, and one clear line for what does not."""
+
+import json
+import re
+
+import numpy as np
+import pytest
+from eth_account import Account
+from support.cli import KEY, PASSPHRASE, Commands, remembered
+from support.evm import AnvilEvm
+from support.system import CHALLENGER, System, operator, random_update
+
+pytestmark = pytest.mark.xdist_group("commands")
+
+COLD = Account.from_key(KEY).address
+TERMS = "commit_window: 600\nreveal_window: 600\n"
+NOWHERE = "0x" + "12" * 20
+PLAY = ["--mint"]
+
+
+def signed(index: int) -> list[str]:
+    return ["--account", f"TEST::{index}"]
+
+
+@pytest.fixture(scope="module")
+def federation(commands, tmp_path_factory) -> str:
+    """A federation of the linear task, sponsored by TEST::0."""
+    store = tmp_path_factory.mktemp("seats") / "store"
+    terms = commands.write("windows.yaml", TERMS)
+    done = commands("deploy", *signed(0), "--task", "linear", "--terms", terms, "--store", store)
+    assert done.code == 0, done.err
+    return remembered(commands)[-1]["federation"]
+
+
+@pytest.fixture
+def here(commands, federation):
+    """The doors, each call with this federation; what a test did is undone after it."""
+    before = commands.web3.provider.make_request("evm_snapshot", [])["result"]
+    yield lambda door, *words: commands(door, "--federation", federation, *words)
+    commands.web3.provider.make_request("evm_revert", [before])
+
+
+@pytest.fixture
+def told(here):
+    """The same, as the facts of --json."""
+
+    def call(door: str, *words: object) -> dict:
+        done = here(door, *words, "--json")
+        assert done.code == 0, done.err
+        return json.loads(done.out)
+
+    return call
+
+
+@pytest.fixture
+def contract(commands, federation):
+    return commands.contract("Federation", federation)
+
+
+def account(commands: Commands, index: int) -> str:
+    return commands.web3.eth.accounts[index]
+
+
+# ---- join
+
+
+def test_join__takes_one_transaction_where_the_token_knows_permits(commands, told, contract):
+    first = told("join", *signed(1), *PLAY)
+    assert (first["seat"], first["owner"], first["stake"]) == (0, account(commands, 1), str(100 * 10**18))
+    assert len(first["transactions"]) == 2  # the play money, and the seat
+    token = commands.contract("TestToken", contract.functions.terms().call()[0])
+    assert token.functions.allowance(account(commands, 1), contract.address).call() == 0
+    commands.send(account(commands, 2), token.address, token.encode_abi("mint", [account(commands, 2), 10**21]))
+    second = told("join", *signed(2), "--stake", "150.5", "--operator", account(commands, 3))
+    assert len(second["transactions"]) == 1 and second["seat"] == 1
+    owner, stake, operator, earned = contract.functions.seatInfo(1).call()
+    assert (owner, stake, operator, earned) == (account(commands, 2), 1505 * 10**17, account(commands, 3), 0)
+
+
+def test_join__approves_first_where_it_is_told_to(told):
+    assert len(told("join", *signed(1), *PLAY, "--approve")["transactions"]) == 3
+
+
+def test_join__in_words(here):
+    done = here("join", *signed(1), *PLAY)
+    assert re.match(r"seat 0: 100 TTT staked, operated by 0x\w{40}; it counts from the next round\n0x\w+.* gas\)\n$", done.out)
+
+
+def test_join__twice__only_if_it_is_meant(here, told):
+    told("join", *signed(1), *PLAY)
+    assert re.match(
+        "Error: 0x.* holds seat 0 already: nothing was sent; .* add --another", here("join", *signed(1), *PLAY).line
+    )
+    assert told("join", *signed(1), *PLAY, "--another")["seat"] == 1
+
+
+def test_join__looks_into_the_store_first(here, tmp_path):
+    done = here("join", *signed(1), *PLAY, "--store", tmp_path / "empty")
+    assert done.code == 1 and re.match(r"Error: \w+\.json is not in .*empty: ask its owner", done.line)
+
+
+# ---- top up, leave, withdraw, claim
+
+
+def test_top_up__adds(told, here):
+    told("join", *signed(1), *PLAY)
+    assert told("topup", *signed(1), *PLAY, "--amount", "0.5")["stake"] == str(1005 * 10**17)
+    done = here("topup", *signed(1), *PLAY, "--amount", "0.25")
+    assert done.out.startswith("seat 0: 0.25 TTT added, 100.75 staked\n")
+
+
+def test_leave_and_withdraw__between_rounds__pays_out(commands, told, here, contract):
+    told("join", *signed(1), *PLAY)
+    token = commands.contract("TestToken", contract.functions.terms().call()[0])
+    assert told("leave", *signed(1))["withdraw_in_seconds"] == 0
+    assert "seat 0 is leaving already" in here("leave", *signed(1)).line
+    done = told("withdraw", *signed(1), "--to", account(commands, 9))
+    assert (done["stake"], done["earned"], done["to"]) == (str(100 * 10**18), "0", account(commands, 9))
+    assert token.functions.balanceOf(account(commands, 9)).call() == 100 * 10**18
+    assert re.match("Error: 0x.* holds no seat in 0x", here("withdraw", *signed(1)).line)
+
+
+def test_leave__in_a_round__says_when_at_the_latest(commands, told, here, contract):
+    running(commands, told, contract)
+    done = here("leave", *signed(1))
+    assert re.search(
+        r"seat 0 leaves: `ape run withdraw` pays stake and purse out when the round ends, in \d+h \d+m at", done.out
+    )
+    refused = here("withdraw", *signed(1))
+    assert refused.code == 1 and "seat 0 takes part in round 1" in refused.line
+    commands.pass_time(30 * 3600)
+    assert told("withdraw", *signed(1))["stake"] == str(100 * 10**18)
+
+
+def test_claim__nothing_yet(told, here):
+    told("join", *signed(1), *PLAY)
+    assert here("claim", *signed(1)).out.startswith("nothing to claim: ")
+    assert told("claim", *signed(1)) == {
+        "seats": {"0": "0"},
+        "credit": "0",
+        "to": told("claim", *signed(1))["to"],
+        "claimed": "0",
+        "transactions": [],
+        "gas": 0,
+    }
+
+
+@pytest.fixture
+def played():
+    """A round that was paid, on a node of its own: warm's account owns seat 3, and has answered a demand besides."""
+    evm = AnvilEvm()
+    evm.rpc("anvil_setBalance", COLD, hex(10**20))
+    system = System.create(evm).join(3).fund()
+    system.do("join", system.rich(COLD), operator(3), system.terms.min_stake, b"", by=COLD)
+    system.to_challenge({seat: random_update(np.random.default_rng(seat)) for seat in range(4)})
+    system.do("demand", 0, 0, 0, by=system.rich(CHALLENGER))
+    system.do("answer", 0, 0, 0, system.proposal, b"", by=COLD)
+    yield system.finish()
+    evm.close()
+
+
+def test_claim__after_a_round__pays_out_once_what_the_seats_and_answers_earned(commands, played):
+    earned, credit = played.seat(3).earned, played.terms.demand_deposit
+    node = f"http://127.0.0.1:{played.evm.connection.port}"
+    claim = ["claim", "--federation", played.federation.address, "--account", "warm", "--network", node, "--to", NOWHERE]
+    told = commands.json(*claim, "--seat", 3)
+    assert earned > 0 and (told["claimed"], told["seats"], told["to"]) == (str(earned), {"3": str(earned)}, NOWHERE)
+    assert played.token.call("balanceOf", NOWHERE) == earned and played.seat(3).earned == 0
+    told = commands.json(*claim)  # the account's credits go with a call that names no seat
+    assert (told["claimed"], told["credit"], len(told["transactions"])) == (str(credit), str(credit), 1)
+    assert played.token.call("balanceOf", NOWHERE) == earned + credit
+    assert sum(played.accounting().values()) == played.held()
+    last = commands(*claim)
+    assert last.code == 0 and last.out.splitlines()[-1].startswith("nothing to claim: ")
+    assert commands.json(*claim)["transactions"] == []
+
+
+# ---- fund, conclude
+
+
+def running(commands: Commands, told, contract) -> None:
+    """Three seats, a pool for one round and a little, and the round open."""
+    for index in (1, 2, 3):
+        told("join", *signed(index), *PLAY)
+    told("fund", *signed(0), *PLAY, "--amount", "40")
+    commands.send(account(commands, 9), contract.address, contract.encode_abi("openRound", []))
+
+
+def test_fund__tells_how_long_it_lasts(here, told):
+    assert told("fund", *signed(5), *PLAY, "--amount", "100")["rounds"] == 2  # 3 x 10 + 3 x 2 + 1 a round
+    assert here("fund", *signed(5), *PLAY, "--amount", "11").out.startswith(
+        "the pool holds 111 TTT: enough for 3 rounds of 3 seats\n"
+    )
+
+
+def test_conclude__returns_the_pool_once_no_round_is_open(commands, told, here, contract):
+    running(commands, told, contract)
+    done = here("conclude", *signed(0))
+    assert done.code == 0 and "round 1 still runs: call again when it is over" in done.out
+    assert told("conclude", *signed(0))["returned"] == "0"
+    commands.pass_time(30 * 3600)  # nobody revealed: the round is void
+    token = commands.contract("TestToken", contract.functions.terms().call()[0])
+    before = token.functions.balanceOf(account(commands, 0)).call()
+    assert told("conclude", *signed(0))["returned"] == str(40 * 10**18)
+    assert token.functions.balanceOf(account(commands, 0)).call() - before == 40 * 10**18
+    assert "notice has been given" in here("fund", *signed(0), "--amount", "1").line
+    assert "the sponsor has given notice" in here("join", *signed(4), *PLAY).line
+
+
+def test_calls_for_a_contract__do_what_the_key_would(commands, told, contract):
+    """What --calldata prints, sent by the sponsor's account as a Safe or timelock would."""
+    token = commands.contract("TestToken", contract.functions.terms().call()[0])
+    commands.send(account(commands, 0), token.address, token.encode_abi("mint", [account(commands, 0), 10**20]))
+    calls = told("fund", "--calldata", "--amount", "40")["calls"] + told("conclude", "--calldata")["calls"]
+    for call in calls:
+        commands.send(account(commands, 0), call["to"], call["data"])
+    assert contract.functions.concluded().call() and contract.functions.accounting().call()[5] == 40 * 10**18
+    for call in told("conclude", "--calldata")["calls"]:
+        commands.send(account(commands, 0), call["to"], call["data"])
+    assert contract.functions.accounting().call()[5] == 0
+
+
+# ---- keys
+
+
+def cold(commands: Commands) -> None:
+    """Gives the locked key gas money."""
+    commands.web3.provider.make_request("anvil_setBalance", [COLD, hex(10**18)])
+
+
+def test_key__unlocked_by_a_file__and_the_passphrase_is_never_told(commands, here, told):
+    cold(commands)
+    secret = commands.write("secret.txt", PASSPHRASE + "\n")
+    done = here("join", "--account", "cold", "--passphrase-file", secret, *PLAY)
+    assert done.code == 0 and COLD in done.out
+    assert PASSPHRASE not in done.out + done.err and KEY[2:] not in done.out + done.err
+    assert len(told("topup", "--account", "cold", "--passphrase-file", secret, *PLAY, "--amount", "1")["transactions"]) == 2
+
+
+def test_key__unlocked_by_the_environment(here):
+    done = here("doctor", "--account", "warm")  # its passphrase is in the environment of the process
+    assert f"warm signs for {COLD}" in done.out and PASSPHRASE not in done.out + done.err
+
+
+# ---- contracts that only look like a federation
+
+
+def test_look_alike__takes_no_stake__and_passes_no_audit(commands, here, federation):
+    """The same terms and answers, and a contract behind them that may do anything: here one byte differs."""
+    code = bytes(commands.web3.eth.get_code(federation))
+    logic = bytearray(commands.web3.eth.get_code(commands.web3.to_checksum_address(code[10:30])))
+    logic[-200] ^= 1
+    other = "0x" + "77" * 20
+    commands.web3.provider.make_request("anvil_setCode", [other, "0x" + logic.hex()])
+    lies = code[:10] + bytes.fromhex(other[2:]) + code[30:]
+    commands.web3.provider.make_request("anvil_setCode", [federation, "0x" + lies.hex()])
+    for call in (["join", *signed(1), *PLAY], ["audit", "--store", "nowhere"]):
+        done = here(*call)
+        assert done.code == 1 and f"{federation} is no federation of this code: it may do anything" in done.line
+    done = here("doctor")
+    assert done.code == 1 and "is no federation of this code" in done.out
+
+
+# ---- what is wrong, in one line
+
+REFUSED = [
+    (["join", *signed(1)], r"0x\w+ holds 0 TTT and needs 100 TTT: get tokens first \(0x\w+\); nothing was sent"),
+    (["join", *signed(1), *PLAY, "--stake", "99.9"], "--stake 99.9: this federation wants at least 100 TTT"),
+    (["join", *signed(1), "--stake", "lots"], "--stake is a number of tokens, such as 2.5, not 'lots'"),
+    (["join", *signed(1), "--stake", "nan"], "--stake is a number of tokens"),
+    (["join", *signed(1), "--stake", "1e60"], "--stake is 1e60: more tokens than a federation can hold"),
+    (["join", *signed(1), "--stake", "100.0000000000000000001"], "--stake is .*: this token has 18 decimals"),
+    (["join", *signed(1), "--operator", "me"], "--operator 'me' is no address: give 0x and 40"),
+    (["join", *signed(1), *PLAY, "--evidence", "xyz"], "--evidence 'xyz'...: give bytes in hexadecimal"),
+    (["join", "--account", "nobody"], "no account 'nobody': `ape accounts list` shows those there are"),
+    (["join", "--account", "TEST::x"], "no account 'TEST::x' here"),
+    (["join", "--account", "cold"], "account cold is locked: set APE_ACCOUNTS_cold_PASSPHRASE, or give --passphrase-file"),
+    (["join", "--account", "cold", "--passphrase-file", "gone"], "the passphrase file gone cannot be read"),
+    (["join", "--account", "cold", "--passphrase-file", "wrong.txt"], "account cold: wrong passphrase"),
+    (["topup", *signed(1), "--amount", "1"], r"0x\w+ holds no seat in 0x"),
+    (["topup", *signed(1), "--seat", "7", "--amount", "1"], "seat 7 is free: sign with its owner's account"),
+    (["topup", *signed(1), "--amount", "0"], "--amount 0: give more than nothing"),
+    (["topup", *signed(1), "--amount", "-1"], "--amount is -1: give a number of tokens from 0 on"),
+    (["leave", *signed(1)], r"0x\w+ holds no seat in 0x"),
+    (["withdraw", *signed(1), "--to", "me"], r"0x\w+ holds no seat in 0x"),
+    (["claim", *signed(1), "--to", "me"], "--to 'me' is no address"),
+    (["fund", *signed(5), "--amount", "5"], r"0x\w+ holds 0 TTT"),
+    (["conclude", *signed(5)], r"the sponsor is 0x\w+, not 0x\w+: sign with its account, or give --calldata"),
+]
+
+
+@pytest.mark.parametrize("call, line", REFUSED, ids=lambda v: " ".join(v) if isinstance(v, list) else "")
+def test_wrong__ends_in_one_clear_line(commands, here, call, line):
+    commands.write("wrong.txt", "wrong")
+    done = here(*call)
+    assert done.code == 1 and re.match(f"Error: {line}", done.line), done
+
+
+@pytest.mark.parametrize("door", ["join", "topup", "leave", "withdraw", "claim", "fund", "conclude", "status"])
+def test_no_federation_there__ends_in_one_clear_line(commands, door):
+    words = [] if door == "status" else signed(1)
+    words = [*words, "--amount", "1"] if door in ("topup", "fund") else words
+    assert commands(door, "--federation", NOWHERE, *words).line == (
+        f"Error: no federation at {NOWHERE} on chain 31337: check address and network"
+    )
+    assert "is no address" in commands(door, "--federation", "0x12", *words).line
+
+
+def test_seat_of_somebody_else__is_refused(commands, told, here):
+    told("join", *signed(1), *PLAY)
+    done = here("leave", *signed(2), "--seat", "0")
+    assert done.line.startswith(f"Error: seat 0 belongs to {account(commands, 1)}: sign with its owner's account")
+
+
+@pytest.mark.parametrize("words", [[], ["--account", "TEST::0", "--calldata"]])
+def test_sponsor__key_or_calldata__one_of_them(here, words):
+    done = here("conclude", *words)
+    assert done.code == 2 and "Give either --account ALIAS or --calldata." in done.err
+
+
+# ---- status
+
+
+def test_status__between_rounds(here, told):
+    assert told("status")["next_round"] == "waits for seats: 0 of at least 3 can take part"
+    for index in (1, 2, 3):
+        told("join", *signed(index), *PLAY)
+    facts = told("status")
+    assert (facts["phase"], facts["round"], facts["ends"]) == ("idle", 0, None)
+    assert facts["next_round"].startswith("waits for money: ")
+    assert [s["standing"] for s in facts["seats"]] == ["whole"] * 3 and facts["accounting"]["stakes"] == str(300 * 10**18)
+    told("fund", *signed(0), *PLAY, "--amount", "1000")
+    done = here("status")
+    assert "no round is open; the next one: anybody may open it now" in done.out
+    assert "pool        1,000 TTT; a round sets aside up to 37;" in done.out
+
+
+def test_status__in_a_round__tells_who_acted_and_what_is_due(commands, told, here, contract):
+    running(commands, told, contract)
+    commands.send(account(commands, 2), contract.address, contract.encode_abi("commit", [1, b"\x01" * 32]))
+    done, facts = here("status"), told("status")
+    assert re.search(r"round 1 +commit, (10m|9m \d+s) left: active seats commit", done.out)
+    assert [s["update"] for s in facts["seats"]] == ["nothing", "committed", "nothing"]
+    assert facts["accounting"]["pot"] == str(37 * 10**18) and 0 < facts["ends_in_seconds"] <= 600
+    commands.pass_time(600)
+    assert "reveal, " in here("status").out
+    assert len(done.out.splitlines()) <= 24 and max(map(len, done.out.splitlines())) <= 160  # one screen
+
+
+def test_status__after_a_simulation__shows_scores_and_model(commands, tmp_path):
+    done = commands("simulate", "--task", "linear", "--seats", "3", "--rounds", "1", "--seed", "1", "--out", tmp_path / "sim")
+    assert done.code == 0, done.err
+    summary = json.loads((tmp_path / "sim" / "summary.json").read_text())
+    facts = commands.json("status", "--federation", summary["federation"])
+    assert facts["model"] == summary["totals"]["model_root"] and facts["round"] == 1
+    assert {str(s["seat"]): s["score"] for s in facts["seats"]} == summary["rounds"][0]["scores"]
+    assert {s["update"] for s in facts["seats"]} == {"revealed"} and {s["validator"] for s in facts["seats"]} == {"revealed"}
+    assert facts["proposal"]["root"] == facts["model"]
+
+
+# ---- doctor
+
+
+def graded(done) -> dict[str, str]:
+    return {line[6:17].strip(): line[:4].strip() for line in done.out.splitlines()[:-1]}
+
+
+def test_doctor__all_is_well__exits_with_0(commands, federation, here, told, tmp_path):
+    store = next(p for p in commands.folder.parent.parent.glob("seats*/store"))
+    told("join", *signed(1), *PLAY)
+    done = here("doctor", *signed(1), "--store", store, "--expect-chain", "31337")
+    assert done.code == 0, done.out
+    assert set(graded(done).values()) == {"ok"} and done.out.endswith("ready to take part\n")
+    assert "task linear builds the federation's first model from seed 0, bit for bit" in done.out
+    assert "a file went there and back" in done.out and "owner and operator of seat 0, 100 TTT staked, whole" in done.out
+
+
+def test_doctor__names_each_thing_to_fix__and_exits_with_1(commands, here, tmp_path):
+    done = here("doctor", *signed(4), "--store", tmp_path / "empty", "--store", "http://127.0.0.1:1", "--expect-chain", "1")
+    assert done.code == 1
+    grades = graded(done)
+    assert {what for what, grade in grades.items() if grade == "FIX"} == {"chain", "seat", "store", "model"}, done.out
+    assert "this node serves chain 31337, not 1: give another --network" in done.out
+    assert re.search(r"none, and 0 TTT for a stake of at least 100: get tokens \(0x", done.out)
+    assert "http://127.0.0.1:1 cannot be reached" in done.out and "4 to fix before you take part" in done.out
+
+
+def test_doctor__another_task__is_told(commands, here):
+    store = next(p for p in commands.folder.parent.parent.glob("seats*/store"))
+    done = here("doctor", "--store", store, "--task", "heart")
+    assert done.code == 1 and "task heart builds another first model" in done.out

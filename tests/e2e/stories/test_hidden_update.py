@@ -1,0 +1,129 @@
+"""An update that a lying committee accepts and hides: who checks demands it, first where the proposal strays farthest.
+
+The chain keeps 28 bytes of an update's root. A cheat may announce a root whose other four are not its file's: no store knows
+that name, the contract takes the file's every leaf, and who checks must, too."""
+
+from pathlib import Path
+
+import pytest
+from attacks.gallery import files, judge, root
+from support.in_process import LocalClient
+from support.system import STRANGER, System, operator, salt
+
+from fl.agents.record.public_record import Record
+from fl.agents.record.view import View
+from fl.agents.roles.challenger import Answerer, Challenger
+from fl.agents.roles.keeper import Keeper
+from fl.agents.roles.proposer import Proposer
+from fl.agents.runtime.actions import Action
+from fl.agents.runtime.agent import Agent
+from fl.agents.runtime.lockstep import Loop
+from fl.network.stores.base import LocalStore
+from fl.protocol.artifact import LEAF_PARAMETERS, Kind, pack_model, parse_model
+from fl.protocol.fraud import PROPOSED, UPDATE, Opened
+from fl.protocol.phases import Phase
+
+CHEAT = 4
+
+
+class Shows:
+    """Answers every demand for the cheat's update from the file that it shows to nobody else."""
+
+    def __init__(self, data: bytes):
+        self.file = Opened.of(data, Kind.UPDATE)
+
+    def decide(self, view: View) -> list[Action]:
+        wanted = [d.leaf for d in view.round.demands if (d.artifact, d.seat) == (UPDATE, CHEAT)]
+        shown, size = {leaf: self.file.show(leaf) for leaf in wanted}, Kind.UPDATE.value
+        return [Action("answer", (UPDATE, CHEAT, leaf, s[:size], s[size:]), CHEAT) for leaf, s in shown.items()]
+
+
+class ProposesAgain:
+    """An accomplice: the same wrong model once more, when it has fallen."""
+
+    def __init__(self, seat: int, model: bytes):
+        self.seat, self.model = seat, model
+
+    def decide(self, view: View) -> list[Action]:
+        due = view.phase is Phase.PROPOSE and view.facts.attempts == 1
+        return [Action("propose", (self.seat, root(self.model, Kind.MODEL), b""), self.seat)] if due else []
+
+
+def twisted(name: bytes) -> bytes:
+    return name[:28] + bytes(byte ^ 0xFF for byte in name[28:])
+
+
+class Stage:
+    """Four updates that everybody has, the cheat's that nobody has, and whoever checks."""
+
+    def __init__(self, folder: Path, depth: int, disguise=lambda name: name):
+        self.s = s = System.create(depth=depth, challenge_window=1200)
+        self.client, self.store, self.data = LocalClient(s), LocalStore(folder), files(5, depth)
+        s.join(5).fund().rich(STRANGER)
+        self.store.put(s.model, Kind.MODEL)
+        for seat in range(CHEAT):
+            self.store.put(self.data[seat], Kind.UPDATE)
+        s.open().commit(self.data)
+        name = disguise(root(self.data[CHEAT]))
+        s.do("commit", CHEAT, s.commitment(CHEAT, name), by=operator(CHEAT))
+        s.skip()
+        s.reveal(*range(CHEAT))
+        s.do("reveal", CHEAT, name, salt(CHEAT), b"")
+        judge(s)
+        house = Agent("house", STRANGER, (Challenger(), Answerer(), Keeper(1)), folder, self.store)
+        cheat = Agent("cheat", operator(CHEAT), (Shows(self.data[CHEAT]),), folder, self.store, CHEAT)
+        honest = [Agent(f"honest {i}", operator(i), (Proposer(i),), folder, self.store, i) for i in range(CHEAT)]
+        self.loop = Loop(self.client, Record(s.terms, LEAF_PARAMETERS << depth, self.store), [cheat, house, *honest])
+
+    def propose(self, leaf: int, adds: int) -> None:
+        """The right model, but for one number that something is added to."""
+        values = parse_model(self.s.aggregate(), self.s.terms.depth).copy()
+        values[leaf * LEAF_PARAMETERS + 7] += adds
+        self.store.put(pack_model(values), Kind.MODEL)
+        self.s.propose(pack_model(values), CHEAT)
+
+    def run(self) -> tuple[bool, int]:
+        """Whether the cheat's proposal fell, and how many leaves were demanded."""
+        self.loop.run()
+        return self.loop.history.rounds[0].proposals[0].fell, sum(e.name == "Demanded" for e in self.loop.history.events)
+
+
+@pytest.mark.parametrize("disguise", [lambda name: name, twisted], ids=["own root", "twisted root"])
+def test_hidden_update_of_a_right_model__is_bought_back_and_the_model_stands(tmp_path: Path, disguise):
+    stage = Stage(tmp_path, 1, disguise)
+    stage.propose(0, 0)
+    right = root(stage.s.aggregate(), Kind.MODEL)
+    assert stage.run() == (False, 2)
+    assert stage.s.see("model") == right and stage.store.has(root(stage.data[CHEAT]), Kind.UPDATE)
+
+
+@pytest.mark.parametrize("disguise", [lambda name: name, twisted], ids=["own root", "twisted root"])
+def test_small_lie__beside_a_hidden_update__falls_when_its_leaf_was_bought(tmp_path: Path, disguise):
+    stage = Stage(tmp_path, 1, disguise)
+    stage.propose(1, 1)
+    fell, demands = stage.run()
+    assert fell and demands <= 2
+    assert stage.s.see("model") == stage.s.terms.genesis
+
+
+def test_gross_lie__beside_a_hidden_update__falls_to_one_demand(tmp_path: Path):
+    stage = Stage(tmp_path, 7)
+    stage.propose(100, 1 << 29)
+    assert stage.run() == (True, 1)
+
+
+def test_leaf_that_one_attempt_showed__is_not_paid_for_in_the_next(tmp_path: Path):
+    stage = Stage(tmp_path, 3)
+    stage.propose(5, 1 << 29)
+    again = ProposesAgain(0, stage.s.proposal)
+    stage.loop.agents = [*stage.loop.agents, Agent("accomplice", operator(0), (again,), tmp_path, stage.store, 0)]
+    assert stage.run() == (True, 1)
+    assert [proposal.fell for proposal in stage.loop.history.rounds[0].proposals] == [True, True]
+
+
+def test_root_of_nothing__beside_a_hidden_update__falls_to_the_first_demand(tmp_path: Path):
+    stage = Stage(tmp_path, 1)
+    stage.s.do("propose", CHEAT, b"\x99" * 32, b"", by=operator(CHEAT))
+    assert stage.run()[0]
+    made = [e.fields for e in stage.loop.history.events if e.name == "Demanded"]
+    assert (made[0]["artifact"], made[0]["leaf"]) == (PROPOSED, 0)

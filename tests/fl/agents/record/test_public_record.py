@@ -1,0 +1,84 @@
+"""What a node remembers of the past: the same whether it was there, came later, or had a store that lagged."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from support.system import BASE_TERMS, random_model, random_update
+
+from fl.agents.record import public_record as rules
+from fl.agents.record.history import History, Reveal, RoundLog
+from fl.agents.record.public_record import Record
+from fl.errors import StoreSilentError
+from fl.network.stores.base import LocalStore
+from fl.protocol.artifact import LEAF_PARAMETERS, Kind
+from fl.protocol.leaves import root_of
+
+SEATS = [0, 1, 2]
+
+
+@pytest.fixture
+def store(tmp_path) -> LocalStore:
+    return LocalStore(tmp_path)
+
+
+def record_of(store: LocalStore) -> Record:
+    return Record(replace(BASE_TERMS, manifest=store.put_manifest({"gate": "agreement"})), LEAF_PARAMETERS, store)
+
+
+def history_of(rounds: int, files: list[bytes]) -> History:
+    """Rounds in which everybody revealed a file, and none was settled."""
+    history = History(3)
+    for number in range(1, rounds + 1):
+        log = RoundLog(number, SEATS, bytes(32), 0, 0, revealed=list(range(len(files))))
+        log.reveals = {seat: Reveal(root_of(data, Kind.UPDATE), bytes(32), b"") for seat, data in enumerate(files)}
+        history.rounds.append(log)
+    return history
+
+
+def settle(log: RoundLog, accepted: list[int]) -> None:
+    log.accepted, log.settled = accepted, True
+
+
+def test_state__where_the_store_lagged_when_scores_were_due__is_everybody_s(store):
+    files = [random_update(np.random.default_rng(seat)) for seat in SEATS]
+    for data in files[1:]:
+        store.put(data, Kind.UPDATE)
+    history, lagged = history_of(2, files), record_of(store)
+    assert lagged.judged(history, history.rounds[0]).seen == {1, 2}
+    store.put(files[0], Kind.UPDATE)
+    settle(history.rounds[0], SEATS)
+    assert lagged.state(history, 2) == record_of(store).state(history, 2)
+    assert lagged.judged(history, history.rounds[0]).seen == {0, 1, 2}
+
+
+def test_state__after_a_thousand_rounds__is_found_by_who_comes_then(store):
+    history = history_of(1000, [])
+    for log in history.rounds:
+        settle(log, [])
+    assert record_of(store).state(history, 1001).square == 0
+
+
+class Blinking(LocalStore):
+    """Shows nothing while it is away."""
+
+    away = False
+
+    def get(self, root, kind, depth):
+        if self.away:
+            raise StoreSilentError("the store does not answer")
+        return super().get(root, kind, depth)
+
+
+def test_models__last_asked_for__outlast_a_store_that_is_away(tmp_path):
+    store = Blinking(tmp_path)
+    models = [random_model(np.random.default_rng(i)) for i in range(rules.MODELS_KEPT + 1)]
+    roots, record = [store.put(data, Kind.MODEL) for data in models], record_of(store)
+    first, *others = roots
+    assert record.model(first) is not None and [record.model_file(root) for root in others[:-1]] == models[1:-1]
+    store.away = True
+    assert record.model_file(first) == models[0] and record.model_file(others[-1]) is None
+    store.away = False
+    assert record.model_file(others[-1]) == models[-1]
+    store.away = True
+    assert record.model_file(first) == models[0] and record.model_file(others[0]) is None  # the one asked for longest ago

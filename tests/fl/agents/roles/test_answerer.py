@@ -1,0 +1,67 @@
+"""Who answers demands: the soonest first, whichever files they are of, and what the store lacks holds up nothing else."""
+
+import numpy as np
+import pytest
+from support.in_process import LocalClient
+from support.system import CHALLENGER, STRANGER, System, random_model, random_update
+
+from fl.agents.record.history import History
+from fl.agents.record.public_record import Record
+from fl.agents.record.view import View
+from fl.agents.roles import challenger
+from fl.agents.roles.challenger import MAX_DEMANDS, PREVIOUS, PROPOSED, UPDATE, Answerer
+from fl.network.stores.base import LocalStore
+from fl.protocol.artifact import LEAF_PARAMETERS, Kind
+
+DEPTH = 4
+LEAVES = 1 << DEPTH
+
+
+@pytest.fixture
+def demanded(tmp_path):
+    """(a federation, its store, what is seen of it) after 80 demands, of five files in turn, a second between any two."""
+    rng = np.random.default_rng(0)
+    updates = {seat: random_update(rng, DEPTH) for seat in range(3)}
+    system = System.create(model=random_model(rng, DEPTH), depth=DEPTH, answer_window=120)
+    client, store, history = LocalClient(system), LocalStore(tmp_path), History(3)
+    system.join(3).fund().to_challenge(updates).rich(CHALLENGER)
+    for model in (system.model, system.proposal):
+        store.put(model, Kind.MODEL)
+    for update in updates.values():
+        store.put(update, Kind.UPDATE)
+    for leaf in range(LEAVES):
+        for what in [(UPDATE, 2), (PROPOSED, 0), (UPDATE, 0), (PREVIOUS, 0), (UPDATE, 1)]:
+            system.do("demand", *what, leaf, by=CHALLENGER)
+            system.evm.warp(system.evm.time + 1)
+    history.apply(client.new_events())
+    record = Record(system.terms, LEAF_PARAMETERS << DEPTH, store)
+    return system, View(1, client.address, client.terms, *client.moment(), client.facts(), history, record)
+
+
+def made(view: View) -> list[tuple[object, ...]]:
+    return [(d.artifact, d.seat, d.leaf) for d in view.round.demands]
+
+
+def test_answers__are_to_the_soonest_of_all_files__and_right(demanded):
+    system, view = demanded
+    assert len(made(view)) == 5 * LEAVES > MAX_DEMANDS
+    actions = Answerer().decide(view)
+    assert [action.args[:3] for action in actions] == made(view)[:MAX_DEMANDS]
+    for action in actions:
+        system.do(action.function, *action.args, by=STRANGER)
+    assert system.round.openDemands == 5 * LEAVES - MAX_DEMANDS
+
+
+def test_answers__open_each_file_once(demanded, monkeypatch):
+    kinds, opened = [], challenger.Opened.of
+    monkeypatch.setattr(challenger.Opened, "of", lambda data, kind: kinds.append(kind) or opened(data, kind))
+    assert len(Answerer().decide(demanded[1])) == MAX_DEMANDS
+    assert sorted(kind.name for kind in kinds) == ["MODEL"] * 2 + ["UPDATE"] * 3
+
+
+def test_answers__go_on__where_the_store_lacks_a_file(demanded):
+    _, view = demanded
+    lost = view.record.store.path / f"{view.round.reveals[2].root.hex()}.update"
+    lost.unlink()
+    wanted = [what for what in made(view) if what[:2] != (UPDATE, 2)]
+    assert [action.args[:3] for action in Answerer().decide(view)] == wanted

@@ -1,0 +1,64 @@
+"""What strangers wrote: a sponsor's manifest makes nobody run a file, another user of the machine cannot stop a daemon or spoil
+a file through it."""
+
+import io
+import os
+import tempfile
+
+import pytest
+from support.daemon_cluster import key_of
+from support.evm import contract_types
+
+from fl.agents.runtime.journal import Identity, Journal, JournalError
+from fl.errors import TaskError
+from fl.log import Log
+from fl.tools.federation import doctor
+from fl.tools.federation import participate as door
+from fl.tools.federation.doctor import Visit
+
+pytestmark = pytest.mark.xdist_group("daemon")
+
+
+@pytest.fixture
+def trap(tmp_path):
+    """A Python file, somewhere on the participant's disk (a shared store, say), that tells when it was run."""
+    (tmp_path / "trap.py").write_text(f"open({str(tmp_path / 'sprung')!r}, 'w')\n")
+    return tmp_path / "trap.py"
+
+
+@pytest.mark.parametrize("name", ["{}", "flower:{}", "table:{}?target=x"])
+def test_manifest_that_names_a_file__does_not_run_it(cluster, trap, monkeypatch, name):
+    manifest = {"task": name.format(trap), "parameters": 2}
+    monkeypatch.setattr(door, "federation_store", lambda terms, words: (cluster.store, manifest))
+    settings = door.Settings(
+        cluster.system.federation.address, [str(cluster.store.path)], shard="0/4", journal=cluster.folder / "trapped"
+    )
+    abi = contract_types()["Federation"].abi
+    with pytest.raises(TaskError, match="which is not shipped: get its file, read it as the code that it is"):
+        door.participate(settings, [cluster.url], abi, key_of(0), Log(io.StringIO()))
+    visit = Visit("", None, None, [], None, None)
+    visit.client, visit.manifest = object(), manifest
+    with pytest.raises(TaskError, match="which is not shipped"):
+        doctor._task(visit)
+    assert not (trap.parent / "sprung").exists()
+
+
+@pytest.mark.parametrize("laid", ["link", "open"])
+def test_folder_of_locks_that_another_user_laid__is_refused__and_nothing_is_written_through_it(tmp_path, monkeypatch, laid):
+    monkeypatch.setattr(tempfile, "gettempdir", lambda: str(tmp_path))
+    victim, theirs = tmp_path / "1.salt", tmp_path / "theirs"
+    victim.write_bytes(b"kept")
+    theirs.mkdir()
+    name = tmp_path / f"treaty-{os.getuid()}"
+    Journal(tmp_path / "seat-0", Identity(1, "0x", "0x", 0)).close()
+    (lock,) = name.iterdir()
+    (theirs / lock.name).symlink_to(victim)
+    lock.unlink()
+    if laid == "link":
+        name.rmdir()
+        name.symlink_to(theirs)
+    else:
+        name.chmod(0o777)
+    with pytest.raises(JournalError, match="must be a folder of your own that nobody else may write"):
+        Journal(tmp_path / "seat-0", Identity(1, "0x", "0x", 0))
+    assert victim.read_bytes() == b"kept"

@@ -1,0 +1,120 @@
+"""Whose fault it is: a contract that is another kind, a key that cannot pay, and a node that is gone are told apart."""
+
+import subprocess
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+
+import ape_foundry.provider as foundry
+import pytest
+from web3 import HTTPProvider, Web3
+
+from fl.errors import ChainError, ContractError
+from fl.learning.task import load_task
+from fl.network import ape_accounts
+from fl.network.denomination import RAW, Denomination
+from fl.network.stores.base import LocalStore
+from fl.network.token import Token
+from fl.tools.federation.deploy import deploy
+
+pytestmark = pytest.mark.xdist_group("commands")
+
+STRANGE = "0x" + "77" * 20
+REFUSES = "0x60006000fd"  # code that reverts whatever it is asked
+
+
+@pytest.fixture
+def node() -> Iterator[SimpleNamespace]:
+    """A node of its own with play money on it; `stop` ends it."""
+    process = subprocess.Popen(["anvil", "--port", "0", "--chain-id", "1337"], stdout=subprocess.PIPE, text=True)
+    address = next(line.split()[-1] for line in process.stdout if line.startswith("Listening on"))
+    threading.Thread(target=process.stdout.read, daemon=True).start()
+
+    def rpc(method: str, *words: str) -> None:
+        assert "error" not in Web3(HTTPProvider(f"http://{address}")).provider.make_request(method, list(words))
+
+    def stop() -> None:
+        process.kill()
+        process.wait()
+
+    with ape_accounts.connected(f"http://{address}"):
+        account = ape_accounts.local_accounts(1)[0]
+        token = Token(ape_accounts.deploy(account, "TestToken")[0].address)
+        yield SimpleNamespace(account=account, token=token, rpc=rpc, stop=stop)
+    stop()
+
+
+def test_contract_of_another_kind__is_told_as_such(node):
+    node.rpc("anvil_setCode", STRANGE, REFUSES)
+    with pytest.raises(ContractError, match=f"^no ERC-20 token at {STRANGE} on chain 1337: check"):
+        Token(STRANGE)
+
+
+def test_mint_and_permit__of_a_token_without_them(node):
+    assert node.token.permit(node.account, STRANGE, 5) is not None
+    node.token.mint(node.account, 5)
+    assert node.token.held_by(node.account.address) == 5
+    node.rpc("anvil_setCode", node.token.address, REFUSES)
+    with pytest.raises(ChainError, match="is no play money: get tokens, and leave --mint out"):
+        node.token.mint(node.account, 5)
+    assert node.token.permit(node.account, STRANGE, 5) is None
+
+
+def test_permit__whose_numbers_begin_with_a_zero__is_taken(node):
+    """Signers leave leading zeros out: some three signatures in 256 have a short number."""
+
+    def sign(message):
+        signature = node.account.sign_message(message)
+        return SimpleNamespace(v=signature.v, r=bytes(signature.r).lstrip(b"\0"), s=bytes(signature.s).lstrip(b"\0"))
+
+    terse = SimpleNamespace(address=node.account.address, sign_message=sign)
+    permits = (node.token.permit(terse, STRANGE, amount) for amount in range(1, 5000))
+    permit = next(p for p in permits if 0 in (p.r[0], p.s[0]) or {len(p.r), len(p.s)} != {32})
+    assert (len(permit.r), len(permit.s)) == (32, 32)
+    words = (permit.amount, permit.deadline, permit.v, permit.r, permit.s)
+    ape_accounts.transact(node.token._contract.permit, node.account.address, STRANGE, *words, sender=node.account)
+    assert node.token.allowance(node.account.address, STRANGE) == permit.amount
+
+
+def test_mint_without_gas__blames_the_purse(node):
+    poor = ape_accounts.local_accounts(4)[3]
+    node.rpc("anvil_setBalance", poor.address, "0x0")
+    with pytest.raises(ChainError, match=f"^{poor.address} cannot send this: .*exceeds account balance"):
+        node.token.mint(poor, 5)
+
+
+def test_node_that_is_gone__is_blamed_and_nobody_else(node):
+    contract = node.token._contract
+    told = r"^the node 127\.0\.0\.1:\d+ did not answer: .*refused; see that it runs, and check --network$"
+    node.stop()
+    for ask in (
+        lambda: Token(node.token.address),
+        lambda: ape_accounts.read(contract.decimals, "ERC-20 token"),
+        lambda: node.token.mint(node.account, 5),
+        lambda: node.token.permit(node.account, STRANGE, 5),
+    ):
+        with pytest.raises(ChainError, match=told) as refused:
+            ask()
+        assert not isinstance(refused.value, ContractError)
+
+
+def test_refusal__is_told_in_the_federation_s_own_token(node, tmp_path):
+    token = ape_accounts.deploy(node.account, "SixDecimalsToken")[0].address
+    made = deploy(load_task("linear"), {"token": token}, node.account, LocalStore(tmp_path))
+    client = ape_accounts.FederationClient(made.federation)
+    assert client.denomination == Token(token).denomination == Denomination(6, "SIX") and client.terms.min_stake == 100 * 10**6
+    with pytest.raises(
+        ContractError, match=r"^the contract refused: a stake of 50 SIX is below the minimum of 100 SIX: nothing"
+    ):
+        client.send(node.account, "join", node.account.address, node.account.address, 50 * 10**6, b"")
+    node.rpc("anvil_setCode", token, REFUSES)
+    assert ape_accounts.FederationClient(made.federation).denomination is RAW  # shown all the same, in what is sure
+
+
+def test_local_chains_of_ape__listen_below_the_ports_of_outgoing_connections(monkeypatch):
+    monkeypatch.setattr(foundry, "EPHEMERAL_PORTS_START", 49_152)
+    monkeypatch.setattr(foundry, "EPHEMERAL_PORTS_END", 60_999)
+    ape_accounts.listen_low()
+    lowest = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
+    assert 1024 < foundry.EPHEMERAL_PORTS_START < foundry.EPHEMERAL_PORTS_END < lowest

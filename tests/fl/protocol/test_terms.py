@@ -1,0 +1,60 @@
+"""What the rules of terms name, one by one; and sets of seats.
+
+when a federation has room for one: only the committee is too large for it
+when a seat is no seat: it enters no set
+"""
+
+from dataclasses import replace
+
+import pytest
+from support.system import BASE_TERMS
+
+from fl.protocol.seats import contains, from_bitmap, to_bitmap
+from fl.protocol.terms import check
+
+
+def broken(**terms: int) -> list[int]:
+    return [number for number, _ in check(replace(BASE_TERMS, token=BASE_TERMS.sink, **terms))]
+
+
+def test_check__room_for_one_seat__is_too_little_for_a_committee_alone():
+    assert broken(max_seats=1) == [12] and broken(max_seats=0) == [10, 12] and broken(max_seats=129) == [10]
+
+
+@pytest.mark.parametrize("term, rule", [("depth", 7), ("max_exponent", 8), ("trim", 9), ("strictness", 19), ("min_stake", 16)])
+def test_check__below_zero__which_no_contract_can_see__breaks_the_rule(term, rule):
+    assert rule in broken(**{term: -1})
+
+
+@pytest.mark.parametrize("seat", [-1, 128])
+def test_bitmap__of_what_is_no_seat__is_refused(seat):
+    with pytest.raises(ValueError, match=f"seat {seat} is not in 0..127"):
+        to_bitmap([0, seat])
+
+
+def test_bitmap__holds_the_last_seat__and_none_beyond():
+    assert from_bitmap(to_bitmap([127, 0])) == [0, 127]
+    assert contains(1 << 127, 127) and not contains(1 << 128, 128)
+
+
+WINDOWS = {
+    "commit_window": 1,
+    "reveal_window": 20,
+    "draw_window": 300,
+    "score_commit_window": 4_000,
+    "score_reveal_window": 50_000,
+    "settle_window": 600_000,
+    "propose_window": 7_000_000,
+    "challenge_window": 80_000_000,
+}
+
+
+def test_rounds__last_as_long_as_their_windows_by_hand():
+    terms = replace(BASE_TERMS, max_attempts=2, **WINDOWS)
+    assert terms.shortest_round() == 80_054_021
+    assert terms.longest_round() == 654_321 + 2 * 87_000_000
+
+
+def test_round_cost__by_hand():
+    terms = replace(BASE_TERMS, trainer_rate=1, committee=3, validator_rate=100, proposer_fee=10_000)
+    assert terms.round_cost(7) == 10_307

@@ -1,0 +1,25 @@
+"""The doctor's look at disks: where the store grows, and where updates are copied to be read."""
+
+from collections import namedtuple
+from types import SimpleNamespace
+
+import pytest
+from support.system import BASE_TERMS
+
+from fl.tools.federation import doctor
+
+ROUND = 128 * 264 + 1024  # bytes, of one leaf
+Disk = namedtuple("Disk", "free")
+
+
+@pytest.mark.parametrize(
+    "here, there, grades", [(1 << 40, ROUND, ["ok"]), (1 << 40, ROUND - 1, ["ok", "bad"]), (0, ROUND, ["bad"])]
+)
+def test_disk__too_small_for_rounds__or_for_reading_one__is_to_be_mended(here, there, grades, monkeypatch, tmp_path):
+    monkeypatch.setattr(doctor, "scratch_folder", lambda: str(tmp_path))
+    monkeypatch.setattr(doctor.shutil, "disk_usage", lambda folder: Disk(there if str(folder) == str(tmp_path) else here))
+    visit = doctor.Visit("", None, None, [], None, None, client=SimpleNamespace(terms=BASE_TERMS))
+    doctor._disk(visit)
+    assert [finding.grade for finding in visit.findings] == grades
+    if len(grades) > 1:
+        assert f"free in {tmp_path}, where updates are copied" in visit.findings[-1].told

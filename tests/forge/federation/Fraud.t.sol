@@ -1,0 +1,388 @@
+// SPDX-License-Identifier: MIT
+pragma solidity 0.8.37;
+
+import {IFederation, Terms} from "../../../contracts/interfaces/IFederation.sol";
+import {IStakes} from "../../../contracts/interfaces/IStakes.sol";
+import {Files} from "../base/Files.sol";
+import {System} from "../base/System.sol";
+import {NaiveNumbers} from "../reference/NaiveNumbers.sol";
+import {NaiveTree} from "../reference/NaiveTree.sol";
+
+/// @dev From a proposal to the model.
+contract FraudTest is System {
+    uint256 private constant N = 4;
+    IFederation.Artifact private constant PROPOSED = IFederation.Artifact.Proposed;
+    IFederation.Artifact private constant PREVIOUS = IFederation.Artifact.Previous;
+    IFederation.Artifact private constant UPDATE = IFederation.Artifact.Update;
+
+    function setUp() public {
+        Terms memory terms = _toyTerms();
+        terms.depth = 1;
+        _start(terms);
+    }
+
+    function _start(Terms memory terms) private {
+        _create(terms);
+        _join(N);
+        _fund(10 * _cost(N));
+        _rich(CHECKER, 1e9);
+    }
+
+    function _demand(IFederation.Artifact artifact, uint256 seat, uint256 leaf) private {
+        vm.prank(CHECKER);
+        federation.demand(artifact, seat, leaf);
+    }
+
+    function _answer(IFederation.Artifact artifact, uint256 seat, uint256 leaf, bytes[] memory file) private {
+        (, bytes memory path) = NaiveTree.open(file, leaf);
+        vm.prank(STRANGER);
+        federation.answer(artifact, seat, leaf, file[leaf], path);
+    }
+
+    // ---- propose
+
+    function test_propose_refusals() public {
+        _toPropose(N, 200);
+        vm.expectRevert(abi.encodeWithSelector(IStakes.NotOperator.selector, 0, _operator(0), STRANGER));
+        vm.prank(STRANGER);
+        federation.propose(0, "root", "");
+        vm.expectRevert(IFederation.ZeroRoot.selector);
+        vm.prank(_operator(0));
+        federation.propose(0, 0, "");
+        vm.expectRevert(abi.encodeWithSelector(IFederation.LocatorTooLong.selector, 65, 64));
+        vm.prank(_operator(0));
+        federation.propose(0, "root", new bytes(65));
+        vm.prank(_owner(0));
+        federation.exit(0);
+        vm.expectRevert(abi.encodeWithSelector(IFederation.NotEligible.selector, 0));
+        vm.prank(_operator(0));
+        federation.propose(0, "root", "");
+        vm.prank(_operator(1));
+        federation.propose(1, "root", new bytes(64));
+        vm.expectRevert(_wrongPhase(IFederation.Phase.Propose, IFederation.Phase.Challenge));
+        vm.prank(_operator(2));
+        federation.propose(2, "root", "");
+    }
+
+    function test_propose_nobodyInTimeLeavesTheModel() public {
+        bytes32 before = federation.model();
+        _toPropose(N, 200);
+        _skip();
+        _assertPhase(IFederation.Phase.Final);
+        federation.finalize();
+        assertEq(federation.model(), before, "model");
+        _assertPhase(IFederation.Phase.Idle);
+    }
+
+    function test_propose_attemptsRunOut() public {
+        _toPropose(N, 200);
+        for (uint256 seat = 0; seat < 3; ++seat) {
+            bytes[] memory wrong = _aggregate();
+            Files.put(wrong[1], 9, 1_000_000);
+            _propose(seat, wrong);
+            bytes memory proof = _proof(1);
+            vm.prank(CHECKER);
+            federation.challenge(1, 9, proof);
+            if (seat < 2) {
+                vm.expectRevert(abi.encodeWithSelector(IFederation.ProposerFell.selector, seat));
+                vm.prank(_operator(seat));
+                federation.propose(seat, "root", "");
+            }
+        }
+        _assertPhase(IFederation.Phase.Final);
+        bytes32 before = federation.model();
+        federation.finalize();
+        assertEq(federation.model(), before, "model");
+        assertEq(federation.credits(CHECKER), 3 * t.challengeFee, "costs");
+        assertEq(_slashed(), 3 * (t.fraudSlash - t.challengeFee), "the rest is burnt");
+    }
+
+    // ---- challenge
+
+    /// @dev Random files, some of them malformed: every right number stands, every wrong one falls.
+    /// forge-config: default.fuzz.runs = 32
+    function test_challenge_judgesEveryCoordinate(uint256 seed) public {
+        Terms memory terms = _toyTerms();
+        (terms.depth, terms.trim) = (seed % 3, (seed >> 8) % 3);
+        _start(terms);
+        for (uint256 seat = 0; seat < N; ++seat) {
+            delete updates[seat];
+            for (uint256 leaf = 0; leaf < 1 << t.depth; ++leaf) {
+                bytes memory content = Files.noise(random(random(seed, seat), leaf), 264);
+                for (uint256 i = 0; i < 8; ++i) content[i] = bytes1(uint8(content[i]) % 18); // 17 is too large
+                for (uint256 i = 8; i < 232; ++i) {
+                    if (content[i] == 0x80) content[i] = 0x81; // the last block may keep its -128
+                }
+                updates[seat].push(content);
+            }
+        }
+        _toPropose(N, 200);
+        bytes[] memory next = _aggregate();
+        uint256 wrongLeaf = (seed >> 16) % next.length;
+        uint256 wrongAt = (seed >> 32) % 256;
+        int256 right = NaiveNumbers.modelValue(next[wrongLeaf], wrongAt);
+        int256 wrong = int32(int256(seed >> 40));
+        if (wrong == right) return;
+        Files.put(next[wrongLeaf], wrongAt, wrong);
+        _propose(0, next);
+
+        for (uint256 i = 0; i < 6; ++i) {
+            uint256 leaf = random(seed, i) % next.length;
+            uint256 coordinate = random(seed, i + 100) % 256;
+            if (leaf == wrongLeaf && coordinate == wrongAt) continue;
+            int256 value = NaiveNumbers.modelValue(next[leaf], coordinate);
+            bytes memory sound = _proof(leaf);
+            vm.expectRevert(abi.encodeWithSelector(IFederation.CoordinateCorrect.selector, value));
+            federation.challenge(leaf, coordinate, sound);
+        }
+        bytes memory proof = _proof(wrongLeaf);
+        vm.expectEmit(address(federation));
+        emit IFederation.ProposalFell(1, 1, 0, CHECKER);
+        vm.expectEmit(address(federation));
+        emit IStakes.Slashed(0, IStakes.Offence.Fraud, t.fraudSlash, t.minStake - t.fraudSlash);
+        vm.prank(CHECKER);
+        federation.challenge(wrongLeaf, wrongAt, proof);
+        assertEq(federation.credits(CHECKER), t.challengeFee, "fee");
+        _assertPhase(IFederation.Phase.Propose);
+    }
+
+    /// forge-config: default.fuzz.runs = 64
+    function test_challenge_refusals(uint256 where) public {
+        _toPropose(N, 200);
+        vm.expectRevert(_wrongPhase(IFederation.Phase.Challenge, IFederation.Phase.Propose));
+        federation.challenge(0, 0, "");
+        _propose(0, _aggregate());
+        vm.expectRevert(abi.encodeWithSelector(IFederation.CoordinateOutOfRange.selector, 256));
+        federation.challenge(0, 256, "");
+        vm.expectRevert(abi.encodeWithSelector(IFederation.LeafOutOfRange.selector, 2, 2));
+        federation.challenge(2, 0, "");
+        bytes memory proof = _proof(1);
+        vm.expectRevert(abi.encodeWithSelector(IFederation.WrongProofLength.selector, proof.length, 0));
+        federation.challenge(1, 0, "");
+        vm.expectPartialRevert(IFederation.WrongProofLength.selector);
+        federation.challenge(1, 0, bytes.concat(proof, "x"));
+        // One bit flipped anywhere names the file it is in.
+        where %= proof.length;
+        proof[where] ^= bytes1(uint8(1 << (where % 8)));
+        uint256 part = where / 296;
+        bytes memory reason = part < N
+            ? abi.encodeWithSelector(IFederation.WrongLeaf.selector, UPDATE, part)
+            : abi.encodeWithSelector(IFederation.WrongLeaf.selector, where < N * 296 + 1056 ? PREVIOUS : PROPOSED, 0);
+        vm.expectRevert(reason);
+        federation.challenge(1, 0, proof);
+    }
+
+    function test_challenge_notAfterTheWindow() public {
+        _toChallenge(N, 1);
+        bytes memory proof = _proof(0);
+        _skip();
+        vm.expectRevert(_wrongPhase(IFederation.Phase.Challenge, IFederation.Phase.Final));
+        federation.challenge(0, 0, proof);
+    }
+
+    // ---- finalize
+
+    function test_finalize_adoptsAndPays() public {
+        _toChallenge(N, 0);
+        vm.expectRevert(_wrongPhase(IFederation.Phase.Final, IFederation.Phase.Challenge));
+        federation.finalize();
+        _skip();
+        uint256 earned = federation.seatInfo(0).earned;
+        bytes32 root = _round().proposal;
+        vm.expectEmit(address(federation));
+        emit IFederation.Finalized(1, root, true);
+        federation.finalize();
+        assertEq(federation.model(), root, "adopted");
+        assertEq(federation.seatInfo(0).earned, earned + t.proposerFee, "fee");
+        (,,,,,, uint256 pot) = federation.accounting();
+        assertEq(pot, 0, "pot");
+        vm.expectRevert(_wrongPhase(IFederation.Phase.Final, IFederation.Phase.Idle));
+        federation.finalize();
+    }
+
+    // ---- demand and answer
+
+    function test_demand_refusals() public {
+        _toPropose(N, 200);
+        vm.expectRevert(_wrongPhase(IFederation.Phase.Challenge, IFederation.Phase.Propose));
+        _demand(PROPOSED, 0, 0);
+        _propose(0, _aggregate());
+        vm.expectRevert(abi.encodeWithSelector(IFederation.LeafOutOfRange.selector, 2, 2));
+        _demand(PROPOSED, 0, 2);
+        vm.expectRevert(abi.encodeWithSelector(IFederation.NotAccepted.selector, 1));
+        _demand(PROPOSED, 1, 0);
+        vm.expectRevert(abi.encodeWithSelector(IFederation.NotAccepted.selector, N));
+        _demand(UPDATE, N, 0);
+        _demand(UPDATE, 1, 0);
+        vm.expectRevert(abi.encodeWithSelector(IFederation.DemandOpen.selector, UPDATE, 1, 0));
+        _demand(UPDATE, 1, 0);
+        uint256 last = federation.phaseEnd() - 2 * t.answerWindow;
+        vm.warp(last - 1);
+        _demand(UPDATE, 2, 0);
+        vm.warp(last);
+        vm.expectRevert(abi.encodeWithSelector(IFederation.DemandTooLate.selector, last, last));
+        _demand(UPDATE, 3, 0);
+    }
+
+    function test_answer_earnsTheDeposit() public {
+        _toChallenge(N, 0);
+        _demand(UPDATE, 2, 1);
+        _demand(PREVIOUS, 0, 0);
+        _demand(PROPOSED, 0, 1);
+        (address by, uint256 deadline) = federation.demandInfo(UPDATE, 2, 1);
+        assertEq(by, CHECKER, "demander");
+        assertEq(deadline, time() + t.answerWindow, "deadline");
+        (,,,, uint256 deposits,,) = federation.accounting();
+        assertEq(deposits, 3 * t.demandDeposit, "held");
+        vm.warp(deadline - 1);
+        _answer(UPDATE, 2, 1, updates[2]);
+        _answer(PREVIOUS, 0, 0, model);
+        _answer(PROPOSED, 0, 1, proposal);
+        assertEq(federation.credits(STRANGER), 3 * t.demandDeposit, "earned");
+        (by,) = federation.demandInfo(UPDATE, 2, 1);
+        assertEq(by, address(0), "done");
+        _skip();
+        _assertPhase(IFederation.Phase.Final);
+        federation.finalize();
+        assertEq(federation.model(), NaiveTree.rootOf(proposal), "adopted");
+    }
+
+    function test_answer_refusals() public {
+        vm.expectRevert(_wrongPhase(IFederation.Phase.Challenge, IFederation.Phase.Idle));
+        federation.answer(PROPOSED, 0, 0, "", "");
+        _toChallenge(N, 0);
+        (, bytes memory path) = NaiveTree.open(proposal, 0);
+        bytes memory leaf = proposal[0];
+        vm.expectRevert(abi.encodeWithSelector(IFederation.NoDemand.selector, PROPOSED, 0, 0));
+        federation.answer(PROPOSED, 0, 0, leaf, path);
+        _demand(PROPOSED, 0, 0);
+        _demand(UPDATE, 1, 0);
+        vm.expectRevert(abi.encodeWithSelector(IFederation.WrongProofLength.selector, 1024, 264));
+        federation.answer(PROPOSED, 0, 0, new bytes(264), path);
+        vm.expectRevert(abi.encodeWithSelector(IFederation.WrongProofLength.selector, 264, 1024));
+        federation.answer(UPDATE, 1, 0, leaf, path);
+        vm.expectRevert(abi.encodeWithSelector(IFederation.WrongProofLength.selector, 32, 64));
+        federation.answer(PROPOSED, 0, 0, leaf, bytes.concat(path, path));
+        leaf[7] ^= 0x01;
+        vm.expectRevert(abi.encodeWithSelector(IFederation.WrongLeaf.selector, PROPOSED, 0));
+        federation.answer(PROPOSED, 0, 0, leaf, path);
+        leaf[7] ^= 0x01;
+        uint256 deadline = time() + t.answerWindow;
+        vm.warp(deadline);
+        vm.expectRevert(abi.encodeWithSelector(IFederation.AnswerTooLate.selector, deadline, deadline));
+        federation.answer(PROPOSED, 0, 0, leaf, path);
+    }
+
+    // ---- a demand without an answer
+
+    function test_expire_topplesTheProposal() public {
+        _toChallenge(N, 0);
+        vm.expectRevert(abi.encodeWithSelector(IFederation.NoDemand.selector, PROPOSED, 0, 0));
+        federation.expire(PROPOSED, 0, 0);
+        _demand(PROPOSED, 0, 0);
+        uint256 deadline = time() + t.answerWindow;
+        vm.warp(deadline - 1);
+        vm.expectRevert(abi.encodeWithSelector(IFederation.AnswerPending.selector, deadline - 1, deadline));
+        federation.expire(PROPOSED, 0, 0);
+        vm.warp(deadline);
+        vm.prank(STRANGER);
+        federation.expire(PROPOSED, 0, 0);
+        assertEq(federation.credits(CHECKER), t.challengeFee + t.demandDeposit, "the demander is paid");
+        assertEq(_stake(0), t.minStake - t.fraudSlash, "slashed");
+        _assertPhase(IFederation.Phase.Propose);
+        assertEq(federation.phaseEnd(), deadline + t.proposeWindow, "from now on");
+        vm.expectRevert(abi.encodeWithSelector(IFederation.NoDemand.selector, PROPOSED, 0, 0));
+        federation.expire(PROPOSED, 0, 0);
+    }
+
+    /// @dev Nobody calls: the clock topples it, and the next proposal books that.
+    function test_demand_unansweredFallsByTheClock() public {
+        _toChallenge(N, 0);
+        _demand(PROPOSED, 0, 0);
+        uint256 end = federation.phaseEnd();
+        vm.warp(end);
+        _assertPhase(IFederation.Phase.Propose);
+        assertEq(federation.phaseEnd(), end + t.proposeWindow, "since the window closed");
+        _propose(1, _aggregate());
+        assertEq(_stake(0), t.minStake - t.fraudSlash, "booked");
+        assertEq(federation.credits(CHECKER), 0, "nobody proved it");
+        vm.prank(STRANGER);
+        federation.reclaim(1, 1, PROPOSED, 0, 0);
+        assertEq(federation.credits(CHECKER), t.demandDeposit, "the deposit is back");
+        _skip();
+        federation.finalize();
+        assertEq(federation.model(), NaiveTree.rootOf(proposal), "the second");
+    }
+
+    function test_demand_unansweredFallsAtTheEnd() public {
+        bytes32 before = federation.model();
+        _toChallenge(N, 0);
+        _demand(PROPOSED, 0, 0);
+        vm.warp(federation.phaseEnd() + t.proposeWindow);
+        _assertPhase(IFederation.Phase.Final);
+        vm.expectEmit(address(federation));
+        emit IFederation.Finalized(1, before, false);
+        federation.finalize();
+        assertEq(_stake(0), t.minStake - t.fraudSlash, "booked");
+        assertEq(federation.model(), before, "model");
+    }
+
+    function test_reclaim_refusals() public {
+        _toChallenge(N, 1);
+        _demand(UPDATE, 3, 0);
+        _demand(PREVIOUS, 0, 1);
+        vm.expectRevert(abi.encodeWithSelector(IFederation.ProposalStands.selector, 1, 1));
+        federation.reclaim(1, 1, UPDATE, 3, 0);
+        vm.expectRevert(abi.encodeWithSelector(IFederation.NoDemand.selector, UPDATE, 3, 0));
+        federation.reclaim(1, 2, UPDATE, 3, 0);
+        bytes memory proof = _proof(0);
+        vm.prank(STRANGER);
+        federation.challenge(0, 0, proof);
+        (address by,) = federation.demandInfo(UPDATE, 3, 0);
+        assertEq(by, address(0), "no proposal, no demand");
+        federation.reclaim(1, 1, UPDATE, 3, 0);
+        vm.expectRevert(abi.encodeWithSelector(IFederation.NoDemand.selector, UPDATE, 3, 0));
+        federation.reclaim(1, 1, UPDATE, 3, 0);
+        bytes[] memory right = _aggregate();
+        _propose(1, right);
+        federation.reclaim(1, 1, PREVIOUS, 0, 1); // the first attempt fell; that the second stands is no matter
+        assertEq(federation.credits(CHECKER), 2 * t.demandDeposit, "both");
+        _skip();
+        federation.finalize();
+        (,,,, uint256 deposits,,) = federation.accounting();
+        assertEq(deposits, 0, "none held");
+    }
+
+    function test_demand_withoutADeposit() public {
+        Terms memory terms = _toyTerms();
+        terms.depth = 1;
+        terms.demandDeposit = 0;
+        _start(terms);
+        _toChallenge(N, 0);
+        _demand(UPDATE, 2, 1);
+        _demand(UPDATE, 3, 1);
+        _answer(UPDATE, 2, 1, updates[2]);
+        assertEq(federation.credits(STRANGER), 0, "for nothing");
+        vm.warp(time() + t.answerWindow);
+        federation.expire(UPDATE, 3, 1);
+        assertEq(federation.credits(CHECKER), t.challengeFee, "the fee alone");
+    }
+
+    // ---- a slash takes what is there
+
+    function test_slash_neverTakesMoreThanTheStake() public {
+        _toPropose(N, 200);
+        bytes[] memory wrong = _aggregate();
+        Files.put(wrong[0], 0, 1_000_000);
+        _propose(0, wrong);
+        // No run of slashes gets here under terms that were checked: a smaller stake is planted.
+        bytes32 slot = keccak256(abi.encode(0, 0));
+        vm.store(address(federation), slot, bytes32((uint256(5_000) << 160) | uint160(_owner(0))));
+        bytes memory proof = _proof(0);
+        vm.prank(CHECKER);
+        federation.challenge(0, 0, proof);
+        assertEq(_stake(0), 0, "all");
+        assertEq(federation.credits(CHECKER), 5_000, "the fee is no more than was there");
+        assertEq(_slashed(), 0, "nothing is left to burn");
+    }
+}

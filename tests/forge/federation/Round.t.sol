@@ -1,0 +1,284 @@
+// SPDX-License-Identifier: MIT
+pragma solidity 0.8.37;
+
+import {IFederation} from "../../../contracts/interfaces/IFederation.sol";
+import {IStakes} from "../../../contracts/interfaces/IStakes.sol";
+import {Commitments} from "../../../contracts/libraries/Commitments.sol";
+import {System} from "../base/System.sol";
+import {NaiveSeats} from "../reference/NaiveSeats.sol";
+
+/// @dev From Idle to the draw.
+contract RoundTest is System {
+    bytes32 private constant ROOT = "root";
+
+    function setUp() public {
+        _create(_toyTerms());
+        _join(5);
+        _fund(10 * _cost(5));
+    }
+
+    // ---- openRound
+
+    function test_openRound_takesItsCostFromThePool() public {
+        uint256 pool = _pool();
+        vm.expectEmit(address(federation));
+        emit IFederation.RoundOpened(1, 31, federation.model(), _cost(5), time());
+        federation.openRound();
+        assertEq(_pool(), pool - _cost(5), "pool");
+        (,,,,,, uint256 pot) = federation.accounting();
+        assertEq(pot, _cost(5), "pot");
+        _assertPhase(IFederation.Phase.Commit);
+        vm.expectRevert(_wrongPhase(IFederation.Phase.Idle, IFederation.Phase.Commit));
+        federation.openRound();
+    }
+
+    function test_openRound_takesOnlyTheEligible() public {
+        vm.prank(_owner(2));
+        federation.exit(2);
+        federation.openRound();
+        assertEq(_round().active, 27, "without seat 2");
+    }
+
+    function test_openRound_wantsSeats() public {
+        for (uint256 seat = 0; seat < 3; ++seat) {
+            vm.prank(_owner(seat));
+            federation.exit(seat);
+        }
+        vm.expectRevert(abi.encodeWithSelector(IFederation.TooFewSeats.selector, 2, 3));
+        federation.openRound();
+    }
+
+    function test_openRound_wantsMoney() public {
+        _create(_toyTerms());
+        _join(4);
+        _fund(_cost(4) - 1);
+        vm.expectRevert(abi.encodeWithSelector(IFederation.PoolTooSmall.selector, _cost(4) - 1, _cost(4)));
+        federation.openRound();
+        _fund(1);
+        federation.openRound();
+    }
+
+    function test_openRound_notAfterNotice() public {
+        vm.prank(SPONSOR);
+        federation.conclude();
+        vm.expectRevert(IFederation.AlreadyConcluded.selector);
+        federation.openRound();
+    }
+
+    // ---- commit
+
+    function test_commit_onlyTheOperatorOfAnActiveSeat() public {
+        federation.openRound();
+        vm.expectRevert(abi.encodeWithSelector(IStakes.NotOperator.selector, 0, _operator(0), _owner(0)));
+        vm.prank(_owner(0));
+        federation.commit(0, ROOT);
+        _joinWith(t.minStake);
+        vm.expectRevert(abi.encodeWithSelector(IFederation.NotActive.selector, 1, 5));
+        vm.prank(_operator(5));
+        federation.commit(5, ROOT);
+    }
+
+    function test_commit_replacesWithinTheWindow(bytes32 first, bytes32 second) public {
+        federation.openRound();
+        vm.warp(time() + t.commitWindow - 1);
+        vm.prank(_operator(0));
+        federation.commit(0, first);
+        vm.prank(_operator(0));
+        federation.commit(0, second);
+        (uint256 state, bytes28 digest) = federation.recordOf(0);
+        assertEq(state, 1, "committed");
+        assertEq(bytes32(digest), bytes32(bytes28(second)), "the second");
+        vm.warp(time() + 1);
+        vm.expectRevert(_wrongPhase(IFederation.Phase.Commit, IFederation.Phase.Reveal));
+        vm.prank(_operator(0));
+        federation.commit(0, first);
+    }
+
+    function test_commit_notBeforeARound() public {
+        vm.expectRevert(_wrongPhase(IFederation.Phase.Commit, IFederation.Phase.Idle));
+        vm.prank(_operator(0));
+        federation.commit(0, ROOT);
+    }
+
+    // ---- reveal
+
+    function _committed(bytes32 root) private {
+        federation.openRound();
+        bytes32 commitment = _updateCommitment(0, root);
+        vm.prank(_operator(0));
+        federation.commit(0, commitment);
+    }
+
+    function test_reveal_byAnybodyWhoKnows(address anybody, bytes32 root, bytes calldata locator) public {
+        vm.assume(root != 0 && locator.length <= 64);
+        federation.openRound();
+        bytes32 commitment = Commitments.update(address(federation), 1, 0, root, _salt(0), keccak256(locator));
+        vm.prank(_operator(0));
+        federation.commit(0, commitment);
+        _skip();
+        vm.expectEmit(address(federation));
+        emit IFederation.Revealed(1, 0, root, _salt(0), locator);
+        vm.prank(anybody);
+        federation.reveal(0, root, _salt(0), locator);
+        (uint256 state, bytes28 digest) = federation.recordOf(0);
+        assertEq(state, 2, "revealed");
+        assertEq(bytes32(digest), bytes32(bytes28(root)), "root");
+    }
+
+    function test_reveal_refusals() public {
+        _committed(ROOT);
+        vm.expectRevert(_wrongPhase(IFederation.Phase.Reveal, IFederation.Phase.Commit));
+        federation.reveal(0, ROOT, _salt(0), "");
+        _skip();
+        vm.expectRevert(IFederation.ZeroRoot.selector);
+        federation.reveal(0, 0, _salt(0), "");
+        vm.expectRevert(abi.encodeWithSelector(IFederation.LocatorTooLong.selector, 65, 64));
+        federation.reveal(0, ROOT, _salt(0), new bytes(65));
+        vm.expectRevert(abi.encodeWithSelector(IFederation.NothingCommitted.selector, 1, 1));
+        federation.reveal(1, ROOT, _salt(0), "");
+        bytes32 other = Commitments.update(address(federation), 1, 0, ROOT, "salt", keccak256(""));
+        bytes32 held = _updateCommitment(0, ROOT);
+        vm.expectRevert(abi.encodeWithSelector(IFederation.WrongOpening.selector, bytes28(held), other));
+        federation.reveal(0, ROOT, "salt", "");
+        other = Commitments.update(address(federation), 1, 0, ROOT, _salt(0), keccak256("elsewhere"));
+        vm.expectRevert(abi.encodeWithSelector(IFederation.WrongOpening.selector, bytes28(held), other));
+        federation.reveal(0, ROOT, _salt(0), "elsewhere");
+        federation.reveal(0, ROOT, _salt(0), "");
+        vm.expectRevert(abi.encodeWithSelector(IFederation.AlreadyRevealed.selector, 1, 0));
+        federation.reveal(0, ROOT, _salt(0), "");
+        _skip();
+        vm.expectRevert(_wrongPhase(IFederation.Phase.Reveal, IFederation.Phase.Draw));
+        federation.reveal(0, ROOT, _salt(0), "");
+    }
+
+    /// @dev Another's commitment, sent for one's own seat, opens to nothing.
+    function test_reveal_aCopiedCommitmentIsWorthless(bytes32 root) public {
+        vm.assume(root != 0);
+        _committed(root);
+        bytes32 copied = _updateCommitment(0, root);
+        vm.prank(_operator(1));
+        federation.commit(1, copied);
+        _skip();
+        vm.expectPartialRevert(IFederation.WrongOpening.selector);
+        federation.reveal(1, root, _salt(0), "");
+    }
+
+    function test_reveal_staleRecordsAreNothing() public {
+        _committed(ROOT);
+        _skip();
+        federation.reveal(0, ROOT, _salt(0), "");
+        vm.warp(time() + 10_000);
+        federation.finalize();
+        federation.openRound();
+        (uint256 state, bytes28 digest) = federation.recordOf(0);
+        assertEq(state, 0, "nothing this round");
+        assertEq(bytes32(digest), 0, "no digest");
+        _skip();
+        vm.expectRevert(abi.encodeWithSelector(IFederation.NothingCommitted.selector, 2, 0));
+        federation.reveal(0, ROOT, _salt(0), "");
+    }
+
+    // ---- close
+
+    function test_close_slashesWhoDidNotReveal() public {
+        _toReveal(4);
+        for (uint256 seat = 0; seat < 3; ++seat) _reveal(seat);
+        _skip();
+        vm.expectEmit(address(federation));
+        emit IStakes.Slashed(3, IStakes.Offence.NoReveal, t.noRevealSlash, t.minStake - t.noRevealSlash);
+        vm.expectEmit(address(federation));
+        emit IFederation.Closed(1, 7, vm.getBlockNumber());
+        federation.close();
+        for (uint256 seat = 0; seat < 5; ++seat) {
+            assertEq(_stake(seat), seat == 3 ? t.minStake - t.noRevealSlash : t.minStake, "stake");
+        }
+        assertEq(_slashed(), t.noRevealSlash, "waits for the sink");
+        vm.expectRevert(abi.encodeWithSelector(IFederation.AlreadyClosed.selector, 1));
+        federation.close();
+    }
+
+    function test_close_voidsWithTooFew() public {
+        _toReveal(3);
+        for (uint256 seat = 0; seat < 2; ++seat) _reveal(seat);
+        vm.expectRevert(_wrongPhase(IFederation.Phase.Draw, IFederation.Phase.Reveal));
+        federation.close();
+        _skip();
+        vm.expectEmit(address(federation));
+        emit IFederation.Voided(1);
+        federation.close();
+        _assertPhase(IFederation.Phase.Void);
+        assertEq(federation.phaseEnd(), 0, "for good");
+        uint256 pool = _pool();
+        vm.expectEmit(address(federation));
+        emit IFederation.Finalized(1, federation.model(), false);
+        federation.finalize();
+        assertEq(_pool(), pool + _cost(5), "the pot is back");
+        assertEq(_slashed(), t.noRevealSlash, "slashed once");
+    }
+
+    // ---- draw
+
+    function test_draw_takesTheHashOfTheNextBlock() public {
+        _toDraw(5);
+        vm.expectRevert(abi.encodeWithSelector(IFederation.NotClosed.selector, 1));
+        federation.draw();
+        federation.close();
+        uint256 closed = vm.getBlockNumber();
+        vm.expectRevert(abi.encodeWithSelector(IFederation.DrawTooEarly.selector, closed, closed + 2));
+        federation.draw();
+        mine(1);
+        vm.expectRevert(abi.encodeWithSelector(IFederation.DrawTooEarly.selector, closed + 1, closed + 2));
+        federation.draw();
+        mine(1);
+        federation.draw();
+        bytes32 seed = keccak256(abi.encode(blockhash(closed + 1), block.chainid, address(federation), 1));
+        uint256[] memory drawn = NaiveSeats.draw(seed, NaiveSeats.list(31), 3);
+        assertEq(keccak256(abi.encode(_committee())), keccak256(abi.encode(drawn)), "committee");
+        vm.expectRevert(_wrongPhase(IFederation.Phase.Draw, IFederation.Phase.ScoreCommit));
+        federation.draw();
+    }
+
+    function test_draw_isPostponedWhenTheHashIsGone(uint16 blocks) public {
+        _toDraw(5);
+        federation.close();
+        uint256 closed = vm.getBlockNumber();
+        mine(within(blocks, 2, 1000));
+        bool gone = vm.getBlockNumber() - (closed + 1) > 256;
+        federation.draw();
+        _assertPhase(gone ? IFederation.Phase.Draw : IFederation.Phase.ScoreCommit);
+        if (!gone) return;
+        assertEq(_round().closeBlock, vm.getBlockNumber(), "anew");
+        mine(2);
+        federation.draw();
+        _assertPhase(IFederation.Phase.ScoreCommit);
+    }
+
+    function test_draw_notInTimeVoids() public {
+        _toDraw(5);
+        federation.close();
+        _skip();
+        _assertPhase(IFederation.Phase.Void);
+        vm.expectRevert(_wrongPhase(IFederation.Phase.Draw, IFederation.Phase.Void));
+        federation.draw();
+        vm.expectEmit(address(federation));
+        emit IFederation.Voided(1);
+        federation.finalize();
+        assertEq(_slashed(), 0, "nobody's fault");
+    }
+
+    // ---- what the facts show before their time
+
+    function test_roundInfo_showsNothingOfTheLastRound() public {
+        _toChallenge(5, 0);
+        _skip();
+        federation.finalize();
+        federation.openRound();
+        IFederation.Round memory r = _round();
+        assertEq(r.number, 2, "number");
+        assertEq(r.revealed | r.accepted | r.fallen, 0, "sets");
+        assertEq(uint256(r.committee) | r.committeeSize | r.proposer | r.attempts | r.openDemands, 0, "counts");
+        assertEq(uint256(r.closeBlock) | r.drawnAt | r.settledAt | r.proposeFrom | r.proposedAt, 0, "times");
+        assertEq(r.proposal, 0, "proposal");
+        assertTrue(r.live && !r.voided, "flags");
+    }
+}

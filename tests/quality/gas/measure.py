@@ -1,0 +1,192 @@
+"""Gas from receipts of a real node: what every action costs at 5, 10, 50 and 128 seats in a steady round, and challenges at
+1M, 34M and 1G parameters. `PYTHONPATH=tests python tests/quality/gas/measure.py` writes gas.json
+and gas.md beside this file."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections import defaultdict
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from support.evm import AnvilEvm
+from support.system import CHALLENGER, STRANGER, System, operator, owner, random_model, random_update, salt
+
+from fl.protocol import committee
+from fl.protocol.artifact import Kind
+from fl.protocol.commitment import score_commitment, update_commitment
+from fl.protocol.fraud import Opened
+from fl.protocol.leaves import root_from
+
+HERE = Path(__file__).parent
+SEATS = (5, 10, 50, 128)
+DEPTHS = {"1M": 12, "34M": 17, "1G": 22}
+BATCH = 64  # reveals that one relayer sends together
+
+
+class Meter(System):
+    """A system that notes what each call costs."""
+
+    def do(self, function, *args, by=STRANGER):
+        events = super().do(function, *args, by=by)
+        self.__dict__.setdefault("notes", defaultdict(list))[function].append((self.evm.gas, self.evm.size))
+        return events
+
+    def take(self) -> dict[str, list[tuple[int, int]]]:
+        return dict(self.__dict__.pop("notes", {}))
+
+
+def play(s: Meter, rng: np.random.Generator) -> dict[str, list[tuple[int, int]]]:
+    """One honest round; what its calls cost."""
+    n = len([seat for seat in range(128) if s.sets()[1] >> seat & 1])
+    s.take()
+    s.to_challenge({seat: random_update(rng) for seat in range(n)}, proposer=0).finish()
+    return s.take()
+
+
+def batched(s: Meter, rng: np.random.Generator, n: int) -> tuple[int, int]:
+    """(all gas of one honest round, gas of its reveals) in which one relayer reveals for all, and calls that follow each other
+    go together: who opens commits too, who draws is drawn and commits its scores too, who settles proposes too."""
+    s.take()
+    f = s.federation
+    number = s.round.number + 1
+    s.updates = {seat: random_update(rng) for seat in range(n)}
+    roots = {seat: Opened.of(data, Kind.UPDATE).tree.root for seat, data in s.updates.items()}
+    first = update_commitment(s.evm.chain_id, f.address, number, 0, roots[0], salt(0))
+    s.do("multicall", [f.data("finalize"), f.data("openRound"), f.data("commit", 0, first)], by=operator(0))
+    for seat in range(1, n):
+        s.do("commit", seat, s.commitment(seat, roots[seat]), by=operator(seat))
+    s.skip()
+    calls = [f.data("reveal", seat, root, salt(seat), b"") for seat, root in roots.items()]
+    for start in range(0, n, BATCH):
+        s.do("multicall", calls[start : start + BATCH])
+    reveals = sum(gas for gas, _ in s.notes["multicall"][1:])
+    s.skip()
+    s.do("close")
+    s.evm.mine(2)
+    seed = committee.seed(s.evm.block_hash(s.round.closeBlock + 1), s.evm.chain_id, f.address, number)
+    drawn = committee.draw(seed, range(n), s.terms.committee)  # anyone can foresee the draw now
+    s.scores = {seat: rng.bytes(n) for seat in drawn}
+    facts = s.evm.chain_id, f.address, number
+    sealed = {i: score_commitment(*facts, i, vector, salt(i, "scores")) for i, vector in s.scores.items()}
+    together = [f.data("draw"), f.data("commitScores", drawn[0], sealed[drawn[0]])]
+    s.do("multicall", together, by=operator(drawn[0]))
+    for seat in drawn[1:]:
+        s.do("commitScores", seat, sealed[seat], by=operator(seat))
+    s.skip()
+    s.do("multicall", [f.data("revealScores", seat, s.scores[seat], salt(seat, "scores")) for seat in drawn])
+    s.skip()
+    vectors = [s.scores[seat] for seat in s.committee()]
+    s.do("multicall", [f.data("settle", vectors), f.data("propose", 0, b"\x01" * 32, b"")], by=operator(0))
+    s.skip()
+    return sum(gas for calls in s.take().values() for gas, _ in calls), reveals
+
+
+def actions(evm: AnvilEvm, n: int) -> dict[str, int]:
+    """Gas of every action at n seats."""
+    rng = np.random.default_rng(n)
+    size = 15 if n == 128 else 5 if n >= 10 else 3
+    s = Meter.create(evm, committee=size, min_reveals=size, max_attempts=8)
+    out = {"deploy (one clone)": 0}
+    s.factory.send("create", s.terms.as_tuple(), by=STRANGER)
+    out["deploy (one clone)"] = evm.gas
+    s.join(n).fund()
+    joins = s.take()["join"]
+    out["join"] = round(sum(g for g, _ in joins) / n)
+    first = play(s, rng)
+    steady = play(s, rng)
+    for name in ("openRound", "commit", "reveal", "close", "draw", "commitScores", "revealScores"):
+        out[name] = round(sum(g for g, _ in steady[name]) / len(steady[name]))
+    out["settle, first round"], out["settle"] = first["settle"][0][0], steady["settle"][0][0]
+    out["propose"], out["finalize"] = steady["propose"][0][0], steady["finalize"][0][0]
+    out["commit + reveal"] = out["commit"] + out["reveal"]
+    out["all-in per participant"] = round(sum(g for calls in steady.values() for g, _ in calls) / n)
+    s.do("claim", 0, owner(0), by=owner(0))
+    out["claim"] = s.take()["claim"][0][0]
+    play(s, rng)
+    s.to_propose({seat: random_update(rng) for seat in range(n)})
+    s.propose(s.aggregate(), 0)
+    s.skip()
+    batched(s, rng, n)
+    whole, reveals = batched(s, rng, n)
+    out["commit + reveal, batched"] = out["commit"] + round(reveals / n)
+    out["all-in per participant, batched"] = round(whole / n)
+    everything = [g for calls in (first, steady) for c in calls.values() for g, _ in c]
+    out["most of any call above"] = max(everything)
+    return out
+
+
+def challenge(evm: AnvilEvm, n: int, depth: int) -> tuple[int, int]:
+    """(gas, bytes of calldata) of a challenge against n accepted updates on a tree of this depth; the paths are synthetic."""
+    rng = np.random.default_rng(depth)
+    leaf = int(rng.integers(0, 1 << depth))
+
+    def part(content: bytes) -> tuple[bytes, bytes]:
+        path = tuple(rng.bytes(32) for _ in range(depth))
+        return content + b"".join(path), root_from(content, leaf, path)
+
+    previous, genesis = part(random_model(rng))
+    s = Meter.create(evm, depth=depth, challenge_window=3600)
+    # The builder's genesis has one leaf; this federation's has 2^depth, of which we know one.
+    s.terms = replace(s.terms, genesis=genesis)
+    s.federation = evm.at("Federation", s.factory.send("create", s.terms.as_tuple(), by=STRANGER)[0][1]["federation"])
+    s.join(n).fund()
+    shown, roots = zip(*[part(random_update(rng)) for _ in range(n)], strict=True)
+    s.open()
+    for seat in range(n):
+        s.do("commit", seat, s.commitment(seat, roots[seat]), by=operator(seat))
+    s.skip()
+    for seat in range(n):
+        s.do("reveal", seat, roots[seat], salt(seat), b"")
+    s.skip()
+    s.commit_scores(dict.fromkeys(s.draw(), b"\xff" * n))
+    s.skip()
+    s.reveal_scores()
+    s.skip()
+    s.settle()
+    last, root = part(random_model(rng))
+    s.do("propose", 0, root, b"", by=operator(0))
+    s.take()
+    s.do("challenge", leaf, 100, b"".join(shown) + previous + last, by=CHALLENGER)
+    return s.take()["challenge"][0]
+
+
+def measure() -> dict:
+    """The whole table."""
+    evm = AnvilEvm()
+    try:
+        evm.deploy("Federation")
+        code = int(
+            evm.rpc("eth_getTransactionReceipt", evm.rpc("eth_getBlockByNumber", "latest", False)["transactions"][0])[
+                "gasUsed"
+            ],
+            16,
+        )
+        table = {"actions": {str(n): actions(evm, n) for n in SEATS}, "deploy (implementation, once)": code}
+        table["challenge"] = {
+            f"{n} seats, {name} parameters": dict(zip(("gas", "bytes"), challenge(evm, n, d), strict=True))
+            for n in SEATS
+            for name, d in DEPTHS.items()
+        }
+        return table
+    finally:
+        evm.close()
+
+
+def markdown(table: dict) -> str:
+    names = list(table["actions"][str(SEATS[0])])
+    lines = ["| gas | " + " | ".join(f"{n} seats" for n in SEATS) + " |", "|---|" + "---:|" * len(SEATS)]
+    lines += [f"| {name} | " + " | ".join(f"{table['actions'][str(n)][name]:,}" for n in SEATS) + " |" for name in names]
+    lines += ["", f"Implementation, deployed once for all federations: {table['deploy (implementation, once)']:,} gas.", ""]
+    lines += ["| challenge | gas | bytes |", "|---|---:|---:|"]
+    lines += [f"| {name} | {c['gas']:,} | {c['bytes']:,} |" for name, c in table["challenge"].items()]
+    return "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":
+    result = measure()
+    (HERE / "gas.json").write_text(json.dumps(result, indent=1) + "\n")
+    (HERE / "gas.md").write_text(markdown(result))
+    sys.stdout.write(markdown(result))

@@ -1,0 +1,230 @@
+"""Daemons on a real node, in one process: one seat each, keys and journals of their own, and a clock that moves when told."""
+
+from __future__ import annotations
+
+import io
+import itertools
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+from eth_account import Account
+from support.evm import AnvilEvm, contract_types
+from support.system import System, owner
+
+from fl.agents.record.public_record import Record
+from fl.agents.roles.challenger import Answerer, Challenger
+from fl.agents.roles.collector import Collector
+from fl.agents.roles.keeper import Keeper
+from fl.agents.roles.participant import Participant
+from fl.agents.roles.proposer import Proposer
+from fl.agents.roles.validator import Validator
+from fl.agents.runtime.agent import Agent
+from fl.agents.runtime.daemon import Daemon, Pace
+from fl.agents.runtime.journal import Identity, Journal
+from fl.learning.codec import depth_of, parameters_of, to_vector
+from fl.learning.data.partition import split
+from fl.learning.task import build, load_task
+from fl.learning.trainer import Evaluator
+from fl.log import Log
+from fl.network.federation import FederationReader
+from fl.network.rpc import Rpc
+from fl.network.sender import Fees, Sender
+from fl.network.stores.base import LocalStore
+from fl.protocol.artifact import Kind, pack_model
+from fl.protocol.phases import Phase
+from fl.tools.federation.deploy import manifest_of
+
+ETHER = 10**18
+NUMBERS = itertools.count()
+
+
+class Key:
+    """A private key that signs; what Ape's accounts are to the real daemon."""
+
+    def __init__(self, number: int):
+        self.secret = number.to_bytes(32, "big")
+        self._account = Account.from_key(self.secret)
+        self.address = self._account.address
+
+    def sign(self, fields: dict[str, Any]) -> bytes:
+        return bytes(self._account.sign_transaction(fields).raw_transaction)
+
+
+def key_of(seat: int) -> Key:
+    return Key(0xA11CE000 + seat)
+
+
+class DaemonCluster:
+    """A federation on a node of its own. `mark` and `back` bring chain and folders to where they were."""
+
+    SEATS = 4
+
+    def __init__(self, folder: Path, **terms: Any):
+        # A chain id of its own: nodes that begin alike are one chain to a daemon, which lets no second one sit on a seat.
+        self.folder, self.evm = folder, AnvilEvm(1_000_000 + 1_000 * os.getpid() + next(NUMBERS))
+        self.task = load_task("linear")
+        self.store = LocalStore(folder / "store")
+        model = pack_model(to_vector(build(self.task, 0)))
+        self.store.put(model, Kind.MODEL)
+        manifest = self.store.put_manifest(manifest_of(self.task, 0))
+        facts = {"depth": depth_of(build(self.task, 0)), "max_exponent": self.task.max_exponent, "manifest": manifest}
+        self.system = System.create(self.evm, model=model, **facts, **terms)
+        self.system.join(self.SEATS, self.system.terms.min_stake + 2 * self.system.terms.fraud_slash).fund()
+        self.data = split(self.task.data(), self.SEATS, None, 0)
+        for seat in range(self.SEATS):
+            self.hand_over(seat, key_of(seat))
+        self.mine(4)  # as deep as any daemon here wants it
+        self.evaluator = Evaluator(self.task)
+        self.daemons: dict[int, Daemon] = {}
+        self._journals: list[Journal] = []
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.evm.connection.port}"
+
+    def hand_over(self, seat: int, key: Key) -> None:
+        """The owner names a new operator, who gets ether for gas."""
+        self.evm.rpc("anvil_setBalance", key.address, hex(100 * ETHER))
+        self.system.do("setOperator", seat, key.address, by=owner(seat))
+
+    def daemon(
+        self,
+        seat: int,
+        *,
+        key: Key | None = None,
+        urls: list[str] | None = None,
+        journal: Path | None = None,
+        depth: int = 1,
+        fees: Fees | None = None,
+        timeout: float = 10.0,
+        store: Any = None,
+        kinds: dict[type, type] | None = None,
+        as_json: bool = False,
+    ) -> Daemon:
+        """Starts a seat's daemon, as `ape run participate` would."""
+        key, kinds = key or key_of(seat), kinds or {}
+        log = Log(io.StringIO(), as_json)
+        rpc = Rpc(urls or [self.url], timeout=timeout, failed=lambda *facts: log.warn(" ".join(facts)), sleep=lambda _: None)
+        abi = contract_types()["Federation"].abi
+        node = FederationReader(rpc, abi, self.system.federation.address, key.address, depth, self.evm.chain_id)
+        identity = Identity(node.chain_id, node.genesis, node.address, seat)
+        held = Journal(journal or self.folder / f"seat-{seat}", identity)
+        self._journals.append(held)
+        sender = Sender(rpc, key, node.chain_id, held.transactions, fees or Fees(), log, node.refusal)
+        store = store or self.store
+        shard = self.data.shards[seat]
+        roles = (
+            kinds.get(Participant, Participant)(seat, self.task, shard, 0, held.folder),
+            kinds.get(Validator, Validator)(seat, self.evaluator, shard, held.folder),
+            kinds.get(Proposer, Proposer)(seat),
+            Challenger(),
+            Answerer(),
+            Keeper(),
+            Collector(seat, key.address),
+        )
+        agent = Agent(f"seat {seat}", key, roles, held.folder, store, seat)
+        parameters = parameters_of(build(self.task, 0))
+        return Daemon(node, sender, held, agent, lambda: Record(node.terms, parameters, store), log, Pace(0.01, 0.01, turn=1))
+
+    def start(self, *seats: int, **options: Any) -> DaemonCluster:
+        for seat in seats or range(self.SEATS):
+            self.daemons[seat] = self.daemon(seat, **options)
+        return self
+
+    def end(self, *seats: int) -> None:
+        """Ends some daemons, or everybody that was ever started."""
+        for seat in seats or list(self.daemons):
+            self.daemons.pop(seat).journal.close()
+        for journal in [] if seats else self._journals:
+            journal.close()
+
+    # ---- the clock and the crowd
+
+    @property
+    def phase(self) -> Phase:
+        return Phase(self.system.phase)
+
+    def mine(self, blocks: int = 1) -> None:
+        self.evm.mine(blocks)
+
+    def skip(self) -> None:
+        """To the second in which the next phase begins; of scores to the half first, so long do they wait for files."""
+        end = self.system.see("phaseEnd")
+        half = end - self.system.terms.score_commit_window // 2
+        if self.phase is Phase.SCORE_COMMIT and self.now < half:
+            end = half
+        if end > self.now:
+            self.evm.time = end
+            self.evm.rpc("evm_setNextBlockTimestamp", end)
+        self.mine()
+
+    @property
+    def now(self) -> int:
+        return int(self.evm.rpc("eth_getBlockByNumber", "latest", False)["timestamp"], 16)
+
+    def settle_down(self, quiet: int = 5, until: Phase | None = None) -> None:
+        """Ticks everybody, a block at a time, until nobody had anything to do for so many blocks, or a phase has begun."""
+        idle = looks = 0
+        while idle < quiet and (until is None or self.phase is not until):
+            looks += 1
+            assert looks < 200, "".join(told(daemon)[-2000:] for daemon in self.daemons.values())
+            acted = sum(daemon.tick() for daemon in self.daemons.values())  # everybody, not up to the first
+            idle = 0 if acted else idle + 1
+            self.mine()
+
+    def play_to(self, phase: Phase, number: int = 1) -> None:
+        """Until a round is in a phase, at its first block, before anybody acted in it."""
+        while (self.system.round.number, self.phase) != (number, phase):
+            before = self.phase
+            self.settle_down(until=phase)
+            if self.phase is before:
+                self.skip()
+
+    def play_to_open(self) -> None:
+        """A fresh round, opened by nobody's daemon."""
+        self.system.do("openRound")
+        self.mine(2)
+
+    def play_round(self, number: int = 1) -> None:
+        """To the end of a round, everybody acting."""
+        while (r := self.system.round).number < number or (r.number == number and r.live):
+            before = self.phase
+            self.settle_down()
+            if self.phase is before:
+                self.skip()
+
+    def stakes(self) -> list[int]:
+        return [self.system.seat(seat).stake for seat in range(self.SEATS)]
+
+    def sent(self, key: Key) -> int:
+        return int(self.evm.rpc("eth_getTransactionCount", key.address, "latest"), 16)
+
+    # ---- back to where it was
+
+    def mark(self) -> tuple[str, Path]:
+        copy = self.folder.parent / f"{self.folder.name}-mark"
+        shutil.rmtree(copy, ignore_errors=True)
+        shutil.copytree(self.folder, copy)
+        return self.evm.rpc("evm_snapshot"), copy
+
+    def back(self, mark: tuple[str, Path]) -> tuple[str, Path]:
+        """Returns a mark of the same place: a snapshot is used up by its restore."""
+        self.mine()  # waits for a block under way, which would come to lie above a gap in the chain that was put back
+        assert self.evm.rpc("evm_revert", mark[0])
+        shutil.rmtree(self.folder)
+        shutil.copytree(mark[1], self.folder)
+        self.evm.time = self.now
+        return self.evm.rpc("evm_snapshot"), mark[1]
+
+    def close(self) -> None:
+        self.end()
+        self.evm.close()
+
+
+def told(daemon: Daemon) -> str:
+    """Everything that a daemon has logged."""
+    out = daemon.log.out
+    assert isinstance(out, io.StringIO)
+    return out.getvalue()
