@@ -184,7 +184,7 @@ def _curve(facts: Facts) -> Markup:
     names = {"pooled": "all data in one place", "float_fedavg": "honest only, in floats"}
     lines += [Line(name, given[key], i) for i, (key, name) in enumerate(names.items(), 1) if given.get(key)]
     alone = (known.baselines or {}).get("alone") or {}
-    levels = [("each alone, average", sum(alone.values()) / len(alone))] if alone else []
+    levels = [("local only, average", sum(alone.values()) / len(alone))] if alone else []
     told = "; ".join(
         f"{line.name} ends at {text.measure(facts, next(v for v in reversed(line.values) if v is not None))}" for line in lines
     )

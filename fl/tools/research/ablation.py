@@ -38,7 +38,7 @@ def ablation(tasks: tuple[str, ...], seeds: int, out: Path | None) -> dict[str, 
     for case, e, seed in track(jobs, "training", transient=True):
         figures[f"{case.task} {e}"].append(measure(case, e, seed))
     rows = [_row(case, e, figures[f"{case.task} {e}"]) for case, e in chosen]
-    show("ablation", f"mean and spread over {seeds} seeds", rows, figures, out)
+    show("ablation", f"mean and standard deviation over {seeds} seeds", rows, figures, out)
     return figures
 
 

@@ -1,5 +1,5 @@
-"""Does it learn? The protocol's arithmetic against float FedAvg, each participant alone, and everybody's data in the clear,
-on the same splits, seeds and rounds. Metrics in points (x 100), except for a squared error."""
+"""Does it learn? Compares the protocol's arithmetic with float FedAvg, with local-only and with centralised training, on the
+same splits, seeds and rounds. Metrics are in points (x 100), except for a squared error."""
 
 from __future__ import annotations
 
@@ -38,11 +38,11 @@ CASES = (
     Case("breast_cancer", 10, 10, 0.5),
     Case("digits", 10, 20, 0.5),
 )
-WAYS = ("8-bit federation", "float FedAvg", "average alone", "in the clear")
+WAYS = ("8-bit federation", "float FedAvg", "local only", "centralised")
 
 
 def measure(case: Case, seed: int) -> tuple[float, float, float, float]:
-    """(8-bit federation, float FedAvg, average alone, in the clear) for one seed."""
+    """(8-bit federation, float FedAvg, local-only average, centralised) for one seed."""
     task = load_task(case.task)
     data = split(task.data(), case.seats, case.alpha, seed)
     alone = [baselines.alone(task, s.train, data.test, case.rounds, seed, i) for i, s in enumerate(data.shards)]
@@ -61,7 +61,8 @@ def compare(tasks: tuple[str, ...], seeds: int, out: Path | None) -> dict[str, l
     figures: dict[str, list[tuple[float, ...]]] = {case.task: [] for case in chosen}
     for case, seed in track(jobs, "training", transient=True):
         figures[case.task].append(measure(case, seed))
-    show("compare", f"mean and spread over {seeds} seeds", [_row(case, figures[case.task]) for case in chosen], figures, out)
+    rows = [_row(case, figures[case.task]) for case in chosen]
+    show("compare", f"mean and standard deviation over {seeds} seeds", rows, figures, out)
     return figures
 
 
@@ -92,10 +93,10 @@ def show(name: str, title: str, rows: list[dict[str, str]], figures: Any, out: P
 
 
 def points(task: Task, values: Sequence[float]) -> str:
-    """Mean and spread, for people: in points (x 100) where a metric is a share."""
+    """Mean and standard deviation, for people: in points (x 100) where a metric is a share."""
     scale, digits = (100.0, 1) if task.higher_is_better else (1.0, 4)
-    spread = f" ± {stdev(values) * scale:.{digits}f}" if len(values) > 1 else ""
-    return f"{mean(values) * scale:.{digits}f}{spread}"
+    deviation = f" ± {stdev(values) * scale:.{digits}f}" if len(values) > 1 else ""
+    return f"{mean(values) * scale:.{digits}f}{deviation}"
 
 
 def _row(case: Case, figures: list[tuple[float, ...]]) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""What people see in a terminal: live progress, then tables. No numbers are made here."""
+"""What people see in a terminal: live progress, then tables. Nothing is computed here."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ LOUD = {"challenge": "bold red", "demand": "yellow", "expire": "bold red"}
 
 
 class Live:
-    """A progress line while a federation runs, and a line for whatever is worth one."""
+    """A progress line while a federation runs, and a line for each notable event."""
 
     def __init__(self, rounds: int):
         columns = SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed}/{task.total}")
         self.progress = Progress(*columns, TimeElapsedColumn(), console=Console(soft_wrap=True))
         self.task = self.progress.add_task("starting", total=rounds)
         self.metric = ""
-        self._told: set[tuple[int, int]] = set()
+        self._shown: set[tuple[int, int]] = set()
         self.watcher = Watcher(self.say, self.view, self.done, self.measured)
 
     def __enter__(self) -> Live:
@@ -54,8 +54,8 @@ class Live:
         phase = view.phase.name.lower().replace("_", " ") if view.phase is not Phase.IDLE else "between rounds"
         self.progress.update(self.task, description=f"round {view.facts.number}  {phase:14} model {self.metric}")
         for index, event in enumerate(view.history.events):
-            if event.name == "Slashed" and (view.chain_id, index) not in self._told:
-                self._told.add((view.chain_id, index))
+            if event.name == "Slashed" and (view.chain_id, index) not in self._shown:
+                self._shown.add((view.chain_id, index))
                 offence = ("committed and did not reveal", "was drawn and did not score", "proposed a wrong model")
                 lost = view.denomination.show(event.fields["amount"])
                 text = f"seat {event.fields['seat']} {offence[event.fields['offence']]}: {lost} slashed"
@@ -68,7 +68,7 @@ class Live:
 
 
 def deployed(deployment: Deployment, terms: Terms, denomination: Denomination) -> None:
-    """What was put where, and under which terms."""
+    """Prints the addresses of a new deployment, its terms and its gas."""
     console = Console(soft_wrap=True, width=max(Console().width, 100))
     for name in ("federation", "factory", "implementation", "token", "manifest", "genesis"):
         console.print(f"{name:15} {getattr(deployment, name)}", highlight=False)
@@ -81,7 +81,7 @@ def deployed(deployment: Deployment, terms: Terms, denomination: Denomination) -
 
 
 def report(summary: dict[str, Any]) -> None:
-    """The tables after a federation ended."""
+    """Prints the tables after a federation has ended."""
     console = Console(width=max(Console().width, 100))
     names = {s["seat"]: s["name"] for s in summary["seats"]}
     console.print()
@@ -140,7 +140,7 @@ def _seats(summary: dict[str, Any]) -> Table:
 
 
 def _privacy(summary: dict[str, Any]) -> Table:
-    table = _table("Privacy (noise of a simulation is seeded: a rehearsal, no promise)", "seat", "mechanism", "noise", "spent")
+    table = _table("Privacy (simulated noise is seeded and promises nothing)", "seat", "mechanism", "noise", "spent")
     for column in ("budget", "delta", "sat out"):
         table.add_column(column, justify="right")
     for s in summary["seats"]:
@@ -160,14 +160,14 @@ def _costs(summary: dict[str, Any]) -> Table:
 
 
 def _baselines(summary: dict[str, Any]) -> Table:
-    told = summary["baselines"]
+    baselines = summary["baselines"]
     table = _table(f"{summary['metric']} on everybody's test rows", "who", summary["metric"])
-    alone = told["alone"]
-    for name, value in list(alone.items())[:8]:
-        table.add_row(f"{name} alone", f"{value:.4f}")
-    table.add_row("average alone", f"{sum(alone.values()) / len(alone):.4f}", style="bold")
-    table.add_row("together in the clear", f"{told['pooled']:.4f}")
-    table.add_row("float FedAvg, honest only", f"{told['float_fedavg']:.4f}")
+    local_only = baselines["alone"]
+    for name, value in list(local_only.items())[:8]:
+        table.add_row(f"{name}, local only", f"{value:.4f}")
+    table.add_row("local only, average", f"{sum(local_only.values()) / len(local_only):.4f}", style="bold")
+    table.add_row("centralised: all data together", f"{baselines['pooled']:.4f}")
+    table.add_row("float FedAvg, honest only", f"{baselines['float_fedavg']:.4f}")
     table.add_row("this federation", f"{summary['totals']['final']:.4f}", style="bold green")
     return table
 
@@ -181,7 +181,7 @@ def _caught(summary: dict[str, Any], names: dict[int, str]) -> list[str]:
         offences = [f"lost {amount:g} of stake for {offence}" for offence, amount in s["slashes"].items()]
         if out:
             offences.append(f"update left out and unpaid in {len(out)} of {len(summary['rounds'])} rounds")
-        told = "; ".join(offences) or "nothing to catch"
+        caught = "; ".join(offences) or "nothing to catch"
         honestly = f"earned {s['pay']:.2f} by the honest part of its work" if s["pay"] else "earned nothing"
-        lines.append(f"[red]{s['name']}[/] (seat {s['seat']}, {s['kind']}): {told}; {honestly}")
+        lines.append(f"[red]{s['name']}[/] (seat {s['seat']}, {s['kind']}): {caught}; {honestly}")
     return lines

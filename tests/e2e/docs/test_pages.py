@@ -127,4 +127,4 @@ def test_page__its_links_lead_somewhere(page):
 
 
 def test_the_pages__are_found():
-    assert {"README.md", "fl/guides/dao.md", "fl/guides/participant.md", "fl/guides/auditor.md"} <= set(RUN)
+    assert {"README.md", "fl/guides/dao.md", "fl/guides/taking-part.md", "fl/guides/auditor.md"} <= set(RUN)

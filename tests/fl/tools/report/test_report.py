@@ -238,7 +238,7 @@ def test_curve__draws_every_line_and_level():
     assert [e.get("class") for e in wide.iter() if e.tag == "path"] == ["curve k0", "curve k1", "curve k2"]
     assert [e.get("class") for e in wide.iter() if e.tag == "line"].count("level") == 1
     texts = [e.text for e in wide.iter() if e.tag == "text"]
-    assert {"this federation", "all data in one place", "honest only, in floats", "each alone, average"} <= set(texts)
+    assert {"this federation", "all data in one place", "honest only, in floats", "local only, average"} <= set(texts)
 
 
 def test_picture__stands_alone():
