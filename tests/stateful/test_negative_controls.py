@@ -45,7 +45,7 @@ def compiled(file: str, was: str, now: str) -> dict:
     source = (ROOT / "contracts" / f"{file}.sol").read_text()
     assert source.count(was) == 1, f"{file}.sol has {source.count(was)} times: {was}"
     line = json.dumps({"file": f"contracts/{file}.sol", "source": source.replace(was, now)})
-    command = [ROOT / ".venv" / "bin" / "node", ROOT / "tests" / "mutation" / "compiler.js"]
+    command = [ROOT / ".venv" / "bin" / "node", ROOT / "tests" / "quality" / "mutation" / "compiler.js"]
     told = subprocess.run(command, input=line + "\n", capture_output=True, text=True, check=True).stdout
     contracts = json.loads(told)["contracts"]
     assert contracts, "the mutant does not compile"

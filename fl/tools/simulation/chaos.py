@@ -109,7 +109,7 @@ def play(settings: Settings, url: str, abi: Sequence[Any], alias: str, log: Path
 def chaos_test(script: Script, out: Path, say: Callable[[str], None] = lambda text: None) -> dict[str, Any]:
     """Plays it; writes OUT/summary.json, a log for each seat, journals and store. Raises TreatyError if it cannot begin."""
     if (out / "summary.json").exists():
-        raise TaskError(f"{out} holds an earlier rehearsal: give another --out, or remove that folder")
+        raise TaskError(f"{out} holds an earlier run: give another --out, or remove that folder")
     if script.minutes <= 0 or script.seats < 3:
         raise TaskError("give at least 3 seats, and more than 0 minutes")
     out.mkdir(parents=True, exist_ok=True)

@@ -4,7 +4,7 @@ pragma solidity 0.8.37;
 import {IStakes} from "../../../contracts/interfaces/IStakes.sol";
 import {IFederation, Terms} from "../../../contracts/interfaces/IFederation.sol";
 import {TestToken} from "../../../contracts/mocks/TestToken.sol";
-import {BlocklistToken, ReentrantToken} from "../../../contracts/mocks/ViciousTokens.sol";
+import {BlocklistToken, ReentrantToken} from "../../../contracts/mocks/NonStandardTokens.sol";
 import {System} from "../base/System.sol";
 
 /// @dev Seats, stakes and purses; nothing of rounds but whether one engages a seat.
@@ -369,7 +369,7 @@ contract CustodyTest is System {
     }
 
     function test_token_withAFeeIsRefused() public {
-        _createOver(vm.deployCode("ViciousTokens.sol:FeeOnTransferToken"));
+        _createOver(vm.deployCode("NonStandardTokens.sol:FeeOnTransferToken"));
         _rich(STRANGER, t.minStake);
         vm.expectRevert(_error(IStakes.WrongAmountReceived.selector, t.minStake, t.minStake - t.minStake / 100));
         vm.prank(STRANGER);
@@ -377,7 +377,7 @@ contract CustodyTest is System {
     }
 
     function test_token_thatCallsBackIsKeptOut() public {
-        ReentrantToken again = ReentrantToken(vm.deployCode("ViciousTokens.sol:ReentrantToken"));
+        ReentrantToken again = ReentrantToken(vm.deployCode("NonStandardTokens.sol:ReentrantToken"));
         _createOver(address(again));
         bytes[7] memory calls = [
             abi.encodeCall(IStakes.join, (STRANGER, STRANGER, t.minStake, "")),
@@ -399,7 +399,7 @@ contract CustodyTest is System {
     }
 
     function test_token_thatBlocksOneHurtsNobodyElse() public {
-        BlocklistToken block_ = BlocklistToken(vm.deployCode("ViciousTokens.sol:BlocklistToken"));
+        BlocklistToken block_ = BlocklistToken(vm.deployCode("NonStandardTokens.sol:BlocklistToken"));
         _createOver(address(block_));
         _join(2);
         block_.setBlocked(_owner(0), true);

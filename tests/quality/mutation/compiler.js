@@ -2,7 +2,7 @@
 "use strict";
 const fs = require("fs");
 const path = require("path");
-const root = path.join(__dirname, "..", "..");
+const root = path.join(__dirname, "..", "..", "..");
 const solc = require(path.join(root, "node_modules", "solc"));
 
 const ROOTS = ["Federation", "FederationFactory", "mocks/LibraryHarness"];

@@ -18,16 +18,16 @@ import pytest
 from eth_account import Account
 from support.daemon_cluster import DaemonCluster, Key
 
-pytestmark = pytest.mark.xdist_group("rehearsal")
+pytestmark = pytest.mark.xdist_group("chaos")
 
 ROOT = Path(__file__).parents[4]
 APE = Path(sys.executable).parent / "ape"
 
 
-def test_rehearsal__ends_a_round__and_no_honest_participant_loses_stake(tmp_path):
+def test_chaos__ends_a_round__and_no_honest_participant_loses_stake(tmp_path):
     words = "--minutes 0.1 --seed 3 --paced --window 10 --every 6 --task linear --seats 3"
     done = subprocess.run(
-        [APE, "run", "rehearse", *words.split(), "--out", tmp_path / "out"], cwd=ROOT, capture_output=True, text=True
+        [APE, "run", "chaos", *words.split(), "--out", tmp_path / "out"], cwd=ROOT, capture_output=True, text=True
     )
     assert done.returncode == 0, done.stdout + done.stderr
     summary = json.loads((tmp_path / "out" / "summary.json").read_text())
@@ -37,10 +37,10 @@ def test_rehearsal__ends_a_round__and_no_honest_participant_loses_stake(tmp_path
     assert "audit passed" in done.stdout
 
 
-def test_rehearsal__refuses_a_folder_that_holds_one(tmp_path):
+def test_chaos__refuses_a_folder_that_holds_one(tmp_path):
     (tmp_path / "summary.json").write_text("{}")
-    done = subprocess.run([APE, "run", "rehearse", "--out", tmp_path], cwd=ROOT, capture_output=True, text=True)
-    assert done.returncode == 1 and "holds an earlier rehearsal" in done.stderr
+    done = subprocess.run([APE, "run", "chaos", "--out", tmp_path], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 1 and "holds an earlier run" in done.stderr
 
 
 # ---- one seat, by its door
