@@ -1,17 +1,32 @@
-# make demo: a whole federation on this machine. make test: every check. Each sets everything up first.
+# make demo: a whole federation on this machine. make check, test, nightly: three lanes of tests. Each sets everything up first.
 # The first Python that runs and fits; else python3, so that set-up can say what is wrong with it.
 FITS = import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 13))
 PYTHON ?= $(firstword $(foreach p,python3.12 python3.11 python3 python,$(shell $(p) -c "$(FITS)" 2>/dev/null && echo $(p))) python3)
 SHELL := /bin/bash
 ENV = . ./env.sh
 
-.PHONY: kubo demo test picture browser lint setup gas compare coverage prove mutants deep lock flower clean
+.PHONY: demo check test nightly lanes picture browser lint setup gas compare coverage prove mutants deep kubo chaos lock flower clean
 
 demo: setup
 	@$(ENV) && ape run demo
 
+# Three lanes; tests/support/lanes.py says which test is in which. On two cores: 3 minutes, 10 minutes, hours.
+PYTEST = python -m pytest -q -p no:ape_test -n 2 --dist loadgroup
+
+check: setup lint
+	@$(ENV) && $(PYTEST) -m fast tests
+
 test: setup lint
-	@$(ENV) && ape test tests -q -n 2 --dist loadgroup
+	@$(ENV) && $(PYTEST) -m "not nightly" tests
+
+nightly: setup
+	@$(ENV) && $(PYTEST) -m nightly tests
+	@$(ENV) && $(PYTEST) --profile deep tests/twins tests/fl/protocol
+	@$(MAKE) --no-print-directory chaos coverage prove browser kubo deep mutants
+
+# How many tests each lane has.
+lanes: setup
+	@$(ENV) && python -m pytest -q -p no:ape_test --collect-only --no-header --lanes tests | head -4
 
 # The picture of the README, from the demo.
 picture: setup
@@ -50,6 +65,10 @@ mutants: setup
 
 compare: setup
 	@$(ENV) && ape run compare --out build/compare
+
+# Ten minutes of daemons that are killed, cut off and starved, on a chain of their own.
+chaos: setup
+	@$(ENV) && ape run chaos --minutes 10 --out build/chaos
 
 # Two real Kubo nodes exchange files under our CIDs (some 300 MB in an environment of its own, the first time).
 kubo: setup

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import subprocess
+from collections import Counter
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, Phase, settings
+from support.lanes import Lane, lane_of
 
 ROOT = Path(__file__).parents[1]
 BUILD = ROOT / ".build" / "__local__.json"
@@ -22,6 +24,22 @@ settings.load_profile("quick")
 
 def pytest_addoption(parser):
     parser.addoption("--profile", default="quick", help="Hypothesis profile: quick, deep, shrink")
+    parser.addoption("--lanes", action="store_true", help="count the tests of each lane; run none")
+
+
+def pytest_itemcollected(item):
+    """Marks each test with its lane."""
+    file = item.path.relative_to(ROOT / "tests").as_posix()
+    item.add_marker(lane_of(file, item.originalname))
+
+
+def pytest_collection_finish(session):
+    if session.config.getoption("--lanes"):
+        counts = Counter(marker.name for item in session.items for marker in item.iter_markers() if marker.name in set(Lane))
+        for lane in Lane:
+            print(f"{lane:8} {counts[lane]:5}")
+        print(f"{'all':8} {len(session.items):5}")
+        session.items.clear()
 
 
 def pytest_configure(config):
@@ -54,10 +72,10 @@ def updates():
 
 @pytest.fixture(scope="session")
 def commands(tmp_path_factory):
-    """The doors from outside, for the tests beside harness.py."""
+    """The commands as a user calls them: one node and one warmed process for all tests that share it."""
     from support.cli import at_work
 
-    with at_work(tmp_path_factory.mktemp("doors")) as commands:
+    with at_work(tmp_path_factory.mktemp("commands")) as commands:
         yield commands
 
 

@@ -71,7 +71,7 @@ def read(text: str) -> dict[str, Covered]:
 
 def noticed() -> dict[str, tuple[set[int], set[int]]]:
     """By file: lines of which the Python suite killed a mutant, and all lines that have mutants."""
-    killed = set(json.loads((HERE.parent / "mutation" / "contracts.json").read_text())["killed"])
+    killed = set(json.loads((HERE.parent / "quality" / "mutation" / "contracts.json").read_text())["killed"])
     found: dict[str, tuple[set[int], set[int]]] = defaultdict(lambda: (set(), set()))
     for mutant in mutants("contracts"):
         found[mutant.file][1].add(mutant.line)

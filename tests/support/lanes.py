@@ -1,0 +1,78 @@
+"""Which lane each test runs in: `make check` runs the fast ones, `make test` those and the full ones, `make nightly` the rest.
+
+This is the only place that says so. A name is a folder, a file or a function of a file, relative to tests/; the longest that
+fits a test decides, and a test that no name fits is full. So nothing can fall out of all three.
+"""
+
+from __future__ import annotations
+
+import enum
+
+
+class Lane(enum.StrEnum):
+    FAST = "fast"  # make check: what every change deserves; no process of its own, no node, no training to speak of
+    FULL = "full"  # make test, together with the fast ones
+    NIGHTLY = "nightly"  # make nightly: independent second implementations, mutants, long campaigns
+
+
+# What each command of the Makefile gives to pytest's -m.
+SELECTION = {"check": "fast", "test": "not nightly", "nightly": "nightly"}
+
+# The campaigns that are no tests of pytest: the file, and the target of the Makefile that `make nightly` calls for it.
+CAMPAIGNS = {
+    "stateful/deep.py": "deep",
+    "quality/mutation/campaign.py": "mutants",
+    "forge/proofs/prove.py": "prove",
+    "forge/coverage.py": "coverage",
+    "e2e/browser/check_join.py": "browser",
+    "e2e/browser/check_report.py": "browser",
+    "e2e/browser/check_watch.py": "browser",
+    "e2e/kubo/check.py": "kubo",
+}
+
+LANES: dict[str, Lane] = {
+    "attacks": Lane.FAST,
+    "contracts": Lane.FAST,
+    "e2e/docs/test_pages.py::test_page__its_links_lead_somewhere": Lane.FAST,
+    "e2e/docs/test_pages.py::test_page__its_make_targets_exist": Lane.FAST,
+    "e2e/stories": Lane.FAST,
+    "fl": Lane.FAST,
+    # Daemons on a node of their own.
+    "fl/agents/runtime": Lane.FULL,
+    "fl/agents/runtime/test_kill.py": Lane.NIGHTLY,
+    # Training, or a peak of memory that is measured in a process of its own.
+    "fl/agents/adversaries": Lane.FULL,
+    "fl/agents/record/test_memory.py": Lane.FULL,
+    "fl/learning/privacy": Lane.FULL,
+    "fl/learning/research": Lane.FULL,
+    "fl/learning/test_batched.py": Lane.FULL,
+    "fl/learning/test_foreign_tasks.py": Lane.FULL,
+    "fl/learning/test_gate.py": Lane.FULL,
+    "fl/learning/test_tasks.py": Lane.FULL,
+    "fl/learning/test_trainer.py": Lane.FULL,
+    "fl/protocol/test_stream.py": Lane.FULL,
+    "fl/tools/research": Lane.FULL,
+    # A command's process, a server, or a node.
+    "fl/network/stores/test_remote.py": Lane.FULL,
+    "fl/network/test_ape_accounts.py": Lane.FULL,
+    "fl/tools/report/test_watch.py": Lane.FULL,
+    # The Solidity suite is written apart from this one: it compiles for a minute, and finds what both would have to miss.
+    "forge": Lane.NIGHTLY,
+    "quality/guards": Lane.FAST,
+    "quality/guards/test_static.py": Lane.FULL,
+    "stateful/test_negative_controls.py": Lane.NIGHTLY,
+    "twins": Lane.FAST,
+    "twins/test_fraud_campaign.py": Lane.FULL,
+}
+
+
+def fitting(file: str, function: str) -> str | None:
+    """The name in LANES that decides for a test, or none; `file` is relative to tests/."""
+    parts = file.split("/")
+    names = [f"{file}::{function}", *("/".join(parts[:n]) for n in range(len(parts), 0, -1))]
+    return next((name for name in names if name in LANES), None)
+
+
+def lane_of(file: str, function: str) -> Lane:
+    name = fitting(file, function)
+    return LANES[name] if name else Lane.FULL
