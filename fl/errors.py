@@ -31,6 +31,13 @@ class TaskError(TreatyError):
     """A task, split or setting that does not fit."""
 
 
+class UserCodeError(TaskError):
+    """A task's own code (data, model, loss, metric, training) that failed when it was called, or returned what is of no use.
+
+    The one error that a call into somebody's task raises. It concerns that call alone: other roles of the same seat go on.
+    """
+
+
 class PrivacyError(TreatyError):
     """A promise that cannot be kept, or a model that cannot keep it."""
 

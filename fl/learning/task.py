@@ -7,19 +7,22 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import io
+import sys
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr
 from dataclasses import asdict, dataclass
 from math import nextafter
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from fl.errors import TaskError, TreatyError
+from fl.errors import TaskError, TreatyError, UserCodeError
 from fl.protocol.artifact import LEAF_PARAMETERS, MAX_DEPTH
 
 SHIPPED = ("linear", "heart", "breast_cancer", "digits", "digits_mlp", "adapter")
@@ -164,16 +167,16 @@ def federation_task(manifest: Mapping[str, object], given: str | None) -> Task:
 
 @contextmanager
 def foreign(task: Task, wrong: str) -> Iterator[None]:
-    """Around a user's code: whatever it raises becomes a TaskError that says what went wrong."""
+    """Guards a call into a user's code: whatever it raises, sys.exit included, becomes a UserCodeError with what went wrong."""
     try:
         yield
     except TreatyError:
         raise
-    except Exception as error:
-        raise TaskError(f"task {task.name}: {wrong}: {said(error)}") from error
+    except (Exception, SystemExit) as error:
+        raise UserCodeError(f"task {task.name}: {wrong}: {said(error)}") from error
 
 
-def said(error: Exception) -> str:
+def said(error: BaseException) -> str:
     """What somebody else's code raised, in one line."""
     return f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
 
@@ -195,16 +198,7 @@ def load_task(name: str) -> Task:
             )
         if path.suffix in (".csv", ".parquet"):
             raise TaskError(f"{name} is a table: say which column to predict, --task 'table:{name}?target=COLUMN'")
-        spec = importlib.util.spec_from_file_location(path.stem, path)
-        if spec is None or spec.loader is None:
-            raise TaskError(f"{name} is no Python file: give the path of a task file, such as my_task.py")
-        module = importlib.util.module_from_spec(spec)
-        try:
-            spec.loader.exec_module(module)
-        except TaskError as error:
-            raise TaskError(f"{name}: {error}") from error
-        except Exception as error:  # a user's file: whatever it raises is what is wrong with it
-            raise TaskError(f"{name} cannot be read as a task: {said(error)}") from error
+        module = _run(name, path)
     task = getattr(module, "TASK", None)
     if task is None and callable(client_fn := getattr(module, "client_fn", None)):
         return importlib.import_module("fl.learning.flower.client_task").client_task(path.stem, client_fn)  # type: ignore[no-any-return]
@@ -216,3 +210,60 @@ def load_task(name: str) -> Task:
     if task.training.learning_rate == 0 and not isinstance(task, SelfTrained):
         raise TaskError(f"{name}: learning_rate 0 learns nothing: give a number above 0, such as 0.05")
     return task
+
+
+_folders: set[str] = set()  # of task files that this process has run
+
+
+def _run(name: str, path: Path) -> ModuleType:
+    """Runs a task's file as `python FILE` would: registered as a module, its folder importable, without arguments.
+
+    Raises TaskError with whatever the file raises, sys.exit included.
+    """
+    module_name = f"task_file_{path.stem}"  # a name of its own, so that a file named random.py replaces nothing
+    spec = importlib.util.spec_from_file_location(module_name, path)
+    if spec is None or spec.loader is None:
+        raise TaskError(f"{name} is no Python file: give the path of a task file, such as my_task.py")
+    module = importlib.util.module_from_spec(spec)
+    folder, printed, argv = str(path.parent.resolve()), io.StringIO(), sys.argv
+    _forget_siblings(folder)
+    sys.modules[module_name] = module  # dataclasses, pickle and typing look a class's module up there
+    sys.path.insert(0, folder)
+    sys.argv = [str(path)]
+    try:
+        with redirect_stderr(printed):
+            spec.loader.exec_module(module)
+    except TaskError as error:
+        raise TaskError(f"{name}: {error}") from error
+    except SystemExit as error:
+        last = " ".join([said(error), *printed.getvalue().split("\n")[-2:]]).strip()
+        printed.seek(0)
+        printed.truncate()
+        told = f"{name} ends the program while it is read ({last[:300]})"
+        raise TaskError(f"{told}: a task file gets no arguments, so give every setting a default") from error
+    except Exception as error:
+        raise TaskError(f"{name} cannot be read as a task: {said(error)}") from error
+    finally:
+        sys.argv = argv
+        if folder in sys.path:
+            sys.path.remove(folder)
+        if folder not in sys.path:
+            sys.path.append(folder)  # last, where it shadows nothing: the file may import more when it is called
+        sys.stderr.write(printed.getvalue())
+    return module
+
+
+def _forget_siblings(folder: str) -> None:
+    """Drops modules that lay beside another task's file where this one has a file of the same name."""
+    others = _folders - {folder}
+    _folders.add(folder)
+    importlib.invalidate_caches()
+    for name, module in list(sys.modules.items()):
+        where = getattr(module, "__file__", None)
+        if not where or "." in name:
+            continue
+        home = Path(where).parent
+        home = home.parent if Path(where).name == "__init__.py" else home
+        if str(home) in others and (Path(folder, f"{name}.py").is_file() or Path(folder, name).is_dir()):
+            for inner in [key for key in sys.modules if key == name or key.startswith(f"{name}.")]:
+                del sys.modules[inner]
