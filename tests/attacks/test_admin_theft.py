@@ -1,8 +1,8 @@
 """Admin theft
 
-Tries: the sponsor and the deployer call every function with everybody's seats
+Tries: calls every function as sponsor and deployer, with everybody's seats
 Attacker pays: gas
-Victim pays: nothing: there is no admin; the sponsor's notice stops the next round alone
+Victim pays: nothing: there is no admin; the sponsor's notice can only stop the next round
 """
 
 import pytest

@@ -1,8 +1,8 @@
 """Front-running a batch
 
 Tries: reveals one seat of a relayer's batch first, so that the whole multicall reverts
-Attacker pays: gas of one reveal each time; every time one seat of the batch is done
-Victim pays: gas of a refused batch; the rest is sent again, nobody is slashed
+Attacker pays: gas of one reveal each time, and each time one seat of the batch is done
+Victim pays: gas of a reverted batch; the rest is sent again, nobody is slashed
 """
 
 from attacks.gallery import Money, files, judge, root

@@ -1,8 +1,8 @@
 """Griefing challenges
 
-Tries: challenges a right proposal at right numbers, with forged leaves, foreign paths, wrong sizes and out of range
-Attacker pays: gas of refused calls
-Victim pays: nothing: no refused challenge leaves a trace or extends a window
+Tries: challenges a correct proposal at correct numbers, with forged leaves, foreign paths, wrong sizes and indices out of range
+Attacker pays: gas of reverted calls
+Victim pays: nothing: no rejected challenge leaves a trace or extends a window
 """
 
 from attacks.gallery import Money, files

@@ -1,7 +1,7 @@
 """Borrowed name
 
-Tries: seats its own operator under an admitted name, to get into committees; or takes many seats under its own
-Attacker pays: gas of a refused call
+Tries: seats its own operator under an admitted owner's name, to get into committees; or takes many seats under its own name
+Attacker pays: gas of a reverted call
 Victim pays: nothing
 """
 

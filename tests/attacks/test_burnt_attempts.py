@@ -1,8 +1,8 @@
 """Burning all attempts
 
-Tries: proposes a wrong model in every attempt of a round, so that no right one is left to adopt
-Attacker pays: 50 for each attempt (45 where it proves them itself, which one transaction can do from settle on): 135 to 150
-Victim pays: one round of training: the model stays, everybody keeps its pay
+Tries: proposes a wrong model in every attempt of a round, so that no correct one is left to adopt
+Attacker pays: 50 for each attempt (45 if it proves the fraud itself, which one transaction can do from settle on): 135 to 150
+Victim pays: one round of training: the model does not change, everybody keeps their pay
 """
 
 from attacks.gallery import Money, files, root

@@ -1,6 +1,6 @@
 """Commitment copying
 
-Tries: sends another seat's commitment as its own, and opens it once the other has shown root and salt
+Tries: sends another seat's commitment as its own, and opens it once the other has revealed root and salt
 Attacker pays: the slash for not revealing: 10
 Victim pays: nothing
 """

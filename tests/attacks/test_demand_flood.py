@@ -1,8 +1,8 @@
 """Griefing demands
 
-Tries: demands every leaf of a right proposal, or one leaf again and again, so that its proposer misses one and falls
+Tries: demands every leaf of a correct proposal, or one leaf again and again, so that its proposer misses one and is slashed
 Attacker pays: a deposit for each demand, and about as much gas as an answer costs (88,000 to 125,000)
-Victim pays: gas of answers, which deposits must exceed; 50 for one left unanswered: a daemon answers all that are due at once
+Victim pays: gas of answers, which deposits must exceed; 50 if one is left unanswered. A daemon answers all that are due at once
 """
 
 from attacks.gallery import Money, files, leaf_and_path

@@ -1,8 +1,8 @@
 """Collecting a demand twice
 
 Tries: expires, reclaims and answers the same demand, and another's, in every order
-Attacker pays: gas of refused calls
-Victim pays: nothing: each deposit goes back once, to who paid it
+Attacker pays: gas of reverted calls
+Victim pays: nothing: each deposit goes back once, to the account that paid it
 """
 
 import itertools

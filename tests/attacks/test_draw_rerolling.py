@@ -1,8 +1,8 @@
 """Re-rolling the draw
 
-Tries: reverts at a bad draw; picks its salt; times its call of draw; waits 256 blocks; builds block B + 1 and picks its hash
-Attacker pays: gas; the wait works only if nobody calls draw for 256 blocks. Who builds the block picks freely, for nothing
-Victim pays: nothing while a keeper lives and a stranger builds block B + 1; else what a captured committee costs
+Tries: reverts on a bad draw; picks its salt; times its call of draw; waits 256 blocks; builds block B + 1 and picks its hash
+Attacker pays: gas; waiting works only if nobody calls draw for 256 blocks. The builder of the block picks freely, at no cost
+Victim pays: nothing while one keeper runs and somebody else builds block B + 1; otherwise what a captured committee costs
 """
 
 from attacks.gallery import files, root

@@ -1,6 +1,6 @@
 """Dust and rounding theft
 
-Tries: picks amounts at which divisions lose a remainder, and pays in by single units
+Tries: picks amounts for which divisions leave a remainder, and pays in single units
 Attacker pays: gas
 Victim pays: nothing: what rounding leaves returns to the pool, to the unit
 """

@@ -2,7 +2,7 @@
 
 Tries: takes min_reveals seats as soon as the pool is funded, opens a round before anybody else joins, and scores itself 255
 Attacker pays: nothing: it earns 47 a round here
-Victim pays: the pool pays for rubbish. Fund once seats you trust have joined, with min_reveals near their number
+Victim pays: the pool pays for worthless updates. Fund only once seats you trust have joined, with min_reveals near their number
 """
 
 from attacks.gallery import Money, files

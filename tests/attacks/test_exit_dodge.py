@@ -1,7 +1,7 @@
 """Exit dodge
 
-Tries: leaves between the deed and its slash, or waits until the round is forgotten
-Attacker pays: the slash all the same: 10
+Tries: leaves between the offence and its slash, or waits until the round is forgotten
+Attacker pays: the slash nevertheless: 10
 Victim pays: nothing
 """
 

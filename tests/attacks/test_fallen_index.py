@@ -1,8 +1,8 @@
 """A fallen seat's index
 
-Tries: joins during a round, proposes a wrong model, leaves at once, so that whoever takes the index next cannot propose
+Tries: joins during a round, proposes a wrong model and leaves at once, so that the next owner of that seat index cannot propose
 Attacker pays: 50
-Victim pays: one round's chance to propose, until the round ends
+Victim pays: cannot propose until the round ends
 """
 
 from attacks.gallery import Money, files, judge

@@ -1,7 +1,7 @@
 """Answering with another leaf
 
 Tries: answers a demand with another leaf's content, or with the right content and another leaf's path
-Attacker pays: the slash for fraud, if it has nothing better
+Attacker pays: the slash for fraud, if it has no better answer
 Victim pays: nothing
 """
 

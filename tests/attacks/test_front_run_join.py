@@ -1,8 +1,8 @@
 """Front-running a join
 
-Tries: joins just before, to take the seat that another was about to get
+Tries: joins just before somebody else, to take the seat that they were about to get
 Attacker pays: a stake
-Victim pays: nothing: the next seat is as good, and no right hangs on an index
+Victim pays: nothing: the next seat is as good, and no right depends on an index
 """
 
 from attacks.gallery import Money

@@ -1,8 +1,8 @@
-"""Hidden right model
+"""Hidden correct model
 
-Tries: proposes the right root first of all and shows nobody the file, so that the next round has nothing to begin with
+Tries: proposes the correct root before anybody else and shows nobody the file, so that nobody can start the next round
 Attacker pays: nothing: it earns the proposer's fee of 2
-Victim pays: nothing: who checks has rebuilt the file and publishes it. Where nobody had checked, no one could train on
+Victim pays: nothing: a checker has rebuilt the file and publishes it. If nobody had checked, nobody could train the next round
 """
 
 from attacks.gallery import Money, files, leaf_and_path, root

@@ -1,7 +1,7 @@
 """Joining during a round
 
-Tries: takes seats once it has seen who commits, to be drawn into this round's committee
-Attacker pays: a stake that waits for the next round
+Tries: takes seats after it has seen who commits, to be drawn into this round's committee
+Attacker pays: a stake that has to wait for the next round
 Victim pays: nothing
 """
 

@@ -1,7 +1,7 @@
 """Malformed blocks
 
 Tries: fills blocks with -128 and with exponents above the limit, so that decoding fails and no challenge or proposal works
-Attacker pays: nothing, and earns nothing: such blocks count as zeros
+Attacker pays: nothing, but it earns nothing either: such blocks count as zeros
 Victim pays: nothing
 """
 

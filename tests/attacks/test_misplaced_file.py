@@ -1,7 +1,7 @@
 """Misplaced file
 
 Tries: reveals for another seat first with a false locator, so that validators cannot find the update and score it 0
-Attacker pays: gas of a refused call
+Attacker pays: gas of a reverted call
 Victim pays: nothing: the commitment binds the locator
 """
 

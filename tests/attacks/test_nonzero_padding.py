@@ -1,7 +1,7 @@
 """Non-zero padding
 
-Tries: puts numbers where the model has no parameters, so that a proposer who leaves them out falls
-Attacker pays: nothing; its update should be scored 0 (the file format refuses it)
+Tries: puts numbers where the model has no parameters, so that a proposer who leaves them out is slashed
+Attacker pays: nothing; its update should be scored 0 (the file format does not allow it)
 Victim pays: nothing: padding is aggregated like any leaf, and the exact sum stands
 """
 

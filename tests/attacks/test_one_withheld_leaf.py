@@ -2,7 +2,7 @@
 
 Tries: hides one wrong leaf of four and answers every demand but that one
 Attacker pays: 50, less the deposits of the demands it answered: 49
-Victim pays: nothing: 5 for two demands, one of them answered
+Victim pays: nothing: the challenger gets 5 for two demands, one of them answered
 """
 
 from attacks.gallery import Money, files, leaf_and_path

@@ -1,7 +1,7 @@
 """Duplicate update
 
 Tries: commits an update of the last round, which everybody can read, and hopes to be paid for it again
-Attacker pays: gas; a share of a round's pay at most, if the committee does not notice
+Attacker pays: gas; it earns at most a share of a round's pay, if the committee does not notice
 Victim pays: nothing while the committee scores it 0
 """
 

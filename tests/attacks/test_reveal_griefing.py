@@ -1,8 +1,8 @@
 """Reveal griefing
 
-Tries: reveals for another seat first, with what it saw in the pending transaction, so that the owner's own call fails
+Tries: reveals for another seat first, with the data of the pending transaction, so that the owner's own call reverts
 Attacker pays: gas of one reveal
-Victim pays: gas of one refused call; the seat counts as revealed
+Victim pays: gas of one reverted call; the seat counts as revealed
 """
 
 from attacks.gallery import Money, files, judge, root

@@ -1,6 +1,6 @@
 """Score copying
 
-Tries: copies another validator's commitment to scores, to be paid for agreement without any work
+Tries: copies another validator's score commitment, to be paid for agreement without any work
 Attacker pays: the slash for not scoring: 10, and a validator's pay
 Victim pays: nothing
 """

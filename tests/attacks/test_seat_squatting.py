@@ -1,8 +1,8 @@
 """Seat squatting
 
-Tries: takes every free seat and does nothing, so that nobody can join and each round must be funded for the idle
-Attacker pays: 100 of locked stake a seat, returned at will; no slash
-Victim pays: whoever wants to join waits. An allowlist gives each name one seat; otherwise ask an admission contract
+Tries: takes every free seat and does nothing, so that nobody can join and every round must be funded for idle seats
+Attacker pays: 100 of locked stake a seat, which it can withdraw at will; no slash
+Victim pays: whoever wants to join has to wait. An allowlist gives each owner one seat; otherwise use an admission contract
 """
 
 from attacks.gallery import Money, files

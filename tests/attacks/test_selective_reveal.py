@@ -1,7 +1,7 @@
 """Selective reveal
 
-Tries: commits from several seats and reveals only where it likes what the others showed
-Attacker pays: 10 for each seat that stays silent
+Tries: commits from several seats and reveals only those that profit from what the others revealed
+Attacker pays: 10 for each seat that does not reveal
 Victim pays: nothing
 """
 

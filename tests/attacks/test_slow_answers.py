@@ -1,8 +1,8 @@
 """Slow answers
 
-Tries: hides a model with one wrong leaf and answers each demand in its last second, so that the walk outlasts the window
+Tries: hides a model with one wrong leaf and answers each demand in the last second, so that the search outlasts the window
 Attacker pays: the slash for fraud, unless a checker's demands wait too long to be included
-Victim pays: a wrong model, if it needs longer for a demand than the window's spare time over depth + 1. See challenge, answer
+Victim pays: a wrong model stands if a demand takes longer than the window's spare time over depth + 1. See challenge, answer
 """
 
 import pytest

@@ -1,8 +1,8 @@
 """Selling answers
 
-Tries: proposes a wrong model, shows its leaves for the deposits of who walks to the wrong one, proves its own fraud
+Tries: proposes a wrong model, collects the deposits of checkers who walk to the wrong leaf, then proves its own fraud
 Attacker pays: more than it earns, under any terms: rule 18 of the terms
-Victim pays: deposits of at most depth + 1 demands, paid back by the fee if the terms say so
+Victim pays: deposits of at most depth + 1 demands, paid back by the fee if the terms provide for it
 """
 
 from dataclasses import replace

@@ -1,6 +1,6 @@
 """Sponsor that holds seats
 
-Tries: slashes its own seats, or others', to get the money back through the pool
+Tries: gets its own seats, or others', slashed, to get the money back through the pool
 Attacker pays: every slash in full
 Victim pays: nothing
 """

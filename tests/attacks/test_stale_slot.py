@@ -1,7 +1,7 @@
 """Stale slot
 
 Tries: sits a round out and opens what it committed to in an earlier one
-Attacker pays: gas of a refused call
+Attacker pays: gas of a reverted call
 Victim pays: nothing
 """
 

@@ -1,8 +1,8 @@
 """Stealing the challenger's fee
 
-Tries: copies a pending challenge and gets it in first
+Tries: copies a pending challenge and gets it included first
 Attacker pays: gas
-Victim pays: the fee of 5 and the gas of a refused call; the cheat falls all the same. Send proofs privately where it matters
+Victim pays: the fee of 5 and the gas of a reverted call; the cheat is slashed anyway. Send proofs privately where it matters
 """
 
 from attacks.gallery import Money, files

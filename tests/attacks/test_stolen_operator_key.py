@@ -1,8 +1,8 @@
 """Stolen operator key
 
-Tries: does all the harm that a hot key can: commits rubbish, scores rubbish, proposes a wrong model, tries to take the stake
-Attacker pays: gas; the fee of 5 is its own if it proves its fraud itself
-Victim pays: the slashes of one round, 50 to 60; then a seat of no more sits out. The owner replaces the key at any time
+Tries: does all the harm a hot key can: commits nonsense, scores nonsense, proposes a wrong model, tries to take the stake
+Attacker pays: gas; it earns the fee of 5 if it proves its own fraud
+Victim pays: the slashes of one round, 50 to 60; below the minimum stake the seat sits out. The owner can replace the key at any time
 """
 
 from attacks.gallery import Money, files

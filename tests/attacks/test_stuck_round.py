@@ -1,7 +1,7 @@
 """Stuck round
 
-Tries: falls silent, all together, at any point of a round: participants, committee, proposer, keepers
-Attacker pays: the slashes for what they had promised; pay
+Tries: everybody stops at the same point of a round: participants, committee, proposer, keepers
+Attacker pays: the slashes for what they had committed to; their pay
 Victim pays: the round's work; the pool gets the pot back and the next round opens
 """
 

@@ -1,7 +1,7 @@
 """Unopenable accepted update
 
 Tries: a lying majority accepts an update that only they hold, so that nobody else can propose, or check what they propose
-Attacker pays: nothing where nobody proposes; 50 for a proposal on a file that is not shown; shown, it earns a deposit a leaf
+Attacker pays: nothing if nobody proposes; 50 for a proposal on a file that is not shown; if shown, it earns a deposit a leaf
 Victim pays: a round of training; a deposit for each of 2^depth leaves, or a wrong model may stand. Draw more validators
 """
 

@@ -1,6 +1,6 @@
 """Unopenable proposal
 
-Tries: proposes 32 random bytes as a root, so that nobody can show a number that is wrong
+Tries: proposes 32 random bytes as a root, so that nobody can show which number is wrong
 Attacker pays: the slash for fraud: 50
 Victim pays: nothing; the demander gets 5 and its deposit back
 """

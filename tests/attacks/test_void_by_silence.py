@@ -1,7 +1,7 @@
 """Voiding a round
 
 Tries: a majority of the committee reveals no scores, so that nobody is paid
-Attacker pays: 10 for each silent validator: 20
+Attacker pays: 10 for each validator that does not reveal: 20
 Victim pays: a round's pay and work; the pot returns to the pool
 """
 

@@ -1,8 +1,8 @@
 """Withheld data
 
 Tries: reveals the root of an update and shows the file to nobody
-Attacker pays: training for nothing: it is scored 0 and unpaid
-Victim pays: nothing: the model is made of the others
+Attacker pays: trains for nothing: the update is scored 0 and unpaid
+Victim pays: nothing: the model is made from the others' updates
 """
 
 from attacks.gallery import Money, files
