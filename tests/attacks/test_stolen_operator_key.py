@@ -2,7 +2,7 @@
 
 Tries: does all the harm a hot key can: commits nonsense, scores nonsense, proposes a wrong model, tries to take the stake
 Attacker pays: gas; it earns the fee of 5 if it proves its own fraud
-Victim pays: the slashes of one round, 50 to 60; below the minimum stake the seat sits out. The owner can replace the key at any time
+Victim pays: the slashes of one round, 50 to 60; below the minimum the seat sits out. The owner can replace the key at any time
 """
 
 from attacks.gallery import Money, files
