@@ -16,6 +16,7 @@ from abc import ABC, abstractmethod
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
+from typing import BinaryIO
 
 from fl.errors import NoRoomError, StoreError
 from fl.network.stores.private_copy import gathered
@@ -135,13 +136,15 @@ class LocalStore(FileStore):
     def _read(self, name: str, most: int, exact: bool) -> Data:
         path = self.path / name
         try:
-            facts = path.stat()
-            if not stat.S_ISREG(facts.st_mode) or (facts.st_size != most if exact else facts.st_size > most):
-                raise StoreError(f"{path.name} in {self.path} has {facts.st_size:,} bytes, not {most:,}: fetch it anew")
-            with path.open("rb") as file:
+            with open_regular(path) as file:
+                size = os.fstat(file.fileno()).st_size
+                if size != most if exact else size > most:
+                    raise StoreError(f"{path.name} in {self.path} has {size:,} bytes, not {most:,}: fetch it anew")
                 return gathered(iter(partial(file.read, PIECE), b""), most + 1)  # it may grow while it is read
         except FileNotFoundError:
             raise StoreError(f"{path.name} is not in {self.path}: ask its owner to publish it") from None
+        except NotRegularError:
+            raise StoreError(f"{path.name} in {self.path} is not a regular file: remove it and fetch it anew") from None
         except OSError as error:
             if error.errno in (errno.EMFILE, errno.ENFILE):
                 told = f"{path.name} in {self.path} cannot be opened: {error.strerror}"
@@ -152,11 +155,34 @@ class LocalStore(FileStore):
         # An altered file is written anew: whoever has the content heals the store.
         path = self.path / name
         try:
-            if not path.is_file() or path.stat().st_size != len(data) or path.read_bytes() != data:
+            if not _holds(path, data):
                 write_durably(path, data)
         except OSError as error:
             told = f"{name} cannot be written to the store {self.label}: {error.strerror or error}"
             raise StoreError(f"{told}; give a folder that you may write and that has room") from error
+
+
+class NotRegularError(OSError):
+    """A folder, a pipe or a device where a file belongs."""
+
+
+def open_regular(path: Path) -> BinaryIO:
+    """A regular file, open to be read. What was looked at is what was opened, and opening waits for nobody: in a folder that
+    others share, a pipe or a device may take a file's place at any time. Raises OSError, NotRegularError among them."""
+    handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    if not stat.S_ISREG(os.fstat(handle).st_mode):
+        os.close(handle)
+        raise NotRegularError(errno.EINVAL, "not a regular file", str(path))
+    return os.fdopen(handle, "rb")
+
+
+def _holds(path: Path, data: Data) -> bool:
+    """Whether a file is there with just these bytes."""
+    try:
+        with open_regular(path) as file:
+            return os.fstat(file.fileno()).st_size == len(data) and file.read(len(data) + 1) == data
+    except OSError:
+        return False
 
 
 def canonical(facts: dict[str, object]) -> bytes:

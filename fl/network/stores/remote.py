@@ -6,11 +6,13 @@ and no call waits longer than its seconds, however slowly the other side drips.
 
 from __future__ import annotations
 
+import contextvars
 import json
 import queue
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from itertools import islice
 from typing import Any, TypeVar, cast
@@ -35,12 +37,33 @@ CIDS_AT_ONCE = 4  # of one file: each that nobody has costs the node's whole pat
 T = TypeVar("T")
 U = TypeVar("U")
 
+_until: contextvars.ContextVar[float | None] = contextvars.ContextVar("until", default=None)
+
+
+@contextmanager
+def deadline(seconds: float) -> Iterator[None]:
+    """Bounds every call of a store within the block, all of them together: a file that many stores lack, or that many silent
+    ones are asked for, costs no more than one that a single store is slow with."""
+    token = _until.set(time.monotonic() + seconds)
+    try:
+        yield
+    finally:
+        _until.reset(token)
+
+
+def seconds_left(wanted: float) -> float:
+    """At most `wanted`, and no more than the deadline leaves; 0 when it has passed."""
+    until = _until.get()
+    return wanted if until is None else max(0.0, min(wanted, until - time.monotonic()))
+
 
 def within(seconds: float, what: str, work: Callable[[], T]) -> T:
     """What `work` returns, or StoreError after so many seconds: a name look-up or a half-open connection obeys no timeout of
     its own. The thread that is left behind ends with its connection."""
     result: list[T] = []
     failure: list[Exception] = []
+    if (seconds := seconds_left(seconds)) == 0:
+        raise StoreSilentError(f"{what} was not asked: the time for this file is over")
 
     def run() -> None:
         try:
@@ -48,7 +71,7 @@ def within(seconds: float, what: str, work: Callable[[], T]) -> T:
         except Exception as error:  # told to the caller below
             failure.append(error)
 
-    thread = threading.Thread(target=run, daemon=True)
+    thread = threading.Thread(target=contextvars.copy_context().run, args=(run,), daemon=True)
     thread.start()
     thread.join(seconds)
     if failure:
@@ -72,7 +95,7 @@ def concurrently(work: Callable[[T], U], items: Iterable[T], at_once: int) -> It
 
     while True:
         for item in islice(waiting, at_once - running):
-            threading.Thread(target=run, args=(item,), daemon=True).start()
+            threading.Thread(target=contextvars.copy_context().run, args=(run, item), daemon=True).start()
             running += 1
         if not running:
             return
@@ -97,21 +120,21 @@ def _told(error: Exception, what: str) -> StoreError | NoRoomError:
 class Http:
     """Bounded requests: no redirects (name the final address instead), no more bytes than asked for, no waiting for ever."""
 
-    def __init__(self, base: str, seconds: float = SECONDS):
+    def __init__(self, base: str, seconds: float = SECONDS, session: Callable[[], requests.Session] = requests.Session):
         self.base = base.rstrip("/")
-        self.seconds = seconds
+        self.seconds, self._session = seconds, session
         # Reads are identified by hash; a compressed reply would need a bound of its own.
         self.headers = {"Accept-Encoding": "identity"}
 
     def call(self, method: str, path: str, most: int, **options: Any) -> tuple[int, Data]:
         """(status, at most one byte more than `most`). Raises StoreError where there is no answer, or not in time."""
         url = f"{self.base}/{path}"
-        seconds = self.seconds + (most + _sent(options)) / SLOWEST
+        seconds = seconds_left(self.seconds + (most + _sent(options)) / SLOWEST) or self.seconds
 
         def work() -> tuple[int, Data]:
             began = time.monotonic()
             limits = {"timeout": seconds, "stream": True, "allow_redirects": False, "headers": self.headers}
-            with requests.request(method, url, **limits, **options) as response:
+            with self._session() as session, session.request(method, url, **limits, **options) as response:
                 return response.status_code, gathered(self._pieces(response, began, seconds), most + 1)
 
         return within(seconds, self.base, work)
@@ -149,9 +172,9 @@ class HttpStore(_Remote):
 
     writable = False
 
-    def __init__(self, url: str, seconds: float = SECONDS):
+    def __init__(self, url: str, seconds: float = SECONDS, session: Callable[[], requests.Session] = requests.Session):
         self.label = url
-        self._http = Http(url, seconds)
+        self._http = Http(url, seconds, session)
 
     def _address(self, name: str) -> list[str]:
         return [name]
@@ -198,8 +221,8 @@ class _Named:
 class GatewayStore(HttpStore):
     """An IPFS gateway: `https://HOST/ipfs`. Read only, and not believed."""
 
-    def __init__(self, url: str, seconds: float = SECONDS):
-        super().__init__(url, seconds)
+    def __init__(self, url: str, seconds: float = SECONDS, session: Callable[[], requests.Session] = requests.Session):
+        super().__init__(url, seconds, session)
         self._named = _Named()
 
     def hint(self, root: bytes, locator: bytes) -> None:
@@ -270,16 +293,19 @@ class FsspecStore(_Remote):
     """A folder in anything that fsspec knows: `s3://bucket/folder`, `gs://`, `sftp://`, `memory://`.
 
     Keys and endpoints come from where the backend looks for them (for S3: AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY,
-    AWS_ENDPOINT_URL), never from the address."""
+    AWS_ENDPOINT_URL), never from the address. `anonymous`: read only and without any of the user's keys, for an address that a
+    stranger named; only for s3:// and gs://."""
 
-    def __init__(self, url: str, seconds: float = SECONDS):
+    def __init__(self, url: str, seconds: float = SECONDS, anonymous: bool = False):
         self.label = url.rstrip("/")
-        self._seconds = seconds
+        self._seconds, self.writable = seconds, not anonymous
+        nobody = {"s3": {"anon": True}, "gs": {"token": "anon"}}
+        options = nobody[url.partition("://")[0]] if anonymous else {}
 
         def work() -> tuple[Any, str]:
             import fsspec
 
-            return fsspec.core.url_to_fs(self.label, use_listings_cache=False)
+            return fsspec.core.url_to_fs(self.label, use_listings_cache=False, **options)
 
         try:
             self._fs, self._folder = within(seconds, self.label, work)
@@ -306,6 +332,9 @@ class FsspecStore(_Remote):
         return bytes(self._fs.cat_file(path, start=start, end=min(start + RANGE, size)))
 
     def _write(self, name: str, data: Data) -> None:
+        if not self.writable:
+            raise StoreError(f"{self.label} is named by the manifest and only read: give it as --store to write to it")
+
         def work() -> bool:
             self._fs.pipe_file(self._path(name), bytes(data))
             return True

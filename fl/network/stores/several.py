@@ -18,14 +18,17 @@ from urllib.parse import urlsplit
 from fl.errors import StoreError, StoreSilentError
 from fl.network.stores import cid
 from fl.network.stores.base import LocalStore, Store
-from fl.network.stores.remote import SECONDS, FsspecStore, GatewayStore, HttpStore, IpfsStore, concurrently
-from fl.protocol.artifact import Data, Kind
+from fl.network.stores.public_http import public_session
+from fl.network.stores.remote import SECONDS, SLOWEST, FsspecStore, GatewayStore, HttpStore, IpfsStore, concurrently, deadline
+from fl.protocol.artifact import Data, Kind, size_of
 from fl.protocol.terms import Terms
 
 log = logging.getLogger("treaty.store")
 
 AT_ONCE = 16  # files under way, so that many that nobody has cost a window no more than one does
-REST = 30.0  # seconds for which a store that did not answer is left alone
+REST = 30.0  # seconds for which a store that did not answer is left alone; twice as long each time in a row
+MAX_REST = 960.0
+MAX_NAMED = 4  # stores of a manifest that are asked: its author is a stranger, and each costs every daemon time
 SLOW = 1.0
 MAX_RESTING = 4096
 PUBLIC = ("https://", "http://", "s3://", "gs://")
@@ -59,6 +62,14 @@ def _open(word: str, seconds: float) -> Store:
     return FsspecStore(word, seconds)
 
 
+def _open_named(word: str) -> Store:
+    """A store that a manifest names: read only, at public addresses, with no key of this user's."""
+    if word.startswith(("s3://", "gs://")):
+        return FsspecStore(word, anonymous=True)
+    kind = GatewayStore if word.rstrip("/").endswith("/ipfs") else HttpStore
+    return kind(word, session=public_session)
+
+
 class Stores(Store):
     """Every call tries the stores in order. A store that does not answer rests for a while, so that a dead one cannot eat a
     round's windows."""
@@ -69,6 +80,7 @@ class Stores(Store):
         self.afar = any(store.afar for store in self.stores)
         self._clock = clock
         self._resting: dict[tuple[str, str], float] = {}
+        self._silences: dict[str, int] = {}  # of a store, in a row
         self._cache = next((store for store in self.stores if isinstance(store, LocalStore)), None)
 
     def put(self, data: Data, kind: Kind) -> bytes:
@@ -78,7 +90,9 @@ class Stores(Store):
         return self._all(lambda store: store.put_manifest(facts))
 
     def get(self, root: bytes, kind: Kind, depth: int) -> Data:
-        data, source = self._first(f"{root.hex()}.{kind.name.lower()}", lambda store: store.get(root, kind, depth))
+        name = f"{root.hex()}.{kind.name.lower()}"
+        with deadline(SECONDS + size_of(kind, depth) / SLOWEST):  # one for the file, however many stores are asked
+            data, source = self._first(name, lambda store: store.get(root, kind, depth))
         self._keep(source, lambda store: store.put(data, kind))
         return data
 
@@ -105,7 +119,9 @@ class Stores(Store):
                 continue
             began = self._clock()
             try:
-                return read(store), store
+                found = read(store)
+                self._silences.pop(store.label, None)
+                return found, store
             except StoreError as error:
                 self._failed(store, name, error, self._clock() - began)
                 tried.append(str(error))
@@ -144,7 +160,8 @@ class Stores(Store):
         if len(self._resting) >= MAX_RESTING:
             self._resting = {key: end for key, end in self._resting.items() if end > self._clock()}
         if isinstance(error, StoreSilentError):
-            self._resting[store.label, ""] = self._clock() + REST
+            times = self._silences[store.label] = self._silences.get(store.label, 0) + 1
+            self._resting[store.label, ""] = self._clock() + min(MAX_REST, REST * 2 ** min(times - 1, 10))
         elif lasted > SLOW:
             self._resting[store.label, name] = self._clock() + REST
 
@@ -167,13 +184,15 @@ def fetched(store: Store, roots: Iterable[bytes], kind: Kind, depth: int) -> Ite
 def federation_store(terms: Terms, words: Sequence[str | Path]) -> tuple[Store, dict[str, object]]:
     """(the stores given and those that the manifest names for everybody, the manifest). Raises StoreError.
 
-    The sponsor wrote the manifest: of its addresses only public kinds count, never a path or a node of this machine."""
+    The sponsor wrote the manifest: of its addresses only public kinds count, never a path or a node of this machine; the first
+    four of them are read, without any key of this user's, and none is written to."""
     store = open_store(words)
     manifest = store.get_manifest(terms.manifest)
     named = manifest.get("stores", [])
     public = [word for word in named if is_public(word)] if isinstance(named, list) else []
-    if more := [word for word in public if word not in map(str, words)]:
-        store = open_store([*words, *more])
+    if more := [word for word in dict.fromkeys(public) if word not in map(str, words)][:MAX_NAMED]:
+        held = store.stores if isinstance(store, Stores) else [store]
+        store = Stores([*held, *(_open_named(word) for word in more)])
     if store.afar and not isinstance(store, Stores):
         store = Stores([store])  # which remembers for a while what was asked for in vain
     if isinstance(text := manifest.get("genesis_cid"), str):

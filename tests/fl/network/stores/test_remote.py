@@ -4,10 +4,13 @@ import json
 import re
 import socket
 import threading
+import time
 from contextlib import closing, suppress
 from dataclasses import replace
 from hashlib import sha256
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import pairwise
+from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import numpy as np
@@ -16,10 +19,10 @@ from support.system import BASE_TERMS, random_update
 from test_local import FACTS, FILES, UPDATE, altered, at_once, refused
 
 from fl.errors import StoreError, StoreSilentError
-from fl.network.stores import cid, remote
-from fl.network.stores.base import LocalStore, canonical
+from fl.network.stores import cid, public_http, remote, several
+from fl.network.stores.base import LocalStore, Store, canonical
 from fl.network.stores.remote import FsspecStore, GatewayStore, HttpStore, IpfsStore
-from fl.network.stores.several import AT_ONCE, REST, SLOW, Stores, federation_store, fetched, is_public, open_store
+from fl.network.stores.several import AT_ONCE, MAX_REST, REST, SLOW, Stores, federation_store, fetched, is_public, open_store
 from fl.protocol.artifact import Kind
 from fl.protocol.leaves import root_of
 
@@ -456,6 +459,40 @@ def test_silent_store__rests__and_is_asked_again_later(tmp_path):
     assert silent.asked == 2
 
 
+def test_silent_store__rests_longer_each_time__until_it_answers(tmp_path):
+    now = [0.0]
+    silent, other = Counting(tmp_path / "silent"), LocalStore(tmp_path / "other")
+    silent.failure = StoreSilentError("no answer")
+    stores = Stores([silent, other], clock=lambda: now[0])
+    other.put(UPDATE, Kind.UPDATE)
+    asked_at = []
+    for second in range(0, 4000, 10):
+        now[0], before = float(second), silent.asked
+        stores.get(ROOT, Kind.UPDATE, DEPTH)
+        asked_at += [second] * (silent.asked - before)
+    rests = [b - a for a, b in pairwise(asked_at)]
+    assert rests == [REST, 2 * REST, 4 * REST, 8 * REST, 16 * REST, MAX_REST, MAX_REST, MAX_REST]
+    now[0], silent.failure = 1e6, None
+    silent.put(UPDATE, Kind.UPDATE)
+    stores.get(ROOT, Kind.UPDATE, DEPTH)  # it answers
+    silent.failure = StoreSilentError("no answer")
+    stores.get(ROOT, Kind.UPDATE, DEPTH)
+    before, now[0] = silent.asked, 1e6 + REST
+    stores.get(ROOT, Kind.UPDATE, DEPTH)
+    assert silent.asked == before + 1  # and rests no longer than the first time
+
+
+def test_many_silent_stores__cost_a_file_what_one_costs(tmp_path, monkeypatch):
+    monkeypatch.setattr(several, "SECONDS", 0.6)
+    with socket.create_server(("127.0.0.1", 0), backlog=512) as listening:  # takes connections and never answers
+        dead = [HttpStore(f"http://127.0.0.1:{listening.getsockname()[1]}/{i}", 0.2) for i in range(30)]
+        stores = Stores([LocalStore(tmp_path), *dead])
+        began = time.monotonic()
+        with refused("is not to be had"):
+            stores.get(ROOT, Kind.UPDATE, DEPTH)
+        assert time.monotonic() - began < 2  # 6 seconds if each had its own patience
+
+
 def test_read__does_not_fail_because_it_could_not_be_kept(tmp_path, caplog):
     full, other = Counting(tmp_path / "full"), LocalStore(tmp_path / "other")
     full.failure = StoreError("disk full")
@@ -544,6 +581,50 @@ def test_federation__its_manifest_names_public_stores_and_no_others(tmp_path):
     whole, manifest = federation_store(terms, [tmp_path / "own"])
     assert isinstance(whole, Stores) and [s.label for s in whole.stores] == [str(tmp_path / "own"), base]
     assert manifest["stores"] == named
+
+
+def named_by_manifest(tmp_path: Path, *words: str) -> list[Store]:
+    """The stores that are added for a manifest which names these."""
+    store = LocalStore(tmp_path / "mine")
+    digest = store.put_manifest({**FACTS, "stores": list(words)})
+    whole, _ = federation_store(replace(BASE_TERMS, manifest=digest), [tmp_path / "mine"])
+    return whole.stores[1:] if isinstance(whole, Stores) else []
+
+
+def test_federation__of_many_stores_in_its_manifest__asks_four(tmp_path):
+    named = [f"https://dead-{i}.example.org" for i in range(100)]
+    assert [s.label for s in named_by_manifest(tmp_path, *named)] == named[:4]
+    assert len(named_by_manifest(tmp_path, *named[:1] * 9)) == 1
+
+
+def test_bucket_that_a_manifest_names__is_neither_written_nor_read_with_this_user_s_keys(tmp_path, s3):
+    (named,) = named_by_manifest(tmp_path, "s3://bucket/folder")
+    assert not named.writable and named._fs.storage_options["anon"] is True
+    with refused("named by the manifest and only read"):
+        named.put(UPDATE, Kind.UPDATE)
+    given = open_store(["s3://bucket/folder"])
+    assert given.writable and "anon" not in given._fs.storage_options
+
+
+def test_name_that_leads_inside__is_not_reached(server, tmp_path, monkeypatch):
+    """A public name may resolve to a private address, and to another one at every look."""
+    asked, (address, _, port) = [], server.host.rpartition(":")
+
+    def resolve(host, *args, **kwargs):
+        asked.append(host)
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, int(port)))]
+
+    server.files[NAME] = UPDATE
+    (named,) = named_by_manifest(tmp_path, "http://files.example")
+    named._http.base = f"http://files.example:{port}"
+    with monkeypatch.context() as patched:
+        patched.setattr(socket, "getaddrinfo", resolve)
+        with refused("cannot be reached"):
+            named.get(ROOT, Kind.UPDATE, DEPTH)
+    assert set(asked) == {"files.example"}
+    # The address alone was at fault: the same store, were it public, is read, and by the address that was checked.
+    monkeypatch.setattr(public_http, "public_addresses", lambda host, port: [address])
+    assert named.get(ROOT, Kind.UPDATE, DEPTH) == UPDATE
 
 
 # ---- files that nobody has

@@ -1,0 +1,74 @@
+"""Connections to addresses that a stranger's file names: to public machines alone, whatever the name resolves to.
+
+A manifest is written by the sponsor, and every participant's daemon reads from the stores that it names. A public name may
+lead to a private address, or to another one at the second look (DNS rebinding), so that the sponsor could have a daemon ask
+machines of the participant's own network. Here the addresses are looked up once, checked, and the connection goes to the very
+address that was checked; TLS still verifies the name.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+from typing import Any
+
+import requests
+from requests.adapters import HTTPAdapter
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.exceptions import NewConnectionError
+
+
+def public_addresses(host: str, port: int) -> list[str]:
+    """The addresses of a host, if all of them are public. Raises OSError if one is not, or the name does not resolve."""
+    found = [str(info[4][0]) for info in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)]
+    if inside := [address for address in found if not ipaddress.ip_address(address).is_global]:
+        raise OSError(f"{host} leads to {inside[0]}, which is no public address: a store that a manifest names must be public")
+    return list(dict.fromkeys(found))
+
+
+class _Pinned:
+    """Connects to an address that was checked, in the place of the name."""
+
+    def _new_conn(self: Any) -> socket.socket:
+        try:
+            addresses, failure = public_addresses(self._dns_host, self.port), OSError("it has no address")
+        except OSError as error:
+            raise NewConnectionError(self, str(error)) from error
+        for address in addresses:
+            try:
+                return socket.create_connection((address, self.port), self.timeout)
+            except OSError as error:
+                failure = error
+        raise NewConnectionError(self, f"{self._dns_host} cannot be reached: {failure}") from failure
+
+
+class _PinnedHTTP(_Pinned, HTTPConnection):
+    pass
+
+
+class _PinnedHTTPS(_Pinned, HTTPSConnection):
+    pass
+
+
+class _HTTPPool(HTTPConnectionPool):
+    ConnectionCls = _PinnedHTTP
+
+
+class _HTTPSPool(HTTPSConnectionPool):
+    ConnectionCls = _PinnedHTTPS
+
+
+class _Adapter(HTTPAdapter):
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        super().init_poolmanager(*args, **kwargs)  # type: ignore[no-untyped-call]
+        self.poolmanager.pool_classes_by_scheme = {"http": _HTTPPool, "https": _HTTPSPool}
+
+
+def public_session() -> requests.Session:
+    """A session that reaches public addresses alone, and of this user's settings heeds none: no proxy, no .netrc."""
+    session = requests.Session()
+    session.trust_env = False
+    session.mount("http://", _Adapter())
+    session.mount("https://", _Adapter())
+    return session
