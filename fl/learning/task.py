@@ -16,6 +16,7 @@ from dataclasses import asdict, dataclass
 from math import nextafter
 from pathlib import Path
 from types import ModuleType
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -24,6 +25,9 @@ from torch import Tensor, nn
 
 from fl.errors import TaskError, TreatyError, UserCodeError
 from fl.protocol.artifact import LEAF_PARAMETERS, MAX_DEPTH
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 SHIPPED = ("linear", "heart", "breast_cancer", "digits", "digits_mlp", "adapter")
 # Of each setting the largest, and what to give. A rate of 0 is for tasks that train themselves (see load_task); a parameter
@@ -89,6 +93,11 @@ class Task(ABC):
     higher_is_better: bool = True
     training: LocalTraining
     max_exponent: int = 16  # an update moves a parameter by at most 127 * 2^(this - 24)
+    # For `predict` and `evaluate`, all optional. Classes by name, in the order of the model's outputs; of two classes with one
+    # output a row, the output is the log-odds of the second.
+    classes: tuple[str, ...] = ()
+    feature_columns: tuple[str, ...] = ()  # of a table as people keep it, which `encode` reads
+    target_column: str = ""
 
     @abstractmethod
     def data(self) -> Data:
@@ -105,6 +114,27 @@ class Task(ABC):
     @abstractmethod
     def evaluate(self, outputs: Tensor, targets: Tensor) -> float:
         """The metric over a whole test set."""
+
+    def encode(self, table: pd.DataFrame) -> NDArray[np.float32]:
+        """Rows of x from a table that has `feature_columns`; by default the columns' numbers as they are, float32 (n, columns).
+        Raises TaskError that names the column."""
+        from fl.learning.data.columns import features  # keeps pandas out of start-up
+
+        return features(table, self.feature_columns)
+
+    def encode_target(self, values: pd.Series) -> NDArray[np.generic]:
+        """Rows of y from the target's column; by default the index of the class of that name, or the number itself."""
+        from fl.learning.data.columns import targets  # keeps pandas out of start-up
+
+        return targets(values, self.classes)
+
+    def remarks(self, table: pd.DataFrame) -> list[str]:
+        """What `encode` bends in this table, for people: values clipped to a range, classes that nobody named."""
+        return []
+
+    def answers(self, outputs: Tensor) -> Tensor:
+        """What a prediction is read from, (n,) or (n, k): the model's outputs, a part of them, or the target's own unit."""
+        return outputs
 
     def facts(self) -> dict[str, object]:
         """What the manifest says of the task."""

@@ -11,6 +11,7 @@ manifest: `table:mine.csv?manifest=MANIFEST.json`.
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from math import ceil, floor, isfinite, log10
 from pathlib import Path
@@ -19,10 +20,12 @@ from urllib.parse import parse_qsl
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score
 from torch import Tensor, nn
 
 from fl.errors import TaskError
+from fl.learning.data.columns import class_text, numbers, row_of, targets, within
 from fl.learning.task import Data, LocalTraining, Task
 
 PREFIX = "table:"
@@ -47,17 +50,17 @@ class Column:
     def width(self) -> int:
         return (len(self.classes) or 1) + self.optional
 
-    def encode(self, values: pd.Series, where: str) -> np.ndarray:
+    def encode(self, values: pd.Series) -> NDArray[np.float32]:
         """float32 (n, width). A number outside its range is clipped to it; a class that nobody stated is all zeros."""
         missing = values.isna()
         if missing.any() and not self.optional:
-            raise TaskError(f"{where}, column {self.name}: no value in row {_row(missing)}, and the task states none may miss")
+            raise TaskError(f"column {self.name}: no value in row {row_of(missing)}, and the task states none may miss")
         if self.classes:
-            text = values.map(_class, na_action="ignore")
+            text = values.map(class_text, na_action="ignore")
             columns = [(text == one).to_numpy(np.float32) for one in self.classes]
         else:
             middle, half = (self.low + self.high) / 2, (self.high - self.low) / 2
-            scaled = (_numbers(self.name, values, where).clip(self.low, self.high) - middle) / half
+            scaled = (numbers(values).clip(self.low, self.high) - middle) / half
             columns = [scaled.fillna(0.0).to_numpy(np.float32)]
         return np.stack(columns + ([missing.to_numpy(np.float32)] if self.optional else []), axis=1)
 
@@ -77,26 +80,56 @@ class Table(Task):
     def data(self) -> Data:
         frame, where = self._frame, str(self.path)
         _need(frame, [self.target.name, *(c.name for c in self.columns), *([self.owner] if self.owner else [])], where)
-        x = np.concatenate([c.encode(frame[c.name], where) for c in self.columns], axis=1)
-        y = self._targets(frame[self.target.name], where)
+        with within(where):
+            x, y = self.encode(frame), self.encode_target(frame[self.target.name])
         if self.owner is None:
             return Data(x, y)
         if frame[self.owner].isna().any():
-            raise TaskError(f"{where}, column {self.owner}: no owner in row {_row(frame[self.owner].isna())}")
-        names = tuple(sorted(frame[self.owner].map(_class).unique()))
-        return Data(x, y, frame[self.owner].map(_class).map(names.index).to_numpy(np.int64), names)
+            raise TaskError(f"{where}, column {self.owner}: no owner in row {row_of(frame[self.owner].isna())}")
+        names = tuple(sorted(frame[self.owner].map(class_text).unique()))
+        return Data(x, y, frame[self.owner].map(class_text).map(names.index).to_numpy(np.int64), names)
 
-    def _targets(self, values: pd.Series, where: str) -> np.ndarray:
+    @property
+    def feature_columns(self) -> tuple[str, ...]:  # type: ignore[override]
+        return tuple(column.name for column in self.columns)
+
+    @property
+    def target_column(self) -> str:  # type: ignore[override]
+        return self.target.name
+
+    @property
+    def classes(self) -> tuple[str, ...]:  # type: ignore[override]
+        return self.target.classes
+
+    def encode(self, table: pd.DataFrame) -> NDArray[np.float32]:
+        return np.concatenate([column.encode(table[column.name]) for column in self.columns], axis=1)
+
+    def encode_target(self, values: pd.Series) -> NDArray[np.generic]:
         if values.isna().any():
-            raise TaskError(f"{where}, column {self.target.name}: no target in row {_row(values.isna())}: leave such rows out")
-        if not self.kinds:
-            return self.target.encode(values, where)[:, 0]
-        text = values.map(_class)
-        if not (known := text.isin(self.target.classes)).all():
-            told = f"row {_row(~known)} says {text[~known].iloc[0]!r}, which is none of {', '.join(self.target.classes)}"
-            raise TaskError(f"{where}, column {self.target.name}: {told}")
-        codes = text.map(self.target.classes.index)
-        return codes.to_numpy(np.float32 if self.kinds == 2 else np.int64)
+            raise TaskError(f"column {self.target.name}: no target in row {row_of(values.isna())}: leave such rows out")
+        return targets(values, self.classes) if self.classes else self.target.encode(values)[:, 0]
+
+    def remarks(self, table: pd.DataFrame) -> list[str]:
+        told = []
+        for column in self.columns:
+            values = table[column.name].dropna()
+            if column.classes:
+                odd = values[~values.map(class_text).isin(column.classes)]
+                what = "says {}, a class that the task does not know: the model sees no class"
+            else:
+                found = numbers(values)
+                odd = values[(found < column.low) | (found > column.high)]
+                what = "says {}, outside " + f"{column.low:g}..{column.high:g}: the model sees the nearer end"
+            if len(odd):
+                told.append(
+                    f"column {column.name}: {len(odd)} of {len(table)} rows, of which the first " + what.format(odd.iloc[0])
+                )
+        return told
+
+    def answers(self, outputs: Tensor) -> Tensor:
+        if self.kinds:
+            return outputs
+        return outputs * ((self.target.high - self.target.low) / 2) + (self.target.high + self.target.low) / 2
 
     def model(self) -> nn.Module:
         width = sum(c.width for c in self.columns)
@@ -133,7 +166,7 @@ def table_task(address: str) -> Table:
         given = dict(parse_qsl(query, keep_blank_values=True, strict_parsing=bool(query)))
     except ValueError as error:
         raise TaskError(f"{address}: after the question mark come NAME=VALUE pairs joined by &: {error}") from None
-    frame = _read(Path(where))
+    frame = read_table(Path(where))
     if "manifest" in given:
         return _from_manifest(Path(where), frame, Path(given["manifest"]))
     if "target" not in given:
@@ -154,15 +187,18 @@ def table_task(address: str) -> Table:
 def _from_manifest(path: Path, frame: pd.DataFrame, manifest: Path) -> Table:
     try:
         told = json.loads(manifest.read_bytes())["table"]
-        target, columns = (
-            _stated(told["target"]),
-            tuple(_stated(c) for c in told["columns"]),
-        )
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        return stated_table(told, path, frame)
+    except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
         raise TaskError(
             f"{manifest} is no manifest of a table task ({error!r}): fetch it from the federation's store"
         ) from error
-    return Table(path, target, columns, None, frame)
+
+
+def stated_table(facts: Mapping[str, Any], path: Path = Path("table"), frame: pd.DataFrame | None = None) -> Table:
+    """The task that a manifest's part `table` states, on a table of one's own if any. Raises TaskError, or what a stranger's
+    facts raise that are none."""
+    columns = tuple(_stated(column) for column in facts["columns"])
+    return Table(path, _stated(facts["target"]), columns, None, pd.DataFrame() if frame is None else frame)
 
 
 def _stated(facts: dict[str, Any]) -> Column:
@@ -172,7 +208,8 @@ def _stated(facts: dict[str, Any]) -> Column:
     return column
 
 
-def _read(path: Path) -> pd.DataFrame:
+def read_table(path: Path) -> pd.DataFrame:
+    """A .csv or .parquet file with at least one row. Raises TaskError with what to do."""
     if not path.is_file():
         raise TaskError(f"no table {path}: give the path of a .csv or .parquet file")
     try:
@@ -204,7 +241,8 @@ def _column(frame: pd.DataFrame, name: str, stated: str | None, where: str, *, t
                 raise TaskError(f"column {name}: {stated!r} is no range: write LOW..HIGH, such as 0..100") from None
             if not (isfinite(column.low) and isfinite(column.high) and column.low < column.high):
                 raise TaskError(f"column {name}: the range {stated} is empty: write LOW..HIGH, such as 0..100")
-            _numbers(name, values, where)
+            with within(where):
+                numbers(values)
             return column
         classes = tuple(dict.fromkeys(stated.split("|")))
         if len(classes) < 2:
@@ -218,7 +256,7 @@ def _column(frame: pd.DataFrame, name: str, stated: str | None, where: str, *, t
     if number and not (target and whole and present.nunique() <= FEW_NUMBERS):
         low, high = outward(float(present.min()), float(present.max()), where, name)
         return Column(name, (), low, high, optional)
-    classes = tuple(sorted(present.map(_class).unique()))
+    classes = tuple(sorted(present.map(class_text).unique()))
     if len(classes) > MAX_CLASSES:
         told = f"{len(classes)} different texts in {len(present)} rows"
         raise TaskError(f"{where}, column {name}: {told}: name its classes ({name}=a|b|c), or leave it out (drop={name})")
@@ -234,25 +272,6 @@ def outward(low: float, high: float, where: str, name: str) -> tuple[float, floa
     step = 10.0 ** floor(log10(high - low)) if high > low else max(1.0, 10.0 ** floor(log10(abs(low)))) if low else 1.0
     first, last = floor(low / step) * step, ceil(high / step) * step
     return (first, last) if first < last else (first, first + step)
-
-
-def _numbers(name: str, values: pd.Series, where: str) -> pd.Series:
-    if pd.api.types.is_numeric_dtype(values):
-        return values.astype(float)
-    numbers = pd.to_numeric(values, errors="coerce")
-    if (wrong := numbers.isna() & values.notna()).any():
-        raise TaskError(f"{where}, column {name}: row {_row(wrong)} says {str(values[wrong].iloc[0])!r}, which is no number")
-    return numbers.astype(float)
-
-
-def _class(value: object) -> str:
-    """A class by its text; 1 and 1.0 are one class, since a missing value turns whole numbers into floats."""
-    return str(int(value)) if isinstance(value, float | np.floating) and float(value).is_integer() else str(value).strip()
-
-
-def _row(wrong: pd.Series) -> int:
-    """The first such row, counted as an editor counts the lines below the heading."""
-    return int(np.flatnonzero(wrong.to_numpy())[0]) + 1
 
 
 def _need(frame: pd.DataFrame, names: list[str], where: str) -> None:

@@ -15,7 +15,9 @@ from importlib.resources import files
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import torch
+from numpy.typing import NDArray
 from safetensors.numpy import load, save
 from torch import Tensor, nn
 from torch.nn import functional
@@ -122,10 +124,22 @@ class Adapter(Task):
     name = "adapter"
     metric = "accuracy"
     training = LocalTraining(learning_rate=0.3, epochs=2, batch_size=16, momentum=0.9)
+    classes = tuple(ALPHABET)
+    feature_columns = ("text",)  # the letters before the one to predict; the last CONTEXT count
 
     def data(self) -> Data:
         pieces, owners = windows(OWNED, CONTEXT // 2)
         return Data(pieces[:, :-1].astype(np.float32), pieces[:, 1:].astype(np.int64), owners, OWNED)
+
+    def encode(self, table: pd.DataFrame) -> NDArray[np.float32]:
+        codes = []
+        for text in table["text"].fillna("").astype(str):
+            known = [ALPHABET.index(c) for c in text.lower() if c in ALPHABET][-CONTEXT:]
+            codes.append([ALPHABET.index(" ")] * (CONTEXT - len(known)) + known)
+        return np.array(codes, np.float32)
+
+    def answers(self, outputs: Tensor) -> Tensor:
+        return outputs[:, -1]  # the letter after the text; the others follow within it
 
     def model(self) -> nn.Module:
         return Adapters()

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
 from sklearn.datasets import load_breast_cancer
 from sklearn.metrics import roc_auc_score
 from torch import Tensor, nn
 
+from fl.learning.data.columns import complete
 from fl.learning.task import Data, LocalTraining, Task
 
 # Round numbers near each measurement's usual size, public before anybody trains (mean, spread).
@@ -27,17 +30,31 @@ SCALE = np.array(
     + [[0.02, 0.008], [0.0038, 0.0026], [16, 5], [26, 6], [107, 34], [880, 570], [0.13, 0.023], [0.25, 0.16], [0.27, 0.21]]
     + [[0.115, 0.066], [0.29, 0.06], [0.084, 0.018]]
 )
+MEASURED = (
+    *("radius", "texture", "perimeter", "area", "smoothness", "compactness", "concavity", "concave points"),
+    *("symmetry", "fractal dimension"),
+)
+
+
+def scaled(measured: NDArray[np.float64]) -> NDArray[np.float32]:
+    """Measurements (n, 30) in units of what is usual."""
+    return ((measured - SCALE[:, 0]) / SCALE[:, 1]).astype(np.float32)
 
 
 class BreastCancer(Task):
     name = "breast_cancer"
     metric = "AUC"
     training = LocalTraining(learning_rate=0.05, epochs=2, batch_size=16, momentum=0.5)
+    classes = ("benign", "malignant")
+    feature_columns = tuple(form.format(name) for form in ("mean {}", "{} error", "worst {}") for name in MEASURED)
+    target_column = "diagnosis"
 
     def data(self) -> Data:
         table = load_breast_cancer()
-        x = (table.data - SCALE[:, 0]) / SCALE[:, 1]
-        return Data(x.astype(np.float32), (table.target == 0).astype(np.float32))
+        return Data(scaled(table.data), (table.target == 0).astype(np.float32))
+
+    def encode(self, table: pd.DataFrame) -> NDArray[np.float32]:
+        return scaled(np.stack([complete(table[name]) for name in self.feature_columns], axis=1))
 
     def model(self) -> nn.Module:
         return nn.Sequential(nn.Linear(30, 16), nn.ReLU(), nn.Linear(16, 1), nn.Flatten(0))

