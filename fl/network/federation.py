@@ -10,9 +10,10 @@ from eth_utils import is_hex_address, to_checksum_address
 
 from fl.errors import ChainError
 from fl.network.abi import TOKEN_ABI, Interface, unhex
+from fl.network.chain import Chain
 from fl.network.denomination import denomination_of
 from fl.network.events import Event
-from fl.network.rpc import NodeError, NodeRefused, Rpc
+from fl.network.rpc import NodeError, NodeRefused
 from fl.protocol.phases import RoundFacts
 from fl.protocol.terms import Terms
 
@@ -71,7 +72,7 @@ class Snapshot:
 class FederationReader:
     """Reads one federation for one account and perhaps one seat."""
 
-    def __init__(self, rpc: Rpc, abi: Sequence[Any], address: str, account: str, depth: int, chain_id: int | None = None):
+    def __init__(self, rpc: Chain, abi: Sequence[Any], address: str, account: str, depth: int, chain_id: int | None = None):
         if not is_hex_address(address):
             raise ChainError(f"{address!r} is no address: give 0x and 40 hexadecimal digits")
         self.rpc, self.address, self.account, self.depth = rpc, to_checksum_address(address), account, depth

@@ -14,8 +14,9 @@ from eth_hash.auto import keccak
 
 from fl.errors import ChainError
 from fl.log import Log
+from fl.network.chain import Chain
 from fl.network.federation import Head
-from fl.network.rpc import NodeError, NodeRefused, Rpc
+from fl.network.rpc import NodeError, NodeRefused
 from fl.network.transactions import Signed, SignedTransaction, State, TransactionJournal
 
 GWEI = 10**9
@@ -51,7 +52,7 @@ class Sender:
 
     def __init__(
         self,
-        rpc: Rpc,
+        rpc: Chain,
         signer: Signer,
         chain_id: int,
         transactions: TransactionJournal,

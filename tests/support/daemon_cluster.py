@@ -14,7 +14,8 @@ from support.evm import AnvilEvm, contract_types
 from support.system import System, owner
 
 from fl.agents.record.public_record import Record
-from fl.agents.roles.challenger import Answerer, Challenger
+from fl.agents.roles.answerer import Answerer
+from fl.agents.roles.challenger import Challenger
 from fl.agents.roles.collector import Collector
 from fl.agents.roles.keeper import Keeper
 from fl.agents.roles.participant import Participant

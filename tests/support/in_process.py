@@ -12,7 +12,8 @@ from support.system import STRANGER, System, operator
 from fl.agents import adversaries
 from fl.agents.record.public_record import Record
 from fl.agents.record.view import View
-from fl.agents.roles.challenger import Answerer, Challenger
+from fl.agents.roles.answerer import Answerer
+from fl.agents.roles.challenger import Challenger
 from fl.agents.roles.keeper import Keeper
 from fl.agents.runtime.agent import Agent
 from fl.agents.runtime.lockstep import Loop

@@ -11,7 +11,8 @@ from typing import Any
 
 from fl.agents import adversaries
 from fl.agents.record.public_record import Record
-from fl.agents.roles.challenger import Answerer, Challenger
+from fl.agents.roles.answerer import Answerer
+from fl.agents.roles.challenger import Challenger
 from fl.agents.roles.collector import Collector
 from fl.agents.roles.keeper import Keeper
 from fl.agents.roles.privacy_guard import PrivacyGuard

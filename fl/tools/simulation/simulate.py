@@ -15,7 +15,8 @@ from fl.agents import adversaries
 from fl.agents.record.history import RoundLog
 from fl.agents.record.public_record import Record
 from fl.agents.record.view import View
-from fl.agents.roles.challenger import Answerer, Challenger
+from fl.agents.roles.answerer import Answerer
+from fl.agents.roles.challenger import Challenger
 from fl.agents.roles.keeper import Keeper
 from fl.agents.roles.privacy_guard import PrivacyGuard, statement_name
 from fl.agents.runtime.agent import Agent

@@ -15,7 +15,8 @@ from support.system import CHALLENGER, STRANGER, System, operator, salt
 from fl.agents.record.history import History
 from fl.agents.record.public_record import Record
 from fl.agents.record.view import View
-from fl.agents.roles.challenger import UPDATE, Answerer, Challenger
+from fl.agents.roles.answerer import Answerer
+from fl.agents.roles.challenger import UPDATE, Challenger
 from fl.agents.roles.proposer import Proposer
 from fl.learning.scoring import Scorer
 from fl.network.events import Event

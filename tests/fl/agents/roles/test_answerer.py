@@ -8,10 +8,11 @@ from support.system import CHALLENGER, STRANGER, System, random_model, random_up
 from fl.agents.record.history import History
 from fl.agents.record.public_record import Record
 from fl.agents.record.view import View
-from fl.agents.roles import challenger
-from fl.agents.roles.challenger import MAX_DEMANDS, PREVIOUS, PROPOSED, UPDATE, Answerer
+from fl.agents.roles import answerer
+from fl.agents.roles.answerer import MAX_DEMANDS, PREVIOUS, UPDATE, Answerer
 from fl.network.stores.base import LocalStore
 from fl.protocol.artifact import LEAF_PARAMETERS, Kind
+from fl.protocol.fraud import PROPOSED
 
 DEPTH = 4
 LEAVES = 1 << DEPTH
@@ -53,8 +54,8 @@ def test_answers__are_to_the_soonest_of_all_files__and_right(demanded):
 
 
 def test_answers__open_each_file_once(demanded, monkeypatch):
-    kinds, opened = [], challenger.Opened.of
-    monkeypatch.setattr(challenger.Opened, "of", lambda data, kind: kinds.append(kind) or opened(data, kind))
+    kinds, opened = [], answerer.Opened.of
+    monkeypatch.setattr(answerer.Opened, "of", lambda data, kind: kinds.append(kind) or opened(data, kind))
     assert len(Answerer().decide(demanded[1])) == MAX_DEMANDS
     assert sorted(kind.name for kind in kinds) == ["MODEL"] * 2 + ["UPDATE"] * 3
 
