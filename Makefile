@@ -83,12 +83,12 @@ setup:
 # Flower, to be compared with by `ape run benchmark`, in an environment of its own: its packages do not fit beside ours.
 flower: setup
 	@$(PYTHON) -m venv .venv-flower
-	@.venv-flower/bin/python -m pip install -q "flwr[simulation]==1.42.0" torch==2.13.0
+	@$(ENV) && uv pip install -q --no-config --python .venv-flower/bin/python --group flower
 
-# The lock file of Python's packages, anew from requirements.in.
+# The lock files of Python's packages, anew from pyproject.toml and from what the proofs need.
 lock: setup
 	@$(ENV) && UV_CUSTOM_COMPILE_COMMAND="make lock" uv pip compile -q --generate-hashes --universal --python-version 3.11 \
-		requirements.in -o requirements.txt && UV_CUSTOM_COMPILE_COMMAND="make lock" uv pip compile -q --generate-hashes --universal \
+		--no-emit-index-url --extra dev --extra ray pyproject.toml -o requirements.txt && UV_CUSTOM_COMPILE_COMMAND="make lock" uv pip compile -q --generate-hashes --universal \
 		--python-version 3.11 tests/forge/proofs/requirements.in -o tests/forge/proofs/requirements.txt
 
 clean:

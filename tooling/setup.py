@@ -18,11 +18,16 @@ VENV = os.path.join(HOME, ".venv")
 STAMPS = os.path.join(VENV, "stamps")
 BIN = os.path.join(VENV, "bin")
 SOLC = "0.8.37"
-TORCH = "torch==2.13.0"
 
 
 def path(*parts):
     return os.path.join(HOME, *parts)
+
+
+def pinned(package):
+    """The package and its version as pyproject.toml has them."""
+    with open(path("pyproject.toml")) as source:
+        return re.search(r'^  "(%s==[^"]+)",' % package, source.read(), re.MULTILINE).group(1)
 
 
 def fail(message):
@@ -64,18 +69,35 @@ def python_packages():
         if subprocess.call([sys.executable, "-m", "venv", VENV]):
             fail("no virtual environment: install the venv module of Python (Debian: apt-get install python3-venv)")
     pip = [os.path.join(BIN, "python"), "-m", "pip", "install", "-q", "--retries", "2", "--disable-pip-version-check"]
-    ready, record = done("torch", TORCH, sys.version)
+    torch = pinned("torch")
+    ready, record = done("torch", torch, sys.version)
     if not ready:
-        run("PyTorch (some minutes the first time)", network, *(pip + [TORCH, "numpy==1.26.4"]))
+        run("PyTorch (some minutes the first time)", network, *(pip + [torch, pinned("numpy")]))
         record()
     lock = path("requirements.txt")
-    ready, record = done("python", lock, path("pyproject.toml"), TORCH)
+    ready, record = done("python", lock, path("pyproject.toml"))
     if not ready:
         run("uv", network, *(pip + ["uv==0.13.9"]))
         uv = [os.path.join(BIN, "uv"), "pip", "install", "--python", os.path.join(BIN, "python")]
         run("Python packages", network, *(uv + ["--require-hashes", "-r", lock]))
         run("the project itself", network, *(uv + ["--no-deps", "-e", ".", "--config-setting", "editable_mode=compat"]))
         record()
+
+
+def bytecode():
+    """Compiles Python's sources ahead: where Python may not write, each command would compile them anew, for seconds.
+
+    What does not compile (packages carry sources for other Pythons) is left to whoever imports it.
+    """
+    compile_all = [os.path.join(BIN, "python"), "-m", "compileall", "-q", "-q", "-j", "0"]
+    ready, record = done("bytecode", path("requirements.txt"), pinned("torch"), sys.version)
+    if not ready:
+        print("set-up: bytecode", flush=True)
+        code = "import sysconfig; print(sysconfig.get_path('purelib'))"
+        packages = subprocess.check_output([os.path.join(BIN, "python"), "-c", code], text=True).strip()
+        subprocess.call(compile_all + ["-x", "/tests?/", packages], stdin=subprocess.DEVNULL)
+        record()
+    subprocess.call(compile_all[:-2] + [path("fl"), path("scripts")], stdin=subprocess.DEVNULL)
 
 
 def node_packages():
@@ -161,6 +183,7 @@ def main():
     if shutil.disk_usage(HOME).free < 1 << 30:
         fail("less than 1 GB of disk is free here: make room for 3 GB, then call again")
     python_packages()
+    bytecode()
     node_packages()
     compiler()
     openzeppelin()

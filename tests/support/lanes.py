@@ -41,15 +41,10 @@ LANES: dict[str, Lane] = {
     "fl/agents/runtime": Lane.FULL,
     "fl/agents/runtime/test_kill.py": Lane.NIGHTLY,
     # Training, or a peak of memory that is measured in a process of its own.
-    "fl/agents/adversaries": Lane.FULL,
     "fl/agents/record/test_memory.py": Lane.FULL,
     "fl/learning/privacy": Lane.FULL,
     "fl/learning/research": Lane.FULL,
-    "fl/learning/test_batched.py": Lane.FULL,
     "fl/learning/test_foreign_tasks.py": Lane.FULL,
-    "fl/learning/test_gate.py": Lane.FULL,
-    "fl/learning/test_tasks.py": Lane.FULL,
-    "fl/learning/test_trainer.py": Lane.FULL,
     "fl/protocol/test_stream.py": Lane.FULL,
     "fl/tools/research": Lane.FULL,
     # A command's process, a server, or a node.

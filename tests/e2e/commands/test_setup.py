@@ -81,3 +81,25 @@ def test_no_python_at_all__is_told_by_make(tmp_path):
 def test_ready_set_up__does_nothing_again():
     done = subprocess.run(["make", "-C", ROOT, "setup"], capture_output=True, text=True)
     assert done.returncode == 0 and "set-up:" not in done.stdout
+
+
+def test_bytecode__of_the_project_and_its_packages__is_there(setup, tmp_path, monkeypatch):
+    """Also where Python itself may not write any."""
+    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
+    (tmp_path / ".venv").mkdir()
+    (tmp_path / ".venv" / "bin").symlink_to(ROOT / ".venv" / "bin")
+    (tmp_path / ".venv" / "stamps").mkdir()
+    for folder in ("fl", "scripts"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "one.py").write_text("ONE = 1\n")
+    asked, call = [], setup.subprocess.call
+
+    def compile_project_only(words, **options):
+        asked.append(words[-1])
+        return 0 if "-x" in words else call(words, **options)
+
+    monkeypatch.setattr(setup.subprocess, "call", compile_project_only)
+    setup.bytecode()
+    setup.bytecode()
+    assert [len(list((tmp_path / folder).rglob("*.pyc"))) for folder in ("fl", "scripts")] == [1, 1]
+    assert [word.endswith("site-packages") for word in asked] == [True, False, False]  # the packages once
