@@ -5,8 +5,10 @@ The daemon talks JSON-RPC itself: it must know exactly which bytes left, which a
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
-from functools import cached_property
+from functools import cache, cached_property
+from importlib.resources import files
 from typing import Any
 
 from eth_abi import decode, encode
@@ -14,7 +16,7 @@ from eth_abi.exceptions import DecodingError
 from eth_hash.auto import keccak
 from eth_utils import to_checksum_address
 
-from fl.errors import ChainError
+from fl.errors import ChainError, ContractError
 from fl.network.denomination import Denomination
 from fl.network.error_messages import explain
 from fl.network.events import Event
@@ -33,6 +35,14 @@ TOKEN_ABI: list[dict[str, Any]] = [
 ]
 
 
+@cache
+def federation_abi() -> list[dict[str, Any]]:
+    """The interface of a federation, as the compiler gave it (`python tooling/abi.py` writes it anew): reading needs neither
+    compiler nor Ape."""
+    found: list[dict[str, Any]] = json.loads(files("fl.network").joinpath("federation.abi.json").read_text())
+    return found
+
+
 class Interface:
     """What the ABI of one contract says."""
 
@@ -46,12 +56,12 @@ class Interface:
         return _selector(entry) + encode([_kind(i) for i in entry["inputs"]], args)
 
     def result(self, function: str, data: bytes) -> Any:
-        """What a call returned: one value, or a tuple. Raises ChainError if these bytes cannot be it."""
+        """What a call returned: one value, or a tuple. Raises ContractError if these bytes cannot be it."""
         outputs = self._functions[function]["outputs"]
         try:
             values = decode([_kind(o) for o in outputs], data)
         except (DecodingError, ValueError, OverflowError) as error:
-            raise ChainError(f"{function} returned {len(data)} bytes that are no answer: {error}") from error
+            raise ContractError(f"{function} returned {len(data)} bytes that are not its result: {error}") from error
         values = tuple(_plain(o, v) for o, v in zip(outputs, values, strict=True))
         return values[0] if len(values) == 1 else values
 
@@ -87,6 +97,11 @@ class Interface:
             return sentence
         facts = ", ".join(f"{i['name']}={_told(v)}" for i, v in zip(entry["inputs"], values, strict=True))
         return f"{entry['name']}({facts})"
+
+    @property
+    def topics(self) -> list[bytes]:
+        """The first topics of all events that the ABI knows."""
+        return list(self._events)
 
     @cached_property
     def _events(self) -> dict[bytes, Entry]:

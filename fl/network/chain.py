@@ -10,7 +10,7 @@ from typing import Any, Protocol
 class Chain(Protocol):
     """A JSON-RPC endpoint, or several behind one face. Called with a method and its parameters, it returns the result.
 
-    Raises NodeRefused where the node understood and refused, NodeError where no node gave a usable answer.
+    Raises NodeRefused where the contract reverted, NodeError where no node gave a usable answer.
     """
 
     @property
@@ -27,4 +27,8 @@ class Chain(Protocol):
 
     def each(self, method: str, *params: Any) -> list[Any]:
         """What every node answers; those that fail are left out."""
+        ...
+
+    def turn(self) -> None:
+        """The next call begins with another node, if there are several."""
         ...

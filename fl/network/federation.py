@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from eth_utils import is_hex_address, to_checksum_address
 
-from fl.errors import ChainError
-from fl.network.abi import TOKEN_ABI, Interface, unhex
+from fl.errors import ChainError, ContractError
+from fl.network.abi import TOKEN_ABI, Interface, federation_abi, unhex
 from fl.network.chain import Chain
-from fl.network.denomination import denomination_of
+from fl.network.denomination import Denomination, denomination_of
 from fl.network.events import Event
-from fl.network.rpc import NodeError, NodeRefused
+from fl.network.rpc import NodeError
 from fl.protocol.phases import RoundFacts
-from fl.protocol.terms import Terms
+from fl.protocol.seats import from_bitmap
+from fl.protocol.terms import ZERO_ADDRESS, Terms
 
-LOG_BLOCKS = 2_000  # a span that public nodes serve
+LOG_BLOCKS = 2_000  # a span that public nodes serve; smaller ones are found by halving it
+MAX_LOG_BLOCKS = 128_000  # a span grows up to this where the node takes it
+GROWS_AFTER = 4  # whole spans that were taken before a larger one is tried
+MAX_LOGS = 10_000  # providers cut an answer of this length off, some of them silently
 SEEN = 256  # hashes of past heads that are remembered
+MAX_AHEAD = 120  # seconds by which a head may be ahead of this machine's clock
+STUCK = 300  # seconds by which a node's head may be older than the newest one before its clock counts no more
 
 
 class WrongChain(ChainError):
@@ -42,7 +49,10 @@ class Head:
 
 @dataclass(frozen=True)
 class SeatFacts:
-    """A seat as the contract stores it, and its record in the present round: 0 nothing, 1 committed, 2 revealed."""
+    """A seat as the contract stores it, and its record in the present round: 0 nothing, 1 committed, 2 revealed.
+
+    stake, earned: token units.
+    """
 
     owner: str
     stake: int
@@ -52,9 +62,34 @@ class SeatFacts:
 
 
 @dataclass(frozen=True)
+class SeatSets:
+    """Seats by their standing, ascending. Eligible seats take part in the next round; leaving ones wait to be withdrawn."""
+
+    taken: list[int]
+    eligible: list[int]
+    leaving: list[int]
+
+
+@dataclass(frozen=True)
+class Accounting:
+    """The contract's own accounting, and the balance that the token shows for it (`held`), all in token units."""
+
+    stakes: int
+    earned: int
+    credit: int
+    slashed: int
+    deposits: int
+    pool: int
+    pot: int
+    held: int
+
+
+@dataclass(frozen=True)
 class Snapshot:
     """One look. Facts and events are those of `confirmed`; the clock is the head's.
 
+    earliest: the earliest time that the head of any node shows which is not stuck. Secrets go by this clock, so that one node
+    that lies about the time does not get one early.
     events: new since the last look; all of them if `anew` (the first look, or after the chain changed below `confirmed`).
     """
 
@@ -67,27 +102,65 @@ class Snapshot:
     seat: SeatFacts | None
     events: list[Event]
     anew: bool
+    earliest: int
 
 
 class FederationReader:
-    """Reads one federation for one account and perhaps one seat."""
+    """Reads one federation; a daemon's reader also knows its account and seat.
 
-    def __init__(self, rpc: Chain, abi: Sequence[Any], address: str, account: str, depth: int, chain_id: int | None = None):
+    account: whose credit and allowance are read. depth: blocks that lie above what counts as confirmed.
+    chain_id: the chain that it must be; by default the one that the node serves.
+    clock: the time in seconds, such as time.time; a head that is far ahead of it is not believed. None on a chain of this
+    machine, which has a clock of its own.
+    Raises ChainError if there is no federation at the address, WrongChain, or NodeError.
+    """
+
+    def __init__(
+        self,
+        rpc: Chain,
+        abi: Sequence[Any],
+        address: str,
+        account: str = ZERO_ADDRESS,
+        depth: int = 0,
+        chain_id: int | None = None,
+        clock: Callable[[], float] | None = None,
+    ):
         if not is_hex_address(address):
-            raise ChainError(f"{address!r} is no address: give 0x and 40 hexadecimal digits")
+            raise ChainError(f"{address!r} is not a valid address: give 0x and 40 hexadecimal digits")
         self.rpc, self.address, self.account, self.depth = rpc, to_checksum_address(address), account, depth
         self.interface, self.token = Interface(abi), Interface(TOKEN_ABI)
+        self.clock = clock
         self.chain_id = chain_id if chain_id is not None else self._number("eth_chainId")
         self.check_chain()
-        self.genesis = self._block(0).hash
         self.terms = self._terms()
-        self.denomination = denomination_of(self._of_token("decimals"), self._of_token("symbol"))
-        self.start = self._creation()
         self.seat: int | None = None
-        self._seen = self.start - 1  # the last block whose events were taken
+        self._seen: int | None = None  # the last block whose events were taken; None before any
         self._last: Head | None = None  # the last confirmed block
         self._hashes: dict[int, str] = {}
         self._anew = True
+        self._by_hash = True  # whether the nodes read state at a block's hash (EIP-1898)
+        self._span, self._whole = LOG_BLOCKS, 0
+        self._times: dict[int, int] = {}
+
+    @classmethod
+    def open(cls, rpc: Chain, address: str) -> FederationReader:
+        """A reader for whoever looks and holds no key."""
+        return cls(rpc, federation_abi(), address)
+
+    @cached_property
+    def genesis(self) -> str:
+        """The hash of the chain's first block."""
+        return self.block(0).hash
+
+    @cached_property
+    def denomination(self) -> Denomination:
+        """What amounts are shown in."""
+        return denomination_of(self._of_token("decimals"), self._of_token("symbol"))
+
+    @cached_property
+    def start(self) -> int:
+        """The block from which events are read."""
+        return self._creation()
 
     def check_chain(self) -> None:
         """Raises WrongChain if any node that answers is on another chain."""
@@ -96,31 +169,31 @@ class FederationReader:
                 where = f"the node is on chain {int(answer, 16)}, the federation on {self.chain_id}"
                 raise WrongChain(f"{where}: check --rpc and --network")
 
+    # ---- what a daemon does
+
     def look(self, known: Head | None = None) -> Snapshot | None:
         """What there is to see; None if the head is still `known`. Raises Distrust, NodeError or WrongChain.
 
         Nothing is remembered of a look that raised.
         """
-        head = self._block("latest")
+        head = self.head()
         if known is not None and head.hash == known.hash:
             return None
+        self._check_clock(head)
         self.check_chain()
-        confirmed = self._block(max(0, head.number - self.depth))
+        confirmed = self.block(max(0, head.number - self.depth))
         anew = self._compare(head, confirmed) or self._anew
-        start = self.start if anew else self._seen + 1
+        start = self.start if anew or self._seen is None else self._seen + 1
         events = self._events(start, confirmed)
         facts, pool, concluded, credit, seat = self._state(confirmed)
-        snapshot = Snapshot(head, confirmed, facts, pool, concluded, credit, seat, events, anew)
+        earliest = self._earliest(head)
+        snapshot = Snapshot(head, confirmed, facts, pool, concluded, credit, seat, events, anew, earliest)
         self._remember(head, confirmed)
         return snapshot
 
     def forget(self) -> None:
         """The next look takes every event anew."""
         self._anew = True
-
-    def read(self, function: str, *args: Any, at: Any = "latest") -> Any:
-        """A view of the federation."""
-        return self._call(self.address, self.interface, function, args, at)
 
     def allowance(self) -> tuple[int, int]:
         """(tokens that the account holds, tokens that it lets the federation take)."""
@@ -132,7 +205,149 @@ class FederationReader:
         """What the federation answered to a call that it refused, in words."""
         return self.interface.error(data, self.denomination)
 
+    # ---- what the contract stores; `at` is a block, or a tag such as "latest"
+
+    def head(self) -> Head:
+        """The newest block."""
+        return self.block("latest")
+
+    def block(self, which: int | str) -> Head:
+        """A block by number or tag. Raises Distrust if the node does not show it."""
+        found = self.rpc("eth_getBlockByNumber", which if isinstance(which, str) else hex(which), False)
+        if found is None:
+            raise Distrust(f"the node does not show block {which}: it lags or lies about its head")
+        try:
+            number, time_ = int(found["number"], 16), int(found["timestamp"], 16)
+            fee = int(found.get("baseFeePerGas") or "0x0", 16)
+            head = Head(number, time_, str(found["hash"]), str(found["parentHash"]), fee)
+        except (KeyError, TypeError, ValueError) as error:
+            raise NodeError(f"the node sent a block that is none: {type(error).__name__}: {error}") from error
+        if not isinstance(which, str) and number != which:
+            raise Distrust(f"asked for block {which}, the node shows {number}")
+        return head
+
+    def read(self, function: str, *args: Any, at: Head | str = "latest") -> Any:
+        """One view of the federation: its value, or a tuple of them."""
+        return self._call(self.address, self.interface, function, args, at)
+
+    def read_all(self, calls: Sequence[tuple[str, tuple[Any, ...]]], at: Head | str = "latest") -> list[Any]:
+        """Several views in one call, and so of one block: pairs of function and arguments to their results."""
+        data = [self.interface.call(function, *args) for function, args in calls]
+        answers = self.read("multicall", data, at=at)
+        if len(answers) != len(calls):
+            raise NodeError(f"{len(calls)} reads were answered by {len(answers)}")
+        return [self.interface.result(function, answer) for (function, _), answer in zip(calls, answers, strict=True)]
+
+    def round_facts(self, at: Head | str = "latest") -> RoundFacts:
+        """The present round, or the last one."""
+        return RoundFacts(*self.read("roundInfo", at=at))
+
+    def accounting(self, at: Head | str = "latest") -> Accounting:
+        """The contract's accounting in token units."""
+        held = self._call(self.terms.token, self.token, "balanceOf", (self.address,), at)
+        return Accounting(*map(int, (*self.read("accounting", at=at), held)))
+
+    def seat_sets(self, at: Head | str = "latest") -> SeatSets:
+        """Which seats are taken, eligible and leaving."""
+        return SeatSets(*(from_bitmap(int(bits)) for bits in self.read("seatSets", at=at)))
+
+    def seats(self, numbers: Sequence[int], at: Head | str = "latest") -> dict[int, SeatFacts]:
+        """The facts of some seats, by number."""
+        calls = [call for i in numbers for call in (("seatInfo", (i,)), ("recordOf", (i,)))]
+        told = self.read_all(calls, at)
+        return {i: _seat(told[2 * k], told[2 * k + 1]) for k, i in enumerate(numbers)}
+
+    def seats_of(self, owner: str) -> list[int]:
+        """The seats that an address owns."""
+        held = self.seats(self.seat_sets().taken)
+        return [i for i, facts in held.items() if facts.owner.lower() == owner.lower()]
+
+    def model(self, at: Head | str = "latest") -> bytes:
+        """The root of the model in force."""
+        return bytes(self.read("model", at=at))
+
+    def concluded(self, at: Head | str = "latest") -> bool:
+        """Whether the sponsor gave notice."""
+        return bool(self.read("concluded", at=at))
+
+    def credit(self, account: str) -> int:
+        """Fees for fraud proofs and returned deposits that an account has not claimed, in token units."""
+        return int(self.read("credits", account))
+
+    # ---- what happened
+
+    def new_events(self) -> list[Event]:
+        """The events up to the newest block since the last call, in order; nothing is remembered of a call that raised."""
+        head = self.head()
+        events = self._events(self.start if self._seen is None else self._seen + 1, head)
+        self._seen = max(head.number, -1 if self._seen is None else self._seen)
+        return events
+
+    def events_since(self, time: int) -> list[Event]:
+        """The events from the block of this time on. The block is found by headers, so that no archive is needed."""
+        head = self.head()
+        low, high = 0, head.number
+        while low < high:
+            middle = (low + high) // 2
+            if self.block(middle).time < time:
+                low = middle + 1
+            else:
+                high = middle
+        return self._events(low, head)
+
+    def events_of(self, transaction: str) -> list[Event]:
+        """The federation's events in the receipt of a transaction that was mined."""
+        logs = self._mined("eth_getTransactionReceipt", transaction).get("logs")
+        ours = [log for log in logs or [] if str(log.get("address", "")).lower() == self.address.lower()]
+        return [event for log in ours if (event := self.interface.event(log))]
+
+    def times(self, events: Iterable[Event]) -> dict[int, int]:
+        """When the blocks of these events were made: block to seconds. Asks once per block."""
+        blocks = {event.block for event in events}
+        for number in blocks - set(self._times):
+            self._times[number] = self.block(number).time
+        return {number: self._times[number] for number in blocks}
+
+    def cost(self, transaction: str) -> tuple[int, int]:
+        """(gas, bytes of calldata) of a transaction that was mined."""
+        receipt = self._mined("eth_getTransactionReceipt", transaction)
+        body = self._mined("eth_getTransactionByHash", transaction)
+        try:
+            return int(receipt["gasUsed"], 16), len(unhex(body["input"]))
+        except (KeyError, TypeError, ValueError) as error:
+            raise NodeError(f"the node does not say what transaction {transaction} cost: {error!r}") from error
+
     # ---- private
+
+    def _check_clock(self, head: Head) -> None:
+        """Raises Distrust for a head that is dated far ahead of this machine's clock; the next look asks another node."""
+        if self.clock is not None and (ahead := head.time - self.clock()) > MAX_AHEAD:
+            self.rpc.turn()
+            raise Distrust(
+                f"block {head.number} is dated {ahead:.0f} seconds ahead of this machine's clock: either the node lies about "
+                "its head, or this clock is slow; nothing is sent meanwhile, and a missed reveal costs stake: set the clock"
+            )
+
+    def _earliest(self, head: Head) -> int:
+        """The earliest time among the heads of all nodes, but for nodes that stand still and for clocks that run ahead."""
+        if len(self.rpc.urls) < 2:
+            return head.time
+        times = [head.time]
+        for answer in self.rpc.each("eth_getBlockByNumber", "latest", False):
+            try:
+                times.append(int(answer["timestamp"], 16))
+            except (KeyError, TypeError, ValueError):
+                continue
+        if self.clock is not None:
+            latest = self.clock() + MAX_AHEAD
+            times = [time for time in times if time <= latest]
+        return min(time for time in times if time >= max(times) - STUCK)
+
+    def _mined(self, method: str, transaction: str) -> dict[str, Any]:
+        found = self.rpc(method, transaction)
+        if not isinstance(found, dict):
+            raise NodeError(f"the node does not show transaction {transaction}, which it has mined: it lags")
+        return found
 
     def _compare(self, head: Head, confirmed: Head) -> bool:
         """Whether the chain changed below what counted as confirmed. Raises Distrust."""
@@ -152,7 +367,7 @@ class FederationReader:
             return confirmed.hash != last.hash
         if confirmed.number == last.number + 1:
             return confirmed.parent != last.hash
-        return self._block(last.number).hash != last.hash
+        return self.block(last.number).hash != last.hash
 
     def _agree(self, confirmed: Head) -> None:
         """Several nodes must show the same block. Raises Distrust."""
@@ -170,20 +385,6 @@ class FederationReader:
             del self._hashes[number]
         self._last, self._seen, self._anew = confirmed, confirmed.number, False
 
-    def _block(self, which: int | str) -> Head:
-        found = self.rpc("eth_getBlockByNumber", which if isinstance(which, str) else hex(which), False)
-        if found is None:
-            raise Distrust(f"the node does not show block {which}: it lags or lies about its head")
-        try:
-            number, time_ = int(found["number"], 16), int(found["timestamp"], 16)
-            fee = int(found.get("baseFeePerGas") or "0x0", 16)
-            head = Head(number, time_, str(found["hash"]), str(found["parentHash"]), fee)
-        except (KeyError, TypeError, ValueError) as error:
-            raise NodeError(f"the node sent a block that is none: {type(error).__name__}: {error}") from error
-        if not isinstance(which, str) and number != which:
-            raise Distrust(f"asked for block {which}, the node shows {number}")
-        return head
-
     def _number(self, method: str, *params: Any) -> int:
         answer = self.rpc(method, *params)
         try:
@@ -191,30 +392,43 @@ class FederationReader:
         except (TypeError, ValueError) as error:
             raise NodeError(f"{method} answered {str(answer)[:40]!r}, no number") from error
 
-    def _call(self, to: str, interface: Interface, function: str, args: tuple[Any, ...], at: Any) -> Any:
+    def _call(self, to: str, interface: Interface, function: str, args: tuple[Any, ...], at: Head | str) -> Any:
         call = {"to": to, "data": "0x" + interface.call(function, *args).hex()}
+        answer = self.rpc("eth_call", call, at) if isinstance(at, str) else self._at_block(call, at)
         try:
-            data = unhex(self.rpc("eth_call", call, at))
+            data = unhex(answer)
         except ValueError as error:
             raise NodeError(f"{function} answered no bytes: {error}") from error
         return interface.result(function, data)
 
+    def _at_block(self, call: dict[str, str], block: Head) -> Any:
+        """A call at a block, named by its hash; by its number where nodes know no EIP-1898, and then the hash is compared."""
+        if self._by_hash:
+            try:
+                return self.rpc("eth_call", call, {"blockHash": block.hash})
+            except NodeError as error:
+                if error.kind != "refused":
+                    raise
+        answer = self.rpc("eth_call", call, hex(block.number))
+        if self.block(block.number).hash != block.hash:
+            raise Distrust(f"block {block.number} changed while it was read")
+        self._by_hash = False
+        return answer
+
     def _terms(self) -> Terms:
         try:
             facts = self.read("terms")
-        except NodeError:
-            raise
-        except ChainError as error:
-            raise ChainError(f"no federation at {self.address} on chain {self.chain_id}: check address and network") from error
-        return Terms(*[bytes(v) if isinstance(v, bytes) else v for v in facts])
+        except ContractError as error:
+            raise ContractError(
+                f"no federation at {self.address} on chain {self.chain_id}: check address and network"
+            ) from error
+        return Terms(*facts)
 
     def _of_token(self, function: str) -> Any:
         """What the token says of itself; None if it does not, which is no reason to leave a seat unguarded."""
         try:
             return self._call(self.terms.token, self.token, function, (), "latest")
-        except NodeError:
-            raise
-        except ChainError:
+        except ContractError:
             return None
 
     def _state(self, confirmed: Head) -> tuple[RoundFacts, int, bool, int, SeatFacts | None]:
@@ -223,39 +437,55 @@ class FederationReader:
         wanted.append(("credits", (self.account,)))
         if self.seat is not None:
             wanted += [("seatInfo", (self.seat,)), ("recordOf", (self.seat,))]
-        calls = [self.interface.call(function, *args) for function, args in wanted]
-        answers = self.read("multicall", calls, at={"blockHash": confirmed.hash})
-        if len(answers) != len(wanted):
-            raise NodeError(f"{len(wanted)} reads were answered by {len(answers)}")
-        told = [self.interface.result(function, data) for (function, _), data in zip(wanted, answers, strict=True)]
-        seat = None
-        if self.seat is not None:
-            owner, stake, operator, earned = told[4]
-            seat = SeatFacts(owner, int(stake), operator, int(earned), int(told[5][0]))
+        told = self.read_all(wanted, confirmed)
+        seat = None if self.seat is None else _seat(told[4], told[5])
         return RoundFacts(*told[0]), int(told[1][5]), bool(told[2]), int(told[3]), seat
 
-    def _events(self, start: int, confirmed: Head) -> list[Event]:
+    def _events(self, start: int, last: Head) -> list[Event]:
+        """The federation's events from a block on up to `last`, in order."""
         found: list[Event] = []
-        while start <= confirmed.number:
-            end = min(confirmed.number, start + LOG_BLOCKS - 1)
-            span = {"address": self.address, "fromBlock": hex(start), "toBlock": hex(end)}
-            logs = self.rpc("eth_getLogs", span)
-            if not isinstance(logs, list):
-                raise NodeError(f"eth_getLogs answered {str(logs)[:40]!r}, no list")
+        while start <= last.number:
+            end = min(last.number, start + self._span - 1)
+            logs = self._logs(start, end)
+            if logs is None:
+                continue
             for log in logs:
                 event = self.interface.event(log)
                 if log.get("removed") or (event and not start <= event.block <= end):
                     raise Distrust("the node sent logs that were not asked for")
-                if event and event.block == confirmed.number and log.get("blockHash") != confirmed.hash:
-                    raise Distrust(f"block {confirmed.number} changed while it was read")
+                if event and event.block == last.number and log.get("blockHash") != last.hash:
+                    raise Distrust(f"block {last.number} changed while it was read")
                 if event and str(log.get("address", "")).lower() == self.address.lower():
                     found.append(event)
             start = end + 1
         return sorted(found, key=lambda e: (e.block, e.index))
 
+    def _logs(self, start: int, end: int) -> list[Any] | None:
+        """The raw logs of a span; None if it is too large for the node: from then on smaller ones are asked for."""
+        topics = [["0x" + topic.hex() for topic in self.interface.topics]]
+        asked = {"address": self.address, "topics": topics, "fromBlock": hex(start), "toBlock": hex(end)}
+        size = end - start + 1
+        try:
+            logs = self.rpc("eth_getLogs", asked)
+        except NodeError as error:
+            if error.kind in ("refused", "garbage", "timed out"):
+                self._span, self._whole = max(1, size // 2), 0
+            if size == 1 or error.kind not in ("refused", "garbage"):  # after a time-out the next look asks for less
+                raise
+            return None
+        if not isinstance(logs, list):
+            raise NodeError(f"eth_getLogs answered {str(logs)[:40]!r}, no list")
+        if len(logs) >= MAX_LOGS and size > 1:
+            self._span, self._whole = size // 2, 0
+            return None
+        if size == self._span and (whole := self._whole + 1):
+            grown = whole >= GROWS_AFTER
+            self._span, self._whole = (min(MAX_LOG_BLOCKS, 2 * size), 0) if grown else (size, whole)
+        return logs
+
     def _creation(self) -> int:
         """The block that created the federation; 0 where the node has no past state to show."""
-        low, high = 0, self._block("latest").number
+        low, high = 0, self.head().number
         try:
             while low < high:
                 middle = (low + high) // 2
@@ -263,6 +493,13 @@ class FederationReader:
                     low = middle + 1
                 else:
                     high = middle
-        except NodeRefused:
+        except NodeError as error:
+            if error.kind != "refused":
+                raise
             return 0
         return low
+
+
+def _seat(info: Sequence[Any], record: Sequence[Any]) -> SeatFacts:
+    owner, stake, operator, earned = info
+    return SeatFacts(owner, int(stake), operator, int(earned), int(record[0]))

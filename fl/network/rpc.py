@@ -1,7 +1,11 @@
-"""JSON-RPC to nodes that may be slow, absent, rate-limited or wrong: bounded in time and size, tried again, then said so.
+"""JSON-RPC to nodes that may be slow, absent, rate-limited or wrong: bounded in time and size, tried again, then reported.
 
-Several addresses may be given: a failure goes to the next one. Sending a signed transaction twice is harmless, so every call
-may be repeated.
+Several addresses may be given: after a failure the next one is asked at once, and only when all have failed is there a pause.
+Sending a signed transaction twice is harmless, so every call may be repeated.
+
+Providers report their own trouble as JSON-RPC errors with HTTP status 200: rate limits, spans of blocks that are too large,
+state that was pruned, parameters that they do not support. None of that says anything about the contract. Only a revert does,
+and so only a revert (or a transaction pool's answer to a signed transaction) is raised as NodeRefused.
 """
 
 from __future__ import annotations
@@ -11,27 +15,46 @@ import http.client
 import itertools
 import json
 import os
+import re
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
-from fl.errors import ChainError
+from fl.errors import ChainError, ContractError
 
 MAX_ANSWER_BYTES = 64 << 20
 TRIES = 4
 PAUSE = 0.1  # seconds before the second try; doubled after each
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 MAX_PATIENCE = 5.0  # seconds that a node's Retry-After is heeded
+LIMITED_PAUSE = 1.0  # seconds to wait for a node that limits the rate and does not say how long
+
+SEND = "eth_sendRawTransaction"
+RUNS_CODE = ("eth_call", "eth_estimateGas")  # the only methods in which a contract can have spoken
+REVERT_CODE = 3
+# How Geth, Erigon, Besu, Nethermind, anvil, Hardhat and Ganache say that a contract reverted.
+REVERT = re.compile(r"\brevert(ed)?\b|vm exception while processing|vm execution error|invalid opcode|bad instruction", re.I)
+LIMIT_CODES = (-32005, -32007, -32016, -32029, -32090, -32097, 15, 429)  # how nodes and gateways say "slower"
+LIMIT = re.compile(r"rate limit|rate-limit|too many request|request limit|request count exceeded|throughput|capacity", re.I)
+TOO_MUCH = re.compile(r"range|results|logs|blocks|size", re.I)  # an answer about one large call, whatever its code
 
 
 class NodeError(ChainError):
-    """No node gave a usable answer. Nothing is known, so nothing is done."""
+    """No node gave a usable answer. Nothing is known, so nothing is done.
+
+    kind: what the last node did ("refused": it answered with an error of its own); where: its address without secrets;
+    text: what it said.
+    """
+
+    def __init__(self, message: str, kind: str = "garbage", where: str = "", text: str = ""):
+        super().__init__(message)
+        self.kind, self.where, self.text = kind, where, text or message
 
 
-class NodeRefused(ChainError):
-    """The node understood and refused."""
+class NodeRefused(ContractError):
+    """The contract reverted, or a node's pool does not take a signed transaction. `data`: the bytes of the revert."""
 
     def __init__(self, method: str, code: int, text: str, data: bytes):
         super().__init__(f"{method}: {text}")
@@ -65,22 +88,35 @@ class Rpc:
         self._ids = itertools.count(1)
 
     def __call__(self, method: str, *params: Any) -> Any:
-        """The result. Raises NodeRefused, or NodeError after some tries."""
-        pause, last = PAUSE, _Failure("silent", "")
-        for attempt in range(max(TRIES, len(self.urls))):
-            if attempt:
-                self.sleep(max(pause, last.pause))
-                pause *= 2
-            url = self.urls[self._at % len(self.urls)]
+        """The result. Raises NodeRefused for a revert, and NodeError after some tries for everything else."""
+        count, pause, last = len(self.urls), PAUSE, _Failure("silent", "")
+        refused: NodeRefused | None = None
+        longest = 0.0  # that a node of this turn asked us to wait
+        for attempt in range(max(TRIES, 2 * count if count > 1 else 0)):
+            if attempt and attempt % count == 0:  # everybody was asked
+                self.sleep(max(pause, longest))
+                pause, longest = 2 * pause, 0.0
+            url = self.urls[self._at % count]
             try:
                 return self._ask(url, method, params)
+            except NodeRefused as refusal:
+                if method != SEND or attempt + 1 >= count:
+                    raise
+                refused = refusal  # a pool's own rule, such as a minimum tip: another pool may take it
             except _Failure as failure:
-                last = failure
+                last, longest = failure, max(longest, failure.pause)
                 self.failures[failure.kind] += 1
                 self.failed(failure.kind, host(url), f"{method}: {failure.text}")
-                self._at += 1
-        told = f"no answer to {method} from {', '.join(map(host, self.urls))}: {last.kind}: {last.text}"
-        raise NodeError(f"{told}; does the node run, is --rpc right?")
+            self._at += 1
+        if refused:
+            raise refused
+        where = host(self.urls[(self._at - 1) % count])
+        message = f"no answer to {method} from {', '.join(map(host, self.urls))}: {last.kind}: {last.text}"
+        raise NodeError(f"{message}; does the node run, is --rpc right?", last.kind, where, last.text)
+
+    def turn(self) -> None:
+        """The next call begins with the next address."""
+        self._at += 1
 
     def each(self, method: str, *params: Any) -> list[Any]:
         """What every address says, those that fail left out: for comparing."""
@@ -173,14 +209,26 @@ def _result(method: str, number: int, data: bytes) -> Any:
     if not isinstance(answer, dict) or answer.get("id") != number:
         raise _Failure("garbage", f"an answer to something else: {data[:60]!r}")
     error = answer.get("error")
-    if isinstance(error, dict):
-        code, text = error.get("code"), str(error.get("message", ""))[:300]
-        if code in (-32005, -32097, 429):  # how nodes and gateways say "slower"
-            raise _Failure("rate-limited", text)
-        raise NodeRefused(method, code if isinstance(code, int) else 0, text, _data(error.get("data")))
+    if error is not None:
+        raise _trouble(method, error)
     if "result" not in answer:
         raise _Failure("garbage", f"neither result nor error: {data[:60]!r}")
     return answer["result"]
+
+
+def _trouble(method: str, error: Any) -> NodeRefused | _Failure:
+    """What a JSON-RPC error means: the contract's word, a pool's, or the node's own trouble."""
+    if not isinstance(error, dict):
+        return _Failure("refused", str(error)[:300])
+    code, text, data = error.get("code"), str(error.get("message", ""))[:300], _data(error.get("data"))
+    number = code if isinstance(code, int) else 0
+    if method in RUNS_CODE and (number == REVERT_CODE or data or REVERT.search(text)):
+        return NodeRefused(method, number, text, data)
+    if LIMIT.search(text) or (number in LIMIT_CODES and not (method == "eth_getLogs" and TOO_MUCH.search(text))):
+        return _Failure("rate-limited", text, LIMITED_PAUSE)
+    if method == SEND:
+        return NodeRefused(method, number, text, data)
+    return _Failure("refused", f"{text} ({number})")
 
 
 def _data(value: Any) -> bytes:

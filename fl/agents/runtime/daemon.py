@@ -298,9 +298,11 @@ class Daemon:
     def _may(self, action: Action, view: View, snapshot: Snapshot) -> bool:
         """Whether now is the time: secrets wait until no reorganisation can reopen the commits, cranks for their turn."""
         if action.function in SECRETS:
+            # By the earliest clock of all nodes: one that runs ahead would have the secret out while others may still commit.
+            began = phase_and_end(view.facts, view.terms, snapshot.earliest)[0] is view.phase
             deep = phase_and_end(view.facts, view.terms, snapshot.confirmed.time)[0] is view.phase
             window = view.terms.reveal_window if action.function == "reveal" else view.terms.score_reveal_window
-            return deep or view.time >= view.phase_end - window // 2
+            return began and (deep or snapshot.earliest >= view.phase_end - window // 2)
         if action.function == "answer":
             return self._may_answer(action, view, snapshot)
         if action.function not in HOUSEKEEPING:

@@ -212,7 +212,7 @@ class _ChaosTest:
             if time.monotonic() > ends + 900:
                 raise ChainError("no round came to its end within 15 minutes: see the logs of the seats")
             if self.script.paced:
-                self._block()
+                self.block()
             else:
                 time.sleep(0.1)
             now = time.monotonic()
@@ -280,7 +280,7 @@ class _ChaosTest:
     def _watch(self) -> None:
         """Reads the chain itself, and tells what is new."""
         self.history = History(self.node.terms.committee)
-        head = self.node._block("latest")
+        head = self.node.block("latest")
         self.history.apply(self.node._events(self.node.start, head))
         finished = [r for r in self.history.rounds if r.finalized]
         for log in finished[self.told :]:

@@ -28,12 +28,14 @@ class Proxy:
     rule(call): "" forwards; drop: the call never reaches the node; deaf: it does, and the answer is lost; garbage: no JSON;
     limit: status 429; hang: silence for `pause` seconds; error: status 500.
     change(call, answer): the answer that is handed on.
+    refuse(call): the code and text of a JSON-RPC error that is answered with status 200, as providers do; None forwards.
     """
 
     def __init__(self, upstream: str, pause: float = 2.0):
         self.upstream, self.pause = upstream, pause
         self.rule: Rule = fair
         self.change: Callable[[Call, Any], Any] = lambda call, answer: answer
+        self.refuse: Callable[[Call], tuple[int, str] | None] = lambda call: None
         self.done: Counter[str] = Counter()
         proxy = self
 
@@ -80,6 +82,10 @@ class Proxy:
             elif fault == "hang":
                 time.sleep(self.pause)
                 handler.connection.close()
+            elif error := self.refuse(call):
+                self.done["refused"] += 1
+                said = {"code": error[0], "message": error[1]}
+                _reply(handler, json.dumps({"jsonrpc": "2.0", "id": call["id"], "error": said}).encode())
             else:
                 request = urllib.request.Request(self.upstream, body, {"Content-Type": "application/json"})
                 with urllib.request.urlopen(request, timeout=60) as reply:

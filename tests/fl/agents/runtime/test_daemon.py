@@ -29,7 +29,7 @@ pytestmark = pytest.mark.xdist_group("street")
 
 def audit(cluster: DaemonCluster) -> int:
     node = next(iter(cluster.daemons.values())).node
-    events = node._events(node.start, node._block("latest"))
+    events = node._events(node.start, node.block("latest"))
     return Auditor(node.chain_id, node.address, node.terms, cluster.store).run(events).rounds
 
 
