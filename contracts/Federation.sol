@@ -56,7 +56,7 @@ contract Federation is IFederation, Stakes, Multicall {
         r.active = active;
         r.openedAt = uint40(block.timestamp);
         r.closeBlock = 0;
-        // One word: live, and all else in it forgotten.
+        // One word: the round is live, and the word's other fields are cleared.
         r.drawnAt = 0;
         r.accepted = 0;
         r.settledAt = 0;
@@ -184,7 +184,7 @@ contract Federation is IFederation, Stakes, Multicall {
         if (root == 0) revert ZeroRoot();
         if (locator.length > MAX_LOCATOR) revert LocatorTooLong(locator.length, MAX_LOCATOR);
         Round storage r = _round;
-        if (r.proposedAt != 0) _fall(address(0), address(0)); // by the clock; not booked yet
+        if (r.proposedAt != 0) _fall(address(0), address(0)); // it fell by the clock, and no call has recorded that yet
         if (r.fallen.contains(seat)) revert ProposerFell(seat);
         if (!_eligible.contains(seat)) revert NotEligible(seat);
         r.attempts += 1;
@@ -407,7 +407,7 @@ contract Federation is IFederation, Stakes, Multicall {
         Round storage r = _round;
         bool adopted;
         if (ending == Phase.Void) {
-            // What the clock ended before anybody called is booked here, slashes included: waiting saves nobody.
+            // What the clock ended before anybody called is recorded here, slashes included: waiting saves nobody.
             if (r.closeBlock == 0) _close();
             if (r.drawnAt != 0 && !r.voided) _slashSilentValidators();
             if (!r.voided) {

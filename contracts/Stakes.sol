@@ -13,8 +13,8 @@ import {Seats} from "./libraries/Seats.sol";
 import {TermsReader as T} from "./libraries/TermsReader.sol";
 
 /// @title Stakes: custody
-/// @dev Knows nothing of rounds; asks `_release` whether one still engages a seat. Every function writes its books before it
-/// moves tokens, so that a view called from inside a transfer already sees the end.
+/// @dev This part knows nothing of rounds: it asks `_release` whether one still involves a seat. Every function updates the
+/// accounting before it moves tokens, so that a view called from inside a transfer already sees the result.
 abstract contract Stakes is IStakes, ReentrancyGuardTransient {
     using SafeERC20 for IERC20;
     using Seats for uint128;
@@ -180,10 +180,10 @@ abstract contract Stakes is IStakes, ReentrancyGuardTransient {
 
     // ---- for the round
 
-    /// @dev Books a round that the clock has ended; reverts StillEngaged while a live one engages the seat.
+    /// @dev Records the end of a round whose time is over; reverts with StillEngaged while a live one involves the seat.
     function _release(uint256 seat) internal virtual;
 
-    /// @dev Takes `amount`, or what is left, from a stake; `fee` of it is credited to `feeTo`, the rest waits for the sink.
+    /// @dev Takes `amount`, or what is left, from a stake; `fee` of it is credited to `feeTo`, the rest waits for `sweep`.
     function _slash(uint256 seat, Offence offence, uint256 amount, uint256 fee, address feeTo) internal {
         Seat storage s = _seats[seat];
         uint256 stake = s.stake;
@@ -199,22 +199,22 @@ abstract contract Stakes is IStakes, ReentrancyGuardTransient {
         if (fee > 0) _addCredit(feeTo, fee);
     }
 
-    /// @dev Puts pay into a seat's purse. The caller moves what it paid with `_payFromPot`, once for all seats.
+    /// @dev Adds pay to what a seat earned. The caller takes the sum from the pot with `_payFromPot`, once for all seats.
     function _pay(uint256 seat, uint256 amount) internal returns (uint256) {
         Seat storage s = _seats[seat];
-        uint256 purse = s.earned + amount;
-        if (purse > type(uint96).max) {
-            // A purse holds 96 bits; what no longer fits goes to the owner's credit, so that nothing can block a round.
-            // (No underflow: this very purse is full, and an amount is at most 2^88.)
+        uint256 earned = s.earned + amount;
+        if (earned > type(uint96).max) {
+            // The field holds 96 bits; pay that no longer fits goes to the owner's credit, so that nothing can block a round.
+            // `_earned` does not underflow: this seat's part of it is nearly full, and an amount is at most 2^88.
             _addCredit(s.owner, amount);
             _earned -= uint128(amount);
         } else {
-            s.earned = uint96(purse);
+            s.earned = uint96(earned);
         }
         return amount;
     }
 
-    /// @dev Books what seats were paid.
+    /// @dev Moves what seats were paid from the pot to what is earned.
     function _payFromPot(uint256 amount) internal {
         _pot -= uint128(amount);
         _earned += uint128(amount);
@@ -273,7 +273,7 @@ abstract contract Stakes is IStakes, ReentrancyGuardTransient {
         if (amount > maximum) revert AmountTooLarge(amount, maximum);
     }
 
-    /// @dev What arrives is measured: a token that takes a fee is refused.
+    /// @dev Measures what arrives, so that a token with a transfer fee is rejected.
     function _pull(uint256 amount) private {
         IERC20 token = IERC20(T.toAddress(T.TOKEN));
         uint256 before = token.balanceOf(address(this));

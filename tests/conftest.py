@@ -81,7 +81,7 @@ def commands(tmp_path_factory):
 
 @pytest.fixture(autouse=True)
 def accounting_balances(request):
-    """After every test that used a system: what the contract holds is what its books say, to the wei."""
+    """After every test that used a system: what the contract holds is what its accounting says, to the wei."""
     yield
     used = request.node.funcargs.get("system") if hasattr(request.node, "funcargs") else None
     if used is not None:

@@ -5,23 +5,40 @@ import {Terms} from "./IFederation.sol";
 
 /// @title IFederationFactory: creates and lists federations
 interface IFederationFactory {
-    /// @notice Check the terms and deploy a federation under them. Anybody may; the sponsor is a term.
+    /// @notice Check the terms and deploy a federation under them. Anybody may call; the sponsor is one of the terms.
+    /// @param terms The terms, which must satisfy every rule of libraries/TermsRules.
+    /// @return federation The address of the new federation.
     function create(Terms calldata terms) external returns (address federation);
 
-    /// @notice Whether this factory made `federation`, so that its terms were checked and its code is known.
-    function isFederation(address federation) external view returns (bool);
+    /// @notice Says whether this factory created `federation`, which means that its terms were checked and its code is known.
+    /// @param federation The address to look up.
+    /// @return known True if this factory created it.
+    function isFederation(address federation) external view returns (bool known);
 
-    /// @notice How many it made, and each by index.
-    function count() external view returns (uint256);
-    function federations(uint256 index) external view returns (address);
+    /// @notice How many federations this factory has created.
+    /// @return number The length of the list.
+    function count() external view returns (uint256 number);
 
-    /// @notice The code that every clone runs.
-    function implementation() external view returns (address);
+    /// @notice One federation of the list, in order of creation.
+    /// @param index Its place in the list, from 0.
+    /// @return federation Its address.
+    function federations(uint256 index) external view returns (address federation);
 
+    /// @notice The contract whose code every federation of this factory runs.
+    /// @return code The address of that contract.
+    function implementation() external view returns (address code);
+
+    /// @notice A federation was created.
+    /// @param federation Its address.
+    /// @param sponsor The sponsor named in its terms.
+    /// @param manifest The SHA-256 of its manifest.
     event Created(address indexed federation, address indexed sponsor, bytes32 indexed manifest);
 
-    /// @notice The numbered rule of libraries/TermsRules that the terms break.
+    /// @notice The terms break a rule.
+    /// @param rule The number of the first broken rule in libraries/TermsRules.
     error BadTerms(uint256 rule);
-    /// @notice A factory needs code to clone: calls to a clone of nothing would seem to succeed.
+
+    /// @notice The implementation has no code. Calls to clones of an empty account would appear to succeed.
+    /// @param implementation The address without code.
     error NoCode(address implementation);
 }

@@ -10,7 +10,7 @@ library Commitments {
         "TreatyScores(uint256 chainId,address federation,uint256 round,uint256 seat,bytes32 scoresHash,bytes32 salt)"
     );
 
-    /// @dev The locator is bound too: anybody may reveal, and whoever does first must not be able to misplace the file.
+    /// @dev The locator is bound too: anybody may reveal, and the first to do so must not be able to point to another place.
     function update(address federation, uint256 round, uint256 seat, bytes32 root, bytes32 salt, bytes32 locatorHash)
         internal
         view

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.37;
 
-/// @title ContractWallet: an owner that is code and has no key, as a Safe is; whoever made it may act through it
+/// @title ContractWallet: an owner that is a contract and has no key, as a Safe is; its creator acts through it
 contract ContractWallet {
     address public immutable master = msg.sender;
 

@@ -30,7 +30,7 @@ contract FeeOnTransferToken is PlayToken {
     }
 }
 
-/// @title BlocklistToken: whoever is listed can receive nothing
+/// @title BlocklistToken: accounts on its list can receive nothing
 contract BlocklistToken is PlayToken {
     mapping(address => bool) public blocked;
 

@@ -127,7 +127,7 @@ def test_draw__by_nobody__voids_the_round_by_the_clock(system, updates):
     assert system.phase is Phase.VOID
     with refused("WrongPhase", Phase.DRAW, Phase.VOID):
         system.do("close")
-    # What close would have booked, finalize books: waiting saves nobody.
+    # What close would have recorded, finalize records: waiting saves nobody.
     events = [e[0] for e in system.do("finalize")]
     assert events == ["Slashed", "Closed", "Voided", "Finalized"]
     assert system.round.voided

@@ -70,11 +70,11 @@ def _claim(number: str, holds: bool, text: str) -> None:
 
 
 def _solvent(now: Moment) -> None:
-    """I1: what the contract holds is what its books say, and its books say what its seats hold, to the wei."""
-    _claim("I1", now.held == sum(now.accounting.values()), f"holds {now.held}, books {now.accounting}")
+    """I1: what the contract holds is what its accounting says, and its accounting says what its seats hold, to the wei."""
+    _claim("I1", now.held == sum(now.accounting.values()), f"holds {now.held}, accounting {now.accounting}")
     for book, name in (("stakes", "stake"), ("earned", "earned")):
         total = sum(one[name] for one in now.seats.values())
-        _claim("I1", total == now.accounting[book], f"{book}: seats hold {total}, books {now.accounting[book]}")
+        _claim("I1", total == now.accounting[book], f"{book}: seats hold {total}, accounting {now.accounting[book]}")
 
 
 def _stakes_shrink_only_by_listed_slashes(before: Moment, after: Moment, slashes: list[dict], s: System) -> None:

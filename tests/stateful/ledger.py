@@ -410,13 +410,13 @@ class Ledger:
         r.propose_from = min(self.time, r.proposed_at + t.challenge_window)
         r.proposed_at = r.open_demands = 0
 
-    def _slash(self, seat: int, act: str, amount: int, fee: int = 0) -> int:
+    def _slash(self, seat: int, offence: str, amount: int, fee: int = 0) -> int:
         s = self.seats[seat]
         amount = min(amount, s.stake)
         fee = min(fee, amount)
         s.stake -= amount
         self.slashed += amount - fee
-        self.offences.append((seat, act))
+        self.offences.append((seat, offence))
         return fee
 
     def _earn(self, seat: int, amount: int) -> None:

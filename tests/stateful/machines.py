@@ -198,7 +198,7 @@ class Base(RuleBasedStateMachine):
         if self.ledger.slashed:
             assert self.play("sweep", SPONSOR, ())
         if self.s.held():
-            raise Broken(f"I6: {self.s.held()} is left behind, books {self.s.accounting()}")
+            raise Broken(f"I6: {self.s.held()} is left behind, accounting {self.s.accounting()}")
         Base.reached["drained"] += 1
 
     # ---- rung 1: seats and money, behind one rule, so that upper rungs mostly play rounds

@@ -12,7 +12,7 @@ import {Files} from "./Files.sol";
 import {IWhole} from "./IWhole.sol";
 import {Test} from "./Test.sol";
 
-/// @title System: a federation with seats and files, and the deeds of a round in one call each
+/// @title System: a federation with seats and files, and the acts of a round in one call each
 abstract contract System is Test {
     address internal constant SPONSOR = address(0x5105);
     address internal constant SINK = address(0x5149);
@@ -161,7 +161,7 @@ abstract contract System is Test {
         return abi.encodeWithSelector(IFederation.WrongPhase.selector, expected, actual);
     }
 
-    // ---- a round, deed by deed
+    // ---- a round, act by act
 
     /// @dev To the second in which the next phase begins.
     function _skip() internal {

@@ -363,8 +363,8 @@ contract CustodyTest is System {
 
     // ---- tokens with a vice
 
-    function _createOver(address vicious) private {
-        token = TestToken(vicious);
+    function _createOver(address nonStandard) private {
+        token = TestToken(nonStandard);
         _create(_toyTerms());
     }
 

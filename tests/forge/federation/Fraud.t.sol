@@ -295,7 +295,7 @@ contract FraudTest is System {
         federation.expire(PROPOSED, 0, 0);
     }
 
-    /// @dev Nobody calls: the clock topples it, and the next proposal books that.
+    /// @dev Nobody calls: the clock topples it, and the next proposal records that.
     function test_demand_unansweredFallsByTheClock() public {
         _toChallenge(N, 0);
         _demand(PROPOSED, 0, 0);

@@ -207,13 +207,13 @@ contract ScoringTest is System {
         assertEq(earned, uint256(type(uint96).max) - 1 + 2 * 2 * 2 ** 88, "and not as pay");
     }
 
-    /// @dev Puts money into seat 0's purse, as many rounds would: the seat's second word, the book, and the token.
+    /// @dev Puts money into seat 0's purse, as many rounds would: the seat's second word, the accounting, and the token.
     function _fill(uint96 purse) private {
         uint96 more = purse - federation.seatInfo(0).earned;
         bytes32 slot = bytes32(uint256(keccak256(abi.encode(0, 0))) + 1);
         vm.store(address(federation), slot, bytes32((uint256(purse) << 160) | uint160(_operator(0))));
-        bytes32 books = vm.load(address(federation), bytes32(uint256(4)));
-        vm.store(address(federation), bytes32(uint256(4)), bytes32(uint256(books) + more));
+        bytes32 packed = vm.load(address(federation), bytes32(uint256(4)));
+        vm.store(address(federation), bytes32(uint256(4)), bytes32(uint256(packed) + more));
         token.mint(address(federation), more);
         assertEq(federation.seatInfo(0).earned, purse, "filled");
     }

@@ -10,10 +10,10 @@ import {NaiveTree} from "../reference/NaiveTree.sol";
 import {Ledger} from "./Ledger.sol";
 
 /// @title Crowd: everybody around a federation
-/// @notice `step` does one deed that is legal now, chosen by weight; none may revert. `refuse` tries one that is not.
+/// @notice `step` does one act that is legal now, chosen by weight; none may revert. `refuse` tries one that is not.
 /// The first four people follow the protocol: time does not pass over what they owe. The others do as they please.
 contract Crowd is Ledger {
-    enum Deed {
+    enum Act {
         Join,
         TopUp,
         SetOperator,
@@ -46,7 +46,7 @@ contract Crowd is Ledger {
     }
     uint256 public constant DEEDS = 29;
 
-    /// @dev What a run may come to, besides its deeds.
+    /// @dev What a run may come to, besides its acts.
     enum Outcome {
         Adopted,
         VoidTooFewReveals,
@@ -96,49 +96,49 @@ contract Crowd is Ledger {
         return artifact;
     }
 
-    // ---- one deed
+    // ---- one act
 
     function step(uint256 seed) external {
         uint256[DEEDS] memory weights = _weights();
         uint256 sum;
         for (uint256 i = 0; i < DEEDS; ++i) sum += weights[i];
         uint256 pick = random(seed, 0) % sum;
-        uint256 deed;
-        while (pick >= weights[deed]) pick -= weights[deed++];
-        ++done[deed];
-        _do(Deed(deed), random(seed, 1));
+        uint256 act;
+        while (pick >= weights[act]) pick -= weights[act++];
+        ++done[act];
+        _do(Act(act), random(seed, 1));
         _watch();
     }
 
-    function _do(Deed deed, uint256 seed) private {
-        if (deed == Deed.Join) _join(_pick(_standing(), seed), t.minStake + seed % 50_000);
-        else if (deed == Deed.TopUp) _topUp(_pick(_sitting(false), seed), 1 + random(seed, 1) % 30_000);
-        else if (deed == Deed.SetOperator) _setOperator(_pick(_sitting(true) | _sitting(false), seed));
-        else if (deed == Deed.Exit) _exit(_pick(_sitting(false), seed));
-        else if (deed == Deed.Withdraw) _withdraw(_pick(_free(), seed));
-        else if (deed == Deed.Claim) _claim(_pick(_rewarded(), seed));
-        else if (deed == Deed.ClaimCredit) _claimCredit(_pick(_credited(), seed));
-        else if (deed == Deed.Sweep) _sweep();
-        else if (deed == Deed.Fund) _fundBy(accounts[seed % accounts.length], 1 + random(seed, 1) % 300_000);
-        else if (deed == Deed.Donate) _donate(1 + seed % 1000);
-        else if (deed == Deed.OpenRound) _openRound();
-        else if (deed == Deed.Commit) _commitBy(_pick(_uncommitted(seed % 8 == 0), seed), seed);
-        else if (deed == Deed.Reveal) _revealBy(_pick(_drafted(1), seed));
-        else if (deed == Deed.Close) _close();
-        else if (deed == Deed.Draw) _drawNow();
-        else if (deed == Deed.CommitScores) _commitVote(_pick(_voted(0), seed), seed);
-        else if (deed == Deed.RevealScores) _revealVote(_pick(_voted(1), seed));
-        else if (deed == Deed.Settle) _settle();
-        else if (deed == Deed.Propose) _proposeBy(_pick(_proposers(), seed), seed);
-        else if (deed == Deed.Challenge) _challengeBy(accounts[seed % accounts.length]);
-        else if (deed == Deed.Demand) _demandBy(accounts[seed % accounts.length], random(seed, 1));
-        else if (deed == Deed.Answer) _answer(_pick(_answerable(), seed), accounts[random(seed, 1) % accounts.length]);
-        else if (deed == Deed.Expire) _expire(_pick(_expired(), seed));
-        else if (deed == Deed.Reclaim) _reclaim(_pick(_reclaimable(), seed));
-        else if (deed == Deed.Finalize) _finalize();
-        else if (deed == Deed.Conclude) _conclude();
-        else if (deed == Deed.Refund) _refund();
-        else if (deed == Deed.Mine) mine(seed % 7 == 0 ? 300 : 1 + seed % 3);
+    function _do(Act act, uint256 seed) private {
+        if (act == Act.Join) _join(_pick(_standing(), seed), t.minStake + seed % 50_000);
+        else if (act == Act.TopUp) _topUp(_pick(_sitting(false), seed), 1 + random(seed, 1) % 30_000);
+        else if (act == Act.SetOperator) _setOperator(_pick(_sitting(true) | _sitting(false), seed));
+        else if (act == Act.Exit) _exit(_pick(_sitting(false), seed));
+        else if (act == Act.Withdraw) _withdraw(_pick(_free(), seed));
+        else if (act == Act.Claim) _claim(_pick(_rewarded(), seed));
+        else if (act == Act.ClaimCredit) _claimCredit(_pick(_credited(), seed));
+        else if (act == Act.Sweep) _sweep();
+        else if (act == Act.Fund) _fundBy(accounts[seed % accounts.length], 1 + random(seed, 1) % 300_000);
+        else if (act == Act.Donate) _donate(1 + seed % 1000);
+        else if (act == Act.OpenRound) _openRound();
+        else if (act == Act.Commit) _commitBy(_pick(_uncommitted(seed % 8 == 0), seed), seed);
+        else if (act == Act.Reveal) _revealBy(_pick(_drafted(1), seed));
+        else if (act == Act.Close) _close();
+        else if (act == Act.Draw) _drawNow();
+        else if (act == Act.CommitScores) _commitVote(_pick(_voted(0), seed), seed);
+        else if (act == Act.RevealScores) _revealVote(_pick(_voted(1), seed));
+        else if (act == Act.Settle) _settle();
+        else if (act == Act.Propose) _proposeBy(_pick(_proposers(), seed), seed);
+        else if (act == Act.Challenge) _challengeBy(accounts[seed % accounts.length]);
+        else if (act == Act.Demand) _demandBy(accounts[seed % accounts.length], random(seed, 1));
+        else if (act == Act.Answer) _answer(_pick(_answerable(), seed), accounts[random(seed, 1) % accounts.length]);
+        else if (act == Act.Expire) _expire(_pick(_expired(), seed));
+        else if (act == Act.Reclaim) _reclaim(_pick(_reclaimable(), seed));
+        else if (act == Act.Finalize) _finalize();
+        else if (act == Act.Conclude) _conclude();
+        else if (act == Act.Refund) _refund();
+        else if (act == Act.Mine) mine(seed % 7 == 0 ? 300 : 1 + seed % 3);
         else _pass(seed);
     }
 
@@ -146,45 +146,45 @@ contract Crowd is Ledger {
     function _weights() private view returns (uint256[DEEDS] memory w) {
         (IFederation.Phase phase,) = _now();
         uint256 seated = PEOPLE - _count(_standing());
-        if (seated < t.maxSeats) w[uint256(Deed.Join)] = seated < 5 ? 60 : 3;
-        if (_sitting(false) != 0) w[uint256(Deed.TopUp)] = w[uint256(Deed.Exit)] = 2;
-        if (seated > 0) w[uint256(Deed.SetOperator)] = 1;
-        if (_free() != 0) w[uint256(Deed.Withdraw)] = 8;
-        if (_rewarded() != 0) w[uint256(Deed.Claim)] = 3;
-        if (_credited() != 0) w[uint256(Deed.ClaimCredit)] = 2;
-        if (slashed > 0) w[uint256(Deed.Sweep)] = 2;
-        w[uint256(Deed.Fund)] = !concluded && pool < _cost(PEOPLE) ? 30 : 1;
-        w[uint256(Deed.Donate)] = 1;
-        if (_openable()) w[uint256(Deed.OpenRound)] = 50;
-        if (!concluded && round.number > 4) w[uint256(Deed.Conclude)] = 1;
-        if (phase == IFederation.Phase.Idle && concluded && pool > 0) w[uint256(Deed.Refund)] = 2;
-        if (_reclaimable() != 0) w[uint256(Deed.Reclaim)] = 5;
-        if (_expired() != 0) w[uint256(Deed.Expire)] = 10;
-        w[uint256(Deed.Mine)] = phase == IFederation.Phase.Draw ? 20 : 2;
-        w[uint256(Deed.Pass)] = 10;
+        if (seated < t.maxSeats) w[uint256(Act.Join)] = seated < 5 ? 60 : 3;
+        if (_sitting(false) != 0) w[uint256(Act.TopUp)] = w[uint256(Act.Exit)] = 2;
+        if (seated > 0) w[uint256(Act.SetOperator)] = 1;
+        if (_free() != 0) w[uint256(Act.Withdraw)] = 8;
+        if (_rewarded() != 0) w[uint256(Act.Claim)] = 3;
+        if (_credited() != 0) w[uint256(Act.ClaimCredit)] = 2;
+        if (slashed > 0) w[uint256(Act.Sweep)] = 2;
+        w[uint256(Act.Fund)] = !concluded && pool < _cost(PEOPLE) ? 30 : 1;
+        w[uint256(Act.Donate)] = 1;
+        if (_openable()) w[uint256(Act.OpenRound)] = 50;
+        if (!concluded && round.number > 4) w[uint256(Act.Conclude)] = 1;
+        if (phase == IFederation.Phase.Idle && concluded && pool > 0) w[uint256(Act.Refund)] = 2;
+        if (_reclaimable() != 0) w[uint256(Act.Reclaim)] = 5;
+        if (_expired() != 0) w[uint256(Act.Expire)] = 10;
+        w[uint256(Act.Mine)] = phase == IFederation.Phase.Draw ? 20 : 2;
+        w[uint256(Act.Pass)] = 10;
         _weighPhase(w, phase);
     }
 
     function _weighPhase(uint256[DEEDS] memory w, IFederation.Phase phase) private view {
-        if (phase == IFederation.Phase.Idle) w[uint256(Deed.Pass)] = 1;
-        if (phase == IFederation.Phase.Draw) w[uint256(Deed.Pass)] = 3;
-        if (phase == IFederation.Phase.Settle) w[uint256(Deed.Pass)] = 12;
-        if (phase == IFederation.Phase.Commit) w[uint256(Deed.Commit)] = _uncommitted(false) != 0 ? 50 : 2;
-        if (phase == IFederation.Phase.Reveal && _drafted(1) != 0) w[uint256(Deed.Reveal)] = 50;
+        if (phase == IFederation.Phase.Idle) w[uint256(Act.Pass)] = 1;
+        if (phase == IFederation.Phase.Draw) w[uint256(Act.Pass)] = 3;
+        if (phase == IFederation.Phase.Settle) w[uint256(Act.Pass)] = 12;
+        if (phase == IFederation.Phase.Commit) w[uint256(Act.Commit)] = _uncommitted(false) != 0 ? 50 : 2;
+        if (phase == IFederation.Phase.Reveal && _drafted(1) != 0) w[uint256(Act.Reveal)] = 50;
         if (phase == IFederation.Phase.Draw) {
-            if (round.closeBlock == 0) w[uint256(Deed.Close)] = 60;
-            else if (vm.getBlockNumber() >= round.closeBlock + 2) w[uint256(Deed.Draw)] = 60;
+            if (round.closeBlock == 0) w[uint256(Act.Close)] = 60;
+            else if (vm.getBlockNumber() >= round.closeBlock + 2) w[uint256(Act.Draw)] = 60;
         }
-        if (phase == IFederation.Phase.ScoreCommit && _voted(0) != 0) w[uint256(Deed.CommitScores)] = 40;
-        if (phase == IFederation.Phase.ScoreReveal && _voted(1) != 0) w[uint256(Deed.RevealScores)] = 40;
-        if (phase == IFederation.Phase.Settle) w[uint256(Deed.Settle)] = 30;
-        if (phase == IFederation.Phase.Propose && _proposers() != 0) w[uint256(Deed.Propose)] = 40;
+        if (phase == IFederation.Phase.ScoreCommit && _voted(0) != 0) w[uint256(Act.CommitScores)] = 40;
+        if (phase == IFederation.Phase.ScoreReveal && _voted(1) != 0) w[uint256(Act.RevealScores)] = 40;
+        if (phase == IFederation.Phase.Settle) w[uint256(Act.Settle)] = 30;
+        if (phase == IFederation.Phase.Propose && _proposers() != 0) w[uint256(Act.Propose)] = 40;
         if (phase == IFederation.Phase.Challenge) {
-            if (proposed.wrong && !_anyWithheld()) w[uint256(Deed.Challenge)] = 12;
-            if (time() < _lastDemand()) w[uint256(Deed.Demand)] = 12;
-            if (_answerable() != 0) w[uint256(Deed.Answer)] = 12;
+            if (proposed.wrong && !_anyWithheld()) w[uint256(Act.Challenge)] = 12;
+            if (time() < _lastDemand()) w[uint256(Act.Demand)] = 12;
+            if (_answerable() != 0) w[uint256(Act.Answer)] = 12;
         }
-        if (phase == IFederation.Phase.Final || phase == IFederation.Phase.Void) w[uint256(Deed.Finalize)] = 30;
+        if (phase == IFederation.Phase.Final || phase == IFederation.Phase.Void) w[uint256(Act.Finalize)] = 30;
     }
 
     // ---- who may; sets as bitmaps of people, seats, positions, accounts or demands
@@ -694,15 +694,15 @@ contract Crowd is Ledger {
         address operator = _has(taken, seat) ? people[personAt[seat]].operator : STRANGER;
         Draft storage d = drafts[round.number][seat];
         uint256 kind = seed % 16;
-        if (kind == 0 && w[uint256(Deed.OpenRound)] == 0) _refused(STRANGER, abi.encodeCall(IFederation.openRound, ()));
+        if (kind == 0 && w[uint256(Act.OpenRound)] == 0) _refused(STRANGER, abi.encodeCall(IFederation.openRound, ()));
         if (kind == 1 && !(phase == IFederation.Phase.Commit && _has(round.active, seat))) {
             _refused(operator, abi.encodeCall(IFederation.commit, (seat, d.root)));
         }
         if (kind == 2 && !(phase == IFederation.Phase.Reveal && d.state == 1)) {
             _refused(STRANGER, abi.encodeCall(IFederation.reveal, (seat, d.root, d.salt, "")));
         }
-        if (kind == 3 && w[uint256(Deed.Close)] == 0) _refused(STRANGER, abi.encodeCall(IFederation.close, ()));
-        if (kind == 4 && w[uint256(Deed.Draw)] == 0) _refused(STRANGER, abi.encodeCall(IFederation.draw, ()));
+        if (kind == 3 && w[uint256(Act.Close)] == 0) _refused(STRANGER, abi.encodeCall(IFederation.close, ()));
+        if (kind == 4 && w[uint256(Act.Draw)] == 0) _refused(STRANGER, abi.encodeCall(IFederation.draw, ()));
         if (kind == 5 && phase != IFederation.Phase.ScoreCommit) {
             _refused(operator, abi.encodeCall(IFederation.commitScores, (seat, d.root)));
         }
@@ -714,7 +714,7 @@ contract Crowd is Ledger {
         }
         if (kind == 8) _refuseChallenge(phase, seed);
         if (kind == 9 && phase < IFederation.Phase.Final) _refused(STRANGER, abi.encodeCall(IFederation.finalize, ()));
-        if (kind == 10 && w[uint256(Deed.Refund)] == 0) _refused(STRANGER, abi.encodeCall(IFederation.refund, ()));
+        if (kind == 10 && w[uint256(Act.Refund)] == 0) _refused(STRANGER, abi.encodeCall(IFederation.refund, ()));
         if (kind == 11) _refused(seat == 0 ? CHECKER : _owner(seat), abi.encodeCall(IFederation.conclude, ()));
         if (kind == 12) _refuseDemand(phase, seed);
         if (kind == 13 && demands.length > 0) _refuseHaste(seed % demands.length);
@@ -799,7 +799,7 @@ contract Crowd is Ledger {
         _watch();
         assertEq(token.balanceOf(address(federation)), donated, "drained");
         (uint256 a, uint256 b, uint256 c, uint256 d, uint256 e, uint256 f, uint256 g) = federation.accounting();
-        assertEq(a + b + c + d + e + f + g, 0, "empty books");
+        assertEq(a + b + c + d + e + f + g, 0, "empty accounting");
     }
 
     function rounds() external view returns (uint256) {

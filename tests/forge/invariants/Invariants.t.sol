@@ -5,7 +5,7 @@ import {Terms} from "../../../contracts/interfaces/IFederation.sol";
 import {Test} from "../base/Test.sol";
 import {Crowd} from "./Crowd.sol";
 
-/// @dev After every deed of a crowd, every claim; after the last, everybody leaves.
+/// @dev After every act of a crowd, every claim; after the last, everybody leaves.
 abstract contract Invariants is Test {
     struct FuzzSelector {
         address addr;
@@ -26,7 +26,7 @@ abstract contract Invariants is Test {
         targets[0] = address(crowd);
     }
 
-    /// @dev Five deeds for one refusal.
+    /// @dev Five acts for one refusal.
     function targetSelectors() external view returns (FuzzSelector[] memory selectors) {
         selectors = new FuzzSelector[](1);
         selectors[0] = FuzzSelector(address(crowd), new bytes4[](6));
@@ -48,7 +48,7 @@ abstract contract Invariants is Test {
         invariant_everyClaimHolds();
     }
 
-    /// @dev Some long walks, which must come by every deed and every outcome: else the claims would hold of nothing.
+    /// @dev Some long walks, which must come by every act and every outcome: else the claims would hold of nothing.
     function test_theCrowdDoesEverything() public {
         uint256[] memory done = new uint256[](crowd.DEEDS());
         uint256[] memory seen = new uint256[](crowd.OUTCOMES());
@@ -66,7 +66,7 @@ abstract contract Invariants is Test {
             rounds += crowd.rounds();
         }
         emit Walked(rounds, done, seen);
-        for (uint256 i = 0; i < done.length; ++i) assertTrue(done[i] > 0, string.concat("deed ", vm.toString(i)));
+        for (uint256 i = 0; i < done.length; ++i) assertTrue(done[i] > 0, string.concat("act ", vm.toString(i)));
         for (uint256 i = 0; i < seen.length; ++i) assertTrue(seen[i] > 0, string.concat("outcome ", vm.toString(i)));
     }
 

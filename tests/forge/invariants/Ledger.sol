@@ -74,7 +74,7 @@ abstract contract Ledger is System {
     bytes32 internal rightRoot; // of the model that honest aggregation leads to
     bool internal concluded;
 
-    // ---- the books
+    // ---- the accounting
 
     mapping(address account => uint256) internal credits;
     uint256 internal slashed;
@@ -145,7 +145,7 @@ abstract contract Ledger is System {
         }
     }
 
-    // ---- what the deeds do to the books
+    // ---- what the acts do to the accounting
 
     function _bookCredit(address account, uint256 amount) internal {
         credits[account] += amount;
@@ -243,7 +243,7 @@ abstract contract Ledger is System {
 
     // ---- the claims
 
-    /// @notice Every book says what the ledger says, and their sum is what the federation holds.
+    /// @notice Every part of the accounting says what the ledger says, and their sum is what the federation holds.
     function claimBooks() external view {
         (uint256 stakes, uint256 earned, uint256 credit, uint256 burnt, uint256 held, uint256 pool_, uint256 pot_) =
             federation.accounting();
@@ -262,7 +262,7 @@ abstract contract Ledger is System {
         assertEq(pot_, pot, "pot");
     }
 
-    /// @notice Token held == the sum of the books, to the wei (what was given away by plain transfer aside).
+    /// @notice Token held == the sum of the accounting, to the wei (what was given away by plain transfer aside).
     function claimSolvent() external view {
         (uint256 stakes, uint256 earned, uint256 credit, uint256 burnt, uint256 held, uint256 pool_, uint256 pot_) =
             federation.accounting();
@@ -270,7 +270,7 @@ abstract contract Ledger is System {
         assertEq(token.balanceOf(address(federation)), sum, "held");
     }
 
-    /// @notice Every seat and every account has what the deeds listed left it; the three sets follow.
+    /// @notice Every seat and every account has what the acts listed left it; the three sets follow.
     function claimSeats() external view {
         for (uint256 p = 0; p < PEOPLE; ++p) {
             Person storage person = people[p];
@@ -298,7 +298,7 @@ abstract contract Ledger is System {
         }
     }
 
-    /// @notice The round's facts are those that the deeds made, and the phase is the one of the table.
+    /// @notice The round's facts are those that the acts made, and the phase is the one of the table.
     function claimRound() external view {
         (IFederation.Phase phase, uint256 end) = _now();
         assertEq(uint256(federation.phase()), uint256(phase), "phase");

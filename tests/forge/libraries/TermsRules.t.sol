@@ -62,6 +62,6 @@ contract TermsRulesTest is System {
     function _checkTwoDoors() private view {
         Terms memory terms = t;
         (terms.admission, terms.allowlist) = (address(1), "list");
-        assertEq(TermsRules.firstBroken(terms), 4, "two doors");
+        assertEq(TermsRules.firstBroken(terms), 4, "two ways in");
     }
 }

@@ -1,4 +1,4 @@
-"""Which function can refuse with which error, read from the contracts' call graph; and what the tests assert.
+"""Which function can revert with which error, read from the contracts' call graph; and what the tests assert.
 
 `PYTHONPATH=tests python tests/quality/guards/error_matrix.py` writes the table of contracts/README.md anew.
 """
@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[3]
 TESTS = ROOT / "tests"
 SOURCES = [ROOT / "contracts" / f"{name}.sol" for name in ("Federation", "Stakes", "FederationFactory")]
 README = ROOT / "contracts" / "README.md"
-BEGIN, END = "<!-- refusals -->\n", "<!-- until here -->\n"
+BEGIN, END = "<!-- errors -->\n", "<!-- until here -->\n"
 GUARD = "ReentrancyGuardReentrantCall"
 # What the builder's verbs call; `do` and `send` name their function.
 VERBS = {
@@ -104,7 +104,7 @@ def compared_events() -> set[str]:
 
 
 def table() -> str:
-    lines = ["| function | refuses with |\n|---|---|\n"]
+    lines = ["| function | reverts with |\n|---|---|\n"]
     for name, errors in reachable().items():
         lines.append(f"| `{name}` | {', '.join(sorted(errors))} |\n")
     return "".join(lines)
