@@ -27,6 +27,10 @@ class TermsError(TreatyError):
     """Terms that no federation can be made of."""
 
 
+class ManifestError(TreatyError):
+    """A manifest that this version of Treaty cannot follow."""
+
+
 class TaskError(TreatyError):
     """A task, split or setting that does not fit."""
 

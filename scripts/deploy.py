@@ -26,7 +26,7 @@ from fl.tools.cli import options
 )
 @click.option("--public", multiple=True, metavar="URL", help="A store that the manifest names for everybody; again for more.")
 @click.option("--factory", metavar="ADDRESS", help="Use this factory instead of deploying one.")
-@click.option("--gate", default="agreement", show_default=True, help="Which updates enter: agreement, median_cosine, none.")
+@click.option("--gate", default="agreement", show_default=True, help="Which updates enter: agreement or none.")
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Seeds the first model.")
 @click.option("--publish", is_flag=True, help="Have the sources verified, where an explorer plugin is set up.")
 @click.option("--dry-run", is_flag=True, help="Check everything, tell gas, cost, time and roles; send nothing.")

@@ -20,7 +20,7 @@ from fl.tools.cli import options
 @click.option("--rounds", type=int, default=8, show_default=True, help="Rounds to play.")
 @click.option("--alpha", type=float, help="Split by Dirichlet(ALPHA) over labels. Default: by owner, else evenly.")
 @click.option("--trim", default="0", show_default=True, help="Drop the K lowest and highest of each number, or 'median'.")
-@click.option("--gate", default="agreement", show_default=True, help="agreement, median_cosine (the first one) or none.")
+@click.option("--gate", default="agreement", show_default=True, help="Which updates enter: agreement or none.")
 @click.option(
     "--adversary",
     multiple=True,

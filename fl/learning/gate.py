@@ -8,9 +8,6 @@ agreement (the default): an update stays in if
   of 0.8, are above zero together. Cosines count 0.3 at most, so that cheats who send the same do not vouch for each other;
   one who pulls alone, as a hospital with unusual patients does, is kept as long as the others do not all pull against it.
 
-median_cosine (earlier federations): norm at most 3 times the median norm, and the moving average (0.7) of the cosine to the
-coordinate-wise median above zero.
-
 none: everything well-formed enters. Cosines are integers in units of 2^-30.
 """
 
@@ -22,8 +19,6 @@ from math import isqrt
 
 import numpy as np
 
-from fl.errors import TermsError
-from fl.protocol.aggregate import aggregate
 from fl.protocol.artifact import Numbers
 
 ONE = 1 << 30
@@ -31,9 +26,7 @@ LIMB = 16
 COLUMNS = 1 << 16  # sums of so many products of 16-bit limbs stay below 2^48: exact in float64, in any order
 VALUES = 1 << 19  # of all vectors at a time, at some 30 bytes each
 
-MEDIAN_NORM_FACTOR = 3
-MEDIAN_KEEP, OF = 7, 10  # a moving average keeps 7 parts in 10
-KEEP = 8
+KEEP, OF = 8, 10  # a moving average keeps 8 parts in 10
 CAP = 3 * ONE // 10
 ROUNDS_OF_TRUST = 4  # times that the set of those let in is drawn anew
 # Norms are compared as squares: 1.25 and 3 times the median are 25/16 and 144/16 of its square.
@@ -56,7 +49,6 @@ class GateState:
 
 
 Verdict = tuple[frozenset[int], GateState]
-Gate = Callable[[GateState, Updates], Verdict]
 
 
 def gram(vectors: Sequence[Numbers]) -> list[list[int]]:
@@ -96,7 +88,7 @@ def agreement(state: GateState, updates: Updates) -> Verdict:
         return frozenset(), state
     products = gram([updates[seat] for seat in seats])
     squares = [products[i][i] for i in range(len(seats))]
-    largest = BOUND * state.square if state.square else FIRST_BOUND * _middle(squares)
+    largest = BOUND * state.square if state.square else FIRST_BOUND * middle_of(squares)
     fits = [i for i, square in enumerate(squares) if 0 < BOUND_OF * square <= largest]
     voices = [[min(CAP, cosine(products[i][j], squares[i], squares[j])) for j in range(len(seats))] for i in range(len(seats))]
     old = [(state.averages.get(seat, 0), state.weights.get(seat, 0)) for seat in seats]
@@ -109,12 +101,12 @@ def agreement(state: GateState, updates: Updates) -> Verdict:
         new = [(KEEP * a // OF + voice, KEEP * w // OF + ONE) for (a, w), voice in zip(old, now, strict=True)]
         chosen = [i for i in fits if _heard(*new[i], len(trusted))]
         if not chosen:  # everybody pulls against everybody: the better half
-            chosen = [i for i in fits if now[i] >= _middle([now[j] for j in fits])]
+            chosen = [i for i in fits if now[i] >= middle_of([now[j] for j in fits])]
         if chosen == trusted:
             break
         trusted = chosen
     averages, weights = ({seat: pair[part] for seat, pair in zip(seats, new, strict=True)} for part in (0, 1))
-    square = _middle([squares[i] for i in trusted]) if trusted else state.square
+    square = middle_of([squares[i] for i in trusted]) if trusted else state.square
     after = GateState({**state.averages, **averages}, {**state.weights, **weights}, square)
     return frozenset(seats[i] for i in trusted), after
 
@@ -128,53 +120,28 @@ def _mean(values: list[int]) -> int:
     return sum(values) // len(values) if values else 0
 
 
-def _middle(values: list[int]) -> int:
+def middle_of(values: list[int]) -> int:
     """The median, the upper of two middles; 0 if there is none."""
     return sorted(values)[len(values) // 2] if values else 0
-
-
-def median_cosine(state: GateState, updates: Updates) -> Verdict:
-    """The first gate. Arguments and result as of `agreement`."""
-    if not updates:
-        return frozenset(), state
-    vectors = list(updates.values())
-    # The median is the aggregation rule itself with the largest trim, on a model of zeros.
-    middle = aggregate(np.zeros(vectors[0].size, np.int32), vectors, len(vectors))
-    square_middle = dot(middle, middle)
-    squares = {seat: dot(vector, vector) for seat, vector in updates.items()}
-    median_square = _middle(list(squares.values()))
-    averages = dict(state.averages)
-    inside = set()
-    for seat, vector in updates.items():
-        now = cosine(dot(vector, middle), squares[seat], square_middle)
-        averages[seat] = (MEDIAN_KEEP * averages[seat] + (OF - MEDIAN_KEEP) * now) // OF if seat in averages else now
-        if averages[seat] > 0 and squares[seat] <= MEDIAN_NORM_FACTOR**2 * median_square:
-            inside.add(seat)
-    return frozenset(inside), GateState(averages)
 
 
 def _everything(state: GateState, updates: Updates) -> Verdict:
     return frozenset(updates), state
 
 
-DEFAULT = "agreement"
-GATES: dict[str, Gate] = {"agreement": agreement, "median_cosine": median_cosine, "none": _everything}
-# What manifests said before gates had names.
-_OLD = {
-    "norm at most 3 x median norm; moving average (0.7) of the cosine to the coordinate-wise median above 0": "median_cosine"
-}
+def _agreement_bound(state: GateState) -> int | None:
+    """The largest norm, in units, that `agreement` will let in next: known before anybody trains, but for a first round."""
+    return isqrt(BOUND * state.square // BOUND_OF) if state.square else None
 
 
-def gate_named(name: object) -> Gate:
-    """The gate that a manifest names. Raises TermsError."""
-    known = _OLD.get(name, name) if isinstance(name, str) else name
-    if not isinstance(known, str) or known not in GATES:
-        raise TermsError(f"the manifest's gate is {name!r}, which this version lacks: known are {', '.join(GATES)}")
-    return GATES[known]
+@dataclass(frozen=True)
+class Gate:
+    """A rule by which updates enter. bound: the largest norm, in units, that it will let in next, where that is known before
+    anybody trains."""
+
+    judge: Callable[[GateState, Updates], Verdict]
+    bound: Callable[[GateState], int | None] = lambda state: None
 
 
-def bound_of(name: object, state: GateState) -> int | None:
-    """The largest norm, in units, that the gate will let in next: known before anybody trains. None: not known, or no bound."""
-    if gate_named(name) is not agreement or not state.square:
-        return None
-    return isqrt(BOUND * state.square // BOUND_OF)
+# By name; fl.protocol.manifest states the version of each that is computed here.
+GATES: dict[str, Gate] = {"agreement": Gate(agreement, _agreement_bound), "none": Gate(_everything)}

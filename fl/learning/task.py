@@ -10,9 +10,9 @@ import importlib.util
 import io
 import sys
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stderr
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from math import nextafter
 from pathlib import Path
 from types import ModuleType
@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from fl.errors import TaskError, TreatyError, UserCodeError
-from fl.protocol.artifact import LEAF_PARAMETERS, MAX_DEPTH
+from fl.protocol.manifest import MAX_PARAMETERS, MAX_SETTING, Manifest, Training
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -33,12 +33,11 @@ SHIPPED = ("linear", "heart", "breast_cancer", "digits", "digits_mlp", "adapter"
 # Of each setting the largest, and what to give. A rate of 0 is for tasks that train themselves (see load_task); a parameter
 # lies within 128 of zero, so that what needs a longer step needs another scale.
 LIMITS = {
-    "learning_rate": (1000.0, "above 0 and at most 1000, such as 0.05"),
+    "learning_rate": (MAX_SETTING, "above 0 and at most 1000, such as 0.05"),
     "momentum": (nextafter(1.0, 0.0), "from 0 to below 1, such as 0.9"),
-    "weight_decay": (1000.0, "from 0 to 1000, such as 0.001"),
-    "proximal": (1000.0, "from 0 to 1000, such as 0.1"),
+    "weight_decay": (MAX_SETTING, "from 0 to 1000, such as 0.001"),
+    "proximal": (MAX_SETTING, "from 0 to 1000, such as 0.1"),
 }
-MAX_PARAMETERS = LEAF_PARAMETERS << MAX_DEPTH
 EXAMPLES = {"name": '"my_task"', "metric": '"accuracy"', "training": "LocalTraining(learning_rate=0.05)"}
 
 torch.set_num_threads(1)  # two OpenMP threads on two busy cores cost up to ten times; one is also one result
@@ -66,6 +65,10 @@ class LocalTraining:
         for name, value in (("epochs", self.epochs), ("batch_size", self.batch_size)):
             if not isinstance(value, int) or value < 1:
                 raise TaskError(f"{name} {value}: give a whole number from 1 on")
+
+    def shared(self) -> Training:
+        """What the manifest states of it: everything that members must agree on."""
+        return Training(**{f.name: getattr(self, f.name) for f in fields(Training)})
 
 
 @dataclass(frozen=True)
@@ -137,8 +140,8 @@ class Task(ABC):
         return outputs
 
     def facts(self) -> dict[str, object]:
-        """What the manifest says of the task."""
-        return {"task": self.name, "metric": self.metric, "training": asdict(self.training)}
+        """What the manifest says of the task, as JSON: a task of a special kind adds what its members must agree on."""
+        return {"task": self.name, "metric": self.metric, "training": asdict(self.training.shared())}
 
 
 class SelfTrained(Task):
@@ -186,13 +189,14 @@ def build(task: Task, seed: int) -> nn.Module:
     return model
 
 
-def federation_task(manifest: Mapping[str, object], given: str | None) -> Task:
+def federation_task(manifest: Manifest, given: str | None) -> Task:
     """The task given, or the shipped one that a manifest names: a manifest is a stranger's file, and names no file to run."""
-    name = manifest.get("task")
-    if given is None and name not in SHIPPED:
-        told = f"the federation's task is {str(name)[:80]!r}, which is not shipped"
-        raise TaskError(f"{told}: get its file, read it as the code that it is, and give --task FILE")
-    return load_task(given if given is not None else str(name))
+    if given is not None:
+        return load_task(given)
+    if manifest.task not in SHIPPED:
+        cause = f"the federation's task is {manifest.task[:80]!r}, which is not shipped"
+        raise TaskError(f"{cause}: get its file, read it as the code that it is, and give --task FILE")
+    return load_task(manifest.task)
 
 
 @contextmanager

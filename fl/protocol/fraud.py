@@ -14,7 +14,6 @@ from fl.protocol.aggregate import aggregate, aggregate_coordinate
 from fl.protocol.artifact import LEAF_PARAMETERS, Data, Kind, leaf_bytes, parse_model, parse_update
 from fl.protocol.leaves import Tree, root_from
 
-PROPOSED, PREVIOUS, UPDATE = 0, 1, 2  # what a demand asks to see
 ROOT_KEPT = 28  # bytes of an update's root that the chain keeps: what differs in the rest is to the contract the same
 
 

@@ -10,7 +10,8 @@ from support.evm import refused
 from support.system import CHALLENGER, STRANGER, UNIT, System, operator, owner, random_update
 
 from fl.protocol.artifact import Kind
-from fl.protocol.fraud import PREVIOUS, PROPOSED, UPDATE, Opened
+from fl.protocol.enums import Artifact
+from fl.protocol.fraud import Opened
 from fl.protocol.phases import Phase
 from fl.protocol.terms import ZERO_ADDRESS
 
@@ -26,13 +27,13 @@ def open_system():
 
 
 def shown(system, artifact, seat, leaf):
-    data = {PROPOSED: system.proposal, PREVIOUS: system.model}.get(artifact) or system.updates[seat]
-    opened = Opened.of(data, Kind.UPDATE if artifact == UPDATE else Kind.MODEL)
+    data = {Artifact.PROPOSED: system.proposal, Artifact.PREVIOUS: system.model}.get(artifact) or system.updates[seat]
+    opened = Opened.of(data, Kind.UPDATE if artifact == Artifact.UPDATE else Kind.MODEL)
     both = opened.show(leaf)
     return both[: opened.kind.value], both[opened.kind.value :]
 
 
-@pytest.mark.parametrize("artifact, seat", [(PROPOSED, 0), (PREVIOUS, 0), (UPDATE, 3)])
+@pytest.mark.parametrize("artifact, seat", [(Artifact.PROPOSED, 0), (Artifact.PREVIOUS, 0), (Artifact.UPDATE, 3)])
 def test_demand__answered__pays_the_answerer(open_system, artifact, seat):
     system = open_system
     deadline = system.evm.time + system.terms.answer_window
@@ -52,17 +53,17 @@ def test_demand__answered__pays_the_answerer(open_system, artifact, seat):
 
 def test_demand__unanswered__topples_the_proposal(open_system):
     system = open_system
-    system.do("demand", PROPOSED, 0, 0, by=CHALLENGER)
+    system.do("demand", Artifact.PROPOSED, 0, 0, by=CHALLENGER)
     deadline = system.evm.time + system.terms.answer_window
     system.evm.warp(deadline - 1)
     with refused("AnswerPending", deadline - 1, deadline):
-        system.do("expire", PROPOSED, 0, 0)
+        system.do("expire", Artifact.PROPOSED, 0, 0)
     system.evm.warp(deadline)
-    content, path = shown(system, PROPOSED, 0, 0)
+    content, path = shown(system, Artifact.PROPOSED, 0, 0)
     with refused("AnswerTooLate", deadline, deadline):
-        system.do("answer", PROPOSED, 0, 0, content, path)
-    events = system.do("expire", PROPOSED, 0, 0, by=STRANGER)
-    terms, about = system.terms, {"artifact": PROPOSED, "seat": 0, "leaf": 0}
+        system.do("answer", Artifact.PROPOSED, 0, 0, content, path)
+    events = system.do("expire", Artifact.PROPOSED, 0, 0, by=STRANGER)
+    terms, about = system.terms, {"artifact": Artifact.PROPOSED, "seat": 0, "leaf": 0}
     assert events == [
         ("DepositReclaimed", {"round": 1, "attempt": 1, "by": CHALLENGER, **about}),
         ("ProposalFell", {"round": 1, "attempt": 1, "seat": 0, "by": STRANGER}),
@@ -76,61 +77,61 @@ def test_demand__unanswered__topples_the_proposal(open_system):
 def test_demand__refusals(open_system):
     system = open_system
     with refused("LeafOutOfRange", 2, 2):
-        system.do("demand", PROPOSED, 0, 2, by=CHALLENGER)
+        system.do("demand", Artifact.PROPOSED, 0, 2, by=CHALLENGER)
     with refused("NotAccepted", 1):
-        system.do("demand", PROPOSED, 1, 0, by=CHALLENGER)
+        system.do("demand", Artifact.PROPOSED, 1, 0, by=CHALLENGER)
     with refused("NotAccepted", 9):
-        system.do("demand", UPDATE, 9, 0, by=CHALLENGER)
-    system.do("demand", PROPOSED, 0, 0, by=CHALLENGER)
-    with refused("DemandOpen", PROPOSED, 0, 0):
-        system.do("demand", PROPOSED, 0, 0, by=CHALLENGER)
+        system.do("demand", Artifact.UPDATE, 9, 0, by=CHALLENGER)
+    system.do("demand", Artifact.PROPOSED, 0, 0, by=CHALLENGER)
+    with refused("DemandOpen", Artifact.PROPOSED, 0, 0):
+        system.do("demand", Artifact.PROPOSED, 0, 0, by=CHALLENGER)
     last = system.see("phaseEnd") - 2 * system.terms.answer_window
-    content, path = shown(system, PROPOSED, 0, 0)
-    system.do("answer", PROPOSED, 0, 0, content, path)
+    content, path = shown(system, Artifact.PROPOSED, 0, 0)
+    system.do("answer", Artifact.PROPOSED, 0, 0, content, path)
     system.evm.warp(last - 1)
-    system.do("demand", PROPOSED, 0, 1, by=CHALLENGER)
-    content, path = shown(system, PROPOSED, 0, 1)
-    system.do("answer", PROPOSED, 0, 1, content, path)
+    system.do("demand", Artifact.PROPOSED, 0, 1, by=CHALLENGER)
+    content, path = shown(system, Artifact.PROPOSED, 0, 1)
+    system.do("answer", Artifact.PROPOSED, 0, 1, content, path)
     system.evm.warp(last)
     with refused("DemandTooLate", last, last):
-        system.do("demand", PROPOSED, 0, 0, by=CHALLENGER)
+        system.do("demand", Artifact.PROPOSED, 0, 0, by=CHALLENGER)
     system.skip()
     with refused("WrongPhase", Phase.CHALLENGE, Phase.FINAL):
-        system.do("demand", PROPOSED, 0, 0, by=CHALLENGER)
+        system.do("demand", Artifact.PROPOSED, 0, 0, by=CHALLENGER)
 
 
 def test_answer__refusals(open_system):
     system = open_system
-    content, path = shown(system, PROPOSED, 0, 0)
-    with refused("NoDemand", PROPOSED, 0, 0):
-        system.do("answer", PROPOSED, 0, 0, content, path)
-    system.do("demand", PROPOSED, 0, 0, by=CHALLENGER)
+    content, path = shown(system, Artifact.PROPOSED, 0, 0)
+    with refused("NoDemand", Artifact.PROPOSED, 0, 0):
+        system.do("answer", Artifact.PROPOSED, 0, 0, content, path)
+    system.do("demand", Artifact.PROPOSED, 0, 0, by=CHALLENGER)
     with refused("WrongProofLength", 1024, 1023):
-        system.do("answer", PROPOSED, 0, 0, content[:-1], path)
+        system.do("answer", Artifact.PROPOSED, 0, 0, content[:-1], path)
     with refused("WrongProofLength", 32, 64):
-        system.do("answer", PROPOSED, 0, 0, content, path * 2)
-    with refused("WrongLeaf", PROPOSED, 0):
-        system.do("answer", PROPOSED, 0, 0, content, bytes(32))
-    other, path = shown(system, PROPOSED, 0, 1)
-    with refused("WrongLeaf", PROPOSED, 0):
-        system.do("answer", PROPOSED, 0, 0, other, path)
+        system.do("answer", Artifact.PROPOSED, 0, 0, content, path * 2)
+    with refused("WrongLeaf", Artifact.PROPOSED, 0):
+        system.do("answer", Artifact.PROPOSED, 0, 0, content, bytes(32))
+    other, path = shown(system, Artifact.PROPOSED, 0, 1)
+    with refused("WrongLeaf", Artifact.PROPOSED, 0):
+        system.do("answer", Artifact.PROPOSED, 0, 0, other, path)
     system.skip()
     with refused("WrongPhase", Phase.CHALLENGE, Phase.PROPOSE):
-        system.do("answer", PROPOSED, 0, 0, content, path)
+        system.do("answer", Artifact.PROPOSED, 0, 0, content, path)
 
 
 def test_expire__refusals(open_system):
     system = open_system
-    with refused("NoDemand", PROPOSED, 0, 0):
-        system.do("expire", PROPOSED, 0, 0)
+    with refused("NoDemand", Artifact.PROPOSED, 0, 0):
+        system.do("expire", Artifact.PROPOSED, 0, 0)
     system.finish()
-    with refused("NoDemand", PROPOSED, 0, 0):
-        system.do("expire", PROPOSED, 0, 0)
+    with refused("NoDemand", Artifact.PROPOSED, 0, 0):
+        system.do("expire", Artifact.PROPOSED, 0, 0)
 
 
 def test_demand__left_open_when_the_window_closes__topples_by_the_clock(open_system):
     system = open_system
-    system.do("demand", PROPOSED, 0, 0, by=CHALLENGER)
+    system.do("demand", Artifact.PROPOSED, 0, 0, by=CHALLENGER)
     end = system.see("phaseEnd")
     assert system.skip() is Phase.PROPOSE
     assert system.see("phaseEnd") == end + system.terms.propose_window
@@ -141,17 +142,17 @@ def test_demand__left_open_when_the_window_closes__topples_by_the_clock(open_sys
     r = system.round
     assert (r.attempts, r.proposer, r.fallen) == (2, 1, 1)
     assert system.seat(0).stake == system.terms.min_stake - system.terms.fraud_slash
-    with refused("NoDemand", PROPOSED, 0, 0):  # it belongs to the first attempt
-        system.do("expire", PROPOSED, 0, 0)
-    reclaimed = {"round": 1, "attempt": 1, "by": CHALLENGER, "artifact": PROPOSED, "seat": 0, "leaf": 0}
-    assert system.do("reclaim", 1, 1, PROPOSED, 0, 0)[0] == ("DepositReclaimed", reclaimed)
-    with refused("NoDemand", PROPOSED, 0, 0):
-        system.do("reclaim", 1, 1, PROPOSED, 0, 0)
+    with refused("NoDemand", Artifact.PROPOSED, 0, 0):  # it belongs to the first attempt
+        system.do("expire", Artifact.PROPOSED, 0, 0)
+    reclaimed = {"round": 1, "attempt": 1, "by": CHALLENGER, "artifact": Artifact.PROPOSED, "seat": 0, "leaf": 0}
+    assert system.do("reclaim", 1, 1, Artifact.PROPOSED, 0, 0)[0] == ("DepositReclaimed", reclaimed)
+    with refused("NoDemand", Artifact.PROPOSED, 0, 0):
+        system.do("reclaim", 1, 1, Artifact.PROPOSED, 0, 0)
 
 
 def test_demand__left_open_and_nobody_calls__is_booked_by_finalize(open_system):
     system = open_system
-    system.do("demand", PROPOSED, 0, 0, by=CHALLENGER)
+    system.do("demand", Artifact.PROPOSED, 0, 0, by=CHALLENGER)
     system.skip()
     system.evm.warp(system.see("phaseEnd"))
     assert system.phase is Phase.FINAL
@@ -160,34 +161,34 @@ def test_demand__left_open_and_nobody_calls__is_booked_by_finalize(open_system):
     assert events[0][1]["by"] == ZERO_ADDRESS
     assert system.see("model") == system.terms.genesis
     assert system.accounting()["slashed"] == system.terms.fraud_slash  # nobody proved it, nobody is paid
-    system.do("reclaim", 1, 1, PROPOSED, 0, 0)
+    system.do("reclaim", 1, 1, Artifact.PROPOSED, 0, 0)
     assert system.see("credits", CHALLENGER) == UNIT
 
 
 def test_demand__left_open_when_the_window_closes__may_still_be_expired_for_the_fee(open_system):
     system = open_system
-    system.do("demand", PROPOSED, 0, 0, by=CHALLENGER)
+    system.do("demand", Artifact.PROPOSED, 0, 0, by=CHALLENGER)
     system.skip()
-    system.do("expire", PROPOSED, 0, 0)
+    system.do("expire", Artifact.PROPOSED, 0, 0)
     assert system.see("credits", CHALLENGER) == UNIT + system.terms.challenge_fee
 
 
 def test_reclaim__while_the_proposal_stands__is_refused(open_system):
     system = open_system
-    system.do("demand", PROPOSED, 0, 0, by=CHALLENGER)
+    system.do("demand", Artifact.PROPOSED, 0, 0, by=CHALLENGER)
     with refused("ProposalStands", 1, 1):
-        system.do("reclaim", 1, 1, PROPOSED, 0, 0)
+        system.do("reclaim", 1, 1, Artifact.PROPOSED, 0, 0)
 
 
 def test_two_demands__one_expired__the_other_reclaimed(open_system):
     system = open_system
-    system.do("demand", PROPOSED, 0, 0, by=CHALLENGER)
+    system.do("demand", Artifact.PROPOSED, 0, 0, by=CHALLENGER)
     system.rich(STRANGER)
-    system.do("demand", UPDATE, 2, 1, by=STRANGER)
+    system.do("demand", Artifact.UPDATE, 2, 1, by=STRANGER)
     system.evm.warp(system.evm.time + system.terms.answer_window)
-    system.do("expire", UPDATE, 2, 1)
-    assert system.see("demandInfo", PROPOSED, 0, 0) == ("0x" + "00" * 20, 0)  # it went with the proposal
-    system.do("reclaim", 1, 1, PROPOSED, 0, 0)
+    system.do("expire", Artifact.UPDATE, 2, 1)
+    assert system.see("demandInfo", Artifact.PROPOSED, 0, 0) == ("0x" + "00" * 20, 0)  # it went with the proposal
+    system.do("reclaim", 1, 1, Artifact.PROPOSED, 0, 0)
     assert system.accounting()["deposits"] == 0
     assert system.see("credits", CHALLENGER) == UNIT
     assert system.see("credits", STRANGER) == UNIT + system.terms.challenge_fee
@@ -197,12 +198,12 @@ def test_demands_without_deposit__work_too():
     rng = np.random.default_rng(5)
     system = System.create(demand_deposit=0).join(3).fund()
     system.to_challenge({seat: random_update(rng) for seat in range(3)})
-    system.do("demand", PROPOSED, 0, 0)
-    content, path = shown(system, PROPOSED, 0, 0)
-    assert [e[0] for e in system.do("answer", PROPOSED, 0, 0, content, path)] == ["Answered"]
-    system.do("demand", PROPOSED, 0, 0)
+    system.do("demand", Artifact.PROPOSED, 0, 0)
+    content, path = shown(system, Artifact.PROPOSED, 0, 0)
+    assert [e[0] for e in system.do("answer", Artifact.PROPOSED, 0, 0, content, path)] == ["Answered"]
+    system.do("demand", Artifact.PROPOSED, 0, 0)
     system.evm.warp(system.evm.time + 60)
-    system.do("expire", PROPOSED, 0, 0)
+    system.do("expire", Artifact.PROPOSED, 0, 0)
     assert system.see("credits", STRANGER) == system.terms.challenge_fee
 
 
@@ -210,10 +211,10 @@ def test_demand_for_a_deposit_of_one_unit__takes_and_returns_it():
     rng = np.random.default_rng(5)
     system = System.create(demand_deposit=1).join(3).fund()
     system.to_challenge({seat: random_update(rng) for seat in range(3)})
-    system.do("demand", PROPOSED, 0, 0, by=system.rich(CHALLENGER))
+    system.do("demand", Artifact.PROPOSED, 0, 0, by=system.rich(CHALLENGER))
     assert system.accounting()["deposits"] == 1
     system.evm.warp(system.evm.time + 60)
-    system.do("expire", PROPOSED, 0, 0)
+    system.do("expire", Artifact.PROPOSED, 0, 0)
     assert system.see("credits", CHALLENGER) == 1 + system.terms.challenge_fee
 
 

@@ -5,6 +5,7 @@ import io
 from dataclasses import replace
 
 import pytest
+from support.manifests import manifest
 from support.pages import KNOWN, facts
 
 from fl.errors import TaskError, plain
@@ -38,5 +39,5 @@ def test_log__has_one_line_for_each_fact():
 
 
 def test_page__of_a_manifest_with_a_strange_task():
-    told = facts(replace(KNOWN, manifest={"task": STRANGE}, metric=STRANGE))
+    told = facts(replace(KNOWN, manifest=manifest(task=STRANGE), metric=STRANGE))
     assert harmless(told.task) and harmless(told.metric)

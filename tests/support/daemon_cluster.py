@@ -24,7 +24,7 @@ from fl.agents.roles.validator import Validator
 from fl.agents.runtime.agent import Agent
 from fl.agents.runtime.daemon import Daemon, Pace
 from fl.agents.runtime.journal import Identity, Journal
-from fl.learning.codec import depth_of, parameters_of, to_vector
+from fl.learning.codec import depth_of, to_vector
 from fl.learning.data.partition import split
 from fl.learning.task import build, load_task
 from fl.learning.trainer import Evaluator
@@ -69,8 +69,9 @@ class DaemonCluster:
         self.store = LocalStore(folder / "store")
         model = pack_model(to_vector(build(self.task, 0)))
         self.store.put(model, Kind.MODEL)
-        manifest = self.store.put_manifest(manifest_of(self.task, 0))
-        facts = {"depth": depth_of(build(self.task, 0)), "max_exponent": self.task.max_exponent, "manifest": manifest}
+        self.manifest = manifest_of(self.task, 0)
+        facts = {"depth": depth_of(build(self.task, 0)), "max_exponent": self.task.max_exponent}
+        facts["manifest"] = self.store.put_manifest(self.manifest)
         self.system = System.create(self.evm, model=model, **facts, **terms)
         self.system.join(self.SEATS, self.system.terms.min_stake + 2 * self.system.terms.fraud_slash).fund()
         self.data = split(self.task.data(), self.SEATS, None, 0)
@@ -126,8 +127,8 @@ class DaemonCluster:
             Collector(seat, key.address),
         )
         agent = Agent(f"seat {seat}", key, roles, held.folder, store, seat)
-        parameters = parameters_of(build(self.task, 0))
-        return Daemon(node, sender, held, agent, lambda: Record(node.terms, parameters, store), log, Pace(0.01, 0.01, turn=1))
+        pace = Pace(0.01, 0.01, turn=1)
+        return Daemon(node, sender, held, agent, lambda: Record(node.terms, self.manifest, store), log, pace)
 
     def start(self, *seats: int, **options: Any) -> DaemonCluster:
         for seat in seats or range(self.SEATS):

@@ -18,7 +18,7 @@ from fl.agents.roles.keeper import Keeper
 from fl.agents.runtime.agent import Agent
 from fl.agents.runtime.lockstep import Loop
 from fl.errors import ChainError
-from fl.learning.codec import depth_of, parameters_of, to_vector
+from fl.learning.codec import depth_of, to_vector
 from fl.learning.data.partition import split
 from fl.learning.task import build, load_task
 from fl.learning.trainer import Evaluator
@@ -100,16 +100,18 @@ class InProcessFederation:
         self.store = LocalStore(folder / "store")
         model = pack_model(to_vector(build(self.task, 0)))
         self.store.put(model, Kind.MODEL)
-        manifest = self.store.put_manifest(manifest_of(self.task, 0))
+        self.manifest = manifest_of(self.task, 0)
         depth = depth_of(build(self.task, 0))
         exponent = self.task.max_exponent
-        self.system = System.create(model=model, depth=depth, max_exponent=exponent, manifest=manifest, **terms)
+        self.system = System.create(
+            model=model, depth=depth, max_exponent=exponent, manifest=self.store.put_manifest(self.manifest), **terms
+        )
         self.client = LocalClient(self.system)
         seats, everybody = honest + len(kinds), ["honest"] * honest + list(kinds)
         self.system.join(seats, self.system.terms.min_stake + 2 * self.system.terms.fraud_slash).fund()
         self.data = split(self.task.data(), honest, None, 0)
         self.evaluator = Evaluator(self.task)
-        self.record = Record(self.system.terms, parameters_of(build(self.task, 0)), self.store)
+        self.record = Record(self.system.terms, self.manifest, self.store)
         self.agents = [self._agent(seat, everybody, folder) for seat in range(seats)]
         self.agents.sort(key=lambda agent: agent.kind == "honest")
         self.system.rich(STRANGER)

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from support.manifests import manifest
 from support.system import BASE_TERMS, UNIT
 
 from fl.agents.record.history import History
@@ -107,7 +108,7 @@ KNOWN = Known(
     gas={"commit": {"calls": 10, "mean": 37_000, "most": 40_000, "bytes": 680}},
     gas_of_round={1: {"commit": 200_000, "finalize + openRound": 90_000}, 2: {"commit": 170_000, "challenge": 300_000}},
     gas_of_seat={0: 1, 1: 2, 2: 3, 3: 4, 4: 5},
-    manifest={"task": "heart", "parameters": 321},
+    manifest=manifest(321, task="heart"),
     audit={"passed": True, "checks": {"events": 10, "medians": 5}},
     commands=("ape run audit --summary summary.json",),
 )

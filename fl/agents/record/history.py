@@ -41,7 +41,7 @@ class Proposal:
 
 @dataclass(frozen=True)
 class Demanded:
-    """What a demand asks to see: artifact (0 proposed, 1 previous, 2 update), seat, leaf."""
+    """What a demand asks to see: a leaf of an artifact (fl.protocol.enums.Artifact), of a seat where it is an update."""
 
     attempt: int
     artifact: int

@@ -8,21 +8,22 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fl.agents.record.history import History, RoundLog
 from fl.errors import StoreError
-from fl.learning.gate import GateState, bound_of, gate_named
+from fl.learning.gate import GATES, GateState
 from fl.learning.scoring import PublicRound
 from fl.network.events import Event
 from fl.network.stores.base import Store
 from fl.network.stores.several import fetched
 from fl.protocol.artifact import Data, Kind, Numbers, UpdateNumbers, parse_model, update_is_canonical
-from fl.protocol.fraud import ROOT_KEPT, UPDATE
+from fl.protocol.enums import Artifact
+from fl.protocol.fraud import ROOT_KEPT
 from fl.protocol.leaves import root_from
+from fl.protocol.manifest import Manifest
 from fl.protocol.stream import aggregate_files
 from fl.protocol.terms import Terms
 
@@ -43,8 +44,9 @@ class Judged:
 class Record:
     """What the record of one federation says, as far as this store shows it."""
 
-    def __init__(self, terms: Terms, parameters: int, store: Store):
-        self.terms, self.parameters, self.store = terms, parameters, store
+    def __init__(self, terms: Terms, manifest: Manifest, store: Store):
+        self.terms, self.manifest, self.store = terms, manifest, store
+        self._gate = GATES[manifest.gate.name]
         self._files: dict[bytes, Data] = {}  # the updates last asked for
         self._judged: dict[int, Judged] = {}
         self._states: dict[int, GateState] = {}  # after settled rounds
@@ -58,7 +60,7 @@ class Record:
         for event in events:
             if event.name in ("Revealed", "Proposed") and event.fields["locator"]:
                 self.store.hint(event.fields["root"], event.fields["locator"])
-            if event.name == "Answered" and event.fields["artifact"] == UPDATE:
+            if event.name == "Answered" and event.fields["artifact"] == Artifact.UPDATE:
                 content, leaf, path = (event.fields[name] for name in ("content", "leaf", "path"))
                 root = root_from(content, leaf, tuple(path[i : i + 32] for i in range(0, len(path), 32)))
                 self._opened[root[:ROOT_KEPT]] = root
@@ -131,17 +133,12 @@ class Record:
         roots = {seat: log.reveals[seat].root for seat in log.revealed or []}
         files = self._held(roots.values())
         held = {seat: files[root] for seat, root in roots.items() if root in files}
-        good = (seat for seat, data in held.items() if update_is_canonical(data, depth, exponent, self.parameters))
+        good = (seat for seat, data in held.items() if update_is_canonical(data, depth, exponent, self.manifest.parameters))
         return {seat: UpdateNumbers(held[seat], depth, exponent) for seat in good}
-
-    @cached_property
-    def gate_name(self) -> object:
-        """The gate that the manifest names. Raises StoreError if the store cannot show the manifest."""
-        return self.store.get_manifest(self.terms.manifest).get("gate")
 
     def gate(self, state: GateState, updates: Mapping[int, Numbers]) -> tuple[frozenset[int], GateState]:
         """The manifest's gate on well-formed updates, in units, by seat."""
-        return gate_named(self.gate_name)(state, updates)
+        return self._gate.judge(state, updates)
 
     def state(self, history: History, number: int) -> GateState:
         """What the gate remembers when round `number` begins."""
@@ -164,7 +161,7 @@ class Record:
 
     def bound(self, history: History) -> int | None:
         """The largest norm, in units, that the gate lets in this round; None if it sets none beforehand."""
-        return bound_of(self.gate_name, self.state(history, history.rounds[-1].number))
+        return self._gate.bound(self.state(history, history.rounds[-1].number))
 
     def next_model(self, log: RoundLog) -> bytes | None:
         """The file of the model that a settled round must give; None while the store lacks an accepted update."""

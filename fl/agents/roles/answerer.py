@@ -9,7 +9,8 @@ from fl.agents.record.view import View
 from fl.agents.roles.challenger import MAX_DEMANDS
 from fl.agents.runtime.actions import Action
 from fl.protocol.artifact import Data, Kind
-from fl.protocol.fraud import PREVIOUS, UPDATE, Opened
+from fl.protocol.enums import Artifact
+from fl.protocol.fraud import Opened
 from fl.protocol.phases import Phase
 
 
@@ -36,9 +37,9 @@ class Answerer:
     def _opened(self, view: View, demanded: Demanded) -> Opened | None:
         data: Data | None
         log, record = view.round, view.record
-        if demanded.artifact == UPDATE:
+        if demanded.artifact == Artifact.UPDATE:
             data, kind = record.update(log.reveals[demanded.seat].root), Kind.UPDATE
-        elif demanded.artifact == PREVIOUS:
+        elif demanded.artifact == Artifact.PREVIOUS:
             data, kind = record.model_file(log.base), Kind.MODEL
         else:
             data, kind = record.model_file(log.proposals[-1].root), Kind.MODEL

@@ -16,7 +16,8 @@ from fl.agents.record.history import Demanded
 from fl.agents.record.view import View
 from fl.agents.runtime.actions import Action, Publish
 from fl.protocol.artifact import LEAF_PARAMETERS, Kind, leaf_bytes, parse_model
-from fl.protocol.fraud import PREVIOUS, PROPOSED, UPDATE, Opened, challenge_proof
+from fl.protocol.enums import Artifact
+from fl.protocol.fraud import Opened, challenge_proof
 from fl.protocol.leaves import Tree
 from fl.protocol.phases import Phase
 from fl.protocol.stream import aggregate_files
@@ -55,7 +56,7 @@ class Challenger:
             return self._doubt(view, missing)
         right = record.next_model(log)
         if right is None:
-            return self._force(view, Kind.MODEL, [(PREVIOUS, 0)])
+            return self._force(view, Kind.MODEL, [(Artifact.PREVIOUS, 0)])
         tree = Opened.of(right, Kind.MODEL).tree
         wrong = record.model_file(proposal.root)
         if tree.root == proposal.root:  # one that its proposer shows to nobody would leave the next round nothing to begin with
@@ -72,7 +73,7 @@ class Challenger:
         is_, must = parse_model(proposed.show(leaf)[: Kind.MODEL.value], 0), parse_model(wanted, 0)
         coordinate = next(i for i in range(LEAF_PARAMETERS) if is_[i] != must[i])
         files = record.updates(log.reveals[seat].root for seat in log.accepted)
-        shown = {seat: answer for seat in log.accepted if (answer := _shown(view, UPDATE, seat, leaf))}
+        shown = {seat: answer for seat in log.accepted if (answer := _shown(view, Artifact.UPDATE, seat, leaf))}
         updates = (  # a tree at a time
             Opened.of(files[root], Kind.UPDATE) if (root := log.reveals[seat].root) in files else shown[seat]
             for seat in log.accepted
@@ -85,22 +86,22 @@ class Challenger:
 
     def _walk(self, view: View, tree: Tree, right: bytes) -> list[Action]:
         leaf = 0
-        while (answer := _shown(view, PROPOSED, 0, leaf)) is not None:
+        while (answer := _shown(view, Artifact.PROPOSED, 0, leaf)) is not None:
             if answer.content != (wanted := leaf_bytes(right, Kind.MODEL, leaf)):
                 return self._challenge(view, leaf, answer, wanted)
             siblings = [answer.path[32 * i : 32 * (i + 1)] for i in range(tree.depth)]
             height = next(i for i in range(tree.depth) if siblings[i] != tree.path(leaf)[i])
             leaf = ((leaf >> height) ^ 1) << height
-        return self._demand(view, PROPOSED, 0, leaf)
+        return self._demand(view, Artifact.PROPOSED, 0, leaf)
 
     def _doubt(self, view: View, missing: list[int]) -> list[Action]:
         """Demands the accepted updates that the store lacks, first where the proposal strays farthest from what the others
         alone would give; a wrong leaf that all have shown is disproved at once. No gross lie costs a whole file."""
         log, record, terms = view.round, view.record, view.terms
-        lacking = [(UPDATE, seat) for seat in missing]
+        lacking = [(Artifact.UPDATE, seat) for seat in missing]
         base, proposed = record.model_file(log.base), record.model_file(log.proposals[-1].root)
         if proposed is None:  # a root of nothing falls here
-            return [*self._demand(view, PROPOSED, 0, 0), *self._force(view, Kind.UPDATE, lacking)]
+            return [*self._demand(view, Artifact.PROPOSED, 0, 0), *self._force(view, Kind.UPDATE, lacking)]
         if base is None:
             return self._force(view, Kind.UPDATE, lacking)
         roots = [log.reveals[seat].root for seat in log.accepted if seat not in missing]
@@ -110,7 +111,7 @@ class Challenger:
         far = parse_model(proposed, terms.depth).astype(np.int64) - parse_model(others, terms.depth)
         leaves = [int(i) for i in np.argsort(-np.abs(far).reshape(-1, LEAF_PARAMETERS).max(axis=1), kind="stable")]
         for leaf in leaves:
-            shown = [answer.content for seat in missing if (answer := _shown(view, UPDATE, seat, leaf))]
+            shown = [answer.content for seat in missing if (answer := _shown(view, Artifact.UPDATE, seat, leaf))]
             if len(shown) == len(missing):
                 parts = [leaf_bytes(file, Kind.UPDATE, leaf) for file in held] + shown
                 before = leaf_bytes(base, Kind.MODEL, leaf)
@@ -120,7 +121,7 @@ class Challenger:
         return self._force(view, Kind.UPDATE, lacking, leaves)
 
     def _force(
-        self, view: View, kind: Kind, lacking: list[tuple[int, int]], order: Sequence[int] | None = None
+        self, view: View, kind: Kind, lacking: Sequence[tuple[int, int]], order: Sequence[int] | None = None
     ) -> list[Action]:
         """Demands every leaf of files that the store lacks, each an artifact and a seat; one whose leaves were all shown is
         published."""
@@ -150,7 +151,9 @@ class Challenger:
 def _shown(view: View, artifact: int, seat: int, leaf: int) -> Shown | None:
     """What an answer showed; in any attempt, unless it is the proposed model: nobody pays twice to see what stays as it is."""
     last = view.facts.attempts
-    tries = (Demanded(attempt, artifact, seat, leaf) for attempt in range(last if artifact == PROPOSED else 1, last + 1))
+    tries = (
+        Demanded(attempt, artifact, seat, leaf) for attempt in range(last if artifact == Artifact.PROPOSED else 1, last + 1)
+    )
     return next((Shown(*view.round.answers[demanded]) for demanded in tries if demanded in view.round.answers), None)
 
 

@@ -347,7 +347,7 @@ class Daemon:
         try:
             for file in action.publish:
                 if file.kind is None:
-                    self.agent.store.put_manifest(json.loads(file.data))
+                    self.agent.store.put_document(json.loads(file.data))
                 else:
                     self.agent.store.put(file.data, file.kind)
         except (StoreError, OSError) as error:

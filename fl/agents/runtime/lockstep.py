@@ -90,7 +90,7 @@ class Loop:
             write_durably(agent.journal / name, data, mode=0o600)  # salts are secrets until revealed
         for file in action.publish:
             if file.kind is None:
-                agent.store.put_manifest(json.loads(file.data))
+                agent.store.put_document(json.loads(file.data))
             else:
                 agent.store.put(file.data, file.kind)
         if not action.function:

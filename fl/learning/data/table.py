@@ -27,6 +27,7 @@ from torch import Tensor, nn
 from fl.errors import TaskError
 from fl.learning.data.columns import class_text, numbers, row_of, targets, within
 from fl.learning.task import Data, LocalTraining, Task
+from fl.protocol.manifest import Manifest
 
 PREFIX = "table:"
 MAX_CLASSES = 50
@@ -186,11 +187,12 @@ def table_task(address: str) -> Table:
 
 def _from_manifest(path: Path, frame: pd.DataFrame, manifest: Path) -> Table:
     try:
-        told = json.loads(manifest.read_bytes())["table"]
-        return stated_table(told, path, frame)
+        facts = json.loads(manifest.read_bytes())
+        stated = Manifest.parse(facts if isinstance(facts, dict) else {})
+        return stated_table(stated.details["table"], path, frame)
     except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
         raise TaskError(
-            f"{manifest} is no manifest of a table task ({error!r}): fetch it from the federation's store"
+            f"{manifest} is not the manifest of a table task ({error!r}): fetch it from the federation's store"
         ) from error
 
 
@@ -202,7 +204,13 @@ def stated_table(facts: Mapping[str, Any], path: Path = Path("table"), frame: pd
 
 
 def _stated(facts: dict[str, Any]) -> Column:
+    """A column as the manifest states it. Raises TypeError or ValueError if it is none, TaskError for an empty range."""
     column = Column(**{**facts, "classes": tuple(facts["classes"])})
+    texts, numbers = (column.name, *column.classes), (column.low, column.high)
+    if not all(isinstance(text, str) for text in texts) or not isinstance(column.optional, bool):
+        raise TypeError(f"column {str(column.name)[:80]!r}: a name, classes or a flag is of the wrong kind")
+    if not all(type(n) in (int, float) and isfinite(n) for n in numbers):
+        raise TypeError(f"column {column.name[:80]!r}: a range is not of numbers")
     if not column.classes and not column.low < column.high:
         raise TaskError(f"column {column.name}: the manifest's range {column.low}..{column.high} is empty")
     return column

@@ -13,8 +13,9 @@ from fl.learning import scoring
 from fl.learning.batched import train_many
 from fl.learning.codec import encode_update, parameters_of, to_vector
 from fl.learning.data.partition import Part, Split
-from fl.learning.gate import GateState, bound_of, gate_named
+from fl.learning.gate import GateState
 from fl.learning.research.attacks import TOGETHER, Sight, change_of, poison
+from fl.learning.research.median_cosine import COMPARED
 from fl.learning.task import Task, build
 from fl.learning.trainer import Evaluator, generator
 from fl.protocol import scores
@@ -117,7 +118,8 @@ def _begin(task: Task, split: Split, cell: Cell) -> Play:
 def _round(task: Task, p: Play, number: int, changes: NDArray[np.float64], depth: int) -> None:
     cell, honest, size = p.cell, p.honest, changes.shape[1]
     rngs = [np.random.default_rng([cell.seed, number, seat, 1]) for seat in range(p.seats)]
-    gate, bound = gate_named(cell.gate), bound_of(cell.gate, p.state)
+    gate = COMPARED[cell.gate]
+    bound = gate.bound(p.state)
     updates: dict[int, Vector] = {}
     for seat in range(honest):
         data, p.residuals[seat] = encode_update(changes[seat], p.residuals[seat], depth, task.max_exponent, rngs[seat], bound)
@@ -131,7 +133,7 @@ def _round(task: Task, p: Play, number: int, changes: NDArray[np.float64], depth
 
     def passes(seat: int, change: NDArray[np.float64]) -> bool:
         sent = np.clip(np.rint(pad(change, depth) * 2.0**24), -(2**30), 2**30).astype(np.int32)
-        return seat in gate(p.state, {**known, **dict.fromkeys(bad, sent)})[0]
+        return seat in gate.judge(p.state, {**known, **dict.fromkeys(bad, sent)})[0]
 
     for seat in bad:
         if seat > honest and cell.kind in TOGETHER:
@@ -151,7 +153,7 @@ def _round(task: Task, p: Play, number: int, changes: NDArray[np.float64], depth
         )
         data, _ = encode_update(change_of(cell.kind, sight), None, depth, task.max_exponent, rngs[seat])
         updates[seat] = parse_update(data, depth, task.max_exponent)
-    inside, p.state = gate(p.state, updates)
+    inside, p.state = gate.judge(p.state, updates)
     p.inside.append(inside)
     accepted = {seat: updates[seat] for seat in sorted(inside)}
     p.rounds.append(scoring.PublicRound(number, p.vector, accepted, cell.trim, p.earlier))

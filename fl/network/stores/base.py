@@ -1,8 +1,8 @@
 """The content store: files named by what they hold. Every read is bounded in size and re-hashed before use.
 
-A name is the kind and the root of the leaf tree (for a manifest: the SHA-256), so that no name can lead outside and no
-content can pass for another. Here the interface and the local directory; store_remote.py has the other kinds, stores.py
-several at once.
+A name is the kind and the root of the leaf tree (for a JSON document such as the manifest: the SHA-256), so that no name can
+lead outside and no content can pass for another. Here the interface and the local directory; remote.py has the other kinds,
+several.py makes one store of several.
 """
 
 from __future__ import annotations
@@ -16,20 +16,21 @@ from abc import ABC, abstractmethod
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from fl.errors import NoRoomError, StoreError
 from fl.network.stores.private_copy import gathered
 from fl.protocol.artifact import Data, Kind, size_of
 from fl.protocol.leaves import root_of
+from fl.protocol.manifest import Manifest
 
-MAX_MANIFEST_BYTES = 1 << 20
+MAX_DOCUMENT_BYTES = 1 << 20
 PIECE = 1 << 20
-MAX_MANIFEST_NESTING = 32  # a deeper one would overrun the JSON reader's stack
+MAX_DOCUMENT_NESTING = 32  # a deeper one would overrun the JSON reader's stack
 
 
 class Store(ABC):
-    """Files by the root of their leaf tree, manifests by their SHA-256. Every read is bounded and re-hashed before anybody
+    """Files by the root of their leaf tree, JSON documents by their SHA-256. Every read is bounded and re-hashed before anybody
     sees it, whoever brought the bytes."""
 
     label: str  # for people
@@ -50,12 +51,20 @@ class Store(ABC):
         """Whether a file of that name seems to be there (its content is checked when read)."""
 
     @abstractmethod
-    def put_manifest(self, facts: dict[str, object]) -> bytes:
-        """Keeps a manifest as canonical JSON; returns its SHA-256."""
+    def put_document(self, facts: dict[str, Any]) -> bytes:
+        """Keeps a JSON object in its canonical spelling; returns its SHA-256."""
 
     @abstractmethod
-    def get_manifest(self, digest: bytes) -> dict[str, object]:
-        """The manifest of this SHA-256. Raises StoreError if it is missing, altered or not canonical."""
+    def get_document(self, digest: bytes) -> dict[str, Any]:
+        """The JSON object of this SHA-256. Raises StoreError if it is missing, altered or not canonical."""
+
+    def put_manifest(self, manifest: Manifest) -> bytes:
+        """Keeps a manifest; returns its SHA-256, which the contract holds."""
+        return self.put_document(manifest.to_json())
+
+    def get_manifest(self, digest: bytes) -> Manifest:
+        """The manifest of this SHA-256. Raises StoreError if it cannot be shown, ManifestError if it cannot be followed."""
+        return Manifest.parse(self.get_document(digest))
 
     def locator(self, data: Data) -> bytes:
         """What `reveal` and `propose` should say of where a file is: nothing, where the store is keyed by root."""
@@ -83,15 +92,15 @@ class FileStore(Store):
     def has(self, root: bytes, kind: Kind) -> bool:
         return self._has(_name(root, kind))
 
-    def put_manifest(self, facts: dict[str, object]) -> bytes:
+    def put_document(self, facts: dict[str, Any]) -> bytes:
         data = canonical(facts)
         digest = sha256(data).digest()
         self._write(f"{digest.hex()}.json", data)
         return digest
 
-    def get_manifest(self, digest: bytes) -> dict[str, object]:
+    def get_document(self, digest: bytes) -> dict[str, Any]:
         name = f"{digest.hex()}.json"
-        data = bytes(self._read(name, MAX_MANIFEST_BYTES, exact=False))
+        data = bytes(self._read(name, MAX_DOCUMENT_BYTES, exact=False))
         if sha256(data).digest() != digest:
             raise StoreError(self._altered(name))
         facts = _parse_canonical(data)
@@ -185,18 +194,18 @@ def _holds(path: Path, data: Data) -> bool:
         return False
 
 
-def canonical(facts: dict[str, object]) -> bytes:
-    """The one way to write a manifest: sorted keys, no spaces, UTF-8."""
+def canonical(facts: dict[str, Any]) -> bytes:
+    """The one way to write a document: sorted keys, no spaces, UTF-8."""
     return json.dumps(facts, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
 
 
-def _parse_canonical(data: bytes) -> dict[str, object] | None:
+def _parse_canonical(data: bytes) -> dict[str, Any] | None:
     """The JSON object that these bytes are the one way to write; None if they are not."""
     nesting = deepest = 0
-    for byte in data:  # brackets inside strings count too, which no manifest comes near
+    for byte in data:  # brackets inside strings count too, which no document comes near
         nesting += (byte in b"[{") - (byte in b"]}")
         deepest = max(deepest, nesting)
-    if deepest > MAX_MANIFEST_NESTING:
+    if deepest > MAX_DOCUMENT_NESTING:
         return None
     try:
         facts = json.loads(data)

@@ -12,7 +12,7 @@ import re
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from fl.errors import StoreError, StoreSilentError
@@ -21,6 +21,7 @@ from fl.network.stores.base import LocalStore, Store
 from fl.network.stores.public_http import public_session
 from fl.network.stores.remote import SECONDS, SLOWEST, FsspecStore, GatewayStore, HttpStore, IpfsStore, concurrently, deadline
 from fl.protocol.artifact import Data, Kind, size_of
+from fl.protocol.manifest import Manifest
 from fl.protocol.terms import Terms
 
 log = logging.getLogger("treaty.store")
@@ -86,8 +87,8 @@ class Stores(Store):
     def put(self, data: Data, kind: Kind) -> bytes:
         return self._all(lambda store: store.put(data, kind))
 
-    def put_manifest(self, facts: dict[str, object]) -> bytes:
-        return self._all(lambda store: store.put_manifest(facts))
+    def put_document(self, facts: dict[str, Any]) -> bytes:
+        return self._all(lambda store: store.put_document(facts))
 
     def get(self, root: bytes, kind: Kind, depth: int) -> Data:
         name = f"{root.hex()}.{kind.name.lower()}"
@@ -96,9 +97,9 @@ class Stores(Store):
         self._keep(source, lambda store: store.put(data, kind))
         return data
 
-    def get_manifest(self, digest: bytes) -> dict[str, object]:
-        facts, source = self._first(f"{digest.hex()}.json", lambda store: store.get_manifest(digest))
-        self._keep(source, lambda store: store.put_manifest(facts))
+    def get_document(self, digest: bytes) -> dict[str, Any]:
+        facts, source = self._first(f"{digest.hex()}.json", lambda store: store.get_document(digest))
+        self._keep(source, lambda store: store.put_document(facts))
         return facts
 
     def has(self, root: bytes, kind: Kind) -> bool:
@@ -181,29 +182,29 @@ def fetched(store: Store, roots: Iterable[bytes], kind: Kind, depth: int) -> Ite
         yield from ((root, get(root)) for root in dict.fromkeys(roots))
 
 
-def federation_store(terms: Terms, words: Sequence[str | Path]) -> tuple[Store, dict[str, object]]:
-    """(the stores given and those that the manifest names for everybody, the manifest). Raises StoreError.
+def federation_store(terms: Terms, words: Sequence[str | Path]) -> tuple[Store, Manifest]:
+    """(the stores given and those that the manifest names for everybody, the manifest). Raises StoreError if no store shows
+    it, ManifestError if it cannot be followed.
 
     The sponsor wrote the manifest: of its addresses only public kinds count, never a path or a node of this machine; the first
     four of them are read, without any key of this user's, and none is written to."""
     store = open_store(words)
     manifest = store.get_manifest(terms.manifest)
-    named = manifest.get("stores", [])
-    public = [word for word in named if is_public(word)] if isinstance(named, list) else []
-    if more := [word for word in dict.fromkeys(public) if word not in map(str, words)][:MAX_NAMED]:
+    public = [word for word in dict.fromkeys(manifest.stores) if is_public(word)]
+    if more := [word for word in public if word not in map(str, words)][:MAX_NAMED]:
         held = store.stores if isinstance(store, Stores) else [store]
         store = Stores([*held, *(_open_named(word) for word in more)])
     if store.afar and not isinstance(store, Stores):
         store = Stores([store])  # which remembers for a while what was asked for in vain
-    if isinstance(text := manifest.get("genesis_cid"), str):
-        store.hint(terms.genesis, cid.from_text(text))
+    if manifest.genesis_cid is not None:
+        store.hint(terms.genesis, cid.from_text(manifest.genesis_cid))
     return store, manifest
 
 
-def is_public(word: object) -> bool:
+def is_public(word: str) -> bool:
     """Whether a word names a store that others can reach: no machine of a private network, however its number is written, since
     a sponsor could have everybody's daemon ask it something. (A public name may still lead to a private address.)"""
-    if not isinstance(word, str) or not word.startswith(PUBLIC) or re.search(r"[?#@\s]", word):
+    if not word.startswith(PUBLIC) or re.search(r"[?#@\s]", word):
         return False
     if not word.startswith("http"):
         return "::" not in word  # fsspec would take what follows for a store behind the store

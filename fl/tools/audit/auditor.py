@@ -10,7 +10,7 @@ from typing import Any
 
 from fl.agents.record.history import History, RoundLog
 from fl.agents.record.public_record import Record
-from fl.errors import AuditError, ChainError, StoreError
+from fl.errors import AuditError, ChainError, ManifestError, StoreError
 from fl.network.ape_accounts import FederationClient, check_code
 from fl.network.events import Event
 from fl.network.stores.base import LocalStore, Store
@@ -18,13 +18,13 @@ from fl.network.stores.several import federation_store
 from fl.protocol import committee, scores
 from fl.protocol.artifact import Data, Kind, size_of
 from fl.protocol.commitment import score_commitment, update_commitment
+from fl.protocol.enums import Offence
 from fl.protocol.leaves import root_of
 from fl.protocol.seats import from_bitmap
 from fl.protocol.stream import aggregate_files
 from fl.protocol.terms import ZERO_ADDRESS, Terms, check
 from fl.tools.audit.export import denomination_in, read_events, read_summary, round_facts, seat_facts, terms_to_json
 
-NO_REVEAL, NO_SCORES, FRAUD = 0, 1, 2
 BOOKS = ("stakes", "earned", "credit", "slashed", "deposits", "pool", "pot")
 
 
@@ -91,10 +91,7 @@ class Auditor:
             raise AuditError(f"the terms break rule {broken[0][0]}: {broken[0][1]}")
         self.manifest = self._stored(lambda: store.get_manifest(terms.manifest))
         self._stored(lambda: store.get(terms.genesis, Kind.MODEL, terms.depth))
-        try:
-            self.record = Record(terms, int(str(self.manifest["parameters"])), store)
-        except (KeyError, ValueError) as error:
-            raise AuditError(f"the manifest states no number of parameters: {error!r}") from error
+        self.record = Record(terms, self.manifest, store)
 
     def run(self, events: Iterable[Event]) -> Verdict:
         """Checks every event in order. Raises AuditError at the first difference."""
@@ -142,7 +139,7 @@ class Auditor:
         for told in summary["seats"]:
             self._all_same(f"summary, seat {told['seat']}", seats[told["seat"]], told)
         slashed = sum(sum(seat["slashes"].values()) for seat in seats.values())
-        size, parameters = size_of(Kind.MODEL, self.terms.depth), int(str(self.manifest["parameters"]))
+        size, parameters = size_of(Kind.MODEL, self.terms.depth), self.manifest.parameters
         totals = {"paid": sum(pay.values()), "slashed": slashed, "parameters": parameters, "model_bytes": size}
         self._all_same("summary, totals", totals, summary["totals"])
         place = {"chain_id": self.chain_id, "federation": self.federation}
@@ -186,7 +183,7 @@ class Auditor:
         self._same(f"round {round}: pot", self.terms.round_cost(len(whole)), pot)
         self.accounting["pool"] -= pot
         self.accounting["pot"] += pot
-        self.slashed_now = {NO_REVEAL: set(), NO_SCORES: set(), FRAUD: set()}
+        self.slashed_now = {offence: set() for offence in Offence}
 
     def _after_Revealed(self, round: int, seat: int, root: bytes, salt: bytes, locator: bytes) -> None:
         expected = update_commitment(self.chain_id, self.federation, round, seat, root, salt, locator)
@@ -198,7 +195,7 @@ class Auditor:
         log = self._round
         self._same(f"round {round}: revealed seats", sorted(log.reveals), log.revealed)
         silent = set(log.commitments) - set(log.reveals)
-        self._same(f"round {round}: seats slashed for not revealing", silent, self.slashed_now[NO_REVEAL])
+        self._same(f"round {round}: seats slashed for not revealing", silent, self.slashed_now[Offence.NO_REVEAL])
 
     def _after_Drawn(self, round: int, seed: bytes, **rest: Any) -> None:
         expected = committee.draw(seed, self._round.revealed or [], self.terms.committee)
@@ -225,7 +222,7 @@ class Auditor:
         total = sum(pay) + sum(scores.trainer_pay(self.terms.trainer_rate, m) for m in medians)
         self._same(f"round {round}: pay in all", total, paid)
         silent = set(log.committee) - set(log.validators)
-        self._same(f"round {round}: validators slashed for silence", silent, self.slashed_now[NO_SCORES])
+        self._same(f"round {round}: validators slashed for silence", silent, self.slashed_now[Offence.NO_SCORES])
         self.accounting["pot"] -= paid
         self.accounting["earned"] += paid
         self.verdict.count("updates", len(self._updates(log)))
@@ -293,7 +290,7 @@ class Auditor:
         self._same(f"seat {seat}: what it was slashed", min(due, had), amount)
         self._same(f"seat {seat}: stake after the slash", had - amount, stake)
         self.slashed_now[offence].add(seat)
-        fee = min(self.terms.challenge_fee, amount) if offence == FRAUD and self.fell_by != ZERO_ADDRESS else 0
+        fee = min(self.terms.challenge_fee, amount) if offence == Offence.FRAUD and self.fell_by != ZERO_ADDRESS else 0
         self.accounting["stakes"] -= amount
         self.accounting["slashed"] += amount - fee
         self.verdict.count("slashes")
@@ -345,3 +342,5 @@ class Auditor:
             return read()
         except StoreError as error:
             raise AuditError(f"the store cannot show what the chain names: {error}") from error
+        except ManifestError as error:
+            raise AuditError(str(error)) from error

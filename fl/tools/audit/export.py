@@ -13,6 +13,7 @@ from fl.errors import AuditError
 from fl.network.denomination import ASSUMED, Denomination
 from fl.network.events import Event
 from fl.network.stores.base import write_durably
+from fl.protocol.enums import Offence
 from fl.protocol.terms import Terms
 
 
@@ -79,7 +80,7 @@ def seat_facts(seat: int, history: History, denomination: Denomination) -> dict[
     slashes: dict[str, float] = {}
     for event in history.events:
         if event.name == "Slashed" and event.fields["seat"] == seat:
-            offence = ("no reveal", "no scores", "fraud")[event.fields["offence"]]
+            offence = Offence(event.fields["offence"]).label
             slashes[offence] = slashes.get(offence, 0) + denomination.tokens(event.fields["amount"])
     return {
         "owner": history.seats[seat].owner,

@@ -11,7 +11,6 @@ from typing import Any
 
 from fl.errors import ChainError, TaskError, TermsError
 from fl.learning.codec import depth_of, parameters_of, to_vector
-from fl.learning.gate import DEFAULT, gate_named
 from fl.learning.task import Task, build, load_task
 from fl.learning.task_check import check_task, table_of
 from fl.network import ape_accounts
@@ -22,8 +21,8 @@ from fl.network.stores.several import is_public
 from fl.network.token import Token
 from fl.protocol.allowlist import Allowlist
 from fl.protocol.artifact import Kind, pack_model
-from fl.protocol.fixed_point import FRACTION_BITS
 from fl.protocol.leaves import root_of
+from fl.protocol.manifest import DEFAULT_GATE, Manifest, gate_rule
 from fl.protocol.terms import AMOUNTS, ZERO_ADDRESS, Terms, check
 from fl.tools.cli.amounts import parse_amount
 from fl.tools.cli.options import Result
@@ -48,19 +47,19 @@ class Deployment:
     block: int
 
 
-def manifest_of(task: Task, seed: int, gate: str = DEFAULT) -> dict[str, object]:
-    """Everything off-chain that participants must agree on, as facts."""
-    model = build(task, seed)
-    return {
-        **task.facts(),
-        "parameters": parameters_of(model),
-        "fraction_bits": FRACTION_BITS,
-        "max_exponent": task.max_exponent,
-        "genesis_seed": seed,
-        "gate": gate,
-        "score": "leave-one-out share of the loss, remembered with 0.9 a round, a twentieth of it upon a public prior",
-        "version": 1,
-    }
+def manifest_of(task: Task, seed: int, gate: str = DEFAULT_GATE) -> Manifest:
+    """Everything off-chain that participants must agree on, the places of files aside. Raises ManifestError if the task's own
+    facts cannot be stated."""
+    stated = Manifest(
+        task=task.name,
+        metric=task.metric,
+        training=task.training.shared(),
+        parameters=parameters_of(build(task, seed)),
+        max_exponent=task.max_exponent,
+        genesis_seed=seed,
+        gate=gate_rule(gate),
+    )
+    return Manifest.parse({**stated.to_json(), **task.facts()})
 
 
 def tried_task(name: str) -> Task:
@@ -108,7 +107,7 @@ class Draft:
 
     terms: Terms  # token: a stand-in if one is still to be deployed
     genesis: bytes  # the file
-    manifest: dict[str, object]
+    manifest: Manifest
     denomination: Denomination
     maker: Any | None  # the factory, if one stands
     own_token: bool
@@ -120,23 +119,21 @@ def draft(
     sponsor: str,
     *,
     seed: int = 0,
-    gate: str = DEFAULT,
+    gate: str = DEFAULT_GATE,
     factory: str | None = None,
     public: Sequence[str] = (),
 ) -> Draft:
     """Checks all that can be checked; sends nothing and writes nothing. Raises TermsError or ChainError."""
-    gate_named(gate)  # refuses one that nobody knows
     genesis = pack_model(to_vector(build(task, seed)))
-    manifest = {**manifest_of(task, seed, gate), "genesis_cid": cid.to_text(cid.cid_of(genesis))}
-    if public:
-        if odd := [place for place in public if not is_public(place)]:
-            raise TermsError(f"--public {odd[0]}: others must reach it; give an address such as https:// or s3://")
-        manifest["stores"] = list(public)
+    if odd := [place for place in public if not is_public(place)]:
+        raise TermsError(f"--public {odd[0]}: others must reach it; give an address such as https:// or s3://")
+    genesis_cid = cid.to_text(cid.cid_of(genesis))
+    manifest = replace(manifest_of(task, seed, gate), genesis_cid=genesis_cid, stores=tuple(public))
     token, denomination = "0x" + "11" * 20, PLAY
     if "token" in given:
         erc20 = Token(given["token"])
         token, denomination = erc20.address, erc20.denomination
-    digest = sha256(canonical(manifest)).digest()
+    digest = sha256(canonical(manifest.to_json())).digest()
     terms = make_terms(
         given, task, str(given.get("sponsor", sponsor)), token, digest, root_of(genesis, Kind.MODEL), denomination
     )
@@ -158,7 +155,7 @@ def deploy(
     store: Store,
     *,
     seed: int = 0,
-    gate: str = DEFAULT,
+    gate: str = DEFAULT_GATE,
     factory: str | None = None,
     public: Sequence[str] = (),
     publish: bool = False,

@@ -23,6 +23,7 @@ from fl.network.token import Token
 from fl.protocol import seats
 from fl.protocol.artifact import Kind, pack_model, size_of
 from fl.protocol.leaves import root_of
+from fl.protocol.manifest import Manifest
 from fl.protocol.terms import check
 from fl.tools.cli.amounts import show_duration
 from fl.tools.cli.options import Key, Result
@@ -56,7 +57,7 @@ class Visit:
     token: Token | None = None
     address: str | None = None
     store: Store | None = None
-    manifest: dict[str, object] = field(default_factory=dict)
+    manifest: Manifest | None = None
     findings: list[Finding] = field(default_factory=list)
 
     def say(self, what: str, grade: str, told: str) -> None:
@@ -192,16 +193,16 @@ def _model(visit: Visit) -> None:
         return
     visit.store, visit.manifest = federation_store(client.terms, visit.stores)
     visit.store.get(client.terms.genesis, Kind.MODEL, client.terms.depth)
-    visit.say("model", "ok", f"manifest and first model are there: task {visit.manifest.get('task')}")
+    visit.say("model", "ok", f"manifest and first model are there: task {visit.manifest.task}")
 
 
 def _task(visit: Visit) -> None:
     if visit.client is None or not (visit.task or visit.manifest):
         return
-    task = federation_task(visit.manifest, visit.task)
+    task = federation_task(visit.manifest, visit.task) if visit.manifest else load_task(str(visit.task))
     name = visit.task or task.name
     if visit.manifest:
-        seed = int(str(visit.manifest.get("genesis_seed", 0)))
+        seed = visit.manifest.genesis_seed
         rebuilt = root_of(pack_model(to_vector(build(task, seed))), Kind.MODEL)
         if rebuilt != visit.client.terms.genesis:
             visit.say("task", "bad", f"task {name} builds another first model: get the federation's task file, and its PyTorch")

@@ -34,6 +34,7 @@ from fl.network.stores.base import Store
 from fl.network.stores.several import federation_store
 from fl.protocol.artifact import Kind, pack_model
 from fl.protocol.leaves import root_of
+from fl.protocol.manifest import Manifest
 
 
 @dataclass(frozen=True)
@@ -107,9 +108,8 @@ def _assemble(
     fees = Fees(int(settings.most_gwei * GWEI), int(settings.tip_gwei * GWEI), settings.patience)
     sender = Sender(node.rpc, signer, node.chain_id, journal.transactions, fees, log, node.refusal)
     agent = Agent(f"seat {seat}", signer, roles, journal.folder, store, seat)
-    parameters = int(str(manifest["parameters"]))
     pace = Pace(settings.poll, max(settings.poll, 15.0))
-    daemon = Daemon(node, sender, journal, agent, lambda: Record(node.terms, parameters, store), log, pace)
+    daemon = Daemon(node, sender, journal, agent, lambda: Record(node.terms, manifest, store), log, pace)
     if metrics is not None:
         try:
             port = daemon.metrics.serve(metrics)
@@ -130,13 +130,14 @@ def _seat_of(node: FederationReader, account: str) -> int:
     return held[0]
 
 
-def _check_task(task: Task, manifest: dict[str, object], node: FederationReader, store: Store) -> None:
+def _check_task(task: Task, manifest: Manifest, node: FederationReader, store: Store) -> None:
     """The task is the one that the terms name, and its first model is the one that the terms begin with."""
+    stated = manifest.to_json()
     for name, mine in task.facts().items():
-        if name in manifest and manifest[name] != mine:
-            told = f"its {name} is {mine}, the manifest says {manifest[name]}"
-            raise TaskError(f"task {task.name} is not this federation's: {told}")
-    model = pack_model(to_vector(build(task, int(str(manifest.get("genesis_seed", 0))))))
+        if stated.get(name) != mine:
+            difference = f"its {name} is {mine}, the manifest says {stated.get(name)}"
+            raise TaskError(f"task {task.name} is not this federation's: {difference}")
+    model = pack_model(to_vector(build(task, manifest.genesis_seed)))
     if root_of(model, Kind.MODEL) != node.terms.genesis:
         raise TaskError(f"task {task.name} does not rebuild the first model: give the task that the sponsor deployed")
     try:

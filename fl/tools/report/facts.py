@@ -12,11 +12,17 @@ from fl.errors import plain
 from fl.network.denomination import Denomination
 from fl.network.events import Event
 from fl.protocol import scores
+from fl.protocol.enums import Offence
+from fl.protocol.manifest import Manifest
 from fl.protocol.phases import Phase
 from fl.protocol.terms import Terms
 
 LONGEST = 60  # letters of a name that somebody else chose
-OFFENCES = ("committed and did not reveal", "was drawn and did not score", "proposed a wrong model, or one it could not open")
+OFFENCES = {
+    Offence.NO_REVEAL: "committed and did not reveal",
+    Offence.NO_SCORES: "was drawn and did not score",
+    Offence.FRAUD: "proposed a wrong model, or one it could not open",
+}
 ACTS = {
     "Committed": "committed",
     "Revealed": "revealed",
@@ -151,7 +157,7 @@ class Known:
     gas: Mapping[str, Mapping[str, int]] = field(default_factory=dict)  # by function: calls, mean, most, bytes
     gas_of_round: Mapping[int, Mapping[str, int]] = field(default_factory=dict)
     gas_of_seat: Mapping[int, int] = field(default_factory=dict)
-    manifest: Mapping[str, Any] = field(default_factory=dict)
+    manifest: Manifest | None = None
     audit: Mapping[str, Any] | None = None
     privacy: Mapping[str, Mapping[str, Any]] | None = None  # by name: spent of epsilon, delta, mechanism, rounds, sat_out
     plan: Mapping[str, Any] | None = None
@@ -179,7 +185,8 @@ class Facts:
 
     @property
     def task(self) -> str:
-        return plain(str(self.known.manifest.get("task") or (self.known.plan or {}).get("task") or "a model"))[:LONGEST]
+        stated = self.known.manifest.task if self.known.manifest else (self.known.plan or {}).get("task")
+        return plain(str(stated or "a model"))[:LONGEST]
 
     @property
     def metric(self) -> str:

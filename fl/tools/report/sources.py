@@ -12,17 +12,17 @@ from pathlib import Path
 from typing import Any
 
 from fl.agents.record.history import History
-from fl.errors import AuditError, StoreError, TaskError, TreatyError
+from fl.errors import AuditError, ManifestError, StoreError, TaskError, TreatyError
 from fl.learning.data.partition import Split, split
-from fl.learning.gate import DEFAULT
 from fl.learning.research import baselines
 from fl.learning.task import SHIPPED, Task, load_task
 from fl.learning.trainer import Evaluator
 from fl.network.ape_accounts import FederationClient
 from fl.network.events import Event
-from fl.network.stores.base import LocalStore, write_durably
+from fl.network.stores.base import LocalStore, Store, write_durably
 from fl.network.stores.several import federation_store
 from fl.protocol.artifact import Kind, parse_model
+from fl.protocol.manifest import DEFAULT_GATE, Manifest
 from fl.protocol.phases import phase_and_end
 from fl.tools.audit.auditor import Auditor, audit_summary
 from fl.tools.audit.export import denomination_in, read_events, read_summary
@@ -94,9 +94,9 @@ def facts_of_summary(path: Path) -> Facts:
 
 
 def _known(summary: Mapping[str, Any], path: Path) -> Known:
-    manifest: dict[str, Any] = {}
+    manifest = None
     if (folder := path.parent / "store").is_dir():
-        with suppress(StoreError):
+        with suppress(StoreError, ManifestError):
             manifest = LocalStore(folder).get_manifest(bytes.fromhex(summary["deployment"]["manifest"]))
     rounds, seats = summary["rounds"], summary["seats"]
     return Known(
@@ -132,7 +132,7 @@ def _again(plan: Mapping[str, Any]) -> str:
             words += [f"--{name}", str(plan[name])]
     for kind, count in plan["adversaries"]:
         words += ["--adversary", f"{kind}:{count}"]
-    if plan.get("gate", DEFAULT) != DEFAULT:
+    if plan["gate"] != DEFAULT_GATE:
         words += ["--gate", str(plan["gate"])]
     if private := plan.get("privacy"):
         words += ["--private", str(private["mechanism"])]
@@ -187,7 +187,10 @@ class Source:
         self.client = FederationClient(address)
         self.terms = self.client.terms
         self.history = History(self.terms.committee)
-        self.store, self.manifest = federation_store(self.terms, stores) if stores else (None, {})
+        self.store: Store | None = None
+        self.manifest: Manifest | None = None
+        if stores:
+            self.store, self.manifest = federation_store(self.terms, stores)
         self.gas = Gas()
         self._given = task
         self._task: Task | None = None
@@ -214,7 +217,7 @@ class Source:
         phase, end = phase_and_end(client.facts(), self.terms, time)
         task = self._task
         known = Known(
-            metric=task.metric if task else str(self.manifest.get("metric", "")),
+            metric=task.metric if task else self.manifest.metric if self.manifest else "",
             higher_is_better=task.higher_is_better if task else True,
             metrics=dict(self._metrics),
             measured_on=f"{len(self._split.test):,} test rows set aside from the task's own table" if self._split else "",
@@ -264,25 +267,29 @@ class Source:
 
     def _prepare(self) -> bool:
         if self._evaluator is None and self.history.seats:
-            name = self._given or str(self.manifest.get("task"))
+            stated = self.manifest.task if self.manifest else ""
+            name = self._given or stated
             # A manifest is a stranger's file: it may name a shipped task, and never a file to run.
             if self._given is None and name not in SHIPPED:
                 return False
             self._task = load_task(name)
-            seed = self.manifest.get("genesis_seed")
             seats = len(self.history.rounds[0].active) if self.history.rounds else len(self.history.seats)
             for count in (seats, 4):  # a table that owners divide refuses fewer seats than owners
                 with suppress(TaskError):
-                    self._split = split(self._task.data(), count, None, seed if isinstance(seed, int) and seed >= 0 else 0)
+                    self._split = split(self._task.data(), count, None, self._seed)
                     self._evaluator = Evaluator(self._task)
                     break
         return self._evaluator is not None
+
+    @property
+    def _seed(self) -> int:
+        return self.manifest.genesis_seed if self.manifest else 0
 
     def _baselines(self) -> dict[str, Any] | None:
         rounds = sum(r.finalized for r in self.history.rounds)
         if self._task is None or self._split is None or not rounds:
             return None
-        task, parts, seed = self._task, self._split, int(self.manifest.get("genesis_seed", 0))
+        task, parts, seed = self._task, self._split, self._seed
         pooled = baselines.pooled_curve(task, parts, rounds, seed)
         plain = baselines.float_fedavg_curve(task, parts, rounds, seed)
         alone = {s.name: baselines.alone(task, s.train, parts.test, rounds, seed, i) for i, s in enumerate(parts.shards[:16])}

@@ -17,13 +17,14 @@ import numpy as np
 
 from fl.errors import TaskError
 from fl.learning.data.partition import Part, Shard, Split, split
-from fl.learning.gate import DEFAULT, GATES
 from fl.learning.research import shapley
 from fl.learning.research.attacks import ATTACKS
+from fl.learning.research.median_cosine import COMPARED
 from fl.learning.research.offchain import SCORERS, Cell, Play, play, small_digits
 from fl.learning.task import Task, load_task
 from fl.learning.trainer import Evaluator
 from fl.network.stores.base import write_durably
+from fl.protocol.manifest import DEFAULT_GATE
 from fl.tools.research.experiment_report import markdown, svg
 from fl.tools.research.parallel import as_done
 
@@ -57,7 +58,7 @@ class Grid:
     parts: tuple[str, ...] = PARTS
     settings: tuple[Setting, ...] = SETTINGS
     kinds: tuple[str, ...] = tuple(ATTACKS)
-    gates: tuple[str, ...] = ("none", "median_cosine", DEFAULT)
+    gates: tuple[str, ...] = ("none", "median_cosine", DEFAULT_GATE)
     trims: tuple[int, ...] = (0,)  # per cent dropped on each side
     shares: tuple[int, ...] = (30,)
     seeds: int = 10
@@ -96,7 +97,7 @@ def _check(grid: Grid) -> None:
     for what, given, all_ in (
         ("part", grid.parts, PARTS),
         ("kind", grid.kinds, tuple(ATTACKS)),
-        ("gate", grid.gates, tuple(GATES)),
+        ("gate", grid.gates, tuple(COMPARED)),
     ):
         if wrong := [name for name in given if name not in all_]:
             raise TaskError(f"no {what} {wrong[0]!r}: choose from {', '.join(all_)}")
@@ -183,7 +184,7 @@ def _pay(grid: Grid) -> Jobs:
             kinds = grid.kinds if scorers != "honest" else ("nobody", *grid.kinds)
             for bad in (0, setting.bad[30]):
                 some = [kind for kind in kinds if (kind == "nobody") is (bad == 0)]
-                cells = [Cell(kind, bad, DEFAULT, 0, 0, COMMITTEE, scorers, STRICTNESS) for kind in some]
+                cells = [Cell(kind, bad, DEFAULT_GATE, 0, 0, COMMITTEE, scorers, STRICTNESS) for kind in some]
                 if some:
                     keys = [f"pay/{setting.name}/{kind}/{scorers}/{_length(grid)}" for kind in some]
                     jobs.append((keys, (_all_paid, grid, setting, cells)))
@@ -226,7 +227,7 @@ def _divided(grid: Grid, setting: Setting, seats: int) -> list[dict[str, float]]
     """One owner, the one with most rows, deals them evenly to so many seats; the others stay as they are."""
     task, splits = _splits(setting, grid.seeds)
     dealt = {seed: _deal(data, seats, seed) for seed, data in splits.items()}
-    cells = [Cell("nobody", 0, DEFAULT, 0, seed, COMMITTEE, "honest", STRICTNESS) for seed in dealt]
+    cells = [Cell("nobody", 0, DEFAULT_GATE, 0, seed, COMMITTEE, "honest", STRICTNESS) for seed in dealt]
     plays = play(task, dealt, cells, grid.rounds)
     owner = [p.trained_pay[-seats:].sum() / grid.rounds for p in plays]
     others = [p.trained_pay[:-seats].mean() / grid.rounds for p in plays]

@@ -17,6 +17,7 @@ from fl.protocol.phases import Phase
 from fl.protocol.terms import AMOUNTS, Terms
 from fl.tools.audit.export import denomination_in, terms_to_json
 from fl.tools.federation.deploy import Deployment
+from fl.tools.report.facts import OFFENCES
 from fl.tools.simulation.simulate import Watcher
 
 LOUD = {"challenge": "bold red", "demand": "yellow", "expire": "bold red"}
@@ -56,9 +57,8 @@ class Live:
         for index, event in enumerate(view.history.events):
             if event.name == "Slashed" and (view.chain_id, index) not in self._shown:
                 self._shown.add((view.chain_id, index))
-                offence = ("committed and did not reveal", "was drawn and did not score", "proposed a wrong model")
                 lost = view.denomination.show(event.fields["amount"])
-                text = f"seat {event.fields['seat']} {offence[event.fields['offence']]}: {lost} slashed"
+                text = f"seat {event.fields['seat']} {OFFENCES[event.fields['offence']]}: {lost} slashed"
                 self.progress.console.print(f"[bold red]caught[/] {escape(text)}")
 
     def done(self, done: Done) -> None:

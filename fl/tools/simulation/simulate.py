@@ -24,7 +24,6 @@ from fl.agents.runtime.lockstep import Done, Loop
 from fl.errors import AuditError, TaskError
 from fl.learning.batched import Cohort
 from fl.learning.data.partition import Shard, Split, split
-from fl.learning.gate import DEFAULT, gate_named
 from fl.learning.privacy.budget import Privacy
 from fl.learning.privacy.mechanisms import Seeded
 from fl.learning.research import baselines
@@ -35,6 +34,7 @@ from fl.network import ape_accounts
 from fl.network.ape_accounts import FederationClient
 from fl.network.stores.base import LocalStore, write_durably
 from fl.protocol.artifact import Kind, parse_model
+from fl.protocol.manifest import DEFAULT_GATE, gate_rule
 from fl.tools.audit.auditor import audit_summary
 from fl.tools.audit.export import round_facts, seat_facts, terms_to_json, write_events
 from fl.tools.federation.deploy import Deployment, deploy
@@ -59,7 +59,7 @@ class Plan:
     names: tuple[str, ...] = ()  # of the adversaries, for people
     terms: dict[str, Any] = field(default_factory=dict)
     privacy: Privacy | None = None  # of every honest participant
-    gate: str = DEFAULT
+    gate: str = DEFAULT_GATE
     compare: bool = True  # measure what each alone, everybody in the clear and float FedAvg reach
 
 
@@ -101,7 +101,7 @@ def simulate(plan: Plan, out: Path, watcher: Watcher | None = None, ray: str | N
         raise TaskError(f"{len(kinds)} adversaries on {plan.seats} seats: leave at least one honest participant")
     if plan.rounds < 1:
         raise TaskError(f"{plan.rounds} rounds: run at least one")
-    gate_named(plan.gate)
+    gate_rule(plan.gate)
     if plan.seed < 0:
         raise TaskError(f"seed {plan.seed}: give a number from 0 on")
     task = load_task(plan.task)
@@ -136,7 +136,7 @@ class _Simulation:
         say(f"seating {plan.seats} participants")
         self._seat(client, deployment, sponsor, checker, seats)
         manifest = self.store.get_manifest(client.terms.manifest)
-        record = Record(client.terms, int(str(manifest["parameters"])), self.store)
+        record = Record(client.terms, manifest, self.store)
         loop = Loop(client, record, self._agents(seats, checker), watch=self._watch, done=self._done)
         self.metrics[0] = self._metric(client.terms.genesis, client.terms.depth)
         self.watcher.measured(0, self.metrics[0])
@@ -265,7 +265,7 @@ class _Simulation:
             "totals": {
                 "final": self.metrics[max(self.metrics)],
                 "model_root": view.history.rounds[-1].model.hex(),
-                "parameters": int(str(self.store.get_manifest(client.terms.manifest)["parameters"])),
+                "parameters": self.store.get_manifest(client.terms.manifest).parameters,
                 "model_bytes": len(size),
                 "paid": sum(s["pay"] for s in seats),
                 "slashed": sum(sum(s["slashes"].values()) for s in seats),

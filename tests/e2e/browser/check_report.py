@@ -8,6 +8,7 @@ from itertools import pairwise
 
 import pytest
 from chrome import CHARTS, CONTRAST, OVERFLOWING, console, emulate
+from support.manifests import manifest
 from support.pages import KNOWN, Book, facts, play
 
 from fl.tools.report.facts import Known
@@ -29,8 +30,11 @@ def crowd() -> Book:
 CASES = {
     "told": (KNOWN, None),
     "empty": (Known(), Book()),
-    "evil": (replace(KNOWN, names=dict.fromkeys(range(5), EVIL), metric=EVIL, manifest={"task": EVIL}), None),
-    "long": (replace(KNOWN, names=dict.fromkeys(range(5), "W" * 400), metric="M" * 400, manifest={"task": "t" * 400}), None),
+    "evil": (replace(KNOWN, names=dict.fromkeys(range(5), EVIL), metric=EVIL, manifest=manifest(task=EVIL)), None),
+    "long": (
+        replace(KNOWN, names=dict.fromkeys(range(5), "W" * 400), metric="M" * 400, manifest=manifest(task="t" * 400)),
+        None,
+    ),
     "crowd": (Known(), crowd()),
 }
 

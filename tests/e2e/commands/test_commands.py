@@ -80,7 +80,7 @@ def test_store__holds_every_model_and_update_under_its_name(simulated, summary):
     assert kinds[Kind.MODEL] == sorted(roots(summary)) and len(kinds[Kind.UPDATE]) == 6
     for kind, names in kinds.items():
         assert all(store.get(bytes.fromhex(name), kind, 0) for name in names)
-    assert store.get_manifest(bytes.fromhex(summary["deployment"]["manifest"]))["task"] == "linear"
+    assert store.get_manifest(bytes.fromhex(summary["deployment"]["manifest"])).task == "linear"
 
 
 def test_same_plan_again__same_roots__on_another_chain(commands, summary, tmp_path):

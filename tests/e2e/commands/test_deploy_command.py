@@ -86,7 +86,7 @@ def test_manifest__names_public_stores_and_the_first_models_cid(commands, tmp_pa
     told = remembered(commands)[-1]
     for folder in ("one", "two"):
         manifest = LocalStore(tmp_path / folder).get_manifest(bytes.fromhex(told["manifest"]))
-        assert manifest["stores"] == ["https://files.example/heart"] and str(manifest["genesis_cid"]).startswith("bafk")
+        assert manifest.stores == ("https://files.example/heart",) and str(manifest.genesis_cid).startswith("bafk")
     done = commands(*DEPLOY, "--public", "/home/me/store")
     assert done.line.startswith("Error: --public /home/me/store: others must reach it; give an address such as https://")
 

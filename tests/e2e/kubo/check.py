@@ -50,7 +50,7 @@ def main() -> None:
                 name = cid.to_text(writer.locator(data))
                 print(f"{kind.name.lower()} of {len(data):,} bytes went from node to node in {took:.2f} s as {name}")
             facts: dict[str, object] = {"task": "heart", "version": 1}
-            assert reader.get_manifest(writer.put_manifest(facts)) == facts
+            assert reader.get_document(writer.put_document(facts)) == facts
             print("a manifest was found by the hash that the contract holds")
         finally:
             for node in (one, two):

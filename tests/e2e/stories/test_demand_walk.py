@@ -9,7 +9,8 @@ from fl.agents.record.view import View
 from fl.agents.runtime.actions import Action
 from fl.agents.runtime.agent import Agent
 from fl.protocol.artifact import LEAF_PARAMETERS, Kind, pack_model, parse_model
-from fl.protocol.fraud import PROPOSED, Opened
+from fl.protocol.enums import Artifact
+from fl.protocol.fraud import Opened
 from fl.protocol.phases import Phase
 
 
@@ -36,7 +37,7 @@ class Forger(adversaries.WrongModel):
                 if not (self.hides and d.leaf == self.leaf):
                     shown = self.forged.show(d.leaf)
                     size = Kind.MODEL.value
-                    answers.append(Action("answer", (PROPOSED, 0, d.leaf, shown[:size], shown[size:]), self.seat))
+                    answers.append(Action("answer", (Artifact.PROPOSED, 0, d.leaf, shown[:size], shown[size:]), self.seat))
         return answers or super().decide(view)
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from attacks.gallery import files, judge, root
 from support.in_process import LocalClient
+from support.manifests import manifest
 from support.system import STRANGER, System, operator, salt
 
 from fl.agents.record.public_record import Record
@@ -21,7 +22,8 @@ from fl.agents.runtime.agent import Agent
 from fl.agents.runtime.lockstep import Loop
 from fl.network.stores.base import LocalStore
 from fl.protocol.artifact import LEAF_PARAMETERS, Kind, pack_model, parse_model
-from fl.protocol.fraud import PROPOSED, UPDATE, Opened
+from fl.protocol.enums import Artifact
+from fl.protocol.fraud import Opened
 from fl.protocol.phases import Phase
 
 CHEAT = 4
@@ -34,9 +36,9 @@ class Shows:
         self.file = Opened.of(data, Kind.UPDATE)
 
     def decide(self, view: View) -> list[Action]:
-        wanted = [d.leaf for d in view.round.demands if (d.artifact, d.seat) == (UPDATE, CHEAT)]
+        wanted = [d.leaf for d in view.round.demands if (d.artifact, d.seat) == (Artifact.UPDATE, CHEAT)]
         shown, size = {leaf: self.file.show(leaf) for leaf in wanted}, Kind.UPDATE.value
-        return [Action("answer", (UPDATE, CHEAT, leaf, s[:size], s[size:]), CHEAT) for leaf, s in shown.items()]
+        return [Action("answer", (Artifact.UPDATE, CHEAT, leaf, s[:size], s[size:]), CHEAT) for leaf, s in shown.items()]
 
 
 class ProposesAgain:
@@ -74,7 +76,7 @@ class Stage:
         house = Agent("house", STRANGER, (Challenger(), Answerer(), Keeper(1)), folder, self.store)
         cheat = Agent("cheat", operator(CHEAT), (Shows(self.data[CHEAT]),), folder, self.store, CHEAT)
         honest = [Agent(f"honest {i}", operator(i), (Proposer(i),), folder, self.store, i) for i in range(CHEAT)]
-        self.loop = Loop(self.client, Record(s.terms, LEAF_PARAMETERS << depth, self.store), [cheat, house, *honest])
+        self.loop = Loop(self.client, Record(s.terms, manifest(LEAF_PARAMETERS << depth), self.store), [cheat, house, *honest])
 
     def propose(self, leaf: int, adds: int) -> None:
         """The right model, but for one number that something is added to."""
@@ -127,4 +129,4 @@ def test_root_of_nothing__beside_a_hidden_update__falls_to_the_first_demand(tmp_
     stage.s.do("propose", CHEAT, b"\x99" * 32, b"", by=operator(CHEAT))
     assert stage.run()[0]
     made = [e.fields for e in stage.loop.history.events if e.name == "Demanded"]
-    assert (made[0]["artifact"], made[0]["leaf"]) == (PROPOSED, 0)
+    assert (made[0]["artifact"], made[0]["leaf"]) == (Artifact.PROPOSED, 0)

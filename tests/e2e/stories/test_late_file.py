@@ -41,7 +41,7 @@ def test_file_that_comes_after_the_scores__changes_nobody_s_memory_of_the_round(
     history = federation.loop.history
     log = history.rounds[0]
     assert LATE not in log.accepted and federation.store.has(log.reveals[LATE].root, participant.kind)
-    anew = Record(federation.record.terms, federation.record.parameters, federation.store)
+    anew = Record(federation.record.terms, federation.record.manifest, federation.store)
     assert LATE in anew.judged(history, log).inside
     assert anew.state(history, 2) == federation.record.state(history, 2)
     with pytest.raises(AuditError, match="seats that the gate lets in, and the committee"):  # which cannot know when it came

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from attacks.gallery import files, root
 from support.in_process import InProcessFederation, LocalClient
+from support.manifests import manifest
 from support.system import STRANGER, System, operator
 
 from fl.agents.record.public_record import Record
@@ -18,7 +19,8 @@ from fl.agents.runtime.agent import Agent
 from fl.agents.runtime.lockstep import Loop
 from fl.network.stores.base import LocalStore
 from fl.protocol.artifact import LEAF_PARAMETERS, Kind
-from fl.protocol.fraud import PREVIOUS, Opened
+from fl.protocol.enums import Artifact
+from fl.protocol.fraud import Opened
 
 HIDER = 4
 
@@ -52,9 +54,9 @@ class ShowsTheOldModel:
         self.file = Opened.of(data, Kind.MODEL)
 
     def decide(self, view: View) -> list[Action]:
-        size, leaves = Kind.MODEL.value, [d.leaf for d in view.round.demands if d.artifact == PREVIOUS]
+        size, leaves = Kind.MODEL.value, [d.leaf for d in view.round.demands if d.artifact == Artifact.PREVIOUS]
         shown = [(leaf, self.file.show(leaf)) for leaf in leaves]
-        return [Action("answer", (PREVIOUS, 0, leaf, s[:size], s[size:]), 0) for leaf, s in shown]
+        return [Action("answer", (Artifact.PREVIOUS, 0, leaf, s[:size], s[size:]), 0) for leaf, s in shown]
 
 
 @pytest.mark.parametrize("wrong", [False, True], ids=["right", "wrong"])
@@ -70,7 +72,7 @@ def test_model_that_the_round_began_with__is_bought_back_leaf_by_leaf_by_a_check
     store.put(s.proposal, Kind.MODEL)
     checker = Agent("checker", STRANGER, (Challenger(), Answerer(), Keeper(1)), tmp_path, store)
     other = Agent("other", operator(0), (ShowsTheOldModel(s.model),), tmp_path, store, 0)
-    loop = Loop(client, Record(s.terms, 2 * LEAF_PARAMETERS, store), [other, checker])
+    loop = Loop(client, Record(s.terms, manifest(2 * LEAF_PARAMETERS), store), [other, checker])
     loop.run()
     assert loop.history.rounds[0].proposals[0].fell is wrong
     assert store.has(root(s.model, Kind.MODEL), Kind.MODEL)

@@ -88,7 +88,7 @@ def test_table__of_several_classes__and_with_owners(folder):
 def test_table__manifest_states_the_columns__and_another_s_table_is_encoded_by_them(folder):
     task = load_task(f"table:{folder}/t.csv?target=sick&drop=note,days")
     manifest = folder / "manifest.json"
-    manifest.write_text(json.dumps(manifest_of(task, 0)))
+    manifest.write_text(json.dumps(manifest_of(task, 0).to_json()))
     other = pd.read_csv(folder / "t.csv").iloc[::-1]
     other.loc[5, "place"] = "Chur"  # a class that nobody stated
     other.loc[6, "age"] = 1000  # beyond the range
@@ -117,7 +117,7 @@ def test_table__manifest_states_the_columns__and_another_s_table_is_encoded_by_t
         ("target=sick&drop=age,dose,place,smokes,days,note", "no column is left"),
         ("target=sick&drop=note&sick=yes|maybe", "column sick: row .* says 'no', which is none of yes, maybe"),
         ("target=dose&drop=note", "column dose: no target in row 4"),
-        ("manifest=nowhere.json", "no manifest of a table task"),
+        ("manifest=nowhere.json", "not the manifest of a table task"),
         ("nonsense", "NAME=VALUE"),
     ],
 )
@@ -145,7 +145,7 @@ def test_new_task__runs_at_once__and_learns(tmp_path, client):
     task = load_task(str(new_task("my_task", tmp_path, client)))
     data = split(task.data(), 3, None, 0)
     before, after = (baselines.exact_fedavg(task, data, rounds, 0) for rounds in (0, 6))
-    assert after > max(before, 0.7) and manifest_of(task, 0)["metric"] == "accuracy"
+    assert after > max(before, 0.7) and manifest_of(task, 0).metric == "accuracy"
 
 
 @pytest.mark.parametrize("name", ["My-Task", "", "../x", "1st"])

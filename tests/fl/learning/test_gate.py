@@ -12,10 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.system import random_update
 
-from fl.errors import TermsError
 from fl.learning import gate as rules
 from fl.learning.codec import encode_update
-from fl.learning.gate import CAP, GATES, ONE, GateState, agreement, bound_of, cosine, dot, gate_named, gram, median_cosine
+from fl.learning.gate import CAP, GATES, ONE, GateState, agreement, cosine, dot, gram
+from fl.learning.research.median_cosine import COMPARED, median_cosine
+from fl.protocol import manifest
 from fl.protocol.artifact import UpdateNumbers, parse_update
 
 INT32 = st.integers(-(2**31), 2**31 - 1)
@@ -98,6 +99,7 @@ def inside(updates, rule, state: GateState | None = None) -> list[int]:
     return sorted(rule(state or GateState(), updates)[0])
 
 
+BOUND = GATES["agreement"].bound
 RULES = pytest.mark.parametrize("rule", [agreement, median_cosine], ids=lambda rule: rule.__name__)
 
 
@@ -173,9 +175,10 @@ def test_gate__says_the_same_in_every_thread(rule):
 
 ELSEWHERE = """
 import numpy as np
-from fl.learning.gate import GATES, GateState
+from fl.learning.gate import GateState
+from fl.learning.research.median_cosine import COMPARED as GATES
 updates = {s: np.random.default_rng(s).integers(-2**30, 2**30, 200_000).astype(np.int32) for s in range(9)}
-print([sorted(gate(GateState(), updates)[1].averages.items()) for gate in GATES.values()])
+print([sorted(gate.judge(GateState(), updates)[1].averages.items()) for gate in GATES.values()])
 """
 
 
@@ -238,15 +241,15 @@ def test_median_cosine__one_bad_round_is_forgiven__and_three_are_not():
 def test_agreement__later_rounds_are_bound_by_what_the_last_let_in__known_before_they_train():
     updates = {seat: np.array([100, 0], np.int32) for seat in range(4)}
     state = agreement(GateState(), updates)[1]
-    assert bound_of("agreement", GateState()) is None
-    assert bound_of("agreement", state) == 125
+    assert BOUND(GateState()) is None
+    assert BOUND(state) == 125
     for length, kept in [(125, True), (126, False)]:
         assert (4 in inside({**updates, 4: np.array([length, 0], np.int32)}, agreement, state)) is kept
 
 
 def test_agreement__an_honest_update_that_keeps_to_the_bound_is_in__whatever_rounding_does():
     state = agreement(GateState(), honest(5))[1]
-    bound = bound_of("agreement", state)
+    bound = BOUND(state)
     change = 40 * honest(5)[0].astype(float) * 2.0**-24
     for seed in range(20):
         data, rest = encode_update(change, None, 1, 23, np.random.default_rng(seed), bound)
@@ -292,13 +295,9 @@ def test_absent__are_left_out_and_remembered_as_they_were(rule):
 
 def test_nobody_there__nobody_in__and_nothing_forgotten():
     state = GateState({3: 1})
-    assert {name: gate(state, {}) for name, gate in GATES.items()} == dict.fromkeys(GATES, (frozenset(), state))
+    assert {name: gate.judge(state, {}) for name, gate in COMPARED.items()} == dict.fromkeys(COMPARED, (frozenset(), state))
 
 
-def test_gates__are_found_by_name__and_by_what_old_manifests_said():
-    assert gate_named("agreement") is agreement
-    old = "norm at most 3 x median norm; moving average (0.7) of the cosine to the coordinate-wise median above 0"
-    assert gate_named(old) is gate_named("median_cosine") is median_cosine
-    for unknown in ("agreements", None, ["agreement"]):
-        with pytest.raises(TermsError, match="known are agreement, median_cosine, none"):
-            gate_named(unknown)
+def test_gates__are_those_that_a_manifest_may_name():
+    assert set(GATES) == set(manifest.GATES) and GATES[manifest.DEFAULT_GATE].judge is agreement
+    assert GATES["none"].bound(GateState(square=1)) is None

@@ -10,18 +10,20 @@ from typing import Any
 import numpy as np
 import pytest
 from support.in_process import LocalClient
+from support.manifests import manifest
 from support.system import CHALLENGER, STRANGER, System, operator, salt
 
 from fl.agents.record.history import History
 from fl.agents.record.public_record import Record
 from fl.agents.record.view import View
 from fl.agents.roles.answerer import Answerer
-from fl.agents.roles.challenger import UPDATE, Challenger
+from fl.agents.roles.challenger import Challenger
 from fl.agents.roles.proposer import Proposer
 from fl.learning.scoring import Scorer
 from fl.network.events import Event
 from fl.network.stores.base import LocalStore
 from fl.protocol.artifact import LEAF_PARAMETERS, Kind, pack_model, pack_update, size_of
+from fl.protocol.enums import Artifact
 from fl.protocol.leaves import root_of
 from fl.protocol.stream import aggregate_files
 from fl.tools.audit.auditor import Auditor
@@ -49,8 +51,7 @@ def play(folder, seats: int) -> Round:
     store = LocalStore(folder)
     genesis = pack_model(rng.integers(-(2**24), 2**24, PARAMETERS).astype(np.int32))
     store.put(genesis, Kind.MODEL)
-    facts = {"gate": "agreement", "parameters": PARAMETERS}
-    system = System.create(model=genesis, depth=DEPTH, manifest=store.put_manifest(facts))
+    system = System.create(model=genesis, depth=DEPTH, manifest=store.put_manifest(manifest(PARAMETERS)))
     client, played = LocalClient(system), Round(store, [], b"", {})
     system.join(seats, 2 * system.terms.min_stake).fund().rich(CHALLENGER)
 
@@ -61,7 +62,7 @@ def play(folder, seats: int) -> Round:
         def view() -> View:
             history = History(system.terms.committee)
             history.apply(played.events[:upto])
-            record = Record(system.terms, PARAMETERS, store)
+            record = Record(system.terms, manifest(PARAMETERS), store)
             return View(client.chain_id, client.address, system.terms, *moment, history, record)
 
         played.views[name] = view
@@ -94,7 +95,7 @@ def play(folder, seats: int) -> Round:
             (action,) = Challenger().decide(played.views[name]())
             system.do(action.function, *action.args, by=STRANGER)
     for seat in range(seats):
-        system.do("demand", UPDATE, seat, 5, by=CHALLENGER)
+        system.do("demand", Artifact.UPDATE, seat, 5, by=CHALLENGER)
     seen_as("demanded")
     for action in Answerer().decide(played.views["demanded"]()):
         system.do(action.function, *action.args, by=STRANGER)

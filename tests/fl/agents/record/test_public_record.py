@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from support.manifests import manifest
 from support.system import BASE_TERMS, random_model, random_update
 
 from fl.agents.record import public_record as rules
@@ -23,7 +24,8 @@ def store(tmp_path) -> LocalStore:
 
 
 def record_of(store: LocalStore) -> Record:
-    return Record(replace(BASE_TERMS, manifest=store.put_manifest({"gate": "agreement"})), LEAF_PARAMETERS, store)
+    stated = manifest(LEAF_PARAMETERS)
+    return Record(replace(BASE_TERMS, manifest=store.put_manifest(stated)), stated, store)
 
 
 def history_of(rounds: int, files: list[bytes]) -> History:

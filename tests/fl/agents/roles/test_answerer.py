@@ -3,16 +3,17 @@
 import numpy as np
 import pytest
 from support.in_process import LocalClient
+from support.manifests import manifest
 from support.system import CHALLENGER, STRANGER, System, random_model, random_update
 
 from fl.agents.record.history import History
 from fl.agents.record.public_record import Record
 from fl.agents.record.view import View
 from fl.agents.roles import answerer
-from fl.agents.roles.answerer import MAX_DEMANDS, PREVIOUS, UPDATE, Answerer
+from fl.agents.roles.answerer import MAX_DEMANDS, Answerer
 from fl.network.stores.base import LocalStore
 from fl.protocol.artifact import LEAF_PARAMETERS, Kind
-from fl.protocol.fraud import PROPOSED
+from fl.protocol.enums import Artifact as A
 
 DEPTH = 4
 LEAVES = 1 << DEPTH
@@ -31,11 +32,17 @@ def demanded(tmp_path):
     for update in updates.values():
         store.put(update, Kind.UPDATE)
     for leaf in range(LEAVES):
-        for what in [(UPDATE, 2), (PROPOSED, 0), (UPDATE, 0), (PREVIOUS, 0), (UPDATE, 1)]:
+        for what in [
+            (A.UPDATE, 2),
+            (A.PROPOSED, 0),
+            (A.UPDATE, 0),
+            (A.PREVIOUS, 0),
+            (A.UPDATE, 1),
+        ]:
             system.do("demand", *what, leaf, by=CHALLENGER)
             system.evm.warp(system.evm.time + 1)
     history.apply(client.new_events())
-    record = Record(system.terms, LEAF_PARAMETERS << DEPTH, store)
+    record = Record(system.terms, manifest(LEAF_PARAMETERS << DEPTH), store)
     return system, View(1, client.address, client.terms, *client.moment(), client.facts(), history, record)
 
 
@@ -64,5 +71,5 @@ def test_answers__go_on__where_the_store_lacks_a_file(demanded):
     _, view = demanded
     lost = view.record.store.path / f"{view.round.reveals[2].root.hex()}.update"
     lost.unlink()
-    wanted = [what for what in made(view) if what[:2] != (UPDATE, 2)]
+    wanted = [what for what in made(view) if what[:2] != (A.UPDATE, 2)]
     assert [action.args[:3] for action in Answerer().decide(view)] == wanted

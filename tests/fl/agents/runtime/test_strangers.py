@@ -8,6 +8,7 @@ import tempfile
 import pytest
 from support.daemon_cluster import key_of
 from support.evm import contract_types
+from support.manifests import manifest
 
 from fl.agents.runtime.journal import Identity, Journal, JournalError
 from fl.errors import TaskError
@@ -28,8 +29,8 @@ def trap(tmp_path):
 
 @pytest.mark.parametrize("name", ["{}", "flower:{}", "table:{}?target=x"])
 def test_manifest_that_names_a_file__does_not_run_it(cluster, trap, monkeypatch, name):
-    manifest = {"task": name.format(trap), "parameters": 2}
-    monkeypatch.setattr(door, "federation_store", lambda terms, words: (cluster.store, manifest))
+    stated = manifest(task=name.format(trap))
+    monkeypatch.setattr(door, "federation_store", lambda terms, words: (cluster.store, stated))
     settings = door.Settings(
         cluster.system.federation.address, [str(cluster.store.path)], shard="0/4", journal=cluster.folder / "trapped"
     )
@@ -37,7 +38,7 @@ def test_manifest_that_names_a_file__does_not_run_it(cluster, trap, monkeypatch,
     with pytest.raises(TaskError, match="which is not shipped: get its file, read it as the code that it is"):
         door.participate(settings, [cluster.url], abi, key_of(0), Log(io.StringIO()))
     visit = Visit("", None, None, [], None, None)
-    visit.client, visit.manifest = object(), manifest
+    visit.client, visit.manifest = object(), stated
     with pytest.raises(TaskError, match="which is not shipped"):
         doctor._task(visit)
     assert not (trap.parent / "sprung").exists()

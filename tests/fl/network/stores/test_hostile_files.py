@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support.manifests import manifest
 from support.system import BASE_TERMS, random_update
 
 from fl.agents.record.history import History, Reveal, RoundLog
@@ -56,8 +57,8 @@ def judged(folder, files: dict[int, bytes]):
     log.reveals = {seat: Reveal(root_of(data, Kind.UPDATE), bytes(32), b"") for seat, data in files.items()}
     history = History(3)
     history.rounds.append(log)
-    terms = replace(BASE_TERMS, max_exponent=E_MAX, manifest=store.put_manifest({"gate": "agreement"}))
-    record = Record(terms, PARAMETERS, store)
+    terms = replace(BASE_TERMS, max_exponent=E_MAX, manifest=store.put_manifest(manifest(PARAMETERS)))
+    record = Record(terms, manifest(PARAMETERS), store)
     return sorted(record.well_formed(log)), record.judged(history, log)
 
 

@@ -17,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fl.errors import StoreError
-from fl.network.stores.base import MAX_MANIFEST_BYTES, LocalStore, canonical, write_durably
+from fl.network.stores.base import MAX_DOCUMENT_BYTES, LocalStore, canonical, write_durably
 from fl.protocol.artifact import Kind, size_of
 from fl.protocol.leaves import root_of
 
@@ -248,7 +248,7 @@ def test_pipe__laid_in_after_the_look__hangs_nobody(store, data, kind, monkeypat
 def test_manifest__that_is_a_pipe__is_refused_at_once(store):
     os.mkfifo(store.path / f"{bytes(32).hex()}.json")
     with at_once(0.5), refused(bytes(32).hex()):
-        store.get_manifest(bytes(32))
+        store.get_document(bytes(32))
 
 
 def test_folder__as_large_as_a_model__is_refused(store):
@@ -275,7 +275,7 @@ def test_any_root__names_a_file_of_this_folder_alone(tmp_path_factory, root):
 @pytest.mark.parametrize("root", [b"../secret", b"/etc/passwd", b"..", b"\0", b"", b"~root", b"a\nb", b"\xff" * 32])
 def test_odd_roots__do_not_leave_the_folder(store, root):
     (store.path.parent / "secret.model").write_bytes(MODEL)
-    for read_ in (lambda: store.get(root, Kind.MODEL, DEPTH), lambda: store.get_manifest(root)):
+    for read_ in (lambda: store.get(root, Kind.MODEL, DEPTH), lambda: store.get_document(root)):
         with refused("is not in .*store: ask its owner"):
             read_()
 
@@ -380,35 +380,35 @@ def test_put__from_many_threads_at_once__is_whole(store):
 
 
 def test_manifest__there_and_back__under_its_sha256(store):
-    digest = store.put_manifest(FACTS)
-    assert digest == sha256(canonical(FACTS)).digest() and store.get_manifest(digest) == FACTS
+    digest = store.put_document(FACTS)
+    assert digest == sha256(canonical(FACTS)).digest() and store.get_document(digest) == FACTS
     assert canonical(FACTS) == '{"parameters":529,"task":"härt","version":1}'.encode()
-    assert store.put_manifest(dict(reversed(FACTS.items()))) == digest
+    assert store.put_document(dict(reversed(FACTS.items()))) == digest
     assert leftovers(store.path) == [f"{digest.hex()}.json"]
 
 
 def test_manifest__that_json_cannot_hold__is_not_written(store):
     with pytest.raises(ValueError, match="not JSON compliant"):
-        store.put_manifest({"rate": float("nan")})
+        store.put_document({"rate": float("nan")})
     assert leftovers(store.path) == []
 
 
 def test_manifest__altered_or_missing__is_refused(store):
-    digest = store.put_manifest(FACTS)
+    digest = store.put_document(FACTS)
     path = store.path / f"{digest.hex()}.json"
     path.write_bytes(canonical({**FACTS, "parameters": 530}))
     with refused(f"{path.name} .* does not hash to its name"):
-        store.get_manifest(digest)
+        store.get_document(digest)
     path.unlink()
     with refused("is not in"):
-        store.get_manifest(digest)
+        store.get_document(digest)
 
 
 def test_manifest__too_large__is_refused_unread(store):
     digest = manifest_named(store, b"{}")
     os.truncate(store.path / f"{digest.hex()}.json", HOPELESS)
-    with refused(f"has {HOPELESS:,} bytes, not {MAX_MANIFEST_BYTES:,}"):
-        store.get_manifest(digest)
+    with refused(f"has {HOPELESS:,} bytes, not {MAX_DOCUMENT_BYTES:,}"):
+        store.get_document(digest)
 
 
 OTHER_SPELLINGS = {
@@ -427,7 +427,7 @@ OTHER_SPELLINGS = {
 @pytest.mark.parametrize("text", OTHER_SPELLINGS.values(), ids=OTHER_SPELLINGS.keys())
 def test_manifest__in_any_other_spelling__is_refused(store, text):
     with refused("is no canonical JSON object"):
-        store.get_manifest(manifest_named(store, text.encode()))
+        store.get_document(manifest_named(store, text.encode()))
 
 
 NO_JSON = {
@@ -445,7 +445,7 @@ NO_JSON = {
 @pytest.mark.parametrize("data", NO_JSON.values(), ids=NO_JSON.keys())
 def test_manifest__that_is_no_json__is_refused(store, data):
     with refused("is no canonical JSON object"):
-        store.get_manifest(manifest_named(store, data))
+        store.get_document(manifest_named(store, data))
 
 
 NESTED = """
@@ -455,7 +455,7 @@ from fl.errors import StoreError
 from fl.network.stores.base import LocalStore
 sys.setrecursionlimit(100_000)  # as the chain's libraries do when they are imported
 try:
-    LocalStore(sys.argv[1]).get_manifest(bytes.fromhex(sys.argv[2]))
+    LocalStore(sys.argv[1]).get_document(bytes.fromhex(sys.argv[2]))
 except StoreError:
     print("refused")
 """

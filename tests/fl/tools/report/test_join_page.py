@@ -11,6 +11,7 @@ from eth_utils import keccak, to_checksum_address
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.evm import contract_types
+from support.manifests import manifest
 from support.pages import KNOWN, facts
 
 from fl.tools.report.join_page import join_page
@@ -166,5 +167,5 @@ def test_page__says_what_can_cost_stake_before_anything_can_be_signed():
 
 
 def test_page__keeps_what_comes_from_outside_as_text():
-    text = join_page(facts(replace(KNOWN, manifest={"task": "</script><script>alert(1)</script>"})))
+    text = join_page(facts(replace(KNOWN, manifest=manifest(task="</script><script>alert(1)</script>"))))
     assert "<script>alert" not in text and text.count("<script") == 2

@@ -7,6 +7,7 @@ from html.parser import HTMLParser
 
 import pytest
 from markupsafe import Markup
+from support.manifests import manifest
 from support.pages import KNOWN, START, TERMS, Book, facts, federation, play
 from support.system import UNIT
 
@@ -297,7 +298,7 @@ def evil() -> Known:
         measured_on=EVIL,
         baselines=baselines,
         gas=gas,
-        manifest={"task": EVIL, "parameters": EVIL},
+        manifest=manifest(task=EVIL),
         audit=audit,
         privacy={EVIL: {"mechanism": EVIL, "spent": EVIL, "rounds": [EVIL], "sat_out": [EVIL]}},
         commands=(EVIL,),
@@ -325,7 +326,7 @@ def test_page__runs_no_script_and_asks_no_network():
 
 def test_names__that_are_long_are_cut():
     long = page(
-        facts(replace(KNOWN, names=dict.fromkeys(range(5), "x" * 5000), metric="z" * 5000, manifest={"task": "y" * 5000}))
+        facts(replace(KNOWN, names=dict.fromkeys(range(5), "x" * 5000), metric="z" * 5000, manifest=manifest(task="y" * 5000)))
     )
     assert not [letter for letter in "xyz" if letter * 200 in long]
 
