@@ -42,6 +42,10 @@ class UserCodeError(TaskError):
     """
 
 
+class UndefinedMetricError(UserCodeError):
+    """A metric that these rows do not have, such as an AUC of rows that are all of one class."""
+
+
 class PrivacyError(TreatyError):
     """A promise that cannot be kept, or a model that cannot keep it."""
 

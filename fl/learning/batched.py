@@ -2,14 +2,16 @@
 
 The same batches in the same order as `trainer.train`, as a vmap over the stacked weights. Participants are sorted by how many
 steps they take, so that those still training are a prefix; a short batch is filled up with rows of weight zero. That needs a
-model that treats rows alone and a loss that is a mean over rows, without dropout: `together` probes it, and everything else
-is trained one by one. Sums of floats in another shape differ in the last bits: deltas agree with the loop to about 1e-6, so
+model that treats rows alone and a loss that is the plain mean of its rows' losses (class weights and ignored labels are not),
+without dropout: `together` compares it with the loop on every row of the task's table, and everything else is trained one
+by one. Sums of floats in another shape differ in the last bits: deltas agree with the loop to about 1e-6, so
 a rounding to 8 bits may now and then fall the other way. The same seed and the same participants give the same bits.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from copy import deepcopy
 from functools import lru_cache
 from typing import Any
@@ -20,36 +22,67 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.func import functional_call, vmap
 
+from fl.errors import UserCodeError
 from fl.learning.codec import parameters_of
 from fl.learning.data.partition import Part
-from fl.learning.task import SelfTrained, Task, build, load_task
+from fl.learning.task import SelfTrained, Task, build, foreign, load_task
 from fl.learning.trainer import generator, local_change, tensors
+from fl.learning.user_code import gradients, loss_of, structured
 from fl.protocol.fixed_point import to_float
 
 GROUP = 64  # participants; enough to be fast, and few enough for many machines to have some
 GROUP_NUMBERS = 1 << 22  # weights of a group; beyond, they no longer stay in the cache, and one by one is as fast
-TOLERANCE = 1e-4  # of the probe, relative to the largest gradient
-CANNOT = (RuntimeError, TypeError, ValueError)  # what vmap raises of a model or loss that it cannot do; all else is a fault
+TOLERANCE = 1e-4  # of the probe, relative to the largest gradient or the loss
+PROBES = 16  # pairs of batches whose gradients are compared; of all others the losses are
 
 Delta = NDArray[np.float64]
+Trained = Delta | UserCodeError  # what training changes, or why this participant's training failed
 Far = Callable[[Callable[..., Any], list[tuple[Any, ...]]], list[Any]]
 
 
+class CannotBatchError(Exception):
+    """The task's model or loss, or vmap for them, does not do what the loop does."""
+
+
 def train_many(task: Task, base: NDArray[np.int32], parts: Sequence[Part], rngs: Sequence[np.random.Generator]) -> list[Delta]:
-    """What each participant's training changes, as `local_change` would say, in order.
+    """What each participant's training changes, as `local_change` would say, in order. Raises the first UserCodeError.
 
     base: the model in units, (padded,), or each participant's own, (participants, padded).
     """
+    deltas = []
+    for trained in train_each(task, base, parts, rngs, groups(task, [len(part) for part in parts])):
+        if isinstance(trained, UserCodeError):
+            raise trained
+        deltas.append(trained)
+    return deltas
+
+
+def train_each(
+    task: Task,
+    base: NDArray[np.int32],
+    parts: Sequence[Part],
+    rngs: Sequence[np.random.Generator],
+    together_: Sequence[Sequence[int]],
+) -> list[Trained]:
+    """The same for given groups of indices, where a participant whose training fails has its error in place of a change."""
     bases = np.broadcast_to(base, (len(parts), base.shape[-1]))
-    deltas: list[Delta | None] = [None] * len(parts)
-    for group in groups(task, [len(part) for part in parts]):
-        if len(group) == 1:
-            deltas[group[0]] = local_change(task, bases[group[0]], parts[group[0]], rngs[group[0]])
-            continue
-        chosen = _train_group(task, bases[group], [parts[i] for i in group], [rngs[i] for i in group])
-        for i, delta in zip(group, chosen, strict=True):
-            deltas[i] = delta
-    return [delta for delta in deltas if delta is not None]
+    done: dict[int, Trained] = {}
+    for group in map(list, together_):
+        members = [parts[i] for i in group]
+        if len(group) > 1:
+            begun = [rngs[i].bit_generator.state for i in group]
+            try:
+                done |= zip(group, _train_group(task, bases[group], members, [rngs[i] for i in group]), strict=True)
+                continue
+            except (CannotBatchError, UserCodeError):  # such as a branch on a value: the loop finds out who it is
+                for i, state in zip(group, begun, strict=True):
+                    rngs[i].bit_generator.state = state
+        for i in group:
+            try:
+                done[i] = local_change(task, bases[i], parts[i], rngs[i])
+            except UserCodeError as error:
+                done[i] = error
+    return [done[i] for i in range(len(parts))]
 
 
 def groups(task: Task, sizes: Sequence[int]) -> list[list[int]]:
@@ -62,39 +95,94 @@ def groups(task: Task, sizes: Sequence[int]) -> list[list[int]]:
 
 @lru_cache(maxsize=64)
 def together(task: Task) -> bool:
-    """Whether the task's participants may be trained at once: tried on a few rows against the loop's own gradients."""
+    """Whether the task's participants may be trained at once: every row of its table is tried, in batches, against the loop."""
     if isinstance(task, SelfTrained):
         return False
     model = build(task, 0).train()
     table = task.data()
-    part = Part(table.x[:3], table.y[:3])
+    part = Part(table.x, table.y)
     if len(part) < 3 or parameters_of(model) > GROUP_NUMBERS // 2:
         return False
+    size = min(len(part), max(2, task.training.batch_size))
+    batches = [b for b in torch.from_numpy(np.random.default_rng(0).permutation(len(part))).split(size) if len(b) > 1]
+    try:
+        for i in range(0, len(batches), 2):
+            pair = batches[i], batches[(i + 1) % len(batches)]
+            if not (_same_gradients if i < 2 * PROBES else _same_losses)(task, model, part, pair):
+                return False
+    except CannotBatchError:  # the loop can, or nobody can, which it will say
+        return False
+    return True
+
+
+def _same_gradients(task: Task, model: nn.Module, part: Part, pair: tuple[Tensor, Tensor]) -> bool:
+    """Whether two batches at once give the loop's gradients; the second is cut, and filled up with a row of weight zero."""
     x, y = tensors(part)
     weights = list(model.parameters())
-    wanted = torch.autograd.grad(task.loss(model(x), y), weights)
-    # Twice the same rows, and twice the first row instead of them, with weight zero.
-    rows = torch.tensor([[0, 1, 2, 0], [0, 1, 2, 2]])
-    weight = torch.tensor([[1.0, 1.0, 1.0, 0.0]] * 2) / 3
-    stacked = [w.detach().expand(2, *w.shape).clone().requires_grad_() for w in weights]
+    size = max(len(pair[0]), len(pair[1]))
+    cut = pair[1][: max(1, min(len(pair[1]), size) - 1)]
+    rows = torch.stack([torch.cat([b, b[:1].expand(size - len(b))]) for b in (pair[0], cut)])
+    weight = torch.stack([torch.arange(size) < len(b) for b in (pair[0], cut)]).float()
+    weight /= weight.sum(1, keepdim=True)
+    stacked = [w.detach().expand(2, *w.shape).clone().requires_grad_(w.requires_grad) for w in weights]
+    at_once = _loss(task, model, stacked, x[rows], y[rows], weight)
+    with _trying():
+        got = gradients(task, at_once, stacked)
+        wanted = [gradients(task, loss_of(task, model(x[b]), x[b], y[b]), weights) for b in (pair[0], cut)]
+    scale = max((float(g.abs().max()) for loop in wanted for g in loop if g is not None), default=0.0)
+    for j, loop in enumerate(wanted):
+        for mine, other in zip(got, loop, strict=True):
+            if mine is None or other is None:
+                same = mine is other  # both without a part in the loss
+            else:
+                same = bool((mine[j] - other).abs().max() <= TOLERANCE * scale)  # NaN is not
+            if not same:
+                return False
+    return True
+
+
+def _same_losses(task: Task, model: nn.Module, part: Part, pair: tuple[Tensor, Tensor]) -> bool:
+    """Whether the loss of each of two batches is the mean of its rows' losses."""
+    x, y = tensors(part)
+    weights = [w.detach()[None] for w in model.parameters()]
+    with torch.no_grad():
+        for batch in pair:
+            got = float(
+                _loss(task, model, weights, x[batch][None], y[batch][None], torch.full((1, len(batch)), 1 / len(batch)))
+            )
+            with _trying():
+                wanted = float(loss_of(task, model(x[batch]), x[batch], y[batch]))
+            if not abs(got - wanted) <= TOLERANCE * max(abs(wanted), 1e-3):
+                return False
+    return True
+
+
+@contextmanager
+def _trying() -> Iterator[None]:
+    """Around the task's code under vmap, which may raise anything there that it does not raise in the loop."""
     try:
-        got = torch.autograd.grad(_loss(task, model, stacked, x[rows], y[rows], weight), stacked)
-    except CANNOT:  # the model works, as the loop showed, but not so; dropout is such a thing
-        return False
-    scale = max(float(g.abs().max()) for g in wanted)
-    return all(bool((g - w).abs().max() <= TOLERANCE * scale) for g, w in zip(got, wanted, strict=True))
+        yield
+    except (Exception, SystemExit) as error:
+        raise CannotBatchError(str(error)) from error
 
 
 def _loss(task: Task, model: nn.Module, weights: Sequence[Tensor], x: Tensor, y: Tensor, weight: Tensor) -> Tensor:
-    """The sum over participants of each one's mean loss: weights (p, ...) each, x and y (p, rows, ...), weight (p, rows)."""
+    """The sum over participants of each one's mean loss: weights (p, ...) each, x and y (p, rows, ...), weight (p, rows).
+
+    Raises CannotBatchError.
+    """
     names = [name for name, _ in model.named_parameters()]
 
-    def forward(rows: Tensor, *own: Tensor) -> Tensor:
+    def forward(rows: Tensor, *own: Tensor) -> Any:
         return functional_call(model, dict(zip(names, own, strict=True)), (rows,))
 
-    outputs = vmap(forward)(x, *weights)
-    losses = vmap(lambda o, t: task.loss(o[None], t[None]))(outputs.flatten(0, 1), y.flatten(0, 1))
-    return losses @ weight.flatten()
+    def loss(outputs: Any, targets: Tensor) -> Tensor:
+        return loss_of(task, structured(lambda o: o[None], outputs), targets[None], targets[None])
+
+    with _trying():
+        outputs = structured(lambda o: o.flatten(0, 1), vmap(forward)(x, *weights))
+        losses = vmap(loss)(outputs, y.flatten(0, 1))
+        return losses @ weight.flatten().to(losses.dtype)
 
 
 def _train_group(
@@ -106,15 +194,18 @@ def _train_group(
     x = torch.from_numpy(np.concatenate([part.x for part in parts]))
     y = torch.from_numpy(np.concatenate([part.y for part in parts]))
     order, weight, active = _batches(parts, rngs, settings.epochs, settings.batch_size)
-    start = _unflattened(model, torch.from_numpy(before.astype(np.float32)))
+    start = _unflattened(model, before)
     stacked = [w.clone() for w in start]
+    free = [w.requires_grad for w in model.parameters()]
     velocity = [torch.zeros_like(w) for w in stacked] if settings.momentum else stacked
     for step, count in enumerate(active):
-        now = [w[:count].requires_grad_() for w in stacked]
+        now = [w[:count].requires_grad_(trains) for w, trains in zip(stacked, free, strict=True)]
         rows = order[:count, step]
-        gradients = torch.autograd.grad(_loss(task, model, now, x[rows], y[rows], weight[:count, step]), now)
+        found = gradients(task, _loss(task, model, now, x[rows], y[rows], weight[:count, step]), now)
         with torch.no_grad():
-            for whole, w0, v, g in zip(stacked, start, velocity, gradients, strict=True):
+            for whole, w0, v, g in zip(stacked, start, velocity, found, strict=True):
+                if g is None:  # frozen, or without a part in the loss
+                    continue
                 w = whole[:count]
                 if settings.weight_decay or settings.proximal:
                     g = g + settings.weight_decay * w + settings.proximal * (w - w0[:count])
@@ -125,33 +216,43 @@ def _train_group(
     return list(after - before)
 
 
-def _unflattened(model: nn.Module, flat: Tensor) -> list[Tensor]:
-    """Rows of parameters (n, parameters) as the model's own shapes, (n, ...) each."""
-    pieces = flat.split([w.numel() for w in model.parameters()], 1)
-    return [piece.reshape(-1, *w.shape) for piece, w in zip(pieces, model.parameters(), strict=True)]
+def _unflattened(model: nn.Module, flat: NDArray[np.float64]) -> list[Tensor]:
+    """Rows of parameters (n, parameters) as the model's own shapes and kinds of number, (n, ...) each."""
+    pieces = torch.from_numpy(flat).split([w.numel() for w in model.parameters()], 1)
+    return [piece.to(w.dtype).reshape(-1, *w.shape) for piece, w in zip(pieces, model.parameters(), strict=True)]
 
 
 def losses(task: Task, module: nn.Module, vectors: NDArray[np.int32], part: Part) -> NDArray[np.float64]:
     """Mean losses of many models over the same rows, (n,): vectors (n, padded) in units. What scoring asks, once per update.
 
-    module: any of the task's models, in eval mode. Where vmap cannot do it, or the stack is too large, one after the other.
+    module: any of the task's models, in eval mode. Where vmap cannot do it, or says of the first model something else than
+    the loop does, or the stack is too large, one after the other. Raises UserCodeError.
     """
     x, y = tensors(part)
     names = [name for name, _ in module.named_parameters()]
     size = parameters_of(module)
 
     def loss(*own: Tensor) -> Tensor:
-        return task.loss(functional_call(module, dict(zip(names, own, strict=True)), (x,)), y)
+        with foreign(task, "model() fails on a model that is scored"):
+            outputs = functional_call(module, dict(zip(names, own, strict=True)), (x,))
+        return loss_of(task, outputs, x, y)
+
+    def one_by_one(stacked: list[Tensor]) -> Tensor:
+        return torch.stack([loss(*(w[i] for w in stacked)) for i in range(len(stacked[0]))])
 
     most = max(1, GROUP_NUMBERS // size)
     told = []
     with torch.no_grad():
         for start in range(0, len(vectors), most):
-            stacked = _unflattened(module, torch.from_numpy(to_float(vectors[start : start + most, :size]).astype(np.float32)))
+            stacked = _unflattened(module, to_float(vectors[start : start + most, :size]))
             try:
-                told.append(vmap(loss)(*stacked))
-            except CANNOT:
-                told.append(torch.stack([loss(*(w[i] for w in stacked)) for i in range(len(stacked[0]))]))
+                with _trying():
+                    at_once = vmap(loss)(*stacked)
+                first = one_by_one([w[:1] for w in stacked])
+                same = torch.allclose(at_once[:1], first, rtol=TOLERANCE, equal_nan=True)
+                told.append(at_once if same else one_by_one(stacked))
+            except CannotBatchError:
+                told.append(one_by_one(stacked))
     return torch.cat(told).numpy().astype(np.float64)
 
 
@@ -181,14 +282,14 @@ def _batches(
 
 def train_seats(
     name: str, base: NDArray[np.int32], parts: Mapping[int, Part], seed: int, number: int
-) -> dict[int, tuple[Delta, np.random.Generator]]:
-    """By seat, what training in round `number` changes and the stream of randomness as training left it.
+) -> dict[int, tuple[Trained, np.random.Generator]]:
+    """By seat, what training in round `number` changes and the stream of randomness as training left it. All are one group.
 
     The task goes by name, so that the call can travel to another process or machine.
     """
     rngs = [generator(seed, number, seat) for seat in parts]
-    deltas = train_many(_task(name), base, list(parts.values()), rngs)
-    return dict(zip(parts, zip(deltas, rngs, strict=True), strict=True))
+    trained = train_each(_task(name), base, list(parts.values()), rngs, [range(len(parts))])
+    return dict(zip(parts, zip(trained, rngs, strict=True), strict=True))
 
 
 @lru_cache(maxsize=4)
@@ -209,23 +310,30 @@ class Cohort:
         self.groups = [[seats[i] for i in group] for group in groups(task, [len(part) for part in parts.values()])]
         self.worthwhile = far is not None or len(self.groups) < len(seats)
         self._round = 0
-        self._done: dict[int, tuple[Delta, np.random.Generator]] = {}
+        self._done: dict[int, tuple[Trained, np.random.Generator]] = {}
 
     def change(self, base: NDArray[np.int32], number: int, seat: int) -> tuple[Delta, np.random.Generator]:
-        """(what the seat's training in this round changes, its stream of randomness as training left it)."""
+        """(what the seat's training in this round changes, its stream of randomness as training left it).
+
+        Raises the seat's own UserCodeError; another's is no concern of it.
+        """
         if not self.worthwhile:
             rng = generator(self.seed, number, seat)
             return local_change(self.task, base, self.parts[seat], rng), rng
         if self._round != number:
             self._done = self._train(base, number)
             self._round = number
-        delta, rng = self._done[seat]
-        return delta, deepcopy(rng)
+        trained, rng = self._done[seat]
+        if isinstance(trained, UserCodeError):
+            raise trained
+        return trained, deepcopy(rng)
 
-    def _train(self, base: NDArray[np.int32], number: int) -> dict[int, tuple[Delta, np.random.Generator]]:
+    def _train(self, base: NDArray[np.int32], number: int) -> dict[int, tuple[Trained, np.random.Generator]]:
         if self.far is None:
             rngs = [generator(self.seed, number, seat) for seat in self.parts]
-            deltas = train_many(self.task, base, list(self.parts.values()), rngs)
-            return dict(zip(self.parts, zip(deltas, rngs, strict=True), strict=True))
+            places = {seat: i for i, seat in enumerate(self.parts)}
+            indices = [[places[seat] for seat in group] for group in self.groups]
+            trained = train_each(self.task, base, list(self.parts.values()), rngs, indices)
+            return dict(zip(self.parts, zip(trained, rngs, strict=True), strict=True))
         jobs = [(self.name, base, {s: self.parts[s] for s in group}, self.seed, number) for group in self.groups]
         return {seat: told for answer in self.far(train_seats, jobs) for seat, told in answer.items()}

@@ -47,7 +47,7 @@ def load_floats(model: nn.Module, values: NDArray[np.float64]) -> None:
     with torch.no_grad():
         for p in model.parameters():
             part = values[start : start + p.numel()]
-            p.copy_(torch.from_numpy(part.astype(np.float32)).reshape(p.shape))
+            p.copy_(torch.from_numpy(part).reshape(p.shape))
             start += p.numel()
 
 

@@ -22,6 +22,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _NormBase
+from torch.nn.parameter import is_lazy
 
 from fl.errors import TaskError, TreatyError, UserCodeError
 from fl.protocol.manifest import MAX_PARAMETERS, MAX_SETTING, Manifest, Training
@@ -156,7 +158,11 @@ class SelfTrained(Task):
 
     @abstractmethod
     def measure(self, model: nn.Module, who: int, of: int) -> tuple[float, float, int]:
-        """(loss, metric, number of examples) on participant `who`'s own validation rows."""
+        """(loss, metric, number of examples) on participant `who`'s own validation rows. NaN where there is none."""
+
+    def fresh(self) -> SelfTrained:
+        """The same task with participants who remember nothing, to be tried and thrown away."""
+        return self
 
     def data(self) -> Data:
         return Data(np.zeros((1, 2), np.float32), np.zeros(1, np.float32), elsewhere=True)
@@ -174,10 +180,18 @@ def build(task: Task, seed: int) -> nn.Module:
         torch.manual_seed(seed)
         with foreign(task, "model() fails"):
             model = task.model()
-    if not isinstance(model, nn.Module):
-        raise TaskError(f"task {task.name}: model() gives {type(model).__name__}, no torch.nn.Module: let it return the model")
-    if any(True for _ in model.buffers()):
-        raise TaskError(f"task {task.name}: the model keeps buffers (batch norm?), which are no parameters: use group norm")
+        if not isinstance(model, nn.Module):
+            raise TaskError(
+                f"task {task.name}: model() gives {type(model).__name__}, no torch.nn.Module: let it return the model"
+            )
+        if any(map(is_lazy, (*model.parameters(), *model.buffers()))):
+            with foreign(task, "the model's lazy layers cannot be built from a row of data(): give them their widths"):
+                _materialise(task, model)
+    for module in model.modules():
+        if isinstance(module, _NormBase) and module.running_mean is not None:
+            kind = type(module).__name__
+            told = f"{kind} keeps running statistics, which are not parameters and would stay on each participant's machine"
+            raise TaskError(f"task {task.name}: {told}: use GroupNorm or LayerNorm, or {kind}(..., track_running_stats=False)")
     weights = list(model.parameters())
     if not weights:
         raise TaskError(f"task {task.name}: the model has no parameters, so there is nothing to learn: give it a layer")
@@ -187,6 +201,15 @@ def build(task: Task, seed: int) -> nn.Module:
         told = f"{count:,} parameters, more than the {MAX_PARAMETERS:,} of the largest model"
         raise TaskError(f"task {task.name}: {told}: federate a smaller part of it, such as an adapter")
     return model
+
+
+def _materialise(task: Task, model: nn.Module) -> None:
+    """Gives lazy layers the widths that a row of the task's data asks for; they are drawn as the caller's seed says."""
+    row = torch.from_numpy(np.ascontiguousarray(task.data().x[:1]))
+    training = model.training
+    with torch.no_grad():
+        model.eval()(row)
+    model.train(training)
 
 
 def federation_task(manifest: Manifest, given: str | None) -> Task:

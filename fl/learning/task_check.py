@@ -1,22 +1,36 @@
-"""A task tried on a few rows before anything depends on it: what does not fit in somebody's own file is told by name."""
+"""Everything of a task's code that a round will call, called before anything depends on it, on the rows that it will get.
+
+A participant whose code fails in a round is not paid, and one that was drawn to score and cannot is slashed. So whatever fails
+here is refused in one line with the remedy, before a deployment and before a stake.
+"""
 
 from __future__ import annotations
 
+import warnings
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from copy import copy
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor, nn
 
-from fl.errors import TaskError
-from fl.learning.codec import floats_of
-from fl.learning.data.partition import Part
+from fl.errors import TaskError, UndefinedMetricError, UserCodeError
+from fl.learning.codec import floats_of, parameters_of, to_vector
+from fl.learning.data.partition import Part, Shard, Split
 from fl.learning.task import Data, SelfTrained, Task, build, foreign
-from fl.learning.trainer import train
+from fl.learning.trainer import Evaluator, tensors, train
+from fl.learning.user_code import batch_loss, gradients
 
-FEW = 64
 WITHIN = 128.0  # of zero: where fixed point holds a parameter
+AT_ONCE = 256  # rows that the loss is tried on together
+SAMPLE = 1024  # rows of the pass that is trained, and of the table that is scored; fewer of a large model
+LARGE = 1 << 20  # parameters
+FEW = 64
+LABELS = 16  # of which one row each is trained alone
 
 
 def table_of(task: Task) -> Data:
@@ -49,43 +63,192 @@ def _array(task: Task, what: str, values: object) -> None:
         raise TaskError(f"task {task.name}: {what} holds NaN or Inf in {count} rows, first in row {row}: fill or drop them")
 
 
-def check_task(task: Task, x: NDArray[np.float32], y: NDArray[np.generic], private: bool = False) -> None:
-    """Model, loss, metric and training on a few of the rows. Raises TaskError that says which of them does not fit.
+def check_model(task: Task) -> nn.Module:
+    """The first model, which everybody must build alike: what a sponsor without rows can check. Raises TaskError."""
+    first, again, other = build(task, 0), build(task, 0), build(task, 1)
+    if not _same(first.parameters(), again.parameters()):
+        told = "model() gives another first model at every call, so nobody else could build it and join"
+        raise TaskError(f"task {task.name}: {told}: draw it with torch, which is seeded, and not with numpy or random")
+    if not (_same(first.buffers(), again.buffers()) and _same(first.buffers(), other.buffers())):
+        told = "buffers that model() draws at random, which are not parameters and do not travel"
+        raise TaskError(f"task {task.name}: {told}: make them constants, or parameters")
+    largest = float(np.abs(floats_of(first)).max())
+    if not largest < WITHIN:  # NaN is not below it either
+        told = f"the first model holds {largest:.3g}, and {WITHIN:g} is the bound"
+        raise TaskError(f"task {task.name}: {told}: begin nearer to zero")
+    return first
 
-    private: training clips, so that a rate that would be too large without is none."""
+
+def check_task(task: Task, table: Data, private: bool = False) -> None:
+    """Everything that a round calls, on a whole table: what a sponsor and a visitor can check. Raises TaskError.
+
+    private: training clips, so that a rate that would be too large without is none.
+    """
+    first = check_model(task)
     if isinstance(task, SelfTrained):
+        _check_client(task, 0, 1)
         return
-    model = build(task, 0).eval()
-    few = np.unique(np.linspace(0, len(x) - 1, FEW).astype(int))
-    inputs, targets = torch.from_numpy(x[few]), torch.from_numpy(y[few])
-    shapes = f"rows of shape {tuple(x.shape[1:])} and targets of shape {tuple(y.shape[1:])}"
-    with torch.no_grad(), torch.random.fork_rng():
-        with foreign(task, f"model() does not take {shapes}"):
-            outputs = model(inputs)
-        with foreign(task, f"loss() fails on {shapes}"):
-            loss = task.loss(outputs, targets)
-        with foreign(task, "evaluate() fails"):
-            try:
-                metric = task.evaluate(outputs, targets)
-            except ValueError:
-                metric = 0.0  # such as an AUC, which needs both classes: few rows may lack one
-    if not isinstance(loss, torch.Tensor) or loss.numel() != 1:
-        kind = f"a tensor of shape {tuple(loss.shape)}" if isinstance(loss, torch.Tensor) else type(loss).__name__
-        raise TaskError(f"task {task.name}: loss() gives {kind}: let it return one number, the mean over the rows")
-    if not isinstance(metric, int | float | np.number):
-        raise TaskError(f"task {task.name}: evaluate() gives {type(metric).__name__}: let it return one number, as a float")
+    part = Part(table.x, table.y, np.arange(len(table.x)))
+    _check_rows(task, first, part)
+    sample = _sample(part, SAMPLE if parameters_of(first) <= LARGE else FEW)
     if not private:
-        _train_once(task, Part(x[few], y[few]))
+        _check_training(task, sample)
+    _check_scoring(task, sample)
 
 
-def _train_once(task: Task, part: Part) -> None:
-    """One pass over the rows from the first model. What leaves fixed point's range so soon learns nothing later."""
+def check_shard(task: Task, shard: Shard, private: bool = False) -> None:
+    """The same on one participant's rows: it trains on some of them, and scores others with the rest. Raises TaskError."""
+    first = check_model(task)
+    if isinstance(task, SelfTrained):
+        for who, of in shard.train.x.astype(int).tolist():
+            _check_client(task, who, of)
+        return
+    _check_rows(task, first, shard.train)
+    _check_rows(task, first, shard.held_out)
+    if not private:
+        _check_training(task, _sample(shard.train, SAMPLE if parameters_of(first) <= LARGE else FEW))
+    _check_scoring(task, shard.held_out)
+
+
+def check_split(task: Task, data: Split) -> None:
+    """What is left of a checked table once it is dealt: everybody can score, and the test rows have a metric.
+
+    Raises TaskError.
+    """
+    if isinstance(task, SelfTrained):
+        for who, of in data.test.x.astype(int).tolist():
+            _check_client(task, who, of)
+    evaluator = Evaluator(task)
+    vector = to_vector(build(task, 0))
+    for shard in data.shards if not isinstance(task, SelfTrained) else ():
+        _finite_losses(task, evaluator, vector[None], shard.held_out, shard.name)
+    with _quiet():
+        evaluator.metric(vector, data.test)
+
+
+def _same(some: Iterable[Tensor], others: Iterable[Tensor]) -> bool:
+    """Whether all tensors are alike, to the bit."""
+    flat = ((a.detach().reshape(-1), b.detach().reshape(-1)) for a, b in zip(some, others, strict=True))
+    return all(a.shape == b.shape and torch.equal(a.view(torch.uint8), b.view(torch.uint8)) for a, b in flat)
+
+
+def _sample(part: Part, most: int) -> Part:
+    """At most so many rows, evenly spread, with a row of every label that fits."""
+    if len(part) <= most:
+        return part
+    chosen = np.unique(np.concatenate([_one_of_each(part, most // 2), np.linspace(0, len(part) - 1, most // 2).astype(int)]))
+    return Part(part.x[chosen], part.y[chosen], None if part.rows is None else part.rows[chosen])
+
+
+def _one_of_each(part: Part, most: int) -> NDArray[np.int64]:
+    """The first row of each different target, at most so many."""
+    _, first = np.unique(part.y.reshape(len(part), -1), axis=0, return_index=True)
+    return np.asarray(first[np.linspace(0, len(first) - 1, min(most, len(first))).astype(int)])
+
+
+def _check_rows(task: Task, model: nn.Module, part: Part) -> None:
+    """The first model's loss on every row: a label out of range, or a token, is found wherever it stands."""
+    model.eval()
+    x, y = tensors(part)
+    # Mixed, so that rows which do not count, such as unlabelled ones, do not fill a batch where they lie together.
+    order = np.random.default_rng(0).permutation(len(part))
+    for rows in np.array_split(order, -(-len(part) // AT_ONCE)):
+        with torch.no_grad(), torch.random.fork_rng():
+            loss = batch_loss(task, model, x[rows], y[rows], partial(_numbered, part, rows))
+        if not torch.isfinite(loss):
+            raise TaskError(_odd_loss(task, model, part, x, y, rows, float(loss)))
+
+
+def _numbered(part: Part, rows: NDArray[np.int64], i: int) -> str:
+    return part.number(int(rows[i]))
+
+
+def _odd_loss(task: Task, model: nn.Module, part: Part, x: Tensor, y: Tensor, rows: NDArray[np.int64], loss: float) -> str:
+    where = f"{len(rows)} rows"
+    with torch.no_grad():
+        for i in np.sort(rows):
+            alone = batch_loss(task, model, x[i : i + 1], y[i : i + 1], part.number)
+            if not torch.isfinite(alone):
+                where = part.number(int(i))
+                break
+    remedy = "let it return a finite number, and 0 for a batch in which no row counts"
+    return f"task {task.name}: loss() gives {loss} with the first model ({where}): {remedy}"
+
+
+def _check_training(task: Task, part: Part) -> None:
+    """A batch of one row of each label, and one pass from the first model, whose constants must stay what they are.
+
+    What leaves fixed point's range so soon learns nothing later.
+    """
+    model = build(task, 0).train()
+    x, y = tensors(part)
+    parameters = list(model.parameters())
+    for i in _one_of_each(part, LABELS).tolist():
+        one = f"in a batch of one row, which a participant's last batch may be ({part.number(i)})"
+        try:
+            with torch.random.fork_rng():
+                found = gradients(task, batch_loss(task, model, x[i : i + 1], y[i : i + 1], part.number), parameters)
+        except UserCodeError as error:
+            remedy = "keep the rows' dimension there, as squeeze(-1) does and squeeze() does not"
+            raise UserCodeError(f"{error}, {one}: {remedy}") from error
+        if not all(torch.isfinite(g).all() for g in found if g is not None):
+            remedy = "let loss() return 0 for a batch in which no row counts"
+            raise TaskError(f"task {task.name}: {one}, the gradient is not finite: {remedy}")
     once, model = copy(task), build(task, 0)
     once.training = replace(task.training, epochs=1)
-    with foreign(task, "training fails"):
-        train(once, model, part, np.random.default_rng(0))
+    before = [buffer.clone() for buffer in model.buffers()]
+    train(once, model, part, np.random.default_rng(0))
+    for (name, buffer), was in zip(model.named_buffers(), before, strict=True):
+        if not _same([buffer], [was]):
+            told = f"training changes the buffer {name}, which is not a parameter and stays on each participant's machine"
+            raise TaskError(f"task {task.name}: {told}: make it a parameter, or keep it constant")
     weights = np.abs(floats_of(model))
     if not (weights < WITHIN).all():  # NaN is not below it either
         told = f"one pass over {len(part)} rows takes a parameter to {weights.max():.2g}, and {WITHIN:g} is the bound"
         rate = f"learning_rate {task.training.learning_rate:g}"
         raise TaskError(f"task {task.name}: training diverges ({told}): lower its {rate}, or rescale the rows")
+
+
+def _check_scoring(task: Task, part: Part) -> None:
+    """The losses of several models at once, and the metric where these rows have one (an AUC needs both classes)."""
+    evaluator = Evaluator(task)
+    vectors = np.stack([to_vector(build(task, seed)) for seed in (0, 1, 0)])
+    _finite_losses(task, evaluator, vectors, part, "")
+    with suppress(UndefinedMetricError), _quiet():  # no part of a round: only a simulation's test rows must have a metric
+        evaluator.metric(vectors[0], part)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Without the warnings of a metric that is not defined, of which the error tells."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
+def _finite_losses(task: Task, evaluator: Evaluator, vectors: NDArray[np.int32], part: Part, name: str) -> None:
+    losses = evaluator.losses(vectors, part)
+    if not np.isfinite(losses).all():
+        who = f" of {name}" if name else ""
+        told = f"the loss over the {len(part)} rows{who} that others are scored with is {losses[~np.isfinite(losses)][0]}"
+        raise TaskError(f"task {task.name}: {told}: give rows that count, or let loss() return a finite number")
+
+
+def _check_client(task: SelfTrained, who: int, of: int) -> None:
+    """Training and measuring of participant `who`, by clients that are thrown away afterwards."""
+    tried, model = task.fresh(), build(task, 0)
+    with foreign(task, f"client {who} cannot train"):
+        tried.fit(model, who, of, 0)
+    largest = float(np.abs(floats_of(model)).max())
+    if not largest < WITHIN:
+        told = f"client {who}: fit() takes a parameter to {largest:.3g}, and {WITHIN:g} is the bound"
+        raise TaskError(f"task {task.name}: {told}: lower its learning rate, or rescale its rows")
+    with foreign(task, f"client {who} cannot measure"):
+        loss, metric, examples = tried.measure(model, who, of)
+    if not examples > 0:
+        told = f"client {who} measures on {examples} rows, and others are scored with them"
+        raise TaskError(f"task {task.name}: {told}: give it rows that it does not train on")
+    for what, value in (("loss", loss), (task.metric, metric)):
+        if not np.isfinite(value):
+            told = f"client {who}: evaluate() tells no {what} that is a finite number"
+            raise TaskError(f"task {task.name}: {told}: let it return one")

@@ -6,14 +6,19 @@ participant wants to read before handing over its data.
 
 from __future__ import annotations
 
+from functools import partial
+from typing import Any
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from fl.errors import UndefinedMetricError, UserCodeError
 from fl.learning.codec import floats_of, load_floats, load_vector
 from fl.learning.data.partition import Part
-from fl.learning.task import SelfTrained, Task, build
+from fl.learning.task import SelfTrained, Task, build, foreign
+from fl.learning.user_code import batch_loss, gradients, loss_of, metric_of, outputs_of
 from fl.protocol.fixed_point import to_float
 
 
@@ -31,7 +36,8 @@ def train(task: Task, model: nn.Module, part: Part, rng: np.random.Generator) ->
     """Train in place on `part`, as the task's settings say. `rng` orders the batches; its seed decides dropout too."""
     if isinstance(task, SelfTrained):
         for who, of in part.x.astype(int).tolist():
-            task.fit(model, who, of, int(rng.integers(2**31)))
+            with foreign(task, f"client {who} cannot train"):
+                task.fit(model, who, of, int(rng.integers(2**31)))
         return
     with torch.random.fork_rng():
         torch.manual_seed(int(rng.bit_generator.seed_seq.generate_state(1)[0]))  # type: ignore[attr-defined]
@@ -47,12 +53,19 @@ def _train(task: Task, model: nn.Module, part: Part, rng: np.random.Generator) -
     for _ in range(settings.epochs):
         order = torch.from_numpy(rng.permutation(len(part)))
         for batch in order.split(settings.batch_size):
-            gradients = torch.autograd.grad(task.loss(model(x[batch]), y[batch]), weights)
+            loss = batch_loss(task, model, x[batch], y[batch], partial(_numbered, part, batch))
+            found = gradients(task, loss, weights)
             with torch.no_grad():
-                for w, g, v, w0 in zip(weights, gradients, velocity, start, strict=True):
+                for w, g, v, w0 in zip(weights, found, velocity, start, strict=True):
+                    if g is None:  # frozen, or without a part in this batch's loss
+                        continue
                     step = g + settings.weight_decay * w + settings.proximal * (w - w0)
                     v.mul_(settings.momentum).add_(step)
                     w.sub_(v, alpha=settings.learning_rate)
+
+
+def _numbered(part: Part, batch: torch.Tensor, i: int) -> str:
+    return part.number(int(batch[i]))
 
 
 def start_weights(task: Task, seed: int) -> list[NDArray[np.float32]]:
@@ -75,20 +88,22 @@ class Evaluator:
         self.task = task
         self.module = build(task, 0).eval()
 
-    def outputs(self, vector: NDArray[np.int32], part: Part) -> tuple[torch.Tensor, torch.Tensor]:
+    def _outputs(self, vector: NDArray[np.int32], part: Part) -> tuple[Any, torch.Tensor, torch.Tensor]:
         load_vector(self.module, vector)
         x, y = tensors(part)
         with torch.no_grad():
-            return self.module(x), y
+            return outputs_of(self.task, self.module, x, y), x, y
 
     def loss(self, vector: NDArray[np.int32], part: Part) -> float:
-        """Mean loss of the model (units) over the rows."""
+        """Mean loss of the model (units) over the rows. Raises UserCodeError."""
         if isinstance(self.task, SelfTrained):
             return _measured(self.task, load_vector(self.module, vector), part)[0]
-        return float(self.task.loss(*self.outputs(vector, part)))
+        return float(loss_of(self.task, *self._outputs(vector, part)))
 
     def losses(self, vectors: NDArray[np.int32], part: Part) -> NDArray[np.float64]:
-        """Mean losses of many models (n, padded) over the rows, (n,), all at once where the task's model allows it."""
+        """Mean losses of many models (n, padded) over the rows, (n,), all at once where the task's model allows it.
+
+        Raises UserCodeError."""
         if isinstance(self.task, SelfTrained):
             return np.array([self.loss(vector, part) for vector in vectors])
         from fl.learning.batched import losses  # it builds on this module
@@ -96,26 +111,40 @@ class Evaluator:
         return losses(self.task, self.module, vectors, part)
 
     def metric(self, vector: NDArray[np.int32], part: Part) -> float:
-        """The task's metric of the model (units) over the rows."""
+        """The task's metric of the model (units) over the rows, finite. Raises UserCodeError."""
         if isinstance(self.task, SelfTrained):
-            return _measured(self.task, load_vector(self.module, vector), part)[1]
-        return self.task.evaluate(*self.outputs(vector, part))
+            return _metric(self.task, load_vector(self.module, vector), part)
+        outputs, _, y = self._outputs(vector, part)
+        return metric_of(self.task, outputs, y)
 
 
 def load_and_measure(task: Task, floats: NDArray[np.float64], part: Part) -> float:
-    """The task's metric of a model given in floats."""
+    """The task's metric of a model given in floats, finite. Raises UserCodeError."""
     model = build(task, 0).eval()
     load_floats(model, floats)
     if isinstance(task, SelfTrained):
-        return _measured(task, model, part)[1]
+        return _metric(task, model, part)
     x, y = tensors(part)
     with torch.no_grad():
-        return task.evaluate(model(x), y)
+        return metric_of(task, outputs_of(task, model, x, y), y)
 
 
 def _measured(task: SelfTrained, model: nn.Module, part: Part) -> tuple[float, float]:
-    """(loss, metric), weighted by the examples that each of the part's participants measured on."""
-    told = [task.measure(model, who, of) for who, of in part.x.astype(int).tolist()]
+    """(loss, metric), weighted by the examples that each of the part's participants measured on. Raises UserCodeError."""
+    told = []
+    for who, of in part.x.astype(int).tolist():
+        with foreign(task, f"client {who} cannot measure"):
+            told.append(task.measure(model, who, of))
+    told = [measured for measured in told if measured[2] > 0]
+    if not told:
+        raise UserCodeError(f"task {task.name}: nobody of {len(part)} has rows to measure on: give them rows of their own")
     weights = np.array([examples for _, _, examples in told], float)
     loss, metric = (float(np.average([t[i] for t in told], weights=weights)) for i in (0, 1))
     return loss, metric
+
+
+def _metric(task: SelfTrained, model: nn.Module, part: Part) -> float:
+    metric = _measured(task, model, part)[1]
+    if not np.isfinite(metric):
+        raise UndefinedMetricError(f"task {task.name}: the clients measure {task.metric} {metric}: let each return a number")
+    return metric

@@ -30,7 +30,8 @@ def _whole(table: Data, name: str, seed: int) -> Shard:
     whole = split(Data(table.x, table.y, np.zeros(len(table.x), np.int64), (name,)), 1, None, seed)
     part, test = whole.shards[0], whole.test
     x, y = np.concatenate([part.train.x, test.x]), np.concatenate([part.train.y, test.y])
-    return Shard(name, Part(x, y), part.held_out)
+    rows = [p.rows for p in (part.train, test) if p.rows is not None]
+    return Shard(name, Part(x, y, np.concatenate(rows)), part.held_out)
 
 
 def _part(task: Task, shard: str, seed: int) -> Shard:

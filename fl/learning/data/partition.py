@@ -22,13 +22,18 @@ Rows = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Part:
-    """Rows of a table: x (n, ...), y (n, ...)."""
+    """Rows of a table: x (n, ...), y (n, ...). rows: where in the table each stands, (n,), if that is known."""
 
     x: NDArray[np.float32]
     y: NDArray[np.generic]
+    rows: Rows | None = None
 
     def __len__(self) -> int:
         return len(self.x)
+
+    def number(self, i: int) -> str:
+        """What people call row i: its line below the table's heading."""
+        return f"row {i + 1} of its part" if self.rows is None else f"row {int(self.rows[i]) + 1}"
 
 
 @dataclass(frozen=True)
@@ -87,7 +92,7 @@ def _elsewhere(seats: int) -> Split:
 
 
 def _part(data: Data, rows: Rows) -> Part:
-    return Part(data.x[rows], data.y[rows])
+    return Part(data.x[rows], data.y[rows], rows)
 
 
 def _stratified(rows: Rows, y: NDArray[np.generic], share: float, rng: np.random.Generator) -> tuple[Rows, Rows]:

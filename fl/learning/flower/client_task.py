@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import atexit
 import json
-import random
 import subprocess
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from copy import copy
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, Protocol
@@ -21,9 +22,10 @@ import numpy as np
 import torch
 from torch import nn
 
-from fl.errors import TaskError
+from fl.errors import TaskError, TreatyError, UserCodeError
 from fl.learning.flower import worker
-from fl.learning.task import LocalTraining, SelfTrained
+from fl.learning.task import LocalTraining, SelfTrained, said
+from fl.learning.user_code import one_number
 
 Arrays = list[np.ndarray]
 PREFIX = "flower:"
@@ -40,6 +42,10 @@ class Clients(Protocol):
 
     def evaluate(self, who: int, of: int, arrays: Arrays) -> tuple[float, int, Mapping[str, float]]: ...
 
+    def fresh(self) -> Clients:
+        """The same clients as they were before anything was asked of them."""
+        ...
+
 
 class LocalClients:
     """Objects with get_parameters, fit and evaluate, made by client_fn(context) in this process.
@@ -54,7 +60,8 @@ class LocalClients:
     def client(self, who: int, of: int) -> Any:
         if (who, of) not in self._made:
             config = {"partition-id": who, "num-partitions": of}
-            made = self.client_fn(SimpleNamespace(node_id=who + 1, node_config=config, run_config={}, state={}))
+            with client_code(who, "client_fn(context)"):
+                made = self.client_fn(SimpleNamespace(node_id=who + 1, node_config=config, run_config={}, state={}))
             for method in ("get_parameters", "fit", "evaluate"):
                 if not callable(getattr(made, method, None)):
                     raise TaskError(
@@ -64,18 +71,66 @@ class LocalClients:
         return self._made[who, of]
 
     def start(self) -> Arrays:
-        return [np.asarray(a) for a in self.client(0, 1).get_parameters({})]
+        worker.seed_everything(0)  # as in the worker: a first model drawn by NumPy or torch is everybody's first model
+        client = self.client(0, 1)
+        with client_code(0, "get_parameters()"):
+            given = client.get_parameters({})
+        return _arrays(0, "get_parameters()", given)
 
     def fit(self, who: int, of: int, arrays: Arrays, seed: int) -> Arrays:
-        random.seed(seed)
-        np.random.seed(seed)
-        torch.manual_seed(seed)
-        given, _, _ = self.client(who, of).fit(arrays, {})
-        return [np.asarray(a) for a in given]
+        worker.seed_everything(seed)
+        client = self.client(who, of)
+        with client_code(who, "fit()"):
+            answer = client.fit(arrays, {})
+        given, _, _ = _three(who, "fit()", answer, "arrays, number of examples, metrics")
+        return _arrays(who, "fit()", given)
 
     def evaluate(self, who: int, of: int, arrays: Arrays) -> tuple[float, int, Mapping[str, float]]:
-        loss, examples, metrics = self.client(who, of).evaluate(arrays, {})
-        return float(loss), int(examples), metrics
+        client = self.client(who, of)
+        with client_code(who, "evaluate()"):
+            answer = client.evaluate(arrays, {})
+        loss, examples, metrics = _three(who, "evaluate()", answer, "loss, number of examples, metrics")
+        told, count = one_number(loss), one_number(examples)
+        if told is None or count is None or not isinstance(metrics, Mapping):
+            kinds = ", ".join(type(part).__name__ for part in (loss, examples, metrics))
+            raise UserCodeError(f"client {who}: evaluate() gives ({kinds}): let it return a number, a number and a dict")
+        return told, int(count), {str(name): m for name, v in metrics.items() if (m := one_number(v)) is not None}
+
+    def fresh(self) -> LocalClients:
+        return LocalClients(self.client_fn)
+
+
+@contextmanager
+def client_code(who: int, what: str) -> Iterator[None]:
+    """Guards a call into a client's code: whatever it raises becomes a UserCodeError that names the client."""
+    try:
+        yield
+    except TreatyError:
+        raise
+    except (Exception, SystemExit) as error:
+        raise UserCodeError(f"client {who}: {what} fails: {said(error)}") from error
+
+
+def _three(who: int, what: str, answer: object, wanted: str) -> tuple[Any, Any, Any]:
+    if not isinstance(answer, tuple | list) or len(answer) != 3:
+        kind = f"{len(answer)} values" if isinstance(answer, tuple | list) else type(answer).__name__
+        raise UserCodeError(f"client {who}: {what} gives {kind}: let it return three, {wanted}")
+    return answer[0], answer[1], answer[2]
+
+
+def _arrays(who: int, what: str, given: object) -> Arrays:
+    """Arrays of numbers. Raises UserCodeError that names the first that is none."""
+    if not isinstance(given, tuple | list):
+        raise UserCodeError(f"client {who}: {what} gives {type(given).__name__}: let it return a list of NumPy arrays")
+    arrays = []
+    for i, value in enumerate(given):
+        with client_code(who, f"array {i} of {what}"):
+            array = np.asarray(value.detach().cpu() if isinstance(value, torch.Tensor) else value)
+        if array.dtype.kind not in "fiub":
+            told = f"array {i} of {what} holds {array.dtype}"
+            raise UserCodeError(f"client {who}: {told}: let it return NumPy arrays of numbers, such as float32")
+        arrays.append(array)
+    return arrays
 
 
 class FlowerClients:
@@ -106,7 +161,7 @@ class FlowerClients:
             self._process.stdin.write(worker.pack(facts, arrays))
             self._process.stdin.flush()
         except BrokenPipeError:
-            raise TaskError(f"the Flower app's process has ended; what it said is in {self.log}") from None
+            raise UserCodeError(f"the Flower app's process has ended; what it said is in {self.log}") from None
         return self._hear()
 
     def _hear(self) -> tuple[dict[str, Any], Arrays]:
@@ -114,11 +169,11 @@ class FlowerClients:
         try:
             frame = worker.unpack(self._process.stdout)  # type: ignore[arg-type]
         except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise TaskError(f"the Flower app's process answered in no known form: {error}") from error
+            raise UserCodeError(f"the Flower app's process answered in no known form: {error}") from error
         if frame is None:
-            raise TaskError(f"the Flower app's process has ended; what it said is in {self.log}")
+            raise UserCodeError(f"the Flower app's process has ended; what it said is in {self.log}")
         if "error" in frame[0]:
-            raise TaskError(f"the Flower app says {frame[0]['error']} (more in {self.log})")
+            raise UserCodeError(f"the Flower app says {frame[0]['error']} (more in {self.log})")
         return frame
 
     def start(self) -> Arrays:
@@ -132,8 +187,12 @@ class FlowerClients:
         examples = metrics.pop("num-examples", metrics.pop("num_examples", 1))
         losses = [value for name, value in metrics.items() if "loss" in name]
         if not losses:
-            raise TaskError(f"the Flower app's evaluation tells no loss (it tells {', '.join(metrics)}): scores need one")
+            raise UserCodeError(f"the Flower app's evaluation tells no loss (it tells {', '.join(metrics)}): scores need one")
         return float(losses[0]), int(examples), {k: v for k, v in metrics.items() if "loss" not in k}
+
+    def fresh(self) -> FlowerClients:
+        self._ask({"do": "forget"}, [])
+        return self
 
 
 class ClientTask(SelfTrained):
@@ -144,7 +203,8 @@ class ClientTask(SelfTrained):
 
     def __init__(self, name: str, clients: Clients):
         self.name, self.clients = name, clients
-        self.start = clients.start()
+        with torch.random.fork_rng():
+            self.start = clients.start()
         if not self._federated(self.start):
             raise TaskError(f"task {name}: the client has no floating arrays, so there is nothing to federate")
         _, _, metrics = clients.evaluate(0, 1, self.start)
@@ -158,14 +218,19 @@ class ClientTask(SelfTrained):
         with torch.random.fork_rng():
             after = self.clients.fit(who, of, self._whole(model), seed)
         if [a.shape for a in after] != [a.shape for a in self.start]:
-            raise TaskError(f"task {self.name}: client {who} gave arrays of other shapes than it got")
+            raise UserCodeError(f"task {self.name}: client {who} gave arrays of other shapes than it got")
         with torch.no_grad():
-            for w, array in zip(model.parameters(), self._federated(after), strict=True):
+            for w, array in zip(model.parameters(), self._federated(after, self.start), strict=True):
                 w.copy_(torch.from_numpy(np.array(array, np.float32)))
 
     def measure(self, model: nn.Module, who: int, of: int) -> tuple[float, float, int]:
         loss, examples, metrics = self.clients.evaluate(who, of, self._whole(model))
-        return loss, loss if self.metric == "loss" else float(metrics[self.metric]), examples
+        return loss, loss if self.metric == "loss" else float(metrics.get(self.metric, "nan")), examples
+
+    def fresh(self) -> ClientTask:
+        task = copy(self)
+        task.clients = self.clients.fresh()
+        return task
 
     def _whole(self, model: nn.Module) -> Arrays:
         """All arrays as the client knows them."""
@@ -177,8 +242,9 @@ class ClientTask(SelfTrained):
         ]
 
     @staticmethod
-    def _federated(arrays: Arrays) -> Arrays:
-        return [a for a in arrays if np.issubdtype(a.dtype, np.floating)]
+    def _federated(arrays: Arrays, like: Arrays | None = None) -> Arrays:
+        """The arrays that float; or those at their places."""
+        return [a for a, b in zip(arrays, like or arrays, strict=True) if np.issubdtype(b.dtype, np.floating)]
 
 
 def client_task(name: str, client_fn: Callable[[Any], Any]) -> ClientTask:

@@ -164,6 +164,9 @@ class App:
     def answer(self, facts: dict[str, Any], arrays: list[Any]) -> bytes:
         if facts["do"] == "start":
             return pack({}, self.start())
+        if facts["do"] == "forget":
+            self.contexts.clear()
+            return pack({}, [])
         who, of, seed = facts["who"], facts["of"], facts["seed"]
         content = self.ask("train" if facts["do"] == "fit" else "evaluate", who, of, arrays, seed)
         if facts["do"] == "fit":

@@ -9,10 +9,10 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from fl.errors import ChainError, TaskError, TermsError
+from fl.errors import ChainError, TermsError, UserCodeError
 from fl.learning.codec import depth_of, parameters_of, to_vector
 from fl.learning.task import Task, build, load_task
-from fl.learning.task_check import check_task, table_of
+from fl.learning.task_check import check_model, check_task, table_of
 from fl.network import ape_accounts
 from fl.network.denomination import PLAY, Denomination
 from fl.network.stores import cid
@@ -67,9 +67,10 @@ def tried_task(name: str) -> Task:
     task = load_task(name)
     try:
         table = table_of(task)
-    except TaskError:
+    except UserCodeError:  # data() fails: there are no rows here
+        check_model(task)
         return task
-    check_task(task, table.x, table.y)
+    check_task(task, table)
     return task
 
 

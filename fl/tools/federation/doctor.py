@@ -209,7 +209,7 @@ def _task(visit: Visit) -> None:
             return
         visit.say("task", "ok", f"task {name} builds the federation's first model from seed {seed}, bit for bit")
     table = table_of(task)
-    check_task(task, table.x, table.y)
+    check_task(task, table)
     rows = len(table.x)
     visit.say("data", "ok" if rows else "bad", f"{rows:,} rows" if rows else f"task {name} finds no rows: look at its `data`")
 

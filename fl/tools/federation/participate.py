@@ -24,7 +24,7 @@ from fl.learning.codec import to_vector
 from fl.learning.data.local_rows import local_shard
 from fl.learning.privacy.budget import Privacy
 from fl.learning.task import Task, build, federation_task
-from fl.learning.task_check import check_task
+from fl.learning.task_check import check_shard
 from fl.learning.trainer import Evaluator
 from fl.log import Log
 from fl.network.federation import FederationReader
@@ -90,7 +90,7 @@ def _assemble(
     task = federation_task(manifest, settings.task)
     _check_task(task, manifest, node, store)
     shard = local_shard(task, settings.data, settings.shard, settings.seed)
-    check_task(task, shard.train.x, shard.train.y, private=settings.privacy is not None)
+    check_shard(task, shard, private=settings.privacy is not None)
     rows = f"{len(shard.train)} rows to train on, {len(shard.held_out)} to score with"
     log.info(f"task {task.name}: {rows}", journal=journal.folder)
     participant, *others = adversaries.cast(settings.role, seat, Evaluator(task), shard, settings.seed, journal.folder)

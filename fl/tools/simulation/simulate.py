@@ -28,7 +28,7 @@ from fl.learning.privacy.budget import Privacy
 from fl.learning.privacy.mechanisms import Seeded
 from fl.learning.research import baselines
 from fl.learning.task import Task, load_task
-from fl.learning.task_check import check_task, table_of
+from fl.learning.task_check import check_split, check_task, table_of
 from fl.learning.trainer import Evaluator
 from fl.network import ape_accounts
 from fl.network.ape_accounts import FederationClient
@@ -106,8 +106,9 @@ def simulate(plan: Plan, out: Path, watcher: Watcher | None = None, ray: str | N
         raise TaskError(f"seed {plan.seed}: give a number from 0 on")
     task = load_task(plan.task)
     table = table_of(task)
-    check_task(task, table.x, table.y, private=plan.privacy is not None)
+    check_task(task, table, private=plan.privacy is not None)
     data = split(table, honest, plan.alpha, plan.seed)
+    check_split(task, data)
     if kept := checkpoint.begin(plan, plan.task, out):
         watcher.say(f"going on with an interrupted simulation: {kept} updates are at hand")
     return _Simulation(plan, out, watcher, task, data, kinds, ray).run()

@@ -7,8 +7,9 @@ import pytest
 import torch
 from torch import nn
 
+from fl.errors import UserCodeError
 from fl.learning import batched
-from fl.learning.batched import Cohort, groups, together, train_many
+from fl.learning.batched import Cohort, groups, together, train_each, train_many
 from fl.learning.codec import to_vector
 from fl.learning.data.partition import Part, split
 from fl.learning.task import Data, LocalTraining, Task, build, load_task
@@ -68,6 +69,100 @@ class Summed(Waves):
 class Branching(Waves):
     def loss(self, outputs, targets):
         return outputs.mean() if outputs.sum() > 0 else -outputs.mean()
+
+
+class Classes(Waves):
+    """Three classes, of which the last is rare; outputs, labels and weights as subclasses have them."""
+
+    weight = None
+    rare = 2
+
+    def data(self) -> Data:
+        x = np.random.default_rng(5).normal(size=(90, 2)).astype(np.float32)
+        y = (x[:, 0] > 0).astype(np.int64)
+        y[::30] = self.rare
+        return Data(x, y, public=True)
+
+    def model(self) -> nn.Module:
+        return nn.Sequential(nn.Linear(2, 6), nn.Tanh(), nn.Linear(6, 3))
+
+    def loss(self, outputs, targets):
+        return nn.functional.cross_entropy(outputs, targets, weight=self.weight)
+
+
+class Weighted(Classes):
+    weight = torch.tensor([1.0, 1.0, 30.0])
+
+
+class Unlabelled(Classes):
+    rare = -100  # PyTorch's ignore_index
+
+
+class Masked(Waves):
+    """A loss in which rows with a positive target count for more, divided by what they all count."""
+
+    def loss(self, outputs, targets):
+        counts = torch.where(targets > 0, 1.0, 0.2)
+        return (counts * (outputs - targets) ** 2).sum() / counts.sum()
+
+
+class Paired(Classes):
+    """Outputs in a structure: the logits, and what is not used."""
+
+    kind = tuple
+
+    def model(self) -> nn.Module:
+        kind = self.kind
+
+        class Both(nn.Module):
+            def __init__(self) -> None:
+                super().__init__()
+                self.first, self.second = nn.Linear(2, 6), nn.Linear(6, 3)
+
+            def forward(self, x):
+                hidden = torch.tanh(self.first(x))
+                return {"logits": self.second(hidden), "rest": [hidden]} if kind is dict else (self.second(hidden), hidden)
+
+        return Both()
+
+    def loss(self, outputs, targets):
+        return super().loss(outputs["logits" if self.kind is dict else 0], targets)
+
+
+class Named(Paired):
+    kind = dict
+
+
+class Double(Waves):
+    def model(self) -> nn.Module:
+        class Wide(nn.Module):
+            def __init__(self) -> None:
+                super().__init__()
+                self.line = nn.Linear(2, 1).double()
+
+            def forward(self, x):
+                return self.line(x.double())
+
+        return Wide()
+
+
+class Frozen(Waves):
+    """The first layer is not trained, and one layer has no part in the outputs."""
+
+    def model(self) -> nn.Module:
+        model = nn.Sequential(nn.Linear(2, 6), nn.Tanh(), nn.Linear(6, 1))
+        model[0].requires_grad_(False)
+        model.register_module("unused", nn.Linear(3, 3))
+        model.forward = lambda x: model[2](model[1](model[0](x)))
+        return model
+
+
+class Asserting(Waves):
+    """A loss that raises under vmap what is no error of PyTorch's."""
+
+    def loss(self, outputs, targets):
+        assert not torch._C._functorch.is_batchedtensor(outputs)
+        return super().loss(outputs, targets)
 
 
 def parts_of(task: Task) -> list[Part]:
@@ -131,11 +226,63 @@ def test_train_many__in_small_groups__is_the_loop(monkeypatch):
     assert farthest(task, parts_of(task)) < CLOSE
 
 
-@pytest.mark.parametrize("kind", [Forgetful, Crowded, Summed, Branching])
+@pytest.mark.parametrize("kind", [Classes, Paired, Named, Double, Frozen])
+@pytest.mark.parametrize("settings", [{}, {"momentum": 0.5, "weight_decay": 0.1, "proximal": 1.0}], ids=["plain", "all"])
+def test_train_many__is_the_loop__whatever_the_model_gives_and_holds(kind, settings):
+    task = kind(**settings)
+    assert together(task)
+    assert farthest(task, parts_of(task)) < CLOSE
+
+
+def test_train_many__what_is_frozen_or_unused_stays():
+    task = Frozen(momentum=0.9, weight_decay=0.5)
+    sizes = [w.numel() for w in build(task, 0).parameters()]
+    moved = np.split(train_many(task, to_vector(build(task, 3)), parts_of(task), rngs(len(SIZES)))[0], np.cumsum(sizes)[:-1])
+    names = [name for name, _ in build(task, 0).named_parameters()]
+    assert [name for name, delta in zip(names, moved, strict=True) if delta.any()] == ["2.weight", "2.bias"]
+
+
+@pytest.mark.parametrize("kind", [Forgetful, Crowded, Summed, Branching, Weighted, Unlabelled, Masked, Asserting])
 def test_together__what_would_come_out_otherwise__falls_back_to_the_loop(kind):
     task = kind(learning_rate=0.01)
     assert not together(task)
     assert farthest(task, parts_of(task)) == 0
+
+
+def test_together__one_row_of_its_kind_in_many__is_found():
+    class Rare(Weighted):
+        def data(self) -> Data:
+            x = np.random.default_rng(5).normal(size=(5000, 2)).astype(np.float32)
+            y = (x[:, 0] > 0).astype(np.int64)
+            y[4321] = 2
+            return Data(x, y)
+
+    assert not together(Rare(batch_size=16))
+
+
+def test_train_each__whose_code_fails_on_its_rows__fails_alone():
+    task = Waves()
+    parts = parts_of(task)[:4]
+    base = to_vector(build(task, 3))
+    wanted = train_many(task, base, parts, rngs(4))
+
+    def sometimes(outputs, targets):
+        if (targets == 7).any():  # vmap refuses the branch, and so the group falls back to the loop
+            raise ValueError("seven")
+        return nn.functional.mse_loss(outputs, targets)
+
+    task.loss = sometimes
+    parts[2] = Part(parts[2].x, np.full_like(parts[2].y, 0.5))
+    parts[2].y[4] = 7
+    trained = train_each(task, base, parts, rngs(4), [[2, 1, 3, 0]])
+    assert [isinstance(t, UserCodeError) for t in trained] == [False, False, True, False]
+    assert "ValueError: seven (row 5 of its part, target [7.0])" in str(trained[2])
+    assert all(np.abs(trained[i] - wanted[i]).max() < CLOSE for i in (0, 1, 3))
+    cohort = Cohort(task, dict(enumerate(parts)), seed=0)
+    cohort.groups, cohort.worthwhile = [[2, 1, 3, 0]], True
+    with pytest.raises(UserCodeError, match="seven"):
+        cohort.change(base, 1, 2)
+    assert np.abs(cohort.change(base, 1, 3)[0] - wanted[3]).max() < CLOSE
 
 
 def test_together__a_model_larger_than_a_group__falls_back(monkeypatch):
