@@ -15,6 +15,7 @@ ALLOWED = {
     "network": {"protocol"},
     "agents": {"protocol", "learning", "network"},
     "tools": {"protocol", "learning", "network", "agents"},
+    "__init__.py": {"learning", "tools"},  # the public face, which loads each name when it is asked for
 }
 APE_MAY = {"fl/network/ape_accounts.py"}
 

@@ -1,0 +1,119 @@
+"""Where a model comes from: a federation of the connected chain with its stores, or what a simulation wrote."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fl.agents.record.history import History
+from fl.errors import StoreError, TreatyError
+from fl.network.ape_accounts import FederationClient, check_code
+from fl.network.stores.base import LocalStore, Store
+from fl.network.stores.several import federation_store, is_public
+from fl.protocol.artifact import Kind, parse_model
+from fl.protocol.manifest import Manifest
+from fl.protocol.terms import Terms
+from fl.tools.audit.export import read_events, read_summary
+
+
+@dataclass(frozen=True)
+class Source:
+    """A federation's public record, and where its files are.
+
+    words: what names it on a command line, without folders of this machine; verified: what was compared already;
+    summary: a simulation's, if it is one."""
+
+    place: str
+    words: tuple[str, ...]
+    chain_id: int
+    federation: str
+    terms: Terms
+    manifest: Manifest
+    history: History
+    store: Store
+    verified: tuple[str, ...]
+    summary: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """The model of one round: round 0 is the first model, before anybody trained. vector: int32 (padded,), in units."""
+
+    round: int
+    root: bytes
+    vector: NDArray[np.int32]
+    verified: tuple[str, ...]
+
+
+def from_summary(path: Path) -> Source:
+    """What a simulation wrote. Raises TreatyError where summary, events and store disagree."""
+    summary = read_summary(path)
+    chain_id, federation, terms, events = read_events(path.parent / "events.jsonl")
+    history = History(terms.committee)
+    try:
+        history.apply(events)
+        said = str(summary["federation"]), bytes.fromhex(summary["totals"]["model_root"])
+    except (LookupError, TypeError, ValueError, AttributeError) as error:
+        raise TreatyError(f"{path} is no summary of a simulation, or its events are of another one: {error!r}") from error
+    last = _last(history, terms)
+    if said != (federation, last):
+        told = f"{path} names model {said[1].hex()[:16]} of {said[0]}, and its events {last.hex()[:16]} of {federation}"
+        raise TreatyError(f"{told}: they do not belong together; get the folder that simulate wrote, whole")
+    store = LocalStore(path.parent / "store")
+    manifest = store.get_manifest(terms.manifest)
+    verified = (f"summary and events name the same federation and the same last model, {last.hex()}", _MANIFEST)
+    words = "--summary", path.name
+    return Source(f"simulation {path}", words, chain_id, federation, terms, manifest, history, store, verified, summary)
+
+
+def from_chain(address: str, stores: Sequence[str | Path]) -> Source:
+    """A federation of the connected chain. Raises ChainError or StoreError."""
+    if not stores:
+        raise StoreError("no store is named: give --store PLACE, where the federation's models are")
+    client = FederationClient(address)
+    check_code(client.address)
+    history = History(client.terms.committee)
+    history.apply(client.new_events())
+    last, now = _last(history, client.terms), client.model()
+    if last != now:
+        raise TreatyError("a round became final while the chain was read: call again")
+    store, manifest = federation_store(client.terms, stores)
+    verified = (
+        f"the contract at {client.address} is this project's code",
+        f"the contract's model() and its last Finalized event name the same root, {now.hex()}",
+        _MANIFEST,
+    )
+    public = [str(store) for store in stores if is_public(str(store))] or ["PLACE"]
+    words = "--federation", client.address, *(word for store in public for word in ("--store", store))
+    place = f"federation {client.address} on chain {client.chain_id}"
+    return Source(place, words, client.chain_id, client.address, client.terms, manifest, history, store, verified)
+
+
+_MANIFEST = "the manifest has the SHA-256 that the terms name"
+
+
+def choose(source: Source, number: int | None) -> Chosen:
+    """The model of a round, by default of the last that is final. Raises TreatyError or StoreError."""
+    roots = {0: source.terms.genesis} | {log.number: log.model for log in source.history.rounds if log.finalized}
+    number = max(roots) if number is None else number
+    if number not in roots:
+        raise TreatyError(f"round {number} is not final: choose --round from 0 (the first model) to {max(roots)}")
+    root, depth = roots[number], source.terms.depth
+    vector = parse_model(source.store.get(root, Kind.MODEL, depth), depth)
+    named = "the terms name as the first model" if number == 0 else f"the event Finalized of round {number} names"
+    return Chosen(number, root, vector, (f"the model's file hashes to the root that {named}, {root.hex()}",))
+
+
+def command(source: Source, verb: str, *words: str) -> str:
+    """A command on this federation, as a person would type it."""
+    return shlex.join(["ape", "run", verb, *source.words, *words])
+
+
+def _last(history: History, terms: Terms) -> bytes:
+    return next((log.model for log in reversed(history.rounds) if log.finalized), terms.genesis)

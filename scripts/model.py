@@ -1,0 +1,31 @@
+"""ape run model: a federation's model as a folder: parameters, card, configuration."""
+
+from pathlib import Path
+
+import click
+from ape.cli import ConnectedProviderCommand
+
+from fl.errors import TreatyError
+from fl.tools.cli import options
+
+
+@click.command(cls=options.answering(ConnectedProviderCommand), short_help="Get a federation's model, ready for use.")
+@click.option("--summary", type=click.Path(path_type=Path), help="summary.json of a simulation, in its folder.")
+@click.option("--federation", metavar="ADDRESS", help="A federation on the connected network.")
+@click.option("--store", "stores", multiple=True, metavar="PLACE", help="Its store; again for more, tried in order.")
+@click.option("--round", "number", type=click.IntRange(0), help="The model of this round; 0: the first. Default: the last.")
+@click.option("--task", metavar="FILE", help="The task's file, where it is not a shipped task or a table. It is run.")
+@click.option("--onnx", is_flag=True, help="Also write model.onnx, checked against PyTorch (needs the extra onnx).")
+@click.option("--licence", default="not stated", show_default=True, help="What the card says of the model's licence.")
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="The folder to write.")
+@options.command
+def cli(summary, federation, stores, number, task, onnx, licence, out):
+    """Checks the model against chain or summary, says what it checked, and writes OUT/model.safetensors with PyTorch's own
+    names, OUT/README.md (the model's card) and OUT/config.json. Give either --summary, or --federation and --store."""
+    if bool(summary) == bool(federation) or (federation and not stores):
+        raise TreatyError("give --summary FILE, or --federation ADDRESS with --store PLACE")
+    from fl.tools.model import source
+    from fl.tools.model.export import export
+
+    found = source.from_summary(summary) if summary else source.from_chain(federation, stores)
+    return export(found, out, round=number, task=task, onnx=onnx, licence=licence)

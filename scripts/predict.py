@@ -1,0 +1,22 @@
+"""ape run predict: a table of new rows to a table of predictions."""
+
+from pathlib import Path
+
+import click
+
+from fl.tools.cli import options
+
+
+@click.command(short_help="Predict a table with a federation's model.")
+@click.option("--model", type=click.Path(path_type=Path), required=True, metavar="DIR", help="What `ape run model` wrote.")
+@click.option("--data", type=click.Path(path_type=Path), required=True, help="The rows: a .csv or .parquet file.")
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="The .csv file to write.")
+@click.option("--keep", multiple=True, metavar="COLUMN", help="A column of the table to copy, such as an id; again for more.")
+@click.option("--task", metavar="FILE", help="The task's file, for a model of somebody's own task. It is run.")
+@options.command
+def cli(model, data, out, keep, task):
+    """Writes a row for each row of the table, in its order: the class predicted and the probability of each class by name, or
+    the number predicted. The target may be missing; where it stands, it is left aside."""
+    from fl.tools.model.predict import predict
+
+    return predict(model, data, out, task, keep)
