@@ -14,6 +14,7 @@ library TermsReader {
     uint256 internal constant SINK = 2;
     uint256 internal constant ADMISSION = 3;
     uint256 internal constant ALLOWLIST = 4;
+    uint256 internal constant MANIFEST = 5;
     uint256 internal constant GENESIS = 6;
     uint256 internal constant DEPTH = 7;
     uint256 internal constant MAX_EXPONENT = 8;

@@ -8,11 +8,14 @@ from dataclasses import astuple, dataclass, fields
 ZERO_ADDRESS = "0x" + "00" * 20
 MIN_WINDOW, MAX_WINDOW = 10, 365 * 24 * 3600
 MAX_AMOUNT = 2**88
+# What a term's number counts: how a sponsor may write it, how it is shown and which limit it has follow from these.
+Seconds = int
+TokenUnits = int
 
 
 @dataclass(frozen=True)
 class Terms:
-    """Fields in the order of the contract's struct; times in seconds, amounts in token units. See IFederation.sol."""
+    """Fields in the order of the contract's struct, which a test compares. What each means: IFederation.sol."""
 
     token: str
     sponsor: str
@@ -28,25 +31,25 @@ class Terms:
     min_reveals: int
     committee: int
     max_attempts: int
-    commit_window: int
-    reveal_window: int
-    draw_window: int
-    score_commit_window: int
-    score_reveal_window: int
-    settle_window: int
-    propose_window: int
-    challenge_window: int
-    answer_window: int
-    min_stake: int
-    no_reveal_slash: int
-    no_scores_slash: int
-    fraud_slash: int
-    challenge_fee: int
-    demand_deposit: int
-    trainer_rate: int
-    validator_rate: int
+    commit_window: Seconds
+    reveal_window: Seconds
+    draw_window: Seconds
+    score_commit_window: Seconds
+    score_reveal_window: Seconds
+    settle_window: Seconds
+    propose_window: Seconds
+    challenge_window: Seconds
+    answer_window: Seconds
+    min_stake: TokenUnits
+    no_reveal_slash: TokenUnits
+    no_scores_slash: TokenUnits
+    fraud_slash: TokenUnits
+    challenge_fee: TokenUnits
+    demand_deposit: TokenUnits
+    trainer_rate: TokenUnits
+    validator_rate: TokenUnits
     strictness: int
-    proposer_fee: int
+    proposer_fee: TokenUnits
 
     def as_tuple(self) -> tuple[object, ...]:
         """For the contract's ABI."""
@@ -67,22 +70,12 @@ class Terms:
         return active * self.trainer_rate + self.committee * self.validator_rate + self.proposer_fee
 
 
-def _windows(t: Terms) -> list[int]:
-    return [getattr(t, f.name) for f in fields(t) if f.name.endswith("_window")]
+def _counted_in(kind: str) -> tuple[str, ...]:
+    return tuple(f.name for f in fields(Terms) if f.type == kind)
 
 
-# The terms in token units.
-AMOUNTS = (
-    "min_stake",
-    "no_reveal_slash",
-    "no_scores_slash",
-    "fraud_slash",
-    "challenge_fee",
-    "demand_deposit",
-    "trainer_rate",
-    "validator_rate",
-    "proposer_fee",
-)
+WINDOWS = _counted_in("Seconds")
+AMOUNTS = _counted_in("TokenUnits")
 
 # The contract's numbers; rule 1 (the token has code) only a chain can check.
 _RULES: list[tuple[int, str, Callable[[Terms], bool]]] = [
@@ -107,7 +100,7 @@ _RULES: list[tuple[int, str, Callable[[Terms], bool]]] = [
         lambda t: t.committee <= t.min_reveals <= t.max_seats,
     ),
     (13, "max_attempts: 1 to 8", lambda t: 1 <= t.max_attempts <= 8),
-    (14, "windows: 10 seconds to 365 days each", lambda t: all(MIN_WINDOW <= w <= MAX_WINDOW for w in _windows(t))),
+    (14, "windows: 10 seconds to 365 days each", lambda t: all(MIN_WINDOW <= getattr(t, w) <= MAX_WINDOW for w in WINDOWS)),
     (
         15,
         "challenge_window: at least (depth + 3) * answer_window, so that a checker can walk down the tree",

@@ -16,7 +16,8 @@ from fl.protocol.artifact import LEAF_PARAMETERS, Kind, pack_model, pack_update,
 from fl.protocol.committee import unpack
 from fl.protocol.fraud import Opened
 from fl.protocol.phases import Phase, RoundFacts, phase_and_end
-from fl.protocol.terms import ZERO_ADDRESS, Terms
+from fl.protocol.terms import AMOUNTS, ZERO_ADDRESS, Terms
+from fl.tools.federation.terms_file import LAPTOP
 
 
 def address(name: str, index: int = 0) -> str:
@@ -41,40 +42,49 @@ def salt(seat: int, tag: str = "salt") -> bytes:
     return f"{tag}-{seat}".encode().ljust(32, b"\0")
 
 
+def _preset(name: str) -> int:
+    value = LAPTOP[name]
+    return int(value * UNIT) if name in AMOUNTS else int(value)
+
+
+# A term that is not named here has the laptop preset's value, so that a new one needs no line of its own.
 BASE_TERMS = Terms(
-    token=ZERO_ADDRESS,
-    sponsor=SPONSOR,
-    sink=SINK,
-    admission=ZERO_ADDRESS,
-    allowlist=bytes(32),
-    manifest=b"\x01" * 32,
-    genesis=b"\x02" * 32,
-    depth=0,
-    max_exponent=16,
-    trim=0,
-    max_seats=128,
-    min_reveals=3,
-    committee=3,
-    max_attempts=3,
-    commit_window=600,
-    reveal_window=600,
-    draw_window=600,
-    score_commit_window=600,
-    score_reveal_window=600,
-    settle_window=600,
-    propose_window=600,
-    challenge_window=1200,
-    answer_window=60,
-    min_stake=100 * UNIT,
-    no_reveal_slash=10 * UNIT,
-    no_scores_slash=10 * UNIT,
-    fraud_slash=50 * UNIT,
-    challenge_fee=5 * UNIT,
-    demand_deposit=UNIT,
-    trainer_rate=10 * UNIT,
-    validator_rate=5 * UNIT,
-    strictness=4,
-    proposer_fee=2 * UNIT,
+    **{name: _preset(name) for name in LAPTOP}
+    | {
+        "token": ZERO_ADDRESS,
+        "sponsor": SPONSOR,
+        "sink": SINK,
+        "admission": ZERO_ADDRESS,
+        "allowlist": bytes(32),
+        "manifest": b"\x01" * 32,
+        "genesis": b"\x02" * 32,
+        "depth": 0,
+        "max_exponent": 16,
+        "trim": 0,
+        "max_seats": 128,
+        "min_reveals": 3,
+        "committee": 3,
+        "max_attempts": 3,
+        "commit_window": 600,
+        "reveal_window": 600,
+        "draw_window": 600,
+        "score_commit_window": 600,
+        "score_reveal_window": 600,
+        "settle_window": 600,
+        "propose_window": 600,
+        "challenge_window": 1200,
+        "answer_window": 60,
+        "min_stake": 100 * UNIT,
+        "no_reveal_slash": 10 * UNIT,
+        "no_scores_slash": 10 * UNIT,
+        "fraud_slash": 50 * UNIT,
+        "challenge_fee": 5 * UNIT,
+        "demand_deposit": UNIT,
+        "trainer_rate": 10 * UNIT,
+        "validator_rate": 5 * UNIT,
+        "strictness": 4,
+        "proposer_fee": 2 * UNIT,
+    }
 )
 
 

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import difflib
 import re
+from collections.abc import Callable
 from dataclasses import fields
 from decimal import Decimal
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import yaml
-from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError, ValidationInfo
 
 from fl.errors import TermsError
 from fl.protocol.terms import Terms
@@ -88,27 +88,27 @@ DERIVED = ("manifest", "genesis", "depth", "max_exponent")
 KNOWN = tuple(f.name for f in fields(Terms) if f.name not in DERIVED)
 
 
-def _address(value: object) -> str:
+def _address(value: object, _: Path) -> str:
     if not (isinstance(value, str) and re.fullmatch("0x[0-9a-fA-F]{40}", value)):
         raise ValueError(f"is an address, 0x and 40 hexadecimal digits, in quotes; not {value!r}")
     return value
 
 
-def _allowlist(value: object, info: ValidationInfo) -> bytes | tuple[str, ...]:
+def _allowlist(value: object, folder: Path) -> bytes | tuple[str, ...]:
     try:
         if isinstance(value, list) and value:
             return checked((f"entry {n}", entry) for n, entry in enumerate(value, 1))
         if isinstance(value, str) and re.fullmatch("0x[0-9a-fA-F]{64}", value):
             return bytes.fromhex(value[2:])
         if isinstance(value, str) and not value.startswith("0x"):
-            return read_owners(info.context / value)
+            return read_owners(folder / value)
     except TermsError as error:
         raise ValueError(f"cannot be made: {error}") from None
     kinds = "a list of addresses, the name of a file with one a line, or a Merkle root (0x and 64 hexadecimal digits)"
     raise ValueError(f"is {kinds}, addresses and root in quotes; not {value!r}")
 
 
-def _count(value: object) -> int:
+def _count(value: object, _: Path) -> int:
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise ValueError(f"is a number, not {value!r}")
     if not isinstance(value, int):
@@ -116,61 +116,31 @@ def _count(value: object) -> int:
     return value
 
 
-def _amount(value: object) -> Decimal:
+def _amount(value: object, _: Path) -> Decimal:
     try:
         return parse_decimal(value, "x")  # how many decimals the token has is seen when it is known
     except TermsError as error:
         raise ValueError(str(error).removeprefix("x ")) from None
 
 
-def _duration(value: object) -> int:
+def _duration(value: object, _: Path) -> int:
     try:
         return parse_duration(value, "x")
     except TermsError as error:
         raise ValueError(str(error).removeprefix("x ")) from None
 
 
-Address = Annotated[str, BeforeValidator(_address)]
-Admitted = Annotated[bytes | tuple[str, ...], BeforeValidator(_allowlist)]
-Count = Annotated[int, BeforeValidator(_count)]
-Amount = Annotated[Decimal, BeforeValidator(_amount)]
-Duration = Annotated[int, BeforeValidator(_duration)]
-
-
-class TermsFile(BaseModel):
-    """The terms that a sponsor chooses; contracts/interfaces/IFederation.sol says what each means."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    token: Address | None = None
-    sponsor: Address | None = None
-    sink: Address | None = None
-    admission: Address | None = None
-    allowlist: Admitted | None = None
-    trim: Count | None = None
-    max_seats: Count | None = None
-    min_reveals: Count | None = None
-    committee: Count | None = None
-    max_attempts: Count | None = None
-    commit_window: Duration | None = None
-    reveal_window: Duration | None = None
-    draw_window: Duration | None = None
-    score_commit_window: Duration | None = None
-    score_reveal_window: Duration | None = None
-    settle_window: Duration | None = None
-    propose_window: Duration | None = None
-    challenge_window: Duration | None = None
-    answer_window: Duration | None = None
-    min_stake: Amount | None = None
-    no_reveal_slash: Amount | None = None
-    no_scores_slash: Amount | None = None
-    fraud_slash: Amount | None = None
-    challenge_fee: Amount | None = None
-    demand_deposit: Amount | None = None
-    trainer_rate: Amount | None = None
-    validator_rate: Amount | None = None
-    strictness: Count | None = None
-    proposer_fee: Amount | None = None
+# How a sponsor writes a term, by what the term counts: the value as YAML gives it and the terms file's folder -> the term.
+# Raises ValueError, which goes on where the term's name left off.
+_Reader = Callable[[object, Path], Any]
+_OF_TYPE: dict[str, _Reader] = {
+    "str": _address,
+    "bytes": _allowlist,
+    "int": _count,
+    "Seconds": _duration,
+    "TokenUnits": _amount,
+}
+_READERS: dict[str, _Reader] = {f.name: _OF_TYPE[str(f.type)] for f in fields(Terms) if f.name in KNOWN}
 
 
 class _Loader(yaml.SafeLoader):
@@ -200,17 +170,21 @@ def read_terms(path: Path) -> dict[str, Any]:
         raise TermsError(f"{path}: a terms file holds `name: value` lines")
     if missing := [name for name, value in given.items() if value is None]:
         raise TermsError(f"{path}: {missing[0]} has no value: write one, or leave the line out for the preset's")
-    try:
-        named = {str(name): value for name, value in given.items()}
-        return TermsFile.model_validate(named, context=path.parent).model_dump(exclude_none=True)
-    except ValidationError as error:
-        raise TermsError(f"{path}: " + "; ".join(_told(one) for one in error.errors())) from None
+    named = {str(name): value for name, value in given.items()}
+    terms: dict[str, Any] = {}
+    wrong: list[str] = []
+    for name in [known for known in KNOWN if known in named]:
+        try:
+            terms[name] = _READERS[name](named[name], path.parent)
+        except ValueError as error:
+            wrong.append(f"{name} {error}")
+    wrong += [_unknown(name) for name in named if name not in KNOWN]
+    if wrong:
+        raise TermsError(f"{path}: " + "; ".join(wrong))
+    return terms
 
 
-def _told(error: Any) -> str:
-    name = str(error["loc"][0])
-    if error["type"] != "extra_forbidden":
-        return f"{name} {error['ctx']['error']}"
+def _unknown(name: str) -> str:
     if name in DERIVED:
         return f"{name} follows from the task: leave it out"
     near = difflib.get_close_matches(name, KNOWN, 1)

@@ -2,13 +2,15 @@
 
 import json
 import re
+from dataclasses import fields
 
 import pytest
 from support.cli import Commands, remembered
 
 from fl.network.stores.base import LocalStore
+from fl.protocol.terms import Terms
 from fl.tools.federation.cost_estimate import GAS, IMPLEMENTATION, SEATS
-from fl.tools.federation.terms_file import DERIVED, KNOWN, PRESETS, TermsFile, read_terms
+from fl.tools.federation.terms_file import DERIVED, KNOWN, PRESETS, read_terms
 
 pytestmark = pytest.mark.xdist_group("commands")
 
@@ -57,8 +59,13 @@ def test_terms__what_is_wrong__is_named_with_its_remedy(commands, text, told):
     assert done.line.startswith("Error: wrong.yaml") and nonce(commands) == before
 
 
-def test_terms__the_file_knows_every_term_that_does_not_follow_from_the_task():
-    assert set(TermsFile.model_fields) == set(KNOWN) and not set(KNOWN) & set(DERIVED)
+def test_terms__the_sponsor_chooses_all_that_does_not_follow_from_the_task():
+    assert {*KNOWN, *DERIVED} == {f.name for f in fields(Terms)} and not set(KNOWN) & set(DERIVED)
+
+
+@pytest.mark.parametrize("preset", PRESETS.values(), ids=PRESETS)
+def test_preset__has_every_term_but_the_addresses(preset):
+    assert set(KNOWN) - set(preset) == {"token", "sponsor", "sink", "admission", "allowlist"} and set(preset) <= set(KNOWN)
 
 
 def test_terms__token_that_is_none__is_refused_before_anything_is_sent(commands):

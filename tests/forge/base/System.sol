@@ -31,44 +31,38 @@ abstract contract System is Test {
 
     // ---- building
 
-    /// @dev Amounts share no factor, so that one never passes for another.
-    function _toyTerms() internal returns (Terms memory) {
+    /// @dev Amounts share no factor, so that one never passes for another. What is not named is zero.
+    function _toyTerms() internal returns (Terms memory terms) {
         if (address(token) == address(0)) token = TestToken(vm.deployCode("TestToken.sol"));
-        return Terms({
-            token: address(token),
-            sponsor: SPONSOR,
-            sink: SINK,
-            admission: address(0),
-            allowlist: 0,
-            manifest: "manifest",
-            genesis: "genesis",
-            depth: 0,
-            maxExponent: 16,
-            trim: 0,
-            maxSeats: 128,
-            minReveals: 3,
-            committee: 3,
-            maxAttempts: 3,
-            commitWindow: 600,
-            revealWindow: 500,
-            drawWindow: 400,
-            scoreCommitWindow: 300,
-            scoreRevealWindow: 200,
-            settleWindow: 100,
-            proposeWindow: 700,
-            challengeWindow: 1200,
-            answerWindow: 60,
-            minStake: 100_003,
-            noRevealSlash: 10_007,
-            noScoresSlash: 11_003,
-            fraudSlash: 50_021,
-            challengeFee: 5_003,
-            demandDeposit: 1_009,
-            trainerRate: 20_011,
-            validatorRate: 7_001,
-            strictness: 4,
-            proposerFee: 2_003
-        });
+        terms.token = address(token);
+        terms.sponsor = SPONSOR;
+        terms.sink = SINK;
+        terms.manifest = "manifest";
+        terms.genesis = "genesis";
+        terms.maxExponent = 16;
+        terms.maxSeats = 128;
+        terms.minReveals = 3;
+        terms.committee = 3;
+        terms.maxAttempts = 3;
+        terms.commitWindow = 600;
+        terms.revealWindow = 500;
+        terms.drawWindow = 400;
+        terms.scoreCommitWindow = 300;
+        terms.scoreRevealWindow = 200;
+        terms.settleWindow = 100;
+        terms.proposeWindow = 700;
+        terms.challengeWindow = 1200;
+        terms.answerWindow = 60;
+        terms.minStake = 100_003;
+        terms.noRevealSlash = 10_007;
+        terms.noScoresSlash = 11_003;
+        terms.fraudSlash = 50_021;
+        terms.challengeFee = 5_003;
+        terms.demandDeposit = 1_009;
+        terms.trainerRate = 20_011;
+        terms.validatorRate = 7_001;
+        terms.strictness = 4;
+        terms.proposerFee = 2_003;
     }
 
     /// @dev A federation whose first model is zero.
