@@ -1,0 +1,89 @@
+"""A chain on this machine with a clock of its own: rounds last as long as the work in them, and not as long as their windows.
+
+Windows are hours so that nobody has to hurry. On a chain that nobody else uses, waiting for their ends is waiting for nothing:
+when every participant has done what a phase asks of it, the clock jumps to the end of the phase. Daemons go by the chain's
+clock and by nothing else, so they run here as they would anywhere.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from fl.agents.record.history import History, RoundLog
+from fl.errors import ChainError
+from fl.network.federation import FederationReader
+from fl.network.rpc import Rpc
+from fl.protocol.phases import Phase, phase_and_end
+
+CHAIN_ID = 1337
+BLOCK_SECONDS = 0.25  # between two blocks
+CHECK_BLOCKS = 12  # that a proposal stands before its window is jumped over: time to check it, and to demand
+
+
+def start_chain(log: Path, accounts: int = 40) -> tuple[subprocess.Popen[bytes], str]:
+    """A local chain in a process of its own, and its address. Raises ChainError with what to do."""
+    with log.open("wb") as out:
+        command = ["anvil", "--port", "0", "--accounts", str(accounts), "--balance", "1000", "--chain-id", str(CHAIN_ID)]
+        try:
+            node = subprocess.Popen(command, stdout=out, stderr=out, env={**os.environ})
+        except FileNotFoundError:
+            raise ChainError("there is no local chain to start: run `make setup`, then `. ./env.sh`") from None
+    for _ in range(300):
+        for line in log.read_text(errors="replace").splitlines():
+            if line.startswith("Listening on"):
+                return node, f"http://{line.split()[-1]}"
+        if node.poll() is not None:
+            break
+        time.sleep(0.1)
+    node.kill()
+    raise ChainError(f"the local chain did not start: see {log}")
+
+
+class Clock:
+    """Makes blocks, and jumps to the end of a phase in which nobody has anything left to do.
+
+    awaited: the seats whose daemons run. watch: called with the history whenever a block brought something new.
+    """
+
+    def __init__(self, rpc: Rpc, reader: FederationReader, awaited: Callable[[], set[int]], watch: Callable[[History], None]):
+        self.rpc, self.reader, self.awaited, self.watch = rpc, reader, awaited, watch
+        self.history = History(reader.terms.committee)
+        self._proposal: tuple[int, int] = (0, 0)  # (attempt of a round, blocks that it stood)
+
+    def tick(self) -> None:
+        """One block, a jump if nobody needs the time, and a look at what happened."""
+        self.rpc("evm_mine")
+        snapshot = self.reader.look()
+        if snapshot is None:
+            return
+        if snapshot.anew:
+            self.history = History(self.reader.terms.committee)
+        self.history.apply(snapshot.events)
+        self.watch(self.history)
+        phase, end = phase_and_end(snapshot.facts, self.reader.terms, snapshot.head.time)
+        log = self.history.round
+        if log is not None and end > snapshot.head.time and self._over(phase, log):
+            self.rpc("evm_setNextBlockTimestamp", end)
+            self.rpc("evm_mine")
+
+    def _over(self, phase: Phase, log: RoundLog) -> bool:
+        """Whether everybody who is awaited has done what the phase asks."""
+        here = self.awaited()
+        if phase is Phase.COMMIT:
+            return here & set(log.active) <= log.commitments.keys()
+        if phase is Phase.REVEAL:
+            return here & log.commitments.keys() <= log.reveals.keys()
+        if phase is Phase.SCORE_COMMIT:
+            return here & set(log.committee) <= log.score_commitments.keys()
+        if phase is Phase.SCORE_REVEAL:
+            return here & log.score_commitments.keys() <= log.scores.keys()
+        if phase is Phase.CHALLENGE:
+            attempt = 1000 * log.number + len(log.proposals)
+            known, stood = self._proposal
+            self._proposal = attempt, stood + 1 if attempt == known else 1
+            return self._proposal[1] >= CHECK_BLOCKS and not log.demands
+        return False

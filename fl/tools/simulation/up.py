@@ -1,0 +1,229 @@
+"""A whole federation on this machine in one command: a chain, a store, and one daemon process for each participant.
+
+The daemons are those of `ape run participate`, each with its own key, journal and rows, and they share nothing but the chain
+and the store's folder. Only the chain's clock is this command's own (local_chain.py).
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import signal
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import pandas as pd
+
+from fl.agents.record.history import History
+from fl.errors import ChainError, TaskError
+from fl.learning.data.table import read_table
+from fl.network import ape_accounts
+from fl.network.federation import FederationReader
+from fl.network.rpc import Rpc
+from fl.network.stores.base import LocalStore
+from fl.tools.federation.deploy import Deployment, deploy, tried_task
+from fl.tools.federation.participate import Settings
+from fl.tools.federation.terms_file import LAPTOP
+from fl.tools.simulation.chaos import play
+from fl.tools.simulation.local_chain import BLOCK_SECONDS, Clock, start_chain
+
+OWNERS, OPERATORS = 20, 2  # the first local account of each
+MAX_SEATS = 16  # each is a process; `simulate` has room for 128 in one
+FUNDED_ROUNDS = 1000
+IDLE_SECONDS = 300.0  # without any event: something is wrong
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a local federation is made of: tables with a target column, or a task and a number of seats.
+
+    rounds: after so many final models it ends; 0 goes on until it is told to stop."""
+
+    out: Path
+    tables: tuple[Path, ...] = ()
+    target: str | None = None
+    task: str | None = None
+    seats: int = 3
+    rounds: int = 3
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if bool(self.tables) == bool(self.task):
+            raise TaskError(
+                "say what to learn: --data A.csv --data B.csv --data C.csv --target COLUMN, or --task NAME --seats N"
+            )
+        if self.tables and self.target is None:
+            raise TaskError("say which column of the tables to predict: --target COLUMN")
+        if not 3 <= self.participants <= MAX_SEATS:
+            raise TaskError(
+                f"{self.participants} participants: a committee of three needs at least 3, and one machine runs at most "
+                f"{MAX_SEATS} daemons; `ape run simulate` takes up to 128 in one process"
+            )
+
+    @property
+    def participants(self) -> int:
+        return len(self.tables) or self.seats
+
+
+class Progress:
+    """Tells what a local federation does, and ends it with Ctrl-C or SIGTERM: what was begun is put away in order."""
+
+    def __init__(self, say: Callable[[str], None] = print):
+        self.say, self.stop = say, threading.Event()
+        self.models: list[bytes] = []  # roots, round by round
+        self._before: dict[signal.Signals, Any] = {}
+
+    def __enter__(self) -> Progress:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            self._before[number] = signal.signal(number, lambda *_: self.stop.set())
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+
+def up(plan: Plan, progress: Progress) -> Deployment:
+    """Runs the plan; the store in OUT/store then holds every model. Raises TreatyError if it cannot begin or stands still."""
+    if plan.out.exists() and any(plan.out.iterdir()):
+        raise TaskError(f"{plan.out} is not empty: give another --out, or remove that folder; nothing was started")
+    plan.out.mkdir(parents=True, exist_ok=True)
+    return _Local(plan, progress).run()
+
+
+class _Local:
+    def __init__(self, plan: Plan, progress: Progress):
+        self.plan, self.progress = plan, progress
+        self.out = plan.out.resolve()
+        self.store = LocalStore(self.out / "store")
+        self.processes: dict[int, BaseProcess] = {}
+        self._told = self._rounds = 0
+        self._news = time.monotonic()
+        # One process loads what all need and forks the others.
+        self.stage = multiprocessing.get_context("forkserver")
+        self.stage.set_forkserver_preload(["fl.tools.simulation.chaos"])
+
+    def run(self) -> Deployment:
+        task = tried_task(self._address())  # before anything is started
+        node, url = start_chain(self.out / "chain.log")
+        try:
+            with ape_accounts.connected(url), ape_accounts.hushed():
+                deployment = self._found(task)
+                self.abi = ape_accounts.abi("Federation")
+            self._play(deployment, url)
+            return deployment
+        finally:
+            self._end()
+            node.kill()
+            node.wait()
+
+    # ---- before
+
+    def _address(self) -> str:
+        """The task as it is deployed. Of tables: the columns of all of them together, so that all encode alike."""
+        if self.plan.task is not None:
+            return self.plan.task
+        frames = [read_table(path) for path in self.plan.tables]
+        for path, frame in zip(self.plan.tables, frames, strict=True):
+            if odd := set(frame.columns) ^ set(frames[0].columns):
+                raise TaskError(
+                    f"{path} and {self.plan.tables[0]} differ in column {min(odd)}: all tables need the same columns"
+                )
+        together = self.out / "columns.csv"
+        pd.concat(frames, ignore_index=True).to_csv(together, index=False)
+        return f"table:{together}?target={quote(self.plan.target or '')}"
+
+    def _found(self, task: Any) -> Deployment:
+        """Deploys, funds and seats everybody, on the connected chain."""
+        seats = self.plan.participants
+        accounts = ape_accounts.local_accounts(OWNERS + seats)
+        sponsor = accounts[0]
+        self.progress.say("deploying the contracts")
+        done = deploy(task, LAPTOP, sponsor, self.store, seed=self.plan.seed, required_confirmations=0)
+        (self.out / "columns.csv").unlink(missing_ok=True)
+        token = ape_accounts.contract("TestToken").at(done.token)
+        federation = ape_accounts.contract("Federation").at(done.federation)
+        terms = ape_accounts.FederationClient(done.federation).terms
+        send: dict[str, Any] = {"required_confirmations": 0}
+        budget = FUNDED_ROUNDS * terms.round_cost(seats)
+        ape_accounts.transact(token.mint, sponsor, budget, sender=sponsor, **send)
+        ape_accounts.transact(token.approve, federation, budget, sender=sponsor, **send)
+        ape_accounts.transact(federation.fund, budget, sender=sponsor, **send)
+        self.progress.say(f"seating {seats} participants")
+        for seat in range(seats):
+            owner, operator = accounts[OWNERS + seat], accounts[OPERATORS + seat]
+            ape_accounts.transact(token.mint, owner, terms.min_stake, sender=owner, **send)
+            ape_accounts.transact(token.approve, federation, terms.min_stake, sender=owner, **send)
+            ape_accounts.transact(federation.join, owner, operator, terms.min_stake, b"", sender=owner, **send)
+            deposits = (terms.depth + 2) * terms.demand_deposit
+            ape_accounts.transact(token.mint, operator, deposits, sender=operator, **send)
+        return done
+
+    # ---- during
+
+    def _play(self, deployment: Deployment, url: str) -> None:
+        rpc = Rpc([url])
+        reader = FederationReader(rpc, self.abi, deployment.federation, deployment.federation, 0, deployment.chain_id)
+        self.progress.say(f"{self.plan.participants} daemons, each a process of its own; their logs are in {self.plan.out}")
+        for seat in range(self.plan.participants):
+            self.processes[seat] = self._daemon(seat, deployment, url)
+            self.processes[seat].start()
+        clock = Clock(rpc, reader, self._alive, self._watch)
+        while not self.progress.stop.is_set() and not self._enough():
+            clock.tick()
+            if not self._alive():
+                raise ChainError(f"no daemon runs any more: see the logs in {self.plan.out}")
+            if time.monotonic() - self._news > IDLE_SECONDS:
+                raise ChainError(f"nothing has happened for {IDLE_SECONDS:.0f} seconds: see the logs in {self.plan.out}")
+            self.progress.stop.wait(BLOCK_SECONDS)
+
+    def _daemon(self, seat: int, deployment: Deployment, url: str) -> BaseProcess:
+        mine: dict[str, Any] = {"shard": f"{seat}/{self.plan.participants}", "task": self.plan.task}
+        if self.plan.tables:
+            manifest = self.store.path / f"{deployment.manifest}.json"
+            mine = {"task": f"table:{self.plan.tables[seat].resolve()}?manifest={quote(str(manifest))}"}
+        settings = Settings(
+            deployment.federation,
+            [str(self.store.path)],
+            seat=seat,
+            journal=self.out / f"seat-{seat}",
+            confirmations=1,
+            poll=0.1,
+            seed=self.plan.seed,
+            chain_id=deployment.chain_id,
+            **mine,
+        )
+        log = self.out / f"seat-{seat}.log"
+        return self.stage.Process(target=play, args=(settings, url, self.abi, f"TEST::{OPERATORS + seat}", log), daemon=True)
+
+    def _alive(self) -> set[int]:
+        return {seat for seat, process in self.processes.items() if process.is_alive()}
+
+    def _watch(self, history: History) -> None:
+        if len(history.events) != self._told:
+            self._told, self._news = len(history.events), time.monotonic()
+        finished = [log for log in history.rounds if log.finalized]
+        for log in finished[self._rounds :]:
+            self.progress.models.append(log.model)
+            end = "a new model" if log.adopted else "void, the model stays" if log.voided else "the model stays"
+            counts = f"{len(log.reveals)} revealed, {len(log.accepted)} accepted"
+            self.progress.say(f"round {log.number}: {end} ({counts}), root {log.model.hex()[:16]}")
+        self._rounds = len(finished)
+
+    def _enough(self) -> bool:
+        return 0 < self.plan.rounds <= self._rounds
+
+    def _end(self) -> None:
+        for process in self.processes.values():
+            if process.is_alive():
+                process.terminate()
+        for process in self.processes.values():
+            process.join(30)
+            if process.is_alive():
+                process.kill()
+                process.join()

@@ -1,0 +1,30 @@
+"""ape run up: a whole federation on this machine, one process for each participant."""
+
+from pathlib import Path
+
+import click
+
+from fl.errors import TreatyError
+
+
+@click.command(short_help="Run a whole federation on this machine: chain, store and daemons.")
+@click.option("--data", "tables", multiple=True, type=click.Path(path_type=Path), help="A participant's table; one for each.")
+@click.option("--target", metavar="COLUMN", help="With --data: the column to predict.")
+@click.option("--task", help="Instead of --data: a shipped task or a task file, whose rows are split among --seats.")
+@click.option("--seats", type=int, default=3, show_default=True, help="With --task: how many participants.")
+@click.option("--rounds", type=int, default=3, show_default=True, help="Rounds to run; 0 runs until you press Ctrl-C.")
+@click.option("--out", type=click.Path(path_type=Path), default=Path("out/up"), show_default=True, help="Folder for all files.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Seeds the first model, the split and the training.")
+def cli(tables, target, task, seats, rounds, out, seed):
+    """Starts a local chain, deploys and funds a federation with play money, seats the participants and runs the daemon of
+    `ape run participate` for each of them, as a process with a key, a journal and rows of its own. Ends after --rounds with
+    the models in OUT/store. Everything stays on this machine."""
+    from fl.tools.simulation.up import Plan, Progress, up
+
+    try:
+        plan = Plan(out, tables, target, task, seats, rounds, seed)
+        with Progress() as progress:
+            done = up(plan, progress)
+    except TreatyError as error:
+        raise click.ClickException(str(error)) from error
+    click.echo(f"federation {done.federation} ended after {len(progress.models)} rounds; logs, journals and store are in {out}")

@@ -1,0 +1,111 @@
+"""A federation in one command: the daemons that people run, on a chain whose clock waits for nobody's window."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from fl.agents.record.history import Proposal, Reveal, RoundLog
+from fl.errors import TaskError
+from fl.protocol.phases import Phase
+from fl.tools.simulation.local_chain import CHECK_BLOCKS, Clock
+from fl.tools.simulation.up import Plan
+
+APE = Path(sys.executable).parent / "ape"
+ROOT = Path(__file__).parents[4]
+
+
+def tables(folder: Path) -> list[Path]:
+    """Three participants' tables of one shape, with classes that not all of them have."""
+    rng, paths = np.random.default_rng(0), []
+    for name, rows, wards in (("a", 60, "ICU|main"), ("b", 50, "main|day"), ("c", 40, "main")):
+        age = rng.integers(20, 90, rows)
+        frame = pd.DataFrame(
+            {"age": age, "ward": rng.choice(wards.split("|"), rows), "relapse": np.where(age > 55, "yes", "no")}
+        )
+        paths.append(folder / f"{name}.csv")
+        frame.to_csv(paths[-1], index=False)
+    return paths
+
+
+@pytest.mark.xdist_group("chaos")
+def test_three_tables__become_one_model__with_nobody_slashed(tmp_path):
+    words = [word for path in tables(tmp_path) for word in ("--data", path)]
+    call = [APE, "run", "up", *words, "--target", "relapse", "--rounds", "2", "--out", tmp_path / "out"]
+    done = subprocess.run(list(map(str, call)), cwd=ROOT, capture_output=True, text=True, timeout=400)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("a new model (3 revealed, 3 accepted)") == 2
+    logs = "".join(path.read_text() for path in (tmp_path / "out").glob("seat-*.log"))
+    assert "slashed" not in logs and logs.count("stopped; the journal has everything") == 3
+    manifest = json.loads(next((tmp_path / "out" / "store").glob("*.json")).read_text())
+    classes = {column["name"]: column["classes"] for column in manifest["table"]["columns"]}
+    assert classes["ward"] == ["ICU", "day", "main"]  # of all tables, though none of them has all three
+    assert not (tmp_path / "out" / "columns.csv").exists()  # nobody's rows are left outside the participants' files
+
+
+@pytest.mark.parametrize(
+    "given, message",
+    [
+        ({}, "say what to learn"),
+        ({"tables": (Path("a"), Path("b"), Path("c"))}, "which column"),
+        ({"task": "heart", "seats": 2}, "at least 3"),
+        ({"task": "heart", "seats": 40}, "at most 16"),
+    ],
+)
+def test_plan__that_cannot_run__says_what_to_give(given, message, tmp_path):
+    with pytest.raises(TaskError, match=message):
+        Plan(tmp_path, **given)
+
+
+# ---- the clock
+
+ACTIVE = [0, 1, 2]
+
+
+def over(phase: Phase, awaited: set[int], **facts) -> bool:
+    """Whether the clock finds nothing left to wait for."""
+    clock = Clock.__new__(Clock)
+    clock.awaited, clock._proposal = lambda: awaited, (0, 0)
+    return clock._over(phase, RoundLog(1, ACTIVE, bytes(32), 0, 0, **facts))
+
+
+@pytest.mark.parametrize(
+    "phase, begun, done",
+    [
+        (Phase.COMMIT, {"commitments": {0: b"", 1: b""}}, {"commitments": {0: b"", 1: b"", 2: b""}}),
+        (
+            Phase.REVEAL,
+            {"commitments": {0: b"", 1: b""}, "reveals": {0: Reveal(b"", b"", b"")}},
+            {"commitments": {0: b"", 1: b""}, "reveals": {s: Reveal(b"", b"", b"") for s in (0, 1)}},
+        ),
+        (Phase.SCORE_COMMIT, {"committee": [2, 0]}, {"committee": [2, 0], "score_commitments": {0: b"", 2: b""}}),
+        (Phase.SCORE_REVEAL, {"score_commitments": {0: b""}}, {"score_commitments": {0: b""}, "scores": {0: b""}}),
+    ],
+)
+def test_clock__jumps_when_all_who_run_have_acted(phase, begun, done):
+    assert not over(phase, {0, 1, 2}, **begun) and over(phase, {0, 1, 2}, **done)
+
+
+def test_clock__does_not_wait_for_a_daemon_that_is_gone():
+    assert over(Phase.COMMIT, {0, 1}, commitments={0: b"", 1: b""})
+
+
+def test_clock__leaves_a_proposal_time_to_be_checked__and_never_jumps_over_an_open_demand():
+    clock = Clock.__new__(Clock)
+    clock.awaited, clock._proposal = lambda: {0, 1, 2}, (0, 0)
+    log = RoundLog(1, ACTIVE, bytes(32), 0, 0, proposals=[Proposal(1, 0, b"")])
+    looks = [clock._over(Phase.CHALLENGE, log) for _ in range(CHECK_BLOCKS)]
+    assert looks == [False] * (CHECK_BLOCKS - 1) + [True]
+    log.proposals.append(Proposal(2, 1, b""))  # another attempt is another proposal
+    assert not clock._over(Phase.CHALLENGE, log)
+    log.demands = {"somebody's": 0}
+    assert not any(clock._over(Phase.CHALLENGE, log) for _ in range(2 * CHECK_BLOCKS))
+
+
+@pytest.mark.parametrize("phase", [Phase.IDLE, Phase.DRAW, Phase.SETTLE, Phase.PROPOSE, Phase.FINAL, Phase.VOID])
+def test_clock__never_jumps_where_a_call_is_due(phase):
+    assert not over(phase, set())
