@@ -1,6 +1,7 @@
 """ape run audit: recompute a whole federation from its events and its store."""
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 
 import click
@@ -19,6 +20,7 @@ def cli(summary, federation, stores, as_json):
     """Rebuilds every round: commitments, draws, medians, payments, gate, models, money. Exits with 1 at the first difference
     and names it. Give either --summary, or --federation and --store."""
     from fl.tools.audit.auditor import audit_federation, audit_summary
+    from fl.tools.audit.verdict import Verdict
 
     try:
         if summary and not federation:
@@ -29,11 +31,10 @@ def cli(summary, federation, stores, as_json):
             raise TreatyError("give --summary FILE, or --federation ADDRESS with --store PLACE")
     except TreatyError as error:
         if as_json:
-            click.echo(json.dumps({"passed": False, "difference": str(error)}))
+            click.echo(json.dumps(asdict(Verdict.failed(error))))
         raise click.ClickException(f"audit failed: {error}") from error
     if as_json:
-        told = {"rounds": verdict.rounds, "model": verdict.model, "checks": verdict.checks, "not_shown": verdict.not_shown}
-        click.echo(json.dumps({"passed": True, **told}))
+        click.echo(json.dumps(asdict(verdict)))
         return
     for what, n in verdict.checks.items():
         click.echo(f"{n:8,} {what} agree")

@@ -34,5 +34,5 @@ def cli(rounds, seed, out):
         click.echo("  ape run simulate --task 'table:FILE.csv?target=COLUMN' --out out/mine    # with a table of your own")
     except TreatyError as error:
         raise click.ClickException(str(error)) from error
-    if not summary["audit"]["passed"]:
+    if summary.audit is None or not summary.audit.passed:
         raise SystemExit(1)

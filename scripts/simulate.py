@@ -54,5 +54,5 @@ def cli(task, seats, rounds, alpha, trim, gate, adversary, private, epsilon, del
         click.echo(f"written: {out}/summary.json; open {out}/report.html to see it")
     except TreatyError as error:
         raise click.ClickException(str(error)) from error
-    if not summary["audit"]["passed"]:
+    if summary.audit is None or not summary.audit.passed:
         raise SystemExit(1)

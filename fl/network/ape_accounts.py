@@ -34,6 +34,7 @@ from fl.errors import ChainError, ContractError
 from fl.network.denomination import RAW, Denomination, denomination_of
 from fl.network.error_messages import explain
 from fl.network.events import Event
+from fl.network.federation import Accounting
 from fl.network.rpc import NodeError, NodeRefused, Rpc, host
 from fl.protocol import seats
 from fl.protocol.phases import RoundFacts
@@ -444,7 +445,7 @@ class FederationClient:
 
     def pool(self) -> int:
         """What the pool holds for rounds to come, in token units."""
-        return int(self.contract.accounting()[5])
+        return self.accounting().pool
 
     def seat_sets(self) -> tuple[int, int, int]:
         """(taken, eligible, leaving) as bitmaps."""
@@ -468,12 +469,10 @@ class FederationClient:
         """Whether the sponsor gave notice."""
         return bool(self.contract.concluded())
 
-    def accounting(self) -> dict[str, int]:
-        """The contract's books in token units, and what it holds."""
-        names = ("stakes", "earned", "credit", "slashed", "deposits", "pool", "pot")
-        accounting = dict(zip(names, map(int, self.contract.accounting()), strict=True))
-        accounting["held"] = int(contract("TestToken").at(self.terms.token).balanceOf(self.address))
-        return accounting
+    def accounting(self) -> Accounting:
+        """The contract's accounting in token units, and what it holds."""
+        held = contract("TestToken").at(self.terms.token).balanceOf(self.address)
+        return Accounting(*map(int, (*self.contract.accounting(), held)))
 
     def events_since(self, time_: int) -> list[Event]:
         """The events from the block of this time on; the block is found by its header, so that no archive is needed."""

@@ -50,7 +50,6 @@ class Denomination:
 
 PLAY = Denomination(18, "TTT")  # TestToken
 RAW = Denomination(0, "token units")  # of a token that does not say its decimals: exact, and no guess
-ASSUMED = Denomination(18, "tokens")  # of a record that does not say the token's; whoever shows it says so
 
 
 def denomination_of(decimals: int | None, symbol: Any) -> Denomination:

@@ -24,10 +24,12 @@ from fl.learning.task import build, load_task
 from fl.learning.trainer import Evaluator
 from fl.network.ape_accounts import Event, Receipt
 from fl.network.denomination import denomination_of
+from fl.network.federation import Accounting
 from fl.network.stores.base import LocalStore
 from fl.protocol.artifact import Kind, pack_model, parse_model
 from fl.protocol.phases import RoundFacts
-from fl.tools.audit.auditor import Auditor, Verdict
+from fl.tools.audit.auditor import Auditor
+from fl.tools.audit.verdict import Verdict
 from fl.tools.federation.deploy import manifest_of
 
 
@@ -64,10 +66,10 @@ class LocalClient:
         return RoundFacts(*self.system.round.values())
 
     def pool(self) -> int:
-        return self.system.accounting()["pool"]
+        return self.accounting().pool
 
-    def accounting(self) -> dict[str, int]:
-        return {**self.system.accounting(), "held": self.system.held()}
+    def accounting(self) -> Accounting:
+        return Accounting(**self.system.accounting(), held=self.system.held())
 
     def concluded(self) -> bool:
         return self.system.see("concluded")
@@ -140,7 +142,7 @@ class InProcessFederation:
 
     def audit(self, events: list[Event] | None = None) -> Verdict:
         auditor = Auditor(self.client.chain_id, self.client.address, self.client.terms, self.store)
-        verdict = auditor.run(events if events is not None else self.events())
+        auditor.run(events if events is not None else self.events())
         auditor.compare_accounting(self.client.accounting())
         auditor.compare_model(self.system.see("model"))
-        return verdict
+        return auditor.verdict()

@@ -9,9 +9,12 @@ from support.manifests import manifest
 from support.system import BASE_TERMS, UNIT
 
 from fl.agents.record.history import History
+from fl.learning.research.comparison import Baselines
 from fl.network.denomination import PLAY, Denomination
 from fl.network.events import Event
 from fl.protocol import scores
+from fl.tools.audit.measured import GasUse
+from fl.tools.audit.verdict import Verdict
 from fl.tools.report.facts import Facts, Known, gather
 
 TERMS = replace(BASE_TERMS, trainer_rate=10 * UNIT, validator_rate=2 * UNIT, proposer_fee=UNIT, min_stake=100 * UNIT)
@@ -99,17 +102,17 @@ KNOWN = Known(
     kinds={0: "honest", 1: "honest", 2: "wrong_model_once", 3: "no_reveal", 4: "honest"},
     metric="AUC",
     metrics={0: 0.5, 1: 0.75, 2: 0.8, 3: 0.8},
-    baselines={
-        "alone": {"Cleveland": 0.7, "Hungary": 0.6},
-        "pooled": 0.9,
-        "float_fedavg": 0.81,
-        "curves": {"pooled": [0.5, 0.8, 0.85, 0.9], "float_fedavg": [0.5, 0.76, 0.8, 0.81]},
-    },
-    gas={"commit": {"calls": 10, "mean": 37_000, "most": 40_000, "bytes": 680}},
+    baselines=Baselines(
+        alone={"Cleveland": 0.7, "Hungary": 0.6},
+        pooled=0.9,
+        float_fedavg=0.81,
+        curves={"pooled": (0.5, 0.8, 0.85, 0.9), "float_fedavg": (0.5, 0.76, 0.8, 0.81)},
+    ),
+    gas={"commit": GasUse(calls=10, mean=37_000, most=40_000, bytes=680)},
     gas_of_round={1: {"commit": 200_000, "finalize + openRound": 90_000}, 2: {"commit": 170_000, "challenge": 300_000}},
     gas_of_seat={0: 1, 1: 2, 2: 3, 3: 4, 4: 5},
     manifest=manifest(321, task="heart"),
-    audit={"passed": True, "checks": {"events": 10, "medians": 5}},
+    audit=Verdict(True, checks={"events": 10, "medians": 5}),
     commands=("ape run audit --summary summary.json",),
 )
 

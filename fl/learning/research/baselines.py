@@ -13,6 +13,7 @@ from fl.learning.codec import encode_update, floats_of, load_floats, to_vector
 from fl.learning.data.partition import Part, Split
 from fl.learning.privacy.budget import Privacy, spending
 from fl.learning.privacy.mechanisms import Seeded, private_change
+from fl.learning.research.comparison import Baselines
 from fl.learning.task import Task, build
 from fl.learning.trainer import Evaluator, generator, load_and_measure, local_change, train
 from fl.protocol.aggregate import aggregate
@@ -67,6 +68,18 @@ def float_fedavg_curve(task: Task, split: Split, rounds: int, seed: int) -> list
         floats = floats + np.mean(changes, axis=0)
         curve.append(load_and_measure(task, floats, split.test))
     return curve
+
+
+def measure(task: Task, split: Split, rounds: int, seed: int, most: int | None = None) -> Baselines:
+    """All of them for one federation; of participants by themselves the first `most`, since each costs a whole training."""
+    pooled, plain = pooled_curve(task, split, rounds, seed), float_fedavg_curve(task, split, rounds, seed)
+    some = split.shards[:most]
+    return Baselines(
+        alone={s.name: alone(task, s.train, split.test, rounds, seed, i) for i, s in enumerate(some)},
+        pooled=pooled[-1],
+        float_fedavg=plain[-1],
+        curves={"pooled": tuple(pooled), "float_fedavg": tuple(plain)},
+    )
 
 
 def exact_fedavg(

@@ -3,8 +3,9 @@ difference and names it. It trusts nobody's summary, least of all the simulator'
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from fl.agents.record.public_record import Record
 from fl.errors import AuditError, ChainError, ManifestError, StoreError
 from fl.network.ape_accounts import FederationClient, check_code
 from fl.network.events import Event
+from fl.network.federation import Accounting
 from fl.network.stores.base import LocalStore, Store
 from fl.network.stores.several import federation_store
 from fl.protocol import committee, scores
@@ -23,39 +25,23 @@ from fl.protocol.leaves import root_of
 from fl.protocol.seats import from_bitmap
 from fl.protocol.stream import aggregate_files
 from fl.protocol.terms import ZERO_ADDRESS, Terms, check
-from fl.tools.audit.export import denomination_in, read_events, read_summary, round_facts, seat_facts, terms_to_json
+from fl.tools.audit.export import read_events, round_facts, seat_facts, terms_to_json
+from fl.tools.audit.summary import Summary
+from fl.tools.audit.verdict import Verdict
 
-BOOKS = ("stakes", "earned", "credit", "slashed", "deposits", "pool", "pot")
-
-
-@dataclass
-class Verdict:
-    """What was recomputed and agreed."""
-
-    checks: dict[str, int] = field(default_factory=dict)
-    rounds: int = 0
-    model: str = ""
-    not_shown: list[str] = field(default_factory=list)  # updates that were left out and that no store shows
-
-    def count(self, what: str, n: int = 1) -> None:
-        self.checks[what] = self.checks.get(what, 0) + n
+POTS = tuple(f.name for f in fields(Accounting) if f.name != "held")  # where the contract's tokens lie, by its own accounting
 
 
 def audit_summary(path: Path) -> Verdict:
     """Audits what `simulate` wrote: events and store first, then what the summary says. Raises AuditError."""
-    try:
-        summary = read_summary(path)
-        chain_id, federation, terms, events = read_events(path.parent / "events.jsonl")
-        auditor = Auditor(chain_id, federation, terms, LocalStore(path.parent / "store"))
-        verdict = auditor.run(events)
-        auditor.compare_accounting(summary["accounting"])
-        auditor.compare_model(bytes.fromhex(summary["totals"]["model_root"]))
-        auditor.compare_summary(summary)
-    except KeyError as error:
-        raise AuditError(f"{path} lacks {error}: another version wrote it; audit it with that one") from error
-    except (OSError, ValueError, TypeError) as error:
-        raise AuditError(f"{path} is no summary of a simulation: {error!r}") from error
-    return verdict
+    summary = Summary.read(path)
+    chain_id, federation, terms, events = read_events(path.parent / "events.jsonl")
+    auditor = Auditor(chain_id, federation, terms, LocalStore(path.parent / "store"))
+    auditor.run(events)
+    auditor.compare_accounting(summary.accounting)
+    auditor.compare_model(bytes.fromhex(summary.totals.model_root))
+    auditor.compare_summary(summary)
+    return auditor.verdict()
 
 
 def audit_federation(address: str, stores: Sequence[str | Path]) -> Verdict:
@@ -70,10 +56,10 @@ def audit_federation(address: str, stores: Sequence[str | Path]) -> Verdict:
     except StoreError as error:
         raise AuditError(f"the store cannot show what the chain names: {error}") from error
     auditor = Auditor(client.chain_id, client.address, client.terms, store)
-    verdict = auditor.run(client.new_events())
+    auditor.run(client.new_events())
     auditor.compare_accounting(client.accounting())
     auditor.compare_model(client.model())
-    return verdict
+    return auditor.verdict()
 
 
 class Auditor:
@@ -82,10 +68,11 @@ class Auditor:
     def __init__(self, chain_id: int, federation: str, terms: Terms, store: Store):
         self.chain_id, self.federation, self.terms, self.store = chain_id, federation, terms, store
         self.history = History(terms.committee)
-        self.verdict = Verdict()
-        self.accounting = dict.fromkeys(BOOKS, 0)
+        self.checks: Counter[str] = Counter()
+        self.not_shown: list[str] = []
+        self.accounting = dict.fromkeys(POTS, 0)
         self.model = terms.genesis
-        self.slashed_now: dict[int, set[int]] = {}
+        self.slashed_now: dict[Offence, set[int]] = {}
         self.fell_by = ZERO_ADDRESS
         if broken := check(terms):
             raise AuditError(f"the terms break rule {broken[0][0]}: {broken[0][1]}")
@@ -107,47 +94,51 @@ class Auditor:
                 fields = {k: v.hex() if isinstance(v, bytes) else v for k, v in event.fields.items()}
                 where = f"block {event.block}, event {event.name} {fields}"
                 raise AuditError(f"{where}: does not follow from the events before it ({error!r})") from error
-            self.verdict.count("events")
-        self.verdict.rounds = sum(r.finalized for r in self.history.rounds)
-        self.verdict.model = self.model.hex()
-        return self.verdict
+            self.checks["events"] += 1
+        return self.verdict()
 
-    def compare_accounting(self, reported: dict[str, int]) -> None:
-        """The money recomputed from events against the contract's books and its balance."""
-        for name in BOOKS:
-            self._same(f"the books' {name}", self.accounting[name], reported[name])
-        self._same("the tokens held", sum(self.accounting.values()), reported["held"])
-        self.verdict.count("accounting", len(BOOKS))
+    def verdict(self) -> Verdict:
+        """What agreed so far."""
+        rounds = sum(r.finalized for r in self.history.rounds)
+        return Verdict(True, rounds, self.model.hex(), dict(self.checks), tuple(self.not_shown))
+
+    def compare_accounting(self, reported: Accounting) -> None:
+        """The money recomputed from events against the contract's accounting and its balance."""
+        for name in POTS:
+            self._same(f"the accounting's {name}", self.accounting[name], getattr(reported, name))
+        self._same("the tokens held", sum(self.accounting.values()), reported.held)
+        self.checks["accounting"] += len(POTS)
 
     def compare_model(self, reported: bytes) -> None:
         """The model recomputed against the contract's."""
         self._same("the final model", self.model.hex(), reported.hex())
 
-    def compare_summary(self, summary: dict[str, Any]) -> None:
+    def compare_summary(self, summary: Summary) -> None:
         """What a simulation's summary says that follows from events: everything but what was measured, and names.
 
-        Events count in token units. How many make a token is the token's word, in no event: the summary's amounts are compared
-        by the decimals that it names itself, 18 if none, so they are right in units, and in tokens if its decimals are."""
-        denomination = denomination_in(summary)
+        Events count in token units. How many make a token only the token can say, in no event: the summary's amounts are
+        compared by the decimals that it names itself, so they are right in units, and in tokens if its decimals are."""
+        denomination = summary.denomination
         logs = self.history.rounds
-        self._same("summary: rounds", len(logs), len(summary["rounds"]))
-        for log, told in zip(logs, summary["rounds"], strict=True):
-            self._all_same(f"summary, round {log.number}", round_facts(log), told)
+        self._same("summary: rounds", len(logs), len(summary.rounds))
+        for log, recorded in zip(logs, summary.rounds, strict=True):
+            self._all_same(f"summary, round {log.number}", round_facts(log), recorded)
         pay = {seat: denomination.tokens(amount) for seat, amount in sorted(self._pay().items())}
-        self._same("summary: seats", list(pay), [told["seat"] for told in summary["seats"]])
+        self._same("summary: seats", list(pay), [recorded.seat for recorded in summary.seats])
         seats = {seat: {"pay": pay[seat], **seat_facts(seat, self.history, denomination)} for seat in pay}
-        for told in summary["seats"]:
-            self._all_same(f"summary, seat {told['seat']}", seats[told["seat"]], told)
+        for one in summary.seats:
+            self._all_same(f"summary, seat {one.seat}", seats[one.seat], one)
         slashed = sum(sum(seat["slashes"].values()) for seat in seats.values())
         size, parameters = size_of(Kind.MODEL, self.terms.depth), self.manifest.parameters
         totals = {"paid": sum(pay.values()), "slashed": slashed, "parameters": parameters, "model_bytes": size}
-        self._all_same("summary, totals", totals, summary["totals"])
+        self._all_same("summary, totals", totals, summary.totals)
         place = {"chain_id": self.chain_id, "federation": self.federation}
         files = {"manifest": self.terms.manifest.hex(), "genesis": self.terms.genesis.hex()}
         self._all_same("summary", place, summary)
-        self._all_same("summary, deployment", {**place, "token": self.terms.token, **files}, summary["deployment"])
-        self._all_same("summary, terms", terms_to_json(self.terms), summary["terms"])
-        self.verdict.count("seats", len(seats))
+        self._all_same("summary, deployment", {**place, "token": self.terms.token, **files}, summary.deployment)
+        for name, value in terms_to_json(self.terms).items():
+            self._same(f"summary, terms: {name.replace('_', ' ')}", value, summary.terms.get(name))
+        self.checks["seats"] += len(seats)
 
     def _pay(self) -> dict[int, int]:
         """What every seat earned over all rounds, in token units."""
@@ -189,7 +180,7 @@ class Auditor:
         expected = update_commitment(self.chain_id, self.federation, round, seat, root, salt, locator)
         committed = self._round.commitments.get(seat, b"")
         self._same(f"round {round}, seat {seat}: commitment to its update", expected.hex(), committed.hex())
-        self.verdict.count("commitments")
+        self.checks["commitments"] += 1
 
     def _after_Closed(self, round: int, **_: Any) -> None:
         log = self._round
@@ -201,13 +192,13 @@ class Auditor:
         expected = committee.draw(seed, self._round.revealed or [], self.terms.committee)
         self._same(f"round {round}: committee", expected, self._round.committee)
         self._same(f"round {round}: committee, packed", committee.pack(expected), rest["committee"])
-        self.verdict.count("draws")
+        self.checks["draws"] += 1
 
     def _after_ScoresRevealed(self, round: int, seat: int, scores: bytes, salt: bytes) -> None:
         expected = score_commitment(self.chain_id, self.federation, round, seat, scores, salt)
         committed = self._round.score_commitments.get(seat, b"")
         self._same(f"round {round}, seat {seat}: commitment to its scores", expected.hex(), committed.hex())
-        self.verdict.count("commitments")
+        self.checks["commitments"] += 1
 
     def _after_Settled(self, round: int, paid: int, **_: Any) -> None:
         log = self._round
@@ -225,11 +216,11 @@ class Auditor:
         self._same(f"round {round}: validators slashed for silence", silent, self.slashed_now[Offence.NO_SCORES])
         self.accounting["pot"] -= paid
         self.accounting["earned"] += paid
-        self.verdict.count("updates", len(self._updates(log)))
+        self.checks["updates"] += len(self._updates(log))
         judged = self.record.judged(self.history, log)
         self._same(f"round {round}: seats that the gate lets in, and the committee", sorted(judged.inside), log.accepted)
         self._note_hidden(log, judged.seen)
-        self.verdict.count("medians", len(medians))
+        self.checks["medians"] += len(medians)
 
     def _note_hidden(self, log: RoundLog, seen: Collection[int]) -> None:
         """A hidden update is left out and no wrong; what the gate would make of it nobody can tell, and so the verdict says."""
@@ -238,7 +229,7 @@ class Auditor:
                 if seat not in seen:
                     self.store.get(log.reveals[seat].root, Kind.UPDATE, self.terms.depth)
             except StoreError as error:
-                self.verdict.not_shown.append(f"round {log.number}, seat {seat}: {error}")
+                self.not_shown.append(f"round {log.number}, seat {seat}: {error}")
 
     def _after_Proposed(self, round: int, attempt: int, **_: Any) -> None:
         self._same(f"round {round}: attempt", len(self._round.proposals), attempt)
@@ -260,7 +251,7 @@ class Auditor:
         self._same(f"round {round}: model in force", self.model.hex(), model.hex())
         self.accounting["pool"] += self.accounting["pot"]
         self.accounting["pot"] = 0
-        self.verdict.count("models")
+        self.checks["models"] += 1
 
     def _aggregate(self, log: RoundLog) -> bytes:
         base = self._stored(lambda: self.store.get(log.base, Kind.MODEL, self.terms.depth))
@@ -285,15 +276,19 @@ class Auditor:
         self.accounting["earned"] -= earned
 
     def _before_Slashed(self, seat: int, offence: int, amount: int, stake: int) -> None:
-        due = (self.terms.no_reveal_slash, self.terms.no_scores_slash, self.terms.fraud_slash)[offence]
+        due = {
+            Offence.NO_REVEAL: self.terms.no_reveal_slash,
+            Offence.NO_SCORES: self.terms.no_scores_slash,
+            Offence.FRAUD: self.terms.fraud_slash,
+        }[Offence(offence)]
         had = self.history.seats[seat].stake
         self._same(f"seat {seat}: what it was slashed", min(due, had), amount)
         self._same(f"seat {seat}: stake after the slash", had - amount, stake)
-        self.slashed_now[offence].add(seat)
+        self.slashed_now[Offence(offence)].add(seat)
         fee = min(self.terms.challenge_fee, amount) if offence == Offence.FRAUD and self.fell_by != ZERO_ADDRESS else 0
         self.accounting["stakes"] -= amount
         self.accounting["slashed"] += amount - fee
-        self.verdict.count("slashes")
+        self.checks["slashes"] += 1
 
     def _after_Credited(self, amount: int, **_: Any) -> None:
         self.accounting["credit"] += amount
@@ -333,9 +328,10 @@ class Auditor:
         if recomputed != recorded:
             raise AuditError(f"{what}: recomputed {recomputed}, recorded {recorded}")
 
-    def _all_same(self, where: str, recomputed: Mapping[str, object], recorded: Mapping[str, object]) -> None:
+    def _all_same(self, where: str, recomputed: Mapping[str, object], recorded: object) -> None:
+        """Facts by name against an object's fields of those names."""
         for name, value in recomputed.items():
-            self._same(f"{where}: {name.replace('_', ' ')}", value, recorded[name])
+            self._same(f"{where}: {name.replace('_', ' ')}", value, getattr(recorded, name))
 
     def _stored(self, read: Any) -> Any:
         try:

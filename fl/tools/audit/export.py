@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
 from fl.agents.record.history import History, RoundLog
 from fl.errors import AuditError
-from fl.network.denomination import ASSUMED, Denomination
+from fl.network.denomination import Denomination
 from fl.network.events import Event
 from fl.network.stores.base import write_durably
 from fl.protocol.enums import Offence
@@ -31,47 +30,22 @@ def _back(value: Any) -> Any:
     return [_back(v) for v in value] if isinstance(value, list) else value
 
 
-def read_summary(path: Path) -> dict[str, Any]:
-    """What `simulate` wrote last. Raises AuditError if the file is none of its summaries."""
-    if path.is_dir():
-        raise AuditError(f"{path} is a folder: give the summary.json in it")
-    try:
-        summary = json.loads(path.read_text())
-    except FileNotFoundError:
-        raise AuditError(f"no summary {path}: give the summary.json that simulate wrote") from None
-    except (OSError, ValueError) as error:
-        raise AuditError(
-            f"{path} is torn or no summary of a simulation ({error}): give the summary.json that simulate wrote"
-        ) from error
-    if not isinstance(summary, dict):
-        raise AuditError(f"{path} is no summary of a simulation: give the summary.json that simulate wrote")
-    return summary
-
-
-def denomination_in(summary: Mapping[str, Any]) -> Denomination:
-    """What the amounts of a simulation are told in, by its own word; ASSUMED where an older version did not write it down.
-
-    Raises KeyError, TypeError or ValueError if that is no token."""
-    told = summary.get("token")
-    return ASSUMED if told is None else Denomination(told["decimals"], told["symbol"])
-
-
 def round_facts(log: RoundLog) -> dict[str, Any]:
     """What a summary says of a round that follows from its events."""
-    revealed, standing = log.revealed or [], log.proposal
+    revealed, standing = tuple(log.revealed or ()), log.proposal
     return {
         "number": log.number,
         "model_root": log.model.hex(),
-        "active": log.active,
+        "active": tuple(log.active),
         "revealed": revealed,
-        "accepted": log.accepted,
-        "left_out": [seat for seat in revealed if seat not in log.accepted],
-        "committee": log.committee,
-        "scores": dict(zip(map(str, revealed), log.medians, strict=False)),
+        "accepted": tuple(log.accepted),
+        "left_out": tuple(seat for seat in revealed if seat not in log.accepted),
+        "committee": tuple(log.committee),
+        "scores": dict(zip(revealed, log.medians, strict=False)),
         "voided": log.voided,
         "adopted": log.adopted,
         "proposer": standing.seat if standing else None,
-        "fallen": [p.seat for p in log.proposals if p.fell],
+        "fallen": tuple(p.seat for p in log.proposals if p.fell),
     }
 
 
@@ -85,7 +59,7 @@ def seat_facts(seat: int, history: History, denomination: Denomination) -> dict[
     return {
         "owner": history.seats[seat].owner,
         "stake": denomination.tokens(history.seats[seat].stake),
-        "scores": [dict(zip(log.revealed or [], log.medians, strict=False)).get(seat) for log in history.rounds],
+        "scores": tuple(dict(zip(log.revealed or [], log.medians, strict=False)).get(seat) for log in history.rounds),
         "slashes": slashes,
     }
 
@@ -119,8 +93,12 @@ def read_events(path: Path) -> tuple[int, str, Terms, list[Event]]:
     except FileNotFoundError:
         raise AuditError(f"no record {path}: give the folder that simulate wrote, whole") from None
     except json.JSONDecodeError as error:
-        raise AuditError(f"{path} is torn or no record of a federation ({error}): get it anew from whoever wrote it") from error
+        raise AuditError(
+            f"{path} is torn or not a record of a federation ({error}): get it anew from whoever wrote it"
+        ) from error
     except KeyError as error:
-        raise AuditError(f"{path} lacks {error}: another version wrote it; audit it with that one") from error
+        raise AuditError(
+            f"{path} is not a record of a federation: it lacks {error}; get it anew from whoever wrote it"
+        ) from error
     except (OSError, ValueError, TypeError) as error:
-        raise AuditError(f"{path} is no record of a federation: {error!r}") from error
+        raise AuditError(f"{path} is not a record of a federation: {error!r}") from error

@@ -73,7 +73,7 @@ def conclude(key: Key | None, federation: str) -> Result:
 
 def _unspent(client: FederationClient) -> int:
     """What an ended round, not yet booked, still holds: its pot goes back to the pool, but for the proposer's fee."""
-    return int(client.contract.accounting()[6])
+    return client.accounting().pot
 
 
 def _data(client: FederationClient, function: str, *args: Any) -> bytes:

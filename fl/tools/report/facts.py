@@ -9,6 +9,7 @@ from typing import Any
 
 from fl.agents.record.history import History, RoundLog
 from fl.errors import plain
+from fl.learning.research.comparison import Baselines
 from fl.network.denomination import Denomination
 from fl.network.events import Event
 from fl.protocol import scores
@@ -16,6 +17,8 @@ from fl.protocol.enums import Offence
 from fl.protocol.manifest import Manifest
 from fl.protocol.phases import Phase
 from fl.protocol.terms import Terms
+from fl.tools.audit.measured import GasUse, PrivacySpent
+from fl.tools.audit.verdict import Verdict
 
 LONGEST = 60  # letters of a name that somebody else chose
 OFFENCES = {
@@ -153,14 +156,14 @@ class Known:
     higher_is_better: bool = True
     metrics: Mapping[int, float] = field(default_factory=dict)  # by round, 0 for the first model
     measured_on: str = ""
-    baselines: Mapping[str, Any] | None = None
-    gas: Mapping[str, Mapping[str, int]] = field(default_factory=dict)  # by function: calls, mean, most, bytes
+    baselines: Baselines | None = None
+    gas: Mapping[str, GasUse] = field(default_factory=dict)  # by function
     gas_of_round: Mapping[int, Mapping[str, int]] = field(default_factory=dict)
     gas_of_seat: Mapping[int, int] = field(default_factory=dict)
     manifest: Manifest | None = None
-    audit: Mapping[str, Any] | None = None
-    privacy: Mapping[str, Mapping[str, Any]] | None = None  # by name: spent of epsilon, delta, mechanism, rounds, sat_out
-    plan: Mapping[str, Any] | None = None
+    audit: Verdict | None = None
+    privacy: Mapping[str, PrivacySpent] = field(default_factory=dict)  # by name
+    task: str = ""  # as the plan names it; the manifest, where there is one, says it better
     commands: tuple[str, ...] = ()
 
 
@@ -185,8 +188,8 @@ class Facts:
 
     @property
     def task(self) -> str:
-        stated = self.known.manifest.task if self.known.manifest else (self.known.plan or {}).get("task")
-        return plain(str(stated or "a model"))[:LONGEST]
+        stated = self.known.manifest.task if self.known.manifest else self.known.task
+        return plain(stated or "a model")[:LONGEST]
 
     @property
     def metric(self) -> str:

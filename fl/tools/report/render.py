@@ -180,10 +180,10 @@ def _curve(facts: Facts) -> Markup:
         return Markup("")
     last = max(known.metrics)
     lines = [Line("this federation", [known.metrics.get(i) for i in range(last + 1)], 0)]
-    given = (known.baselines or {}).get("curves") or {}
+    given = known.baselines.curves if known.baselines else {}
     names = {"pooled": "all data in one place", "float_fedavg": "honest only, in floats"}
     lines += [Line(name, given[key], i) for i, (key, name) in enumerate(names.items(), 1) if given.get(key)]
-    alone = (known.baselines or {}).get("alone") or {}
+    alone = known.baselines.alone if known.baselines else {}
     levels = [("local only, average", sum(alone.values()) / len(alone))] if alone else []
     told = "; ".join(
         f"{line.name} ends at {text.measure(facts, next(v for v in reversed(line.values) if v is not None))}" for line in lines
@@ -267,9 +267,9 @@ def _gas(facts: Facts) -> Markup:
 def _costs(facts: Facts, prices: Prices) -> list[dict[str, Any]]:
     rows = []
     for what, g in facts.known.gas.items():
-        size = g["bytes"] / g["calls"] + ENVELOPE if g.get("bytes") else None
-        rollup = None if size is None else prices.rollup(g["mean"], size)
-        rows.append({"what": what, **g, "main": prices.mainnet(g["mean"]), "rollup": rollup})
+        size = g.bytes / g.calls + ENVELOPE if g.bytes else None
+        rollup = None if size is None else prices.rollup(g.mean, size)
+        rows.append({"what": what, **asdict(g), "main": prices.mainnet(g.mean), "rollup": rollup})
     return rows
 
 
@@ -281,8 +281,8 @@ def _per_round(facts: Facts, prices: Prices) -> tuple[float, float, float] | Non
         return None
     gas = sum(sum(r.gas.values()) for r in done) / seats
     within = {what for r in done for what in r.gas}
-    told = [g for what, g in facts.known.gas.items() if what in within and g.get("bytes")]
-    size = sum(g["bytes"] + ENVELOPE * g["calls"] for g in told) / seats
+    told = [g for what, g in facts.known.gas.items() if what in within and g.bytes]
+    size = sum(g.bytes + ENVELOPE * g.calls for g in told) / seats
     return gas, prices.mainnet(gas), prices.rollup(gas, size)
 
 
@@ -303,22 +303,21 @@ def _terms(facts: Facts) -> list[tuple[str, str]]:
 def _privacy(facts: Facts) -> list[dict[str, str]]:
     """What each private participant spent of its budget."""
     rows = []
-    for name, told in (facts.known.privacy or {}).items():
-        spent, whole, noise = told.get("spent"), told.get("epsilon"), told.get("noise")
+    for name, one in facts.known.privacy.items():
         rows.append(
             {
                 "name": charts.short(name, 60),
-                "spent": _number(spent),
-                "epsilon": _number(whole),
-                "delta": _number(told.get("delta")),
-                "protects": {"sgd": "each row", "update": "the whole table"}.get(str(told.get("mechanism")), "?"),
-                "noise": _number(noise),
-                "rounds": str(len(told.get("rounds", ()))),
-                "sat_out": ", ".join(map(str, told.get("sat_out", ()))) or "none",
+                "spent": _number(one.spent),
+                "epsilon": _number(one.epsilon),
+                "delta": _number(one.delta),
+                "protects": {"sgd": "each row", "update": "the whole table"}.get(one.mechanism, "?"),
+                "noise": _number(one.noise),
+                "rounds": str(len(one.rounds)),
+                "sat_out": ", ".join(map(str, one.sat_out)) or "none",
             }
         )
     return rows
 
 
-def _number(value: Any) -> str:
-    return f"{value:.4g}" if isinstance(value, int | float) else "–"
+def _number(value: float | None) -> str:
+    return "–" if value is None else f"{value:.4g}"

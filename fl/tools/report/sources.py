@@ -5,16 +5,16 @@ from __future__ import annotations
 import json
 import shlex
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 from fl.agents.record.history import History
 from fl.errors import AuditError, ManifestError, StoreError, TaskError, TreatyError
 from fl.learning.data.partition import Split, split
 from fl.learning.research import baselines
+from fl.learning.research.comparison import Baselines
 from fl.learning.task import SHIPPED, Task, load_task
 from fl.learning.trainer import Evaluator
 from fl.network.ape_accounts import FederationClient
@@ -25,9 +25,13 @@ from fl.protocol.artifact import Kind, parse_model
 from fl.protocol.manifest import DEFAULT_GATE, Manifest
 from fl.protocol.phases import phase_and_end
 from fl.tools.audit.auditor import Auditor, audit_summary
-from fl.tools.audit.export import denomination_in, read_events, read_summary
+from fl.tools.audit.export import read_events
+from fl.tools.audit.measured import GasUse
+from fl.tools.audit.summary import Summary
+from fl.tools.audit.verdict import Verdict
 from fl.tools.report.facts import Facts, Known, functions_of, gather
 from fl.tools.report.render import Prices, page, picture
+from fl.tools.simulation.plan import Plan
 
 
 def report_summary(
@@ -40,10 +44,9 @@ def report_summary(
     if not audited:
         try:
             verdict = audit_summary(path)
-            audit: dict[str, Any] = {"passed": True, "checks": verdict.checks, "model": verdict.model}
         except AuditError as error:
-            audit = {"passed": False, "difference": str(error)}
-        facts = replace(facts, known=replace(facts.known, audit=audit))
+            verdict = Verdict.failed(error)
+        facts = replace(facts, known=replace(facts.known, audit=verdict))
     return _write(out or path.parent / "report.html", page(facts, prices)), facts
 
 
@@ -67,8 +70,9 @@ def told(path: Path, facts: Facts, as_json: bool) -> str:
     audit = facts.known.audit
     if as_json:
         rounds = sum(r.log.finalized for r in facts.rounds)
-        return json.dumps({"written": str(path), "rounds": rounds, "model": facts.model, "audit": audit})
-    verdict = "not audited" if audit is None else "audit passed" if audit["passed"] else f"audit FAILED: {audit['difference']}"
+        found = None if audit is None else asdict(audit)
+        return json.dumps({"written": str(path), "rounds": rounds, "model": facts.model, "audit": found})
+    verdict = "not audited" if audit is None else "audit passed" if audit.passed else f"audit FAILED: {audit.difference}"
     return f"written: {path} ({verdict})"
 
 
@@ -77,67 +81,60 @@ def told(path: Path, facts: Facts, as_json: bool) -> str:
 
 def facts_of_summary(path: Path) -> Facts:
     """A simulation's facts: events first, then what only the simulation knows."""
-    summary = read_summary(path)
     try:
+        summary = Summary.read(path)
         chain_id, federation, terms, events = read_events(path.parent / "events.jsonl")
     except AuditError as error:
         raise TreatyError(str(error)) from error
     history = History(terms.committee)
     try:
         history.apply(events)
-        times = {int(block): int(time) for block, time in summary.get("times", {}).items()}
-        return gather(chain_id, federation, terms, history, times, _known(summary, path), denomination=denomination_in(summary))
-    except KeyError as error:
-        raise TreatyError(f"{path} lacks {error}: another version wrote it; report it with that one") from error
+        known, times = _known(summary, path), summary.times
+        return gather(chain_id, federation, terms, history, times, known, denomination=summary.denomination)
     except (LookupError, TypeError, ValueError, AttributeError) as error:
-        raise TreatyError(f"{path} is no summary of a simulation, or its events are of another one: {error!r}") from error
+        raise TreatyError(f"{path} is of another simulation than its events, or one of them is damaged: {error!r}") from error
 
 
-def _known(summary: Mapping[str, Any], path: Path) -> Known:
+def _known(summary: Summary, path: Path) -> Known:
     manifest = None
     if (folder := path.parent / "store").is_dir():
-        with suppress(StoreError, ManifestError):
-            manifest = LocalStore(folder).get_manifest(bytes.fromhex(summary["deployment"]["manifest"]))
-    rounds, seats = summary["rounds"], summary["seats"]
+        with suppress(StoreError, ManifestError, ValueError):
+            manifest = LocalStore(folder).get_manifest(bytes.fromhex(summary.deployment.manifest))
+    rounds, seats = summary.rounds, summary.seats
     return Known(
-        names={int(s["seat"]): str(s["name"]) for s in seats},
-        kinds={int(s["seat"]): str(s["kind"]) for s in seats},
-        metric=str(summary["metric"]),
-        higher_is_better=bool(summary["higher_is_better"]),
-        metrics={0: float(summary["start"]), **{int(r["number"]): float(r["metric"]) for r in rounds}},
-        baselines=summary.get("baselines"),
-        gas=summary["gas"],
-        gas_of_round={int(r["number"]): r["gas"] for r in rounds},
-        gas_of_seat={int(s["seat"]): int(s["gas"]) for s in seats},
+        names={s.seat: s.name for s in seats},
+        kinds={s.seat: s.kind for s in seats},
+        metric=summary.metric,
+        higher_is_better=summary.higher_is_better,
+        metrics={0: summary.start, **{r.number: r.metric for r in rounds}},
+        baselines=summary.baselines,
+        gas=summary.gas,
+        gas_of_round={r.number: r.gas for r in rounds},
+        gas_of_seat={s.seat: s.gas for s in seats},
         manifest=manifest,
-        audit=summary.get("audit"),
-        privacy=_privacy(seats),
-        plan=summary["plan"],
-        commands=(f"ape run audit --summary {shlex.quote(path.name)}", _again(summary["plan"])),
+        audit=summary.audit,
+        privacy={s.name: s.privacy for s in seats if s.privacy},
+        task=summary.plan.task,
+        commands=(f"ape run audit --summary {shlex.quote(path.name)}", _again(summary.plan)),
     )
 
 
-def _privacy(seats: Sequence[Mapping[str, Any]]) -> dict[str, Mapping[str, Any]] | None:
-    """What each private seat spent of its budget, by name."""
-    return {str(s["name"]): s["privacy"] for s in seats if s.get("privacy")} or None
-
-
-def _again(plan: Mapping[str, Any]) -> str:
+def _again(plan: Plan) -> str:
     """The command that makes the same roots anew."""
-    if plan["names"]:
-        return shlex.join(["ape", "run", "demo", "--rounds", str(plan["rounds"]), "--seed", str(plan["seed"])])
+    if plan.names:
+        return shlex.join(["ape", "run", "demo", "--rounds", str(plan.rounds), "--seed", str(plan.seed)])
     words = ["ape", "run", "simulate"]
     for name in ("task", "seats", "rounds", "seed", "alpha", "trim"):
-        if plan[name] not in (None, 0) or name == "seed":
-            words += [f"--{name}", str(plan[name])]
-    for kind, count in plan["adversaries"]:
+        if (value := getattr(plan, name)) not in (None, 0) or name == "seed":
+            words += [f"--{name}", str(value)]
+    for kind, count in plan.adversaries:
         words += ["--adversary", f"{kind}:{count}"]
-    if plan["gate"] != DEFAULT_GATE:
-        words += ["--gate", str(plan["gate"])]
-    if private := plan.get("privacy"):
-        words += ["--private", str(private["mechanism"])]
+    if plan.gate != DEFAULT_GATE:
+        words += ["--gate", plan.gate]
+    if private := plan.privacy:
+        words += ["--private", private.mechanism]
         for name in ("epsilon", "delta", "clip", "noise"):
-            words += [] if private[name] is None else [f"--{name}", str(private[name])]
+            words += [] if getattr(private, name) is None else [f"--{name}", str(getattr(private, name))]
     return shlex.join([*words, "--out", "again"])
 
 
@@ -164,18 +161,12 @@ class Gas:
             self.by_function[what].append((gas, size))
             self.by_round[self.round][what] += gas
 
-    def table(self) -> dict[str, dict[str, int]]:
-        """By function: calls, mean, most, bytes of calldata in all."""
-        told = {}
-        for what, calls in sorted(self.by_function.items()):
-            gas = [g for g, _ in calls]
-            told[what] = {
-                "calls": len(gas),
-                "mean": round(sum(gas) / len(gas)),
-                "most": max(gas),
-                "bytes": sum(b for _, b in calls),
-            }
-        return told
+    def table(self) -> dict[str, GasUse]:
+        """By function."""
+        return {
+            what: GasUse.of([gas for gas, _ in calls], sum(size for _, size in calls))
+            for what, calls in sorted(self.by_function.items())
+        }
 
 
 class Source:
@@ -198,7 +189,7 @@ class Source:
         self._split: Split | None = None
         self._metrics: dict[int, float] = {}
         self._pending: list[Event] = []
-        self._audited: tuple[int, dict[str, Any] | None] = (-1, None)
+        self._audited: tuple[int, Verdict | None] = (-1, None)
 
     def look(self) -> bool:
         """Reads on; whether anything was new."""
@@ -234,7 +225,7 @@ class Source:
             client.chain_id, client.address, self.terms, self.history, times, known, denomination=client.denomination, **moment
         )
 
-    def _audit(self) -> dict[str, Any] | None:
+    def _audit(self) -> Verdict | None:
         """The verdict over the rounds that are final; made anew when one more is."""
         if self.store is None:
             return None
@@ -242,10 +233,9 @@ class Source:
         if self._audited[0] != final:
             try:
                 auditor = Auditor(self.client.chain_id, self.client.address, self.terms, self.store)
-                verdict = auditor.run(self._until_final())
-                self._audited = final, {"passed": True, "checks": verdict.checks, "model": verdict.model}
+                self._audited = final, auditor.run(self._until_final())
             except AuditError as error:
-                self._audited = final, {"passed": False, "difference": str(error)}
+                self._audited = final, Verdict.failed(error)
         return self._audited[1]
 
     def _until_final(self) -> list[Event]:
@@ -285,20 +275,11 @@ class Source:
     def _seed(self) -> int:
         return self.manifest.genesis_seed if self.manifest else 0
 
-    def _baselines(self) -> dict[str, Any] | None:
+    def _baselines(self) -> Baselines | None:
         rounds = sum(r.finalized for r in self.history.rounds)
         if self._task is None or self._split is None or not rounds:
             return None
-        task, parts, seed = self._task, self._split, self._seed
-        pooled = baselines.pooled_curve(task, parts, rounds, seed)
-        plain = baselines.float_fedavg_curve(task, parts, rounds, seed)
-        alone = {s.name: baselines.alone(task, s.train, parts.test, rounds, seed, i) for i, s in enumerate(parts.shards[:16])}
-        return {
-            "alone": alone,
-            "pooled": pooled[-1],
-            "float_fedavg": plain[-1],
-            "curves": {"pooled": pooled, "float_fedavg": plain},
-        }
+        return baselines.measure(self._task, self._split, rounds, self._seed, most=16)
 
 
 def _write(path: Path, text: str) -> Path:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from fl.network.denomination import ASSUMED
 from fl.tools.report.facts import Facts, Person, Round
 
 SMALL = ["no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"]
@@ -75,13 +74,12 @@ def _learned(facts: Facts) -> str:
     rounds = sorted(known.metrics)
     first, last = known.metrics[rounds[0]], known.metrics[rounds[-1]]
     told = f"Measured by {facts.metric}, the model went from {measure(facts, first)} to {measure(facts, last)}"
-    alone = (known.baselines or {}).get("alone") or {}
+    alone = known.baselines.alone if known.baselines else {}
     if alone:
         mean = sum(alone.values()) / len(alone)
         told += f"; each participant by itself would have reached {measure(facts, mean)} on average"
-    pooled = (known.baselines or {}).get("pooled")
-    if pooled is not None:
-        told += f", and all their data in one place {measure(facts, pooled)}"
+    if known.baselines:
+        told += f", and all their data in one place {measure(facts, known.baselines.pooled)}"
     better = "Higher is better." if known.higher_is_better else "Lower is better."
     return f"{told}. {better}"
 
@@ -140,11 +138,11 @@ def audited(facts: Facts) -> tuple[str, str]:
     audit = facts.known.audit
     if audit is None:
         return "none", "This page was made without the store that holds the updates, so nothing was recomputed."
-    if audit.get("passed"):
-        n = sum(int(v) for v in audit.get("checks", {}).values())
+    if audit.passed:
+        n = sum(audit.checks.values())
         what = "committees, scores, pay, stakes and models"
         return "passed", f"The audit recomputed {what} from the public record, {n:,} facts, and found no difference."
-    return "failed", f"The audit found a difference: {audit.get('difference', 'unnamed')}"
+    return "failed", f"The audit found a difference: {audit.difference}"
 
 
 def status(told: Round) -> str:
@@ -168,7 +166,5 @@ def tokens(facts: Facts, units: int) -> str:
 
 def counted(facts: Facts) -> str:
     """What the amounts count in."""
-    if facts.denomination == ASSUMED:
-        return "This record does not say how many decimals the token has: amounts are shown as if it had 18."
     symbol, decimals = facts.denomination.symbol, facts.denomination.decimals
     return f"Amounts are in {symbol}, counted with {decimals} decimals, as the token says of itself."

@@ -26,6 +26,7 @@ from fl.network.federation import FederationReader
 from fl.network.rpc import Rpc
 from fl.network.stores.base import LocalStore, write_durably
 from fl.tools.audit.auditor import Auditor
+from fl.tools.audit.verdict import Verdict
 from fl.tools.federation.deploy import deploy
 from fl.tools.federation.participate import Settings, participate, run
 from fl.tools.simulation.faulty_proxy import KINDS, Proxy, fair
@@ -319,9 +320,9 @@ class _ChaosTest:
         self.tally.faults["lying proposer"] = sum(p.fell for r in rounds for p in r.proposals)
         try:
             auditor = Auditor(self.node.chain_id, self.node.address, self.node.terms, self.store)
-            verdict: dict[str, Any] = {"passed": True, "checks": auditor.run(self._finished()).checks}
+            verdict = auditor.run(self._finished())
         except AuditError as error:
-            verdict = {"passed": False, "difference": str(error)}
+            verdict = Verdict.failed(error)
         recoveries = sorted(self.tally.recoveries)
         logs = "".join(a.log.read_text(errors="replace") for a in self.actors)
         summary = {
@@ -343,7 +344,7 @@ class _ChaosTest:
                 "most": round(recoveries[-1], 1) if recoveries else None,
             },
             "transactions_undone_and_sent_again": logs.count("the same bytes go out again"),
-            "audit": verdict,
+            "audit": asdict(verdict),
         }
         write_durably(self.out / "summary.json", json.dumps(summary, indent=1).encode())
         return summary

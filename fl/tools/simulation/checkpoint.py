@@ -41,13 +41,13 @@ def begin(plan: Any, task: str, out: Path) -> int:
 
 def _finished(summary: Path) -> bool:
     """Whether a run came to its end; the audit's verdict is the last thing that it writes."""
-    told = _read(summary)
-    return told is not None and "audit" in told
+    facts = _read(summary)
+    return facts is not None and facts.get("audit") is not None
 
 
 def _read(path: Path) -> dict[str, Any] | None:
     try:
-        told = json.loads(path.read_bytes())
+        facts = json.loads(path.read_bytes())
     except (OSError, ValueError):
         return None
-    return told if isinstance(told, dict) else None
+    return facts if isinstance(facts, dict) else None

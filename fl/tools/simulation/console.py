@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
@@ -11,11 +9,13 @@ from rich.table import Table
 
 from fl.agents.record.view import View
 from fl.agents.runtime.lockstep import Done
+from fl.learning.research.comparison import Baselines
 from fl.network.ape_accounts import quiet
 from fl.network.denomination import Denomination
 from fl.protocol.phases import Phase
 from fl.protocol.terms import AMOUNTS, Terms
-from fl.tools.audit.export import denomination_in, terms_to_json
+from fl.tools.audit.export import terms_to_json
+from fl.tools.audit.summary import Summary
 from fl.tools.federation.deploy import Deployment
 from fl.tools.report.facts import OFFENCES
 from fl.tools.simulation.simulate import Watcher
@@ -80,26 +80,28 @@ def deployed(deployment: Deployment, terms: Terms, denomination: Denomination) -
     console.print(f"gas: {', '.join(f'{what} {gas:,}' for what, gas in deployment.gas.items())}", highlight=False)
 
 
-def report(summary: dict[str, Any]) -> None:
+def report(summary: Summary) -> None:
     """Prints the tables after a federation has ended."""
     console = Console(width=max(Console().width, 100))
-    names = {s["seat"]: s["name"] for s in summary["seats"]}
+    names = {s.seat: s.name for s in summary.seats}
     console.print()
     console.print(_rounds(summary, names))
     console.print(_seats(summary))
-    if any(s["privacy"] for s in summary["seats"]):
+    if any(s.privacy for s in summary.seats):
         console.print(_privacy(summary))
     console.print(_costs(summary))
-    if summary["baselines"]:
-        console.print(_baselines(summary))
+    if summary.baselines:
+        console.print(_baselines(summary, summary.baselines))
     for line in _caught(summary, names):
         console.print(line)
-    audit = summary["audit"]
-    if audit["passed"]:
-        checks = ", ".join(f"{n} {what}" for what, n in audit["checks"].items())
-        console.print(f"[bold green]audit passed[/]: {checks} recomputed from events and store; model {audit['model'][:16]}")
+    audit = summary.audit
+    if audit is None:
+        return
+    if audit.passed:
+        checks = ", ".join(f"{n} {what}" for what, n in audit.checks.items())
+        console.print(f"[bold green]audit passed[/]: {checks} recomputed from events and store; model {audit.model[:16]}")
     else:
-        console.print(f"[bold red]audit FAILED[/]: {audit['difference']}")
+        console.print(f"[bold red]audit FAILED[/]: {audit.difference}")
 
 
 def _table(title: str, *columns: str) -> Table:
@@ -109,20 +111,20 @@ def _table(title: str, *columns: str) -> Table:
     return table
 
 
-def _rounds(summary: dict[str, Any], names: dict[int, str]) -> Table:
-    table = _table("Rounds", "round", summary["metric"], "accepted", "left out", "proposer", "model root", "gas")
-    for r in summary["rounds"]:
-        fell = "".join(f"{s} fell, " for s in r["fallen"])
-        proposer = "void" if r["voided"] else f"{fell}{'none' if r['proposer'] is None else r['proposer']}"
-        accepted, left_out = (" ".join(map(str, r[k])) or "-" for k in ("accepted", "left_out"))
-        gas = f"{sum(r['gas'].values()):,}"
-        table.add_row(str(r["number"]), f"{r['metric']:.4f}", accepted, left_out, proposer, r["model_root"][:12], gas)
+def _rounds(summary: Summary, names: dict[int, str]) -> Table:
+    table = _table("Rounds", "round", summary.metric, "accepted", "left out", "proposer", "model root", "gas")
+    for r in summary.rounds:
+        fell = "".join(f"{s} fell, " for s in r.fallen)
+        proposer = "void" if r.voided else f"{fell}{'none' if r.proposer is None else r.proposer}"
+        accepted, left_out = (" ".join(map(str, seats)) or "-" for seats in (r.accepted, r.left_out))
+        gas = f"{sum(r.gas.values()):,}"
+        table.add_row(str(r.number), f"{r.metric:.4f}", accepted, left_out, proposer, r.model_root[:12], gas)
     return table
 
 
-def _seats(summary: dict[str, Any]) -> Table:
+def _seats(summary: Summary) -> Table:
     table = _table(
-        f"Participants (amounts in {escape(denomination_in(summary).symbol)})",
+        f"Participants (amounts in {escape(summary.denomination.symbol)})",
         "seat",
         "stake",
         "median scores, round by round",
@@ -130,58 +132,57 @@ def _seats(summary: dict[str, Any]) -> Table:
         "slashed",
         "gas",
     )
-    for s in summary["seats"]:
-        scores = " ".join("-" if v is None else str(v) for v in s["scores"][-12:])
-        slashed = sum(s["slashes"].values())
-        name = f"{s['seat']} {s['name']}".replace(f"{s['seat']} seat {s['seat']}", str(s["seat"]))
-        row = [name, f"{s['stake']:g}", scores, f"{s['pay']:.2f}", f"{slashed:g}", f"{s['gas']:,}"]
-        table.add_row(*row, style=None if s["kind"] == "honest" else "red")
+    for s in summary.seats:
+        scores = " ".join("-" if v is None else str(v) for v in s.scores[-12:])
+        slashed = sum(s.slashes.values())
+        name = f"{s.seat} {s.name}".replace(f"{s.seat} seat {s.seat}", str(s.seat))
+        row = [name, f"{s.stake:g}", scores, f"{s.pay:.2f}", f"{slashed:g}", f"{s.gas:,}"]
+        table.add_row(*row, style=None if s.kind == "honest" else "red")
     return table
 
 
-def _privacy(summary: dict[str, Any]) -> Table:
+def _privacy(summary: Summary) -> Table:
     table = _table("Privacy (simulated noise is seeded and promises nothing)", "seat", "mechanism", "noise", "spent")
     for column in ("budget", "delta", "sat out"):
         table.add_column(column, justify="right")
-    for s in summary["seats"]:
-        if p := s["privacy"]:
-            noise = "-" if p["noise"] is None else f"{p['noise']:.2f}"
-            sat_out = " ".join(map(str, p["sat_out"])) or "-"
-            spent, budget, delta = f"{p['spent']:.3f}", f"{p['epsilon']:g}", f"{p['delta']:g}"
-            table.add_row(f"{s['seat']} {s['name']}", p["mechanism"], noise, spent, budget, delta, sat_out)
+    for s in summary.seats:
+        if p := s.privacy:
+            noise = "-" if p.noise is None else f"{p.noise:.2f}"
+            sat_out = " ".join(map(str, p.sat_out)) or "-"
+            spent, budget, delta = f"{p.spent:.3f}", f"{p.epsilon:g}", f"{p.delta:g}"
+            table.add_row(f"{s.seat} {s.name}", p.mechanism, noise, spent, budget, delta, sat_out)
     return table
 
 
-def _costs(summary: dict[str, Any]) -> Table:
+def _costs(summary: Summary) -> Table:
     table = _table("Gas", "action", "calls", "mean", "most")
-    for what, g in summary["gas"].items():
-        table.add_row(what, str(g["calls"]), f"{g['mean']:,}", f"{g['most']:,}")
+    for what, g in summary.gas.items():
+        table.add_row(what, str(g.calls), f"{g.mean:,}", f"{g.most:,}")
     return table
 
 
-def _baselines(summary: dict[str, Any]) -> Table:
-    baselines = summary["baselines"]
-    table = _table(f"{summary['metric']} on everybody's test rows", "who", summary["metric"])
-    local_only = baselines["alone"]
+def _baselines(summary: Summary, baselines: Baselines) -> Table:
+    table = _table(f"{summary.metric} on everybody's test rows", "who", summary.metric)
+    local_only = baselines.alone
     for name, value in list(local_only.items())[:8]:
         table.add_row(f"{name}, local only", f"{value:.4f}")
     table.add_row("local only, average", f"{sum(local_only.values()) / len(local_only):.4f}", style="bold")
-    table.add_row("centralised: all data together", f"{baselines['pooled']:.4f}")
-    table.add_row("float FedAvg, honest only", f"{baselines['float_fedavg']:.4f}")
-    table.add_row("this federation", f"{summary['totals']['final']:.4f}", style="bold green")
+    table.add_row("centralised: all data together", f"{baselines.pooled:.4f}")
+    table.add_row("float FedAvg, honest only", f"{baselines.float_fedavg:.4f}")
+    table.add_row("this federation", f"{summary.totals.final:.4f}", style="bold green")
     return table
 
 
-def _caught(summary: dict[str, Any], names: dict[int, str]) -> list[str]:
+def _caught(summary: Summary, names: dict[int, str]) -> list[str]:
     lines = []
-    for s in summary["seats"]:
-        if s["kind"] == "honest":
+    for s in summary.seats:
+        if s.kind == "honest":
             continue
-        out = [r["number"] for r in summary["rounds"] if s["seat"] in r["left_out"]]
-        offences = [f"lost {amount:g} of stake for {offence}" for offence, amount in s["slashes"].items()]
+        out = [r.number for r in summary.rounds if s.seat in r.left_out]
+        offences = [f"lost {amount:g} of stake for {offence}" for offence, amount in s.slashes.items()]
         if out:
-            offences.append(f"update left out and unpaid in {len(out)} of {len(summary['rounds'])} rounds")
+            offences.append(f"update left out and unpaid in {len(out)} of {len(summary.rounds)} rounds")
         caught = "; ".join(offences) or "nothing to catch"
-        honestly = f"earned {s['pay']:.2f} by the honest part of its work" if s["pay"] else "earned nothing"
-        lines.append(f"[red]{s['name']}[/] (seat {s['seat']}, {s['kind']}): {caught}; {honestly}")
+        honestly = f"earned {s.pay:.2f} by the honest part of its work" if s.pay else "earned nothing"
+        lines.append(f"[red]{s.name}[/] (seat {s.seat}, {s.kind}): {caught}; {honestly}")
     return lines

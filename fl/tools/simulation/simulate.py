@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter, defaultdict
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, replace
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
@@ -27,40 +26,33 @@ from fl.learning.data.partition import Shard, Split, split
 from fl.learning.privacy.budget import Privacy
 from fl.learning.privacy.mechanisms import Seeded
 from fl.learning.research import baselines
+from fl.learning.research.comparison import Baselines
 from fl.learning.task import Task, load_task
 from fl.learning.task_check import check_split, check_task, table_of
 from fl.learning.trainer import Evaluator
 from fl.network import ape_accounts
 from fl.network.ape_accounts import FederationClient
-from fl.network.stores.base import LocalStore, write_durably
+from fl.network.stores.base import LocalStore
 from fl.protocol.artifact import Kind, parse_model
-from fl.protocol.manifest import DEFAULT_GATE, gate_rule
+from fl.protocol.manifest import gate_rule
 from fl.tools.audit.auditor import audit_summary
 from fl.tools.audit.export import round_facts, seat_facts, terms_to_json, write_events
+from fl.tools.audit.measured import GasUse, PrivacySpent
+from fl.tools.audit.summary import (
+    RoundSummary,
+    SeatSummary,
+    Summary,
+    Token,
+    Totals,
+)
+from fl.tools.audit.verdict import Verdict
 from fl.tools.federation.deploy import Deployment, deploy
 from fl.tools.report.sources import report_summary
 from fl.tools.research.parallel import spread
 from fl.tools.simulation import checkpoint
+from fl.tools.simulation.plan import Plan
 
 SPONSOR, CHECKER, FIRST_SEAT = 0, 1, 2  # local accounts: who funds, who turns the crank and checks, who sits
-
-
-@dataclass(frozen=True)
-class Plan:
-    """Everything that a simulation depends on. The same plan gives the same model roots."""
-
-    task: str = "heart"
-    seats: int = 4
-    rounds: int = 8
-    alpha: float | None = None
-    trim: int = 0
-    seed: int = 0
-    adversaries: tuple[tuple[str, int], ...] = ()
-    names: tuple[str, ...] = ()  # of the adversaries, for people
-    terms: dict[str, Any] = field(default_factory=dict)
-    privacy: Privacy | None = None  # of every honest participant
-    gate: str = DEFAULT_GATE
-    compare: bool = True  # measure what each alone, everybody in the clear and float FedAvg reach
 
 
 @dataclass
@@ -86,7 +78,7 @@ def parse_adversaries(given: tuple[str, ...]) -> tuple[tuple[str, int], ...]:
     return tuple(pairs)
 
 
-def simulate(plan: Plan, out: Path, watcher: Watcher | None = None, ray: str | None = None) -> dict[str, Any]:
+def simulate(plan: Plan, out: Path, watcher: Watcher | None = None, ray: str | None = None) -> Summary:
     """Runs the plan on the connected local chain; writes summary.json, events.jsonl and the store to `out`.
 
     A run that was interrupted goes on when called again with the same plan and `out`. ray: a cluster that trains; it has no
@@ -127,7 +119,7 @@ class _Simulation:
         self.metrics: dict[int, float] = {}
         self.guards: dict[int, PrivacyGuard] = {}
 
-    def run(self) -> dict[str, Any]:
+    def run(self) -> Summary:
         plan, say = self.plan, self.watcher.say
         accounts = ape_accounts.local_accounts(FIRST_SEAT + plan.seats)
         sponsor, checker, seats = accounts[SPONSOR], accounts[CHECKER], accounts[FIRST_SEAT:]
@@ -149,13 +141,13 @@ class _Simulation:
         summary = self._summary(client, deployment, view, owed)
         say("auditing from events and store alone")
         path = self.out / "summary.json"
-        write_durably(path, json.dumps(summary, indent=1).encode())
+        summary.write(path)
         try:
             verdict = audit_summary(path)
-            summary["audit"] = {"passed": True, "checks": verdict.checks, "model": verdict.model}
         except AuditError as error:
-            summary["audit"] = {"passed": False, "difference": str(error)}
-        write_durably(path, json.dumps(summary, indent=1).encode())
+            verdict = Verdict.failed(error)
+        summary = replace(summary, audit=verdict)
+        summary.write(path)
         report_summary(path, audited=True)
         return summary
 
@@ -246,76 +238,70 @@ class _Simulation:
                 self.gas_of_seat[seat] += receipt.gas
         return owed
 
-    def _summary(self, client: FederationClient, deployment: Deployment, view: View, owed: dict[int, int]) -> dict[str, Any]:
-        rounds = [self._round(log) for log in view.history.rounds]
-        seats = [self._seat_facts(seat, view, owed[seat]) for seat in sorted(view.history.seats)]
+    def _summary(self, client: FederationClient, deployment: Deployment, view: View, owed: dict[int, int]) -> Summary:
+        rounds = tuple(self._round(log) for log in view.history.rounds)
+        seats = tuple(self._seat_facts(seat, view, owed[seat]) for seat in sorted(view.history.seats))
         size = self.store.get(client.terms.genesis, Kind.MODEL, client.terms.depth)
-        return {
-            "plan": asdict(self.plan),
-            "metric": self.task.metric,
-            "higher_is_better": self.task.higher_is_better,
-            "chain_id": client.chain_id,
-            "federation": client.address,
-            "deployment": asdict(deployment),
-            "token": {"address": deployment.token, **asdict(client.denomination)},
-            "terms": terms_to_json(client.terms),
-            "start": self.metrics[0],
-            "rounds": rounds,
-            "seats": seats,
-            "adversaries": {kind: self._seats_of(kind) for kind, _ in self.plan.adversaries},
-            "totals": {
-                "final": self.metrics[max(self.metrics)],
-                "model_root": view.history.rounds[-1].model.hex(),
-                "parameters": self.store.get_manifest(client.terms.manifest).parameters,
-                "model_bytes": len(size),
-                "paid": sum(s["pay"] for s in seats),
-                "slashed": sum(sum(s["slashes"].values()) for s in seats),
-                "gas": sum(map(sum, self.gas.values())),
-            },
-            "gas": {
-                what: {"calls": len(g), "mean": round(sum(g) / len(g)), "most": max(g), "bytes": self.bytes[what]}
-                for what, g in sorted(self.gas.items())
-            },
-            "times": client.times(view.history.events),
-            "baselines": self._baselines() if self.plan.compare else None,
-            "accounting": client.accounting(),
-        }
+        return Summary(
+            plan=self.plan,
+            metric=self.task.metric,
+            higher_is_better=self.task.higher_is_better,
+            chain_id=client.chain_id,
+            federation=client.address,
+            deployment=deployment,
+            token=Token(deployment.token, client.denomination.decimals, client.denomination.symbol),
+            terms=terms_to_json(client.terms),
+            start=self.metrics[0],
+            rounds=rounds,
+            seats=seats,
+            adversaries={kind: tuple(self._seats_of(kind)) for kind, _ in self.plan.adversaries},
+            totals=Totals(
+                final=self.metrics[max(self.metrics)],
+                model_root=view.history.rounds[-1].model.hex(),
+                parameters=self.store.get_manifest(client.terms.manifest).parameters,
+                model_bytes=len(size),
+                paid=sum(s.pay for s in seats),
+                slashed=sum(sum(s.slashes.values()) for s in seats),
+                gas=sum(map(sum, self.gas.values())),
+            ),
+            gas={what: GasUse.of(gas, self.bytes[what]) for what, gas in sorted(self.gas.items())},
+            times=client.times(view.history.events),
+            baselines=self._baselines() if self.plan.compare else None,
+            accounting=client.accounting(),
+        )
 
-    def _round(self, log: RoundLog) -> dict[str, Any]:
-        measured = {"metric": self.metrics[log.number], "gas": dict(self.gas_of_round[log.number])}
-        return {**round_facts(log), **measured}
+    def _round(self, log: RoundLog) -> RoundSummary:
+        return RoundSummary(**round_facts(log), metric=self.metrics[log.number], gas=dict(self.gas_of_round[log.number]))
 
-    def _seat_facts(self, seat: int, view: View, owed: int) -> dict[str, Any]:
-        return {
+    def _seat_facts(self, seat: int, view: View, owed: int) -> SeatSummary:
+        return SeatSummary(
             **seat_facts(seat, view.history, view.denomination),
-            "seat": seat,
-            "name": self.name(seat),
-            "kind": self.kinds[seat],
-            "pay": view.denomination.tokens(owed),
-            "gas": self.gas_of_seat[seat],
-            "privacy": self._privacy(seat, view),
-        }
+            seat=seat,
+            name=self.name(seat),
+            kind=self.kinds[seat],
+            pay=view.denomination.tokens(owed),
+            gas=self.gas_of_seat[seat],
+            privacy=self._privacy(seat, view),
+        )
 
-    def _privacy(self, seat: int, view: View) -> dict[str, Any] | None:
+    def _privacy(self, seat: int, view: View) -> PrivacySpent | None:
         """What the seat spent of its budget, the rounds that it sat out, and its statements in the store, by round."""
         if seat not in self.guards:
             return None
         spent = self.guards[seat].spent()
         journal = self.out / "participants" / str(seat)
         files = {n: journal / statement_name(n) for n in spent["rounds"]}
-        statements = {n: sha256(path.read_bytes()).hexdigest() for n, path in files.items() if path.is_file()}
-        sat_out = [log.number for log in view.history.rounds if log.number not in spent["rounds"]]
-        return {**spent, "sat_out": sat_out, "statements": statements}
+        return PrivacySpent(
+            mechanism=spent["mechanism"],
+            noise=spent["noise"],
+            spent=spent["spent"],
+            epsilon=spent["epsilon"],
+            delta=spent["delta"],
+            rounds=tuple(spent["rounds"]),
+            sat_out=tuple(log.number for log in view.history.rounds if log.number not in spent["rounds"]),
+            statements={n: sha256(path.read_bytes()).hexdigest() for n, path in files.items() if path.is_file()},
+        )
 
-    def _baselines(self) -> dict[str, Any]:
+    def _baselines(self) -> Baselines:
         self.watcher.say("measuring what each would have reached alone, and all together in the clear")
-        rounds, seed, test = self.plan.rounds, self.plan.seed, self.data.test
-        alone = [baselines.alone(self.task, s.train, test, rounds, seed, i) for i, s in enumerate(self.data.shards)]
-        pooled = baselines.pooled_curve(self.task, self.data, rounds, seed)
-        plain = baselines.float_fedavg_curve(self.task, self.data, rounds, seed)
-        return {
-            "alone": dict(zip([s.name for s in self.data.shards], alone, strict=True)),
-            "pooled": pooled[-1],
-            "float_fedavg": plain[-1],
-            "curves": {"pooled": pooled, "float_fedavg": plain},
-        }
+        return baselines.measure(self.task, self.data, self.plan.rounds, self.plan.seed)

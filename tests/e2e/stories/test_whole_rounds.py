@@ -235,7 +235,7 @@ def test_audit__says_which_left_out_update_nobody_shows(played):
     log = played.loop.history.rounds[0]
     seat = next(s for s in log.revealed if s not in log.accepted)
     path = played.store.path / f"{log.reveals[seat].root.hex()}.update"
-    assert played.audit().not_shown == []
+    assert played.audit().not_shown == ()
     good = path.read_bytes()
     path.write_bytes(bytes([good[0] ^ 1]) + good[1:])
     try:

@@ -14,6 +14,8 @@ from support.system import UNIT
 from fl.errors import TreatyError
 from fl.network.events import Event
 from fl.protocol.phases import Phase
+from fl.tools.audit.measured import PrivacySpent
+from fl.tools.audit.verdict import Verdict
 from fl.tools.report import charts, text
 from fl.tools.report.facts import Known, functions_of
 from fl.tools.report.render import Prices, page, picture
@@ -155,11 +157,11 @@ def test_opening__before_anything_happened():
     [
         (None, "none", "so nothing was recomputed"),
         (
-            {"passed": True, "checks": {"events": 2, "models": 1}},
+            Verdict(True, checks={"events": 2, "models": 1}),
             "passed",
             "recomputed committees, scores, pay, stakes and models from the public record, 3 facts",
         ),
-        ({"passed": False, "difference": "round 2: model: recomputed aa"}, "failed", "round 2: model: recomputed aa"),
+        (Verdict(False, difference="round 2: model: recomputed aa"), "failed", "round 2: model: recomputed aa"),
     ],
 )
 def test_audit__is_said_as_it_is(audit, kind, told):
@@ -285,11 +287,14 @@ def test_many_seats__become_lanes_by_act():
 EVIL = '"><script>alert(1)</script><img src=x onerror=alert(2)>'
 
 
+SPENT = PrivacySpent("sgd", noise=0.91, spent=1.25, epsilon=8.0, delta=1e-5, rounds=(1, 2), sat_out=(3,), statements={})
+
+
 def evil() -> Known:
     names = dict.fromkeys(range(5), EVIL)
-    baselines = {**KNOWN.baselines, "alone": {EVIL: 0.5}}
+    baselines = replace(KNOWN.baselines, alone={EVIL: 0.5})
     gas = {EVIL: KNOWN.gas["commit"]}
-    audit = {"passed": False, "difference": EVIL, "checks": {EVIL: 1}}
+    audit = Verdict(False, difference=EVIL, checks={EVIL: 1})
     return replace(
         KNOWN,
         names=names,
@@ -300,7 +305,7 @@ def evil() -> Known:
         gas=gas,
         manifest=manifest(task=EVIL),
         audit=audit,
-        privacy={EVIL: {"mechanism": EVIL, "spent": EVIL, "rounds": [EVIL], "sat_out": [EVIL]}},
+        privacy={EVIL: replace(SPENT, mechanism=EVIL)},
         commands=(EVIL,),
     )
 
@@ -337,8 +342,7 @@ def test_page__is_the_same_twice():
 
 def test_privacy__is_told_when_the_summary_has_it():
     assert "no privacy budget is claimed" in said(page(facts()))
-    spent = {"mechanism": "sgd", "spent": 1.25, "epsilon": 8.0, "delta": 1e-5, "noise": 0.91, "rounds": [1, 2], "sat_out": [3]}
-    told = said(page(facts(replace(KNOWN, privacy={"Cleveland": spent}))))
+    told = said(page(facts(replace(KNOWN, privacy={"Cleveland": SPENT}))))
     assert "Cleveland 1.25 8 1e-05 each row 0.91 2 3" in told and "no privacy budget" not in told
 
 

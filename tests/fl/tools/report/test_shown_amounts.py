@@ -9,7 +9,7 @@ from support.pages import OWNER, START, TERMS, federation
 from support.system import BASE_TERMS
 
 from fl.agents.record.history import History
-from fl.network.denomination import ASSUMED, PLAY, RAW, Denomination, denomination_of
+from fl.network.denomination import RAW, Denomination, denomination_of
 from fl.network.events import Event
 from fl.protocol.terms import AMOUNTS, Terms
 from fl.tools.federation.deploy import Deployment
@@ -84,11 +84,6 @@ def test_report__and_live_page():
         assert "lost 50 SIX of its stake" in told and "<td>300</td>" in told and "<td>100 SIX</td>" in told
         assert "Amounts are in SIX, counted with 6 decimals" in told and "paid</dt><dd>9 SIX of a pot of 60<" in told
         assert "e-1" not in told.split("</style>")[1] and "0.0000" not in told and "TTT" not in told
-
-
-def test_report__of_a_record_that_does_not_say_its_token__says_so():
-    assert "This record does not say how many decimals the token has" in page(facts(ASSUMED))
-    assert "This record does not say" not in page(facts(PLAY))
 
 
 def test_what_happened_last__in_tokens():

@@ -1,0 +1,17 @@
+"""What a federation is compared with, as numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Baselines:
+    """What others reach on the same test rows, by the task's metric: each participant alone, all data in one place, and FedAvg
+    in floats. curves: the last two, before the first round and after each."""
+
+    alone: Mapping[str, float]
+    pooled: float
+    float_fedavg: float
+    curves: Mapping[str, tuple[float, ...]]

@@ -1,0 +1,34 @@
+"""What a simulation measures beside its events: gas, and what privacy cost. Loads nothing heavy, since every page reads it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class GasUse:
+    """What one kind of transaction cost: how many, their mean and largest gas, bytes of calldata in all."""
+
+    calls: int
+    mean: int
+    most: int
+    bytes: int
+
+    @classmethod
+    def of(cls, gas: Sequence[int], size: int) -> GasUse:
+        return cls(len(gas), round(sum(gas) / len(gas)), max(gas), size)
+
+
+@dataclass(frozen=True)
+class PrivacySpent:
+    """What a private seat spent of its budget; `statements` by round are the hashes of what it claims."""
+
+    mechanism: str
+    noise: float | None
+    spent: float
+    epsilon: float
+    delta: float
+    rounds: tuple[int, ...]
+    sat_out: tuple[int, ...]
+    statements: Mapping[int, str]

@@ -1,0 +1,130 @@
+"""What a simulation wrote last, summary.json, as typed facts. Whoever reads one trusts none of it before the audit."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from fl.errors import AuditError, PrivacyError
+from fl.learning.research.comparison import Baselines
+from fl.network.denomination import Denomination
+from fl.network.federation import Accounting
+from fl.network.stores.base import write_durably
+from fl.tools.audit.measured import GasUse, PrivacySpent
+from fl.tools.audit.typed_json import read
+from fl.tools.audit.verdict import Verdict
+from fl.tools.federation.deploy import Deployment
+from fl.tools.simulation.plan import Plan
+
+
+@dataclass(frozen=True)
+class Token:
+    """The federation's token, and what its amounts are shown in."""
+
+    address: str
+    decimals: int
+    symbol: str
+
+
+@dataclass(frozen=True)
+class RoundSummary:
+    """One round. All but metric and gas follows from its events. scores: the medians by seat."""
+
+    number: int
+    model_root: str
+    active: tuple[int, ...]
+    revealed: tuple[int, ...]
+    accepted: tuple[int, ...]
+    left_out: tuple[int, ...]
+    committee: tuple[int, ...]
+    scores: Mapping[int, int]
+    voided: bool
+    adopted: bool
+    proposer: int | None
+    fallen: tuple[int, ...]
+    metric: float
+    gas: Mapping[str, int]
+
+
+@dataclass(frozen=True)
+class SeatSummary:
+    """One seat. Amounts in tokens; scores: its median in each round, None where it has none; slashes by offence."""
+
+    seat: int
+    name: str
+    kind: str
+    owner: str
+    stake: float
+    scores: tuple[int | None, ...]
+    slashes: Mapping[str, float]
+    pay: float
+    gas: int
+    privacy: PrivacySpent | None
+
+
+@dataclass(frozen=True)
+class Totals:
+    """Over the whole simulation. Amounts in tokens."""
+
+    final: float
+    model_root: str
+    parameters: int
+    model_bytes: int
+    paid: float
+    slashed: float
+    gas: int
+
+
+@dataclass(frozen=True)
+class Summary:
+    """Everything that a simulation tells. times: block to seconds. audit: None until it was made."""
+
+    plan: Plan
+    metric: str
+    higher_is_better: bool
+    chain_id: int
+    federation: str
+    deployment: Deployment
+    token: Token
+    terms: Mapping[str, Any]
+    start: float
+    rounds: tuple[RoundSummary, ...]
+    seats: tuple[SeatSummary, ...]
+    adversaries: Mapping[str, tuple[int, ...]]
+    totals: Totals
+    gas: Mapping[str, GasUse]
+    times: Mapping[int, int]
+    baselines: Baselines | None
+    accounting: Accounting
+    audit: Verdict | None = None
+
+    @property
+    def denomination(self) -> Denomination:
+        """What its amounts are told in, by its own word."""
+        return Denomination(self.token.decimals, self.token.symbol)
+
+    def write(self, path: Path) -> None:
+        write_durably(path, json.dumps(asdict(self), indent=1).encode())
+
+    @classmethod
+    def read(cls, path: Path) -> Summary:
+        """What `simulate` wrote. Raises AuditError if the file is not one of its summaries."""
+        if path.is_dir():
+            raise AuditError(f"{path} is a folder: give the summary.json in it")
+        try:
+            facts = json.loads(path.read_text())
+        except FileNotFoundError:
+            raise AuditError(f"no summary {path}: give the summary.json that simulate wrote") from None
+        except (OSError, ValueError, RecursionError) as error:
+            cause = f"{path} is torn or not a summary of a simulation ({error})"
+            raise AuditError(f"{cause}: give the summary.json that simulate wrote") from error
+        try:
+            summary = read(cls, facts)
+            _ = summary.denomination  # refuses decimals that no token has
+        except (ValueError, PrivacyError) as error:
+            cause = f"{path} is not a summary of a simulation: {error}"
+            raise AuditError(f"{cause}; give the summary.json that simulate wrote") from error
+        return summary
