@@ -18,7 +18,7 @@ from fl.errors import TreatyError
 def cli(tables, target, task, seats, rounds, out, seed):
     """Starts a local chain, deploys and funds a federation with play money, seats the participants and runs the daemon of
     `ape run participate` for each of them, as a process with a key, a journal and rows of its own. Ends after --rounds with
-    the models in OUT/store. Everything stays on this machine."""
+    the model in OUT/model, ready for `ape run predict`. Everything stays on this machine."""
     from fl.tools.simulation.up import Plan, Progress, up
 
     try:
@@ -27,4 +27,12 @@ def cli(tables, target, task, seats, rounds, out, seed):
             done = up(plan, progress)
     except TreatyError as error:
         raise click.ClickException(str(error)) from error
-    click.echo(f"federation {done.federation} ended after {len(progress.models)} rounds; logs, journals and store are in {out}")
+    for line in done.verified:
+        click.echo(f"verified: {line}")
+    click.echo(done.audit)
+    if done.model is None:
+        raise click.ClickException(f"no round came to its end: there is no model; the daemons' logs are in {out}")
+    click.echo(f"written: {done.model}, the model after {done.rounds} rounds; logs, journals, events and store are in {out}")
+    click.echo(f"next: ape run predict --model {done.model} --data NEW.csv --out predictions.csv")
+    if done.slashed or not done.audit.startswith("audit passed"):
+        raise SystemExit(1)

@@ -20,15 +20,20 @@ from urllib.parse import quote
 import pandas as pd
 
 from fl.agents.record.history import History
-from fl.errors import ChainError, TaskError
+from fl.errors import AuditError, ChainError, TaskError
 from fl.learning.data.table import read_table
 from fl.network import ape_accounts
 from fl.network.federation import FederationReader
 from fl.network.rpc import Rpc
 from fl.network.stores.base import LocalStore
+from fl.protocol.terms import Terms
+from fl.tools.audit.auditor import Auditor
+from fl.tools.audit.export import write_events
 from fl.tools.federation.deploy import Deployment, deploy, tried_task
 from fl.tools.federation.participate import Settings
 from fl.tools.federation.terms_file import LAPTOP
+from fl.tools.model.export import export
+from fl.tools.model.source import from_chain
 from fl.tools.simulation.chaos import play
 from fl.tools.simulation.local_chain import BLOCK_SECONDS, Clock, start_chain
 
@@ -88,8 +93,21 @@ class Progress:
             signal.signal(number, handler)
 
 
-def up(plan: Plan, progress: Progress) -> Deployment:
-    """Runs the plan; the store in OUT/store then holds every model. Raises TreatyError if it cannot begin or stands still."""
+@dataclass(frozen=True)
+class Outcome:
+    """What a local federation came to. model: the folder of the last final model; None where no round came to its end."""
+
+    deployment: Deployment
+    rounds: int
+    model: Path | None
+    verified: tuple[str, ...]
+    slashed: int  # seats that lost stake
+    audit: str
+
+
+def up(plan: Plan, progress: Progress) -> Outcome:
+    """Runs the plan and writes OUT/model, OUT/events.jsonl and OUT/store. Raises TreatyError if it cannot begin or stands
+    still."""
     if plan.out.exists() and any(plan.out.iterdir()):
         raise TaskError(f"{plan.out} is not empty: give another --out, or remove that folder; nothing was started")
     plan.out.mkdir(parents=True, exist_ok=True)
@@ -108,15 +126,15 @@ class _Local:
         self.stage = multiprocessing.get_context("forkserver")
         self.stage.set_forkserver_preload(["fl.tools.simulation.chaos"])
 
-    def run(self) -> Deployment:
+    def run(self) -> Outcome:
         task = tried_task(self._address())  # before anything is started
         node, url = start_chain(self.out / "chain.log")
         try:
             with ape_accounts.connected(url), ape_accounts.hushed():
                 deployment = self._found(task)
                 self.abi = ape_accounts.abi("Federation")
-            self._play(deployment, url)
-            return deployment
+                history, terms = self._play(deployment, url)
+                return self._put_away(deployment, history, terms)
         finally:
             self._end()
             node.kill()
@@ -166,7 +184,8 @@ class _Local:
 
     # ---- during
 
-    def _play(self, deployment: Deployment, url: str) -> None:
+    def _play(self, deployment: Deployment, url: str) -> tuple[History, Terms]:
+        """Until the rounds are over, or somebody stops it."""
         rpc = Rpc([url])
         reader = FederationReader(rpc, self.abi, deployment.federation, deployment.federation, 0, deployment.chain_id)
         self.progress.say(f"{self.plan.participants} daemons, each a process of its own; their logs are in {self.plan.out}")
@@ -181,6 +200,8 @@ class _Local:
             if time.monotonic() - self._news > IDLE_SECONDS:
                 raise ChainError(f"nothing has happened for {IDLE_SECONDS:.0f} seconds: see the logs in {self.plan.out}")
             self.progress.stop.wait(BLOCK_SECONDS)
+        self._end()
+        return clock.history, reader.terms
 
     def _daemon(self, seat: int, deployment: Deployment, url: str) -> BaseProcess:
         mine: dict[str, Any] = {"shard": f"{seat}/{self.plan.participants}", "task": self.plan.task}
@@ -217,6 +238,27 @@ class _Local:
 
     def _enough(self) -> bool:
         return 0 < self.plan.rounds <= self._rounds
+
+    # ---- after
+
+    def _put_away(self, deployment: Deployment, history: History, terms: Terms) -> Outcome:
+        """The record and the model in files: the chain goes with this command."""
+        place = deployment.chain_id, deployment.federation, terms
+        write_events(self.out / "events.jsonl", *place, history.events)
+        finished = [log for log in history.rounds if log.finalized]
+        last = 1 + max((i for i, event in enumerate(history.events) if event.name == "Finalized"), default=-1)
+        try:
+            audit = f"audit passed: {Auditor(*place, self.store).run(history.events[:last]).checks}"
+        except AuditError as error:
+            audit = f"audit FAILED: {error}"
+        slashed = len({event.fields["seat"] for event in history.events if event.name == "Slashed"})
+        model, verified = None, ()
+        if finished:
+            model = self.out / "model"
+            own = self.plan.task if self.plan.task and Path(self.plan.task).is_file() else None
+            found = from_chain(deployment.federation, [str(self.store.path)])
+            verified = tuple(export(found, model, task=own).facts["verified"])
+        return Outcome(deployment, len(finished), model, verified, slashed, audit)
 
     def _end(self) -> None:
         for process in self.processes.values():

@@ -8,7 +8,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 
+from fl import load_model
 from fl.agents.record.history import Proposal, Reveal, RoundLog
 from fl.errors import TaskError
 from fl.protocol.phases import Phase
@@ -39,6 +41,9 @@ def test_three_tables__become_one_model__with_nobody_slashed(tmp_path):
     done = subprocess.run(list(map(str, call)), cwd=ROOT, capture_output=True, text=True, timeout=400)
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("a new model (3 revealed, 3 accepted)") == 2
+    assert "audit passed" in done.stdout and "hashes to the root that the event Finalized of round 2 names" in done.stdout
+    model = load_model(tmp_path / "out" / "model")
+    assert model(torch.zeros(4, 4)).shape == (4,)  # age, and three wards
     logs = "".join(path.read_text() for path in (tmp_path / "out").glob("seat-*.log"))
     assert "slashed" not in logs and logs.count("stopped; the journal has everything") == 3
     manifest = json.loads(next((tmp_path / "out" / "store").glob("*.json")).read_text())
