@@ -1,30 +1,30 @@
-"""One root for everything that Treaty refuses, and small named causes. Each message names the input and the remedy."""
+"""The errors that Treaty raises. Each message names the input that was wrong and the remedy."""
 
 from __future__ import annotations
 
 
 def plain(text: str) -> str:
-    """A stranger's text (a token's symbol, a manifest's word, a node's reason) as one line that commands no terminal."""
+    """Untrusted text (a token's symbol, a manifest's word, a node's reason) without characters that control a terminal."""
     return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
 
 
 class TreatyError(Exception):
-    """Something was refused; nothing was changed."""
+    """The base of all errors. The request was rejected and nothing was changed."""
 
     def __str__(self) -> str:
         return "\n".join(map(plain, super().__str__().split("\n")))
 
 
 class ArtifactError(TreatyError):
-    """Bytes that are no update or model of this federation."""
+    """Bytes that are not an update or a model of this federation."""
 
 
 class NumberError(TreatyError):
-    """A number that fixed point cannot hold: NaN, infinite or out of range."""
+    """A number that fixed point cannot represent: NaN, infinite or out of range."""
 
 
 class TermsError(TreatyError):
-    """Terms that no federation can be made of."""
+    """Terms that break a rule, so that no federation can be made with them."""
 
 
 class ManifestError(TreatyError):
@@ -32,13 +32,13 @@ class ManifestError(TreatyError):
 
 
 class TaskError(TreatyError):
-    """A task, split or setting that does not fit."""
+    """A task, split or setting that is invalid."""
 
 
 class UserCodeError(TaskError):
-    """A task's own code (data, model, loss, metric, training) that failed when it was called, or returned what is of no use.
+    """A task's own code (data, model, loss, metric, training) failed when it was called, or returned something unusable.
 
-    The one error that a call into somebody's task raises. It concerns that call alone: other roles of the same seat go on.
+    A call into a task's code raises no other error. It concerns that call only: other roles of the same seat continue.
     """
 
 
@@ -47,28 +47,28 @@ class UndefinedMetricError(UserCodeError):
 
 
 class PrivacyError(TreatyError):
-    """A promise that cannot be kept, or a model that cannot keep it."""
+    """A privacy guarantee that cannot be given with these settings or this model."""
 
 
 class StoreError(TreatyError):
-    """Content that is missing, too large, or not what its name says."""
+    """Content that is missing, too large, or does not match its name."""
 
 
 class StoreSilentError(StoreError):
-    """A store that did not answer; it may later."""
+    """A store that did not answer; it may answer later."""
 
 
 class NoRoomError(TreatyError):
-    """This machine cannot hold what a store shows: no fault of the store, and no sign that a file is missing."""
+    """This machine has no room for a file. The store is not at fault, and the file is not missing."""
 
 
 class ChainError(TreatyError):
-    """The chain refused, or said something that cannot be true."""
+    """The chain rejected a call, or a node returned something that cannot be true."""
 
 
 class ContractError(ChainError):
-    """A contract that refused, or that is not what it was taken for; the node did its part."""
+    """A contract that rejected a call, or that is not the expected contract. The node is not at fault."""
 
 
 class AuditError(TreatyError):
-    """The record differs from what its own parts recompute to."""
+    """A record that differs from what was recomputed from its own parts."""

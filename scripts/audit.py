@@ -1,4 +1,4 @@
-"""ape run audit: recompute a whole federation from its events and its store."""
+"""ape run audit: recomputes a whole federation from its events and its store."""
 
 import json
 from dataclasses import asdict
@@ -12,13 +12,13 @@ from fl.tools.cli import options
 
 
 @click.command(cls=options.answering(ConnectedProviderCommand), short_help="Recompute a federation from events and store.")
-@click.option("--summary", type=click.Path(path_type=Path), help="summary.json of a simulation, in its folder.")
+@click.option("--summary", type=click.Path(path_type=Path), help="The summary.json that a simulation wrote, in its folder.")
 @click.option("--federation", metavar="ADDRESS", help="A federation on the connected network.")
-@click.option("--store", "stores", multiple=True, metavar="PLACE", help="Its store; again for more, tried in order.")
+@click.option("--store", "stores", multiple=True, metavar="PLACE", help="The federation's store. Repeatable; tried in order.")
 @click.option("--json", "as_json", is_flag=True, help="Print the verdict as JSON.")
 def cli(summary, federation, stores, as_json):
-    """Rebuilds every round: commitments, draws, medians, payments, gate, models, money. Exits with 1 at the first difference
-    and names it. Give either --summary, or --federation and --store."""
+    """Rebuilds every round: commitments, draws, medians, payments, gate, models, money. Stops at the first difference, names
+    it and exits with 1. Give either --summary, or --federation and --store."""
     from fl.tools.audit.auditor import audit_federation, audit_summary
     from fl.tools.audit.verdict import Verdict
 
@@ -39,5 +39,5 @@ def cli(summary, federation, stores, as_json):
     for what, n in verdict.checks.items():
         click.echo(f"{n:8,} {what} agree")
     if hidden := verdict.not_shown:
-        click.echo(f"{len(hidden):8,} updates that the committee left out are shown by no store; the first: {hidden[0]}")
+        click.echo(f"{len(hidden):8,} updates that the committee left out are in no store given; the first: {hidden[0]}")
     click.echo(f"audit passed: {verdict.rounds} rounds, model {verdict.model}")

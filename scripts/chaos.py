@@ -1,4 +1,4 @@
-"""ape run rehearse: everybody as a process of its own, on a bad day."""
+"""ape run chaos: runs each participant as a separate process and injects failures."""
 
 from pathlib import Path
 
@@ -7,19 +7,21 @@ import click
 from fl.errors import TreatyError
 
 
-@click.command(short_help="A whole federation as processes, with faults by a seeded plan.")
-@click.option("--minutes", type=float, default=30.0, show_default=True, help="How long at least; it ends with a round.")
-@click.option("--seed", type=int, default=0, show_default=True, help="Decides faults, split and start.")
+@click.command(short_help="Run a federation as processes and inject failures.")
+@click.option("--minutes", type=float, default=30.0, show_default=True, help="Least running time; the run ends with a round.")
+@click.option(
+    "--seed", type=int, default=0, show_default=True, help="Determines the faults, the split of the data and the first model."
+)
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder for summary.json, logs, journals, store.")
-@click.option("--seats", type=int, default=4, show_default=True, help="Honest participants; a lying proposer comes besides.")
-@click.option("--window", type=int, default=40, show_default=True, help="Seconds of every phase, at least 10.")
-@click.option("--every", type=float, default=15.0, show_default=True, help="Seconds between two faults, on average.")
-@click.option("--task", default="heart", show_default=True, help="What is learnt.")
+@click.option("--seats", type=int, default=4, show_default=True, help="Honest participants; a lying proposer is added.")
+@click.option("--window", type=int, default=40, show_default=True, help="Length of every phase in seconds, at least 10.")
+@click.option("--every", type=float, default=15.0, show_default=True, help="Mean seconds between two faults.")
+@click.option("--task", default="heart", show_default=True, help="The task to learn.")
 @click.option("--paced", is_flag=True, help="Blocks wait for the daemons: for slow machines and for tests.")
 def cli(minutes, seed, out, **given):
-    """Starts a chain with real block times, a store, a daemon for each participant and one that lies, and then kills daemons,
-    breaks their nodes and reorganises the chain. No honest participant may lose stake. Writes OUT/summary.json; exits with 1
-    if somebody did, or if the audit disagrees."""
+    """Starts a chain with real block times, a store, a daemon for each honest participant and one that proposes wrong models.
+    Then kills daemons, breaks their nodes and reorganises the chain. Writes OUT/summary.json. Exits with 1 if an honest
+    participant lost stake, or if the audit disagrees."""
     from fl.network.ape_accounts import quiet
     from fl.tools.simulation.chaos import Script, chaos_test
 

@@ -1,4 +1,4 @@
-"""ape run claim: take what was earned."""
+"""ape run claim: pays out what an account has earned."""
 
 import click
 from ape.cli import ConnectedProviderCommand
@@ -6,15 +6,15 @@ from ape.cli import ConnectedProviderCommand
 from fl.tools.cli import options
 
 
-@click.command(cls=options.answering(ConnectedProviderCommand), short_help="Take what your seats earned.")
+@click.command(cls=options.answering(ConnectedProviderCommand), short_help="Claim what your seats have earned.")
 @options.federation
 @options.key
 @options.seat
 @options.to
 @options.command
 def cli(federation, key, seat, to):
-    """Claims the pay of all the account's seats and its credits (fees for fraud proofs, deposits) in one transaction; with
-    --seat, of that seat alone."""
+    """Claims the pay of all the account's seats and its credits (fees for fraud proofs, deposits) in one transaction. With
+    --seat, claims the pay of that seat only."""
     from fl.tools.federation.seats import claim
 
     return claim(key, federation, seat, to)

@@ -1,4 +1,4 @@
-"""ape run compare: does it learn? 8-bit federation against float FedAvg, alone, and together in the clear."""
+"""ape run compare: compares the 8-bit federation with float FedAvg, local-only and centralised training."""
 
 from pathlib import Path
 
@@ -7,14 +7,16 @@ import click
 from fl.errors import TreatyError
 
 
-@click.command(short_help="Compare with float FedAvg, alone, and together in the clear.")
-@click.option("--task", "tasks", multiple=True, help="Tasks to compare; may be given several times. Default: all four.")
-@click.option("--ablation", is_flag=True, help="Instead: which parts of the compression matter, and bytes per update.")
-@click.option("--privacy", is_flag=True, help="Instead: what updates tell an attacker, and what hiding it costs.")
-@click.option("--seeds", type=int, default=5, show_default=True, help="Seeds 0 to N-1; each another split, start and order.")
+@click.command(short_help="Compare with float FedAvg, local-only and centralised training.")
+@click.option("--task", "tasks", multiple=True, help="A task to compare. Repeatable. Default: all four.")
+@click.option("--ablation", is_flag=True, help="Instead, measure which parts of the compression matter, and bytes per update.")
+@click.option("--privacy", is_flag=True, help="Instead, measure what updates reveal to an attacker, and what hiding it costs.")
+@click.option(
+    "--seeds", type=int, default=5, show_default=True, help="Seeds 0 to N-1; each gives another split, first model and order."
+)
 @click.option("--out", type=click.Path(path_type=Path), help="Also write compare.json and compare.md here.")
 def cli(tasks, ablation, privacy, seeds, out):
-    """Trains every task by the protocol's own arithmetic (8-bit updates, integer aggregation) and in three other ways on the
+    """Trains every task with the protocol's own arithmetic (8-bit updates, integer aggregation) and in three other ways on the
     same splits, seeds and rounds, and prints a table. Needs no chain."""
     from fl.tools.research import ablation as parts
     from fl.tools.research import privacy_attack
@@ -22,7 +24,7 @@ def cli(tasks, ablation, privacy, seeds, out):
 
     try:
         if ablation and privacy:
-            raise TreatyError("--ablation and --privacy are two tables: ask for one at a time")
+            raise TreatyError("--ablation and --privacy are two tables: give one of them")
         measure = parts.ablation if ablation else privacy_attack.leaks if privacy else compare
         measure(tasks, seeds, out)
     except TreatyError as error:

@@ -1,4 +1,4 @@
-"""ape run conclude: give notice, and get back what is left in the pool."""
+"""ape run conclude: gives notice and returns what is left in the pool to the sponsor."""
 
 import click
 from ape.cli import ConnectedProviderCommand
@@ -6,13 +6,13 @@ from ape.cli import ConnectedProviderCommand
 from fl.tools.cli import options
 
 
-@click.command(cls=options.answering(ConnectedProviderCommand), short_help="Give notice; get back what is left.")
+@click.command(cls=options.answering(ConnectedProviderCommand), short_help="Give notice; get back what is left in the pool.")
 @options.federation
 @options.optional_key
 @options.calldata
 @options.command
 def cli(federation, key):
-    """No further round opens; the present one ends as it would. Call again then: what is left in the pool goes to the
+    """Stops new rounds; the current one finishes normally. Call it again after that, and what is left in the pool goes to the
     sponsor."""
     from fl.tools.federation.sponsor import conclude
 

@@ -1,4 +1,4 @@
-"""ape run demo: four hospitals, two bad actors, one model; about a minute."""
+"""ape run demo: four hospitals, two bad actors, one model, in about a minute."""
 
 import tempfile
 from pathlib import Path
@@ -10,13 +10,15 @@ from fl.errors import TreatyError
 from fl.tools.cli import options
 
 
-@click.command(cls=options.answering(ConnectedProviderCommand), short_help="Four hospitals and two bad actors, in a minute.")
+@click.command(
+    cls=options.answering(ConnectedProviderCommand), short_help="Run four hospitals and two bad actors, in about a minute."
+)
 @click.option("--rounds", type=int, default=8, show_default=True, help="Rounds to play, at least 4.")
-@click.option("--seed", type=int, default=0, show_default=True, help="Another seed, another split and start.")
-@click.option("--out", type=click.Path(path_type=Path), help="Keep summary, events and store here.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Another seed gives another split and first model.")
+@click.option("--out", type=click.Path(path_type=Path), help="Keep summary, events and store in this folder.")
 def cli(rounds, seed, out):
-    """Starts a local chain and plays the heart-disease federation of four real hospitals. One bad actor poisons its updates and
-    once commits without revealing; the other proposes a wrong model. Watch both being caught, and what it costs them."""
+    """Starts a local chain and runs the heart-disease federation of four real hospitals. One bad actor poisons its updates and
+    once commits without revealing; the other proposes a wrong model. Watch how both are caught, and what it costs them."""
     from fl.tools.simulation import console
     from fl.tools.simulation.simulate import Plan, simulate
 
@@ -30,7 +32,7 @@ def cli(rounds, seed, out):
         click.echo(f"what happened, as a page: {folder}/report.html")
         click.echo(f"summary, events and store: {folder}")
         click.echo("next, in a shell in which you typed `. ./env.sh`:")
-        click.echo(f"  ape run audit --summary {folder}/summary.json                     # check all of it again")
+        click.echo(f"  ape run audit --summary {folder}/summary.json                     # check everything again")
         click.echo("  ape run simulate --task 'table:FILE.csv?target=COLUMN' --out out/mine    # with a table of your own")
     except TreatyError as error:
         raise click.ClickException(str(error)) from error

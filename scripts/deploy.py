@@ -1,4 +1,4 @@
-"""ape run deploy: put a federation on the connected network."""
+"""ape run deploy: deploys a federation to the connected network."""
 
 from pathlib import Path
 
@@ -22,21 +22,28 @@ from fl.tools.cli import options
     help="linear, heart, breast_cancer, digits, digits_mlp, adapter, a task file, or table:FILE.csv?target=COLUMN.",
 )
 @click.option(
-    "--store", "stores", multiple=True, default=["store"], metavar="PLACE", help="For genesis and manifest. Default: store."
+    "--store",
+    "stores",
+    multiple=True,
+    default=["store"],
+    metavar="PLACE",
+    help=("A store for genesis and manifest. Default: store."),
 )
-@click.option("--public", multiple=True, metavar="URL", help="A store that the manifest names for everybody; again for more.")
+@click.option("--public", multiple=True, metavar="URL", help="A store that the manifest names for everybody. Repeatable.")
 @click.option("--factory", metavar="ADDRESS", help="Use this factory instead of deploying one.")
 @click.option("--gate", default="agreement", show_default=True, help="Which updates enter: agreement or none.")
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Seeds the first model.")
-@click.option("--publish", is_flag=True, help="Have the sources verified, where an explorer plugin is set up.")
-@click.option("--dry-run", is_flag=True, help="Check everything, tell gas, cost, time and roles; send nothing.")
-@click.option("--seats", type=click.IntRange(1, 128), default=10, show_default=True, help="Dry run: how many take part.")
-@click.option("--gas-price", type=options.Finite(0), help="Dry run: gwei. Default: the network's.")
-@click.option("--eth-price", type=options.Finite(0), help="Dry run: what one ether costs in your money.")
-@click.option("--l2-gas-price", type=options.Finite(0), default=0.01, show_default=True, help="Dry run: gwei on a rollup.")
+@click.option("--publish", is_flag=True, help="Submit the sources to a block explorer, if a plugin is installed.")
+@click.option("--dry-run", is_flag=True, help="Check everything, report gas, cost, time and roles; send nothing.")
+@click.option("--seats", type=click.IntRange(1, 128), default=10, show_default=True, help="Dry run: number of participants.")
+@click.option("--gas-price", type=options.Finite(0), help="Dry run: gas price in gwei. Default: the network's.")
+@click.option("--eth-price", type=options.Finite(0), help="Dry run: price of one ether in your currency.")
+@click.option(
+    "--l2-gas-price", type=options.Finite(0), default=0.01, show_default=True, help=("Dry run: gas price in gwei on a rollup.")
+)
 def cli(key, preset, terms, task, stores, dry_run, seats, gas_price, eth_price, l2_gas_price, publish, **choices):
-    """Deploys factory and implementation (unless --factory is given) and a federation under the terms, prints address and
-    terms, and remembers both in deployments/<chain id>.json. Without `token` in the terms a play-money token is deployed.
+    """Deploys factory and implementation (unless --factory is given) and a federation under the terms, prints its address and
+    terms, and records both in deployments/<chain id>.json. If the terms name no `token`, a play-money token is deployed.
     Nothing is sent before everything has been checked."""
     if not dry_run:
         options.only_with("--dry-run", "--seats", "--gas-price", "--eth-price", "--l2-gas-price")
@@ -62,4 +69,4 @@ def cli(key, preset, terms, task, stores, dry_run, seats, gas_price, eth_price, 
         console.deployed(done, ape_accounts.FederationClient(done.federation).terms, Token(done.token).denomination)
     except TreatyError as error:
         raise click.ClickException(str(error)) from error
-    click.echo(f"remembered in {path}; genesis and manifest in {', '.join(stores)}")
+    click.echo(f"recorded in {path}; genesis and manifest in {', '.join(stores)}")

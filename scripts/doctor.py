@@ -1,4 +1,4 @@
-"""ape run doctor: is everything ready to take part?"""
+"""ape run doctor: checks that everything is ready to take part."""
 
 from pathlib import Path
 
@@ -10,15 +10,15 @@ from fl.tools.cli import options
 
 @click.command(cls=options.answering(ConnectedProviderCommand), short_help="Check that everything is ready to take part.")
 @options.federation
-@click.option("--account", metavar="ALIAS", help="The key that will act.")
+@click.option("--account", metavar="ALIAS", help="The key that will act for the seat.")
 @click.option("--passphrase-file", type=click.Path(path_type=Path), help="Default: APE_ACCOUNTS_<ALIAS>_PASSPHRASE.")
 @options.stores
-@click.option("--task", help="Task or task file; its data is read and the first model rebuilt. Default: the manifest's.")
-@click.option("--expect-chain", type=int, metavar="ID", help="The chain id that you mean to be on.")
+@click.option("--task", help="Task or task file, to read its data and rebuild the first model. Default: the manifest's.")
+@click.option("--expect-chain", type=int, metavar="ID", help="The chain id that you expect.")
 @options.command
 def cli(**choices):
-    """Checks node, chain, clock, federation, account, gas money, tokens, seat, stores, model, data and disk; says what to fix.
-    Exits with 1 if anything must be fixed before you take part. Sends no transaction."""
+    """Checks node, chain, clock, federation, account, gas money, tokens, seat, stores, model, data and disk, and tells you
+    what to fix. Exits with 1 if anything must be fixed before you take part. Sends no transaction."""
     from fl.tools.federation.doctor import examine
 
     return examine(**choices)

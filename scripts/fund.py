@@ -1,4 +1,4 @@
-"""ape run fund: pay for rounds to come."""
+"""ape run fund: adds tokens to the pool that pays for future rounds."""
 
 import click
 from ape.cli import ConnectedProviderCommand
@@ -6,7 +6,7 @@ from ape.cli import ConnectedProviderCommand
 from fl.tools.cli import options
 
 
-@click.command(cls=options.answering(ConnectedProviderCommand), short_help="Pay for rounds to come.")
+@click.command(cls=options.answering(ConnectedProviderCommand), short_help="Pay for future rounds.")
 @options.federation
 @options.optional_key
 @click.option("--amount", required=True, metavar="TOKENS", help="How much to add to the pool.")
@@ -15,7 +15,8 @@ from fl.tools.cli import options
 @options.mint
 @options.command
 def cli(federation, key, amount, **choices):
-    """Anybody may fund. A round opens only when the pool covers its maximum; what it does not spend returns to the pool."""
+    """Anybody may fund. A round opens only when the pool covers the most it can cost; what it does not spend returns to the
+    pool."""
     from fl.tools.federation.sponsor import fund
 
     return fund(key, federation, amount, **choices)

@@ -1,4 +1,4 @@
-"""ape run join: take a seat in a federation."""
+"""ape run join: takes a seat in a federation."""
 
 from pathlib import Path
 
@@ -11,20 +11,22 @@ from fl.tools.cli import options
 @click.command(cls=options.answering(ConnectedProviderCommand), short_help="Take a seat in a federation.")
 @options.federation
 @options.key
-@click.option("--stake", metavar="TOKENS", help="What to put at stake. Default: the minimum.")
+@click.option("--stake", metavar="TOKENS", help="How much to stake. Default: the minimum.")
 @click.option("--operator", metavar="ADDRESS", help="The hot key that acts in rounds. Default: the account itself.")
 @click.option(
-    "--allowlist", type=click.Path(path_type=Path), help="The owners admitted, one address a line: makes your proof from it."
+    "--allowlist",
+    type=click.Path(path_type=Path),
+    help="The list of admitted owners, one address a line; your proof is made from it.",
 )
-@click.option("--evidence", default="", metavar="HEX", help="A proof made elsewhere, or what an admission contract wants.")
-@click.option("--another", is_flag=True, help="One more seat, though the account holds one.")
+@click.option("--evidence", default="", metavar="HEX", help="A proof made elsewhere, or what an admission contract requires.")
+@click.option("--another", is_flag=True, help="Take another seat, although the account already holds one.")
 @options.stores
 @options.approve
 @options.mint
 @options.command
 def cli(federation, key, **choices):
-    """Stakes from the account, which becomes the seat's owner; where the token knows permits in one transaction. With --store,
-    manifest and first model are fetched and checked first."""
+    """Stakes from the account, which becomes the seat's owner. Takes one transaction if the token supports permits. With
+    --store, manifest and first model are fetched and checked first."""
     from fl.tools.federation.seats import join
 
     return join(key, federation, **choices)

@@ -1,4 +1,4 @@
-"""ape run leave: sit out from the next round on, for good."""
+"""ape run leave: takes a seat out from the next round on, for good."""
 
 import click
 from ape.cli import ConnectedProviderCommand
@@ -6,13 +6,13 @@ from ape.cli import ConnectedProviderCommand
 from fl.tools.cli import options
 
 
-@click.command(cls=options.answering(ConnectedProviderCommand), short_help="Leave a federation; then withdraw.")
+@click.command(cls=options.answering(ConnectedProviderCommand), short_help="Leave a federation; withdraw afterwards.")
 @options.federation
 @options.key
 @options.seat
 @options.command
 def cli(federation, key, seat):
-    """The present round still counts: the seat stays slashable, and earns, until it ends. `ape run withdraw` pays out then."""
+    """The current round still counts: until it ends the seat earns and can be slashed. Then `ape run withdraw` pays out."""
     from fl.tools.federation.seats import leave
 
     return leave(key, federation, seat)

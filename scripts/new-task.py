@@ -1,4 +1,4 @@
-"""ape run new-task: a task file that runs at once, to be changed bit by bit."""
+"""ape run new-task: writes a task file that runs as it is, for you to change bit by bit."""
 
 from pathlib import Path
 
@@ -7,12 +7,12 @@ import click
 from fl.errors import TreatyError
 
 
-@click.command(name="new-task", short_help="Write a task file that runs at once.")
+@click.command(name="new-task", short_help="Write a task file that runs as it is.")
 @click.argument("name")
-@click.option("--client", is_flag=True, help="The shape of Flower's NumPyClient (get_parameters, fit, evaluate) instead.")
-@click.option("--folder", type=click.Path(path_type=Path), default=".", help="Where to put it. Default: here.")
+@click.option("--client", is_flag=True, help="Write one like Flower's NumPyClient (get_parameters, fit, evaluate) instead.")
+@click.option("--folder", type=click.Path(path_type=Path), default=".", help="Folder for the file. Default: the current one.")
 def cli(name, client, folder):
-    """Writes NAME.py and says how to run it. A table needs no file: --task 'table:PATH?target=COLUMN'."""
+    """Writes NAME.py and tells you how to run it. A table needs no file: --task 'table:PATH?target=COLUMN'."""
     from fl.tools.simulation.new_task import new_task
 
     try:

@@ -1,4 +1,4 @@
-"""ape run participate: one seat's daemon."""
+"""ape run participate: runs one seat's daemon."""
 
 from pathlib import Path
 
@@ -13,43 +13,41 @@ from fl.tools.cli import options
 @network_option()
 @options.federation
 @click.option("--account", required=True, metavar="ALIAS", help="The operator's key: an account of Ape, or TEST::N.")
-@click.option("--passphrase-file", type=click.Path(path_type=Path), help="Passphrase; else APE_ACCOUNTS_<ALIAS>_PASSPHRASE.")
-@click.option("--store", multiple=True, default=["store"], help="The content stores, in order: a folder, ipfs://...")
+@click.option("--passphrase-file", type=click.Path(path_type=Path), help="Default: APE_ACCOUNTS_<ALIAS>_PASSPHRASE.")
+@click.option("--store", multiple=True, default=["store"], help="A store: a folder, ipfs://... Repeatable; tried in order.")
 @click.option("--data", type=click.Path(path_type=Path), help="Your table (.csv or .npz); it never leaves this machine.")
-@click.option("--shard", metavar="INDEX/N", help="Instead of --data: a part of the task's built-in data, by number or name.")
-@click.option("--task", help="The task, or its file. Default: what the manifest names.")
-@click.option("--private", type=click.Choice(["sgd", "update"]), help="Train privately: each row, or your whole table.")
+@click.option("--shard", metavar="INDEX/N", help="Instead of --data, a part of the task's built-in data, by number or name.")
+@click.option("--task", help="The task, or its file. Default: the one that the manifest names.")
+@click.option("--private", type=click.Choice(["sgd", "update"]), help="Train privately: protect each row, or your whole table.")
 @click.option("--epsilon", type=float, help="Your privacy budget over all rounds; the seat sits out before exceeding it.")
-@click.option("--delta", type=float, default=1e-5, show_default=True, help="The budget's other half; below 1 / rows.")
+@click.option("--delta", type=float, default=1e-5, show_default=True, help="The second part of the budget; below 1 / rows.")
 @click.option("--clip", type=float, default=1.0, show_default=True, help="Largest norm of a row's gradient, or of an update.")
-@click.option("--noise", type=float, help="Noise multiplier. Default: the least with which the budget lasts --rounds.")
+@click.option("--noise", type=float, help="Noise multiplier. Default: the smallest with which the budget lasts --rounds.")
 @click.option("--rounds", type=int, default=10, show_default=True, help="Rounds that the privacy budget must last.")
 @options.seat
-@click.option("--journal", type=click.Path(path_type=Path), help="Folder for what must not be lost. Default: journal/...")
-@click.option("--rpc", "urls", multiple=True, metavar="URL", help="Nodes to use; several are compared. Default: the network's.")
+@click.option("--journal", type=click.Path(path_type=Path), help="Folder for salts and transactions. Default: journal/...")
+@click.option("--rpc", "urls", multiple=True, metavar="URL", help="A node. Repeatable: several are compared.")
+@click.option("--confirmations", type=click.IntRange(0), default=2, show_default=True, help="Act only on blocks this deep.")
 @click.option(
-    "--confirmations", type=click.IntRange(0), default=2, show_default=True, help="Act on what is so many blocks deep."
+    "--max-fee", type=options.Finite(0, min_open=True), default=200.0, show_default=True, help=("Highest gas price in gwei.")
 )
-@click.option(
-    "--max-fee", type=options.Finite(0, min_open=True), default=200.0, show_default=True, help="Most gwei per gas, ever."
-)
-@click.option("--tip", type=options.Finite(0), default=1.0, show_default=True, help="Gwei per gas for whoever includes it.")
-@click.option("--poll", type=options.Finite(0, min_open=True), default=2.0, show_default=True, help="Seconds between looks.")
+@click.option("--tip", type=options.Finite(0), default=1.0, show_default=True, help="Gas tip in gwei for the block producer.")
+@click.option("--poll", type=options.Finite(0, min_open=True), default=2.0, show_default=True, help="Seconds between reads.")
 @click.option(
     "--rpc-timeout",
     type=options.Finite(0, min_open=True),
     default=10.0,
     show_default=True,
-    help="Seconds that a node may take.",
+    help=("Seconds to wait for a node."),
 )
 @click.option("--metrics", type=int, metavar="PORT", help="Serve Prometheus text on 127.0.0.1:PORT.")
 @click.option("--log-json", is_flag=True, help="Log JSON lines.")
-@click.option("--once", is_flag=True, help="Do what is due now and end: for cron.")
-@click.option("--role", default="honest", hidden=True, help="A cheat's kind, for rehearsals.")
+@click.option("--once", is_flag=True, help="Do what is due now and end; for cron.")
+@click.option("--role", default="honest", hidden=True, help="A kind of cheat, for the chaos test.")
 @click.option("--seed", type=int, default=0, hidden=True)
 def cli(provider, account, passphrase_file, urls, max_fee, tip, rpc_timeout, metrics, log_json, once, confirmations, **given):
     """Trains, commits, reveals, scores, proposes, checks every proposal, challenges wrong ones, and makes the calls that move a
-    round on. Holds the operator's key only. May be killed at any instant and started again; stops at SIGINT or SIGTERM."""
+    round on. Holds the operator's key only. It may be killed at any moment and started again; SIGINT or SIGTERM stops it."""
     from fl.learning.privacy.budget import wanted
     from fl.log import Log
     from fl.network import ape_accounts

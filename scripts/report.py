@@ -1,4 +1,4 @@
-"""ape run report: one page that tells a federation, to open from disk, print or send."""
+"""ape run report: writes one page about a federation, to open from disk, print or send."""
 
 from pathlib import Path
 
@@ -9,26 +9,26 @@ from fl.errors import TreatyError
 from fl.tools.cli import options
 
 
-@click.command(
-    cls=options.answering(ConnectedProviderCommand), short_help="Write a federation's page: what happened, in plain words."
-)
-@click.option("--summary", type=click.Path(path_type=Path), help="summary.json of a simulation, in its folder.")
+@click.command(cls=options.answering(ConnectedProviderCommand), short_help="Write a page about a federation, in plain words.")
+@click.option("--summary", type=click.Path(path_type=Path), help="The summary.json that a simulation wrote, in its folder.")
 @click.option("--federation", metavar="ADDRESS", help="A federation on the connected network.")
-@click.option("--store", "stores", multiple=True, metavar="PLACE", help="Its store; again for more, tried in order.")
+@click.option("--store", "stores", multiple=True, metavar="PLACE", help="The federation's store. Repeatable; tried in order.")
 @click.option("--task", help="The task's file, to measure models on its test rows. Default: the shipped task of that name.")
 @click.option(
     "--out", type=click.Path(path_type=Path), help="The file to write. Default: report.html beside the summary, or here."
 )
-@click.option("--picture", type=click.Path(path_type=Path), help="Also write the learning curve alone, as an SVG.")
-@click.option("--gas-price", type=float, default=1.0, show_default=True, help="Gwei a gas on mainnet; an assumption.")
-@click.option("--l2-gas-price", type=float, default=0.01, show_default=True, help="Gwei a gas on a rollup; an assumption.")
-@click.option("--data-price", type=float, help="Gwei a byte that a rollup posts. Default: a sixteenth of --gas-price.")
-@click.option("--ether", type=float, default=3000.0, show_default=True, help="US dollars an ether; an assumption.")
-@click.option("--json", "as_json", is_flag=True, help="Print where it was written and the audit's verdict as JSON.")
+@click.option("--picture", type=click.Path(path_type=Path), help="Also write the learning curve as an SVG.")
+@click.option("--gas-price", type=float, default=1.0, show_default=True, help="Gas price in gwei on mainnet; an assumption.")
+@click.option(
+    "--l2-gas-price", type=float, default=0.01, show_default=True, help="Gas price in gwei on a rollup; an assumption."
+)
+@click.option("--data-price", type=float, help="Price in gwei of a byte that a rollup posts. Default: --gas-price / 16.")
+@click.option("--ether", type=float, default=3000.0, show_default=True, help="Price of one ether in US dollars; an assumption.")
+@click.option("--json", "as_json", is_flag=True, help="Print the page's path and the audit's verdict as JSON.")
 def cli(summary, federation, stores, task, out, picture, gas_price, l2_gas_price, data_price, ether, as_json):
-    """Writes one self-contained HTML page: how the model learned, the life of each round, scores, pay, stake and slashes, the
-    committee, what it cost, the audit's verdict. Give either --summary, or --federation and --store. The page asks no network
-    for anything and runs no script."""
+    """Writes one self-contained HTML page: how the model learned, the course of each round, scores, pay, stake and slashes, the
+    committee, what it cost, the audit's verdict. Give either --summary, or --federation and --store. The page loads nothing
+    from a network and runs no script."""
     from fl.tools.report.render import Prices
     from fl.tools.report.sources import draw, report_federation, report_summary, told
 

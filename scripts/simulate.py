@@ -1,4 +1,4 @@
-"""ape run simulate: a whole federation on a local chain, every choice open."""
+"""ape run simulate: runs a whole federation on a local chain."""
 
 from pathlib import Path
 
@@ -16,27 +16,37 @@ from fl.tools.cli import options
     show_default=True,
     help="linear, heart, breast_cancer, digits, digits_mlp, adapter, a task file, or table:FILE.csv?target=COLUMN.",
 )
-@click.option("--seats", type=int, default=4, show_default=True, help="Participants, adversaries included (3 to 128).")
-@click.option("--rounds", type=int, default=8, show_default=True, help="Rounds to play.")
-@click.option("--alpha", type=float, help="Split by Dirichlet(ALPHA) over labels. Default: by owner, else evenly.")
-@click.option("--trim", default="0", show_default=True, help="Drop the K lowest and highest of each number, or 'median'.")
+@click.option(
+    "--seats", type=int, default=4, show_default=True, help=("Number of participants, including adversaries (3 to 128).")
+)
+@click.option("--rounds", type=int, default=8, show_default=True, help="Number of rounds.")
+@click.option("--alpha", type=float, help="Split by Dirichlet(ALPHA) over labels. Default: by owner, or else evenly.")
+@click.option(
+    "--trim", default="0", show_default=True, help=("Drop the K lowest and highest values of each parameter, or 'median'.")
+)
 @click.option("--gate", default="agreement", show_default=True, help="Which updates enter: agreement or none.")
 @click.option(
     "--adversary",
     multiple=True,
     metavar="KIND:COUNT",
-    help="Seats that cheat, such as sign_flip:1; may be given several times. A wrong kind lists all.",
+    help="Seats that cheat, such as sign_flip:1. Repeatable. An unknown kind lists all.",
 )
-@click.option("--private", type=click.Choice(["sgd", "update"]), help="Honest seats train privately: rows, or whole tables.")
+@click.option(
+    "--private",
+    type=click.Choice(["sgd", "update"]),
+    help=("Honest seats train privately, protecting each row or the whole table."),
+)
 @click.option("--epsilon", type=float, help="Each private seat's budget over all rounds; it sits out before exceeding it.")
-@click.option("--delta", type=float, default=1e-5, show_default=True, help="The budget's other half; below 1 / rows.")
+@click.option("--delta", type=float, default=1e-5, show_default=True, help="The second part of the budget; below 1 / rows.")
 @click.option("--clip", type=float, default=1.0, show_default=True, help="Largest norm of a row's gradient, or of an update.")
-@click.option("--noise", type=float, help="Noise multiplier. Default: the least with which the budget lasts all rounds.")
+@click.option("--noise", type=float, help="Noise multiplier. Default: the smallest with which the budget lasts.")
 @click.option("--seed", type=int, default=0, show_default=True, help="The same seed gives the same model roots.")
 @click.option("--ray", metavar="ADDRESS", help="Train on a Ray cluster: host:port, ray://..., auto, or local.")
-@click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder for all files. Called again, it goes on.")
+@click.option(
+    "--out", type=click.Path(path_type=Path), required=True, help=("Folder for all files. A second call continues in it.")
+)
 def cli(task, seats, rounds, alpha, trim, gate, adversary, private, epsilon, delta, clip, noise, seed, ray, out):
-    """Deploys to the local chain, seats participants, plays rounds of commit, reveal, scoring, settlement and aggregation,
+    """Deploys to the local chain, seats participants, runs rounds of commit, reveal, scoring, settlement and aggregation,
     pays, audits, and writes OUT/summary.json, OUT/events.jsonl, OUT/store and OUT/report.html."""
     from fl.learning.privacy.budget import wanted
     from fl.tools.simulation import console

@@ -1,4 +1,4 @@
-"""ape run status: a federation on one screen."""
+"""ape run status: shows a federation on one screen."""
 
 import click
 from ape.cli import ConnectedProviderCommand
@@ -6,11 +6,11 @@ from ape.cli import ConnectedProviderCommand
 from fl.tools.cli import options
 
 
-@click.command(cls=options.answering(ConnectedProviderCommand), short_help="A federation on one screen.")
+@click.command(cls=options.answering(ConnectedProviderCommand), short_help="Show a federation on one screen.")
 @options.federation
 @options.command
 def cli(federation):
-    """Phase and deadlines, who acted, stakes, pool, scores and the model's root, as the chain tells them. Needs no key."""
+    """Shows phase and deadlines, who acted, stakes, pool, scores and the model's root, as the chain has them. Needs no key."""
     from fl.tools.federation.status import status
 
     return status(federation)

@@ -1,4 +1,4 @@
-"""ape run topup: add stake to a seat."""
+"""ape run topup: adds stake to a seat."""
 
 import click
 from ape.cli import ConnectedProviderCommand

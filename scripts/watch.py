@@ -1,4 +1,4 @@
-"""ape run watch: a federation live, in a browser or a terminal."""
+"""ape run watch: shows a federation live, in a browser or a terminal."""
 
 import click
 from ape.cli import ConnectedProviderCommand
@@ -11,16 +11,18 @@ from fl.tools.cli import options
     cls=options.answering(ConnectedProviderCommand), short_help="Watch a federation live, in a browser or a terminal."
 )
 @click.option("--federation", metavar="ADDRESS", required=True, help="A federation on the connected network.")
-@click.option("--store", "stores", multiple=True, metavar="PLACE", help="Its store, to measure and audit; again for more.")
+@click.option(
+    "--store", "stores", multiple=True, metavar="PLACE", help="The federation's store, to measure and audit. Repeatable."
+)
 @click.option("--task", help="The task's file, to measure models on its test rows. Default: the shipped task of that name.")
-@click.option("--host", default="127.0.0.1", show_default=True, help="Address to serve on; loopback unless you choose.")
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to serve on.")
 @click.option("--port", type=int, default=8018, show_default=True, help="Port to serve on; 0 takes any free one.")
-@click.option("--every", type=float, default=2.0, show_default=True, help="Seconds between two looks at the chain.")
+@click.option("--every", type=float, default=2.0, show_default=True, help="Seconds between two reads of the chain.")
 @click.option("--terminal", is_flag=True, help="Show it here instead of serving a page.")
-@click.option("--once", is_flag=True, help="Print the terminal's view once and end.")
+@click.option("--once", is_flag=True, help="Print the terminal view once and end.")
 def cli(federation, stores, task, host, port, every, terminal, once):
-    """Serves the report's page live from the chain, and at /join the page by which a participant joins, tops up, leaves and
-    claims with a wallet in the browser. Reads only: it holds no key and sends nothing. Ends with Ctrl-C."""
+    """Serves the report's page live from the chain, and at /join a page where participants join, top up, leave and claim with a
+    wallet in the browser. It only reads: it holds no key and sends nothing. Ctrl-C ends it."""
     from fl.tools.report.join_page import join_page
     from fl.tools.report.render import Prices
     from fl.tools.report.sources import Source

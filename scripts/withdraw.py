@@ -1,4 +1,4 @@
-"""ape run withdraw: take out stake and pay of a seat that left."""
+"""ape run withdraw: pays out the stake and the pay of a seat that has left."""
 
 import click
 from ape.cli import ConnectedProviderCommand
@@ -6,14 +6,14 @@ from ape.cli import ConnectedProviderCommand
 from fl.tools.cli import options
 
 
-@click.command(cls=options.answering(ConnectedProviderCommand), short_help="Take out the stake of a seat that left.")
+@click.command(cls=options.answering(ConnectedProviderCommand), short_help="Withdraw the stake of a seat that has left.")
 @options.federation
 @options.key
 @options.seat
 @options.to
 @options.command
 def cli(federation, key, seat, to):
-    """Pays stake and unclaimed pay to the owner, or to --to, and frees the seat. Nobody can hold it back."""
+    """Pays stake and unclaimed pay to the owner, or to --to, and frees the seat. Nobody can prevent it."""
     from fl.tools.federation.seats import withdraw
 
     return withdraw(key, federation, seat, to)

@@ -66,7 +66,7 @@ class LocalTraining:
                 raise TaskError(f"{name} {value}: give a number {wanted}")
         for name, value in (("epochs", self.epochs), ("batch_size", self.batch_size)):
             if not isinstance(value, int) or value < 1:
-                raise TaskError(f"{name} {value}: give a whole number from 1 on")
+                raise TaskError(f"{name} {value}: give a whole number of at least 1")
 
     def shared(self) -> Training:
         """What the manifest states of it: everything that members must agree on."""
@@ -168,10 +168,10 @@ class SelfTrained(Task):
         return Data(np.zeros((1, 2), np.float32), np.zeros(1, np.float32), elsewhere=True)
 
     def loss(self, outputs: Tensor, targets: Tensor) -> Tensor:
-        raise TaskError(f"task {self.name} measures by itself: its outputs for single rows are not to be had")
+        raise TaskError(f"task {self.name} measures by itself, so its outputs for single rows are not available")
 
     def evaluate(self, outputs: Tensor, targets: Tensor) -> float:
-        raise TaskError(f"task {self.name} measures by itself: its outputs for single rows are not to be had")
+        raise TaskError(f"task {self.name} measures by itself, so its outputs for single rows are not available")
 
 
 def build(task: Task, seed: int) -> nn.Module:
@@ -182,7 +182,7 @@ def build(task: Task, seed: int) -> nn.Module:
             model = task.model()
         if not isinstance(model, nn.Module):
             raise TaskError(
-                f"task {task.name}: model() gives {type(model).__name__}, no torch.nn.Module: let it return the model"
+                f"task {task.name}: model() returns {type(model).__name__}, not a torch.nn.Module: return the model"
             )
         if any(map(is_lazy, (*model.parameters(), *model.buffers()))):
             with foreign(task, "the model's lazy layers cannot be built from a row of data(): give them their widths"):
@@ -263,7 +263,7 @@ def load_task(name: str) -> Task:
         raise TaskError(f"{name} defines no TASK: end the file with TASK = YourTask(), or define client_fn(context)")
     for word, kind in (("name", str), ("metric", str), ("training", LocalTraining)):
         if not isinstance(getattr(task, word, None), kind):
-            raise TaskError(f"{name}: the task has no {word}: give its class a line {word} = {EXAMPLES[word]}")
+            raise TaskError(f"{name}: the task has no {word}: add a line {word} = {EXAMPLES[word]}")
     if task.training.learning_rate == 0 and not isinstance(task, SelfTrained):
         raise TaskError(f"{name}: learning_rate 0 learns nothing: give a number above 0, such as 0.05")
     return task
@@ -280,7 +280,7 @@ def _run(name: str, path: Path) -> ModuleType:
     module_name = f"task_file_{path.stem}"  # a name of its own, so that a file named random.py replaces nothing
     spec = importlib.util.spec_from_file_location(module_name, path)
     if spec is None or spec.loader is None:
-        raise TaskError(f"{name} is no Python file: give the path of a task file, such as my_task.py")
+        raise TaskError(f"{name} is not a Python file: give the path of a task file, such as my_task.py")
     module = importlib.util.module_from_spec(spec)
     folder, printed, argv = str(path.parent.resolve()), io.StringIO(), sys.argv
     _forget_siblings(folder)

@@ -38,16 +38,16 @@ def table_of(task: Task) -> Data:
     with foreign(task, "data() fails"):
         data = task.data()
     if not isinstance(data, Data):
-        raise TaskError(f"task {task.name}: data() gives {type(data).__name__}: let it return Data(x, y)")
+        raise TaskError(f"task {task.name}: data() returns {type(data).__name__}: return Data(x, y)")
     if data.elsewhere:
         return data
     for what, values in (("x", data.x), ("y", data.y)):
         _array(task, what, values)
     if len(data.x) != len(data.y):
         told = f"{len(data.x)} rows of x and {len(data.y)} of y"
-        raise TaskError(f"task {task.name}: data() gives {told}: every row needs its target")
+        raise TaskError(f"task {task.name}: data() returns {told}: every row needs its target")
     if not len(data.x):
-        raise TaskError(f"task {task.name}: data() gives no rows: there is nothing to learn from")
+        raise TaskError(f"task {task.name}: data() returns no rows: there is nothing to learn from")
     return data
 
 
@@ -74,7 +74,7 @@ def check_model(task: Task) -> nn.Module:
         raise TaskError(f"task {task.name}: {told}: make them constants, or parameters")
     largest = float(np.abs(floats_of(first)).max())
     if not largest < WITHIN:  # NaN is not below it either
-        told = f"the first model holds {largest:.3g}, and {WITHIN:g} is the bound"
+        told = f"the first model holds {largest:.3g}, and the bound is {WITHIN:g}"
         raise TaskError(f"task {task.name}: {told}: begin nearer to zero")
     return first
 
@@ -204,7 +204,7 @@ def _check_training(task: Task, part: Part) -> None:
             raise TaskError(f"task {task.name}: {told}: make it a parameter, or keep it constant")
     weights = np.abs(floats_of(model))
     if not (weights < WITHIN).all():  # NaN is not below it either
-        told = f"one pass over {len(part)} rows takes a parameter to {weights.max():.2g}, and {WITHIN:g} is the bound"
+        told = f"one pass over {len(part)} rows takes a parameter to {weights.max():.2g}, and the bound is {WITHIN:g}"
         rate = f"learning_rate {task.training.learning_rate:g}"
         raise TaskError(f"task {task.name}: training diverges ({told}): lower its {rate}, or rescale the rows")
 
@@ -241,7 +241,7 @@ def _check_client(task: SelfTrained, who: int, of: int) -> None:
         tried.fit(model, who, of, 0)
     largest = float(np.abs(floats_of(model)).max())
     if not largest < WITHIN:
-        told = f"client {who}: fit() takes a parameter to {largest:.3g}, and {WITHIN:g} is the bound"
+        told = f"client {who}: fit() takes a parameter to {largest:.3g}, and the bound is {WITHIN:g}"
         raise TaskError(f"task {task.name}: {told}: lower its learning rate, or rescale its rows")
     with foreign(task, f"client {who} cannot measure"):
         loss, metric, examples = tried.measure(model, who, of)

@@ -37,7 +37,7 @@ def loss_of(task: Task, outputs: Any, x: Tensor, y: Tensor) -> Tensor:
         loss = task.loss(outputs, y)
     if not isinstance(loss, Tensor) or loss.numel() != 1:
         kind = f"a tensor of shape {tuple(loss.shape)}" if isinstance(loss, Tensor) else type(loss).__name__
-        raise UserCodeError(f"task {task.name}: loss() gives {kind}: let it return one number, the mean over the rows")
+        raise UserCodeError(f"task {task.name}: loss() returns {kind}: return one number, the mean over the rows")
     return loss.reshape(())
 
 

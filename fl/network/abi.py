@@ -81,7 +81,7 @@ class Interface:
             block, index = int(log["blockNumber"], 16), int(log["logIndex"], 16)
             return Event(entry["name"], fields, block, index, str(log["transactionHash"]))
         except (DecodingError, KeyError, IndexError, TypeError, ValueError, AttributeError) as error:
-            raise ChainError(f"the node sent a log that is none: {type(error).__name__}: {error}") from error
+            raise ChainError(f"the node sent an invalid log: {type(error).__name__}: {error}") from error
 
     def error(self, data: bytes, denomination: Denomination) -> str:
         """A refusal in words: the error's name and its facts, amounts in this unit."""
@@ -116,7 +116,7 @@ class Interface:
 def unhex(text: str) -> bytes:
     """0x... to bytes. Raises ValueError if it is none."""
     if not isinstance(text, str) or not text.startswith("0x"):
-        raise ValueError(f"no hexadecimal text: {str(text)[:40]!r}")
+        raise ValueError(f"not hexadecimal: {str(text)[:40]!r}")
     return bytes.fromhex(text[2:])
 
 

@@ -72,10 +72,10 @@ def account(name: str, passphrase_file: Path | None = None, local: bool | None =
     machine, where none is connected. Raises ChainError with what to do."""
     if name.startswith("TEST::"):
         if not name[6:].isdecimal() or not (is_local() if local is None else local):
-            raise ChainError(f"no account {name!r} here: TEST::0 and so on are keys of a local chain, known to everybody")
+            raise ChainError(f"no account {name!r} here: TEST::0 and so on are keys of a local chain, which everybody knows")
         return _test_account(name)
     if name not in ape.accounts.aliases:
-        raise ChainError(f"no account {name!r}: `ape accounts list` shows those there are, `ape accounts import` adds one")
+        raise ChainError(f"no account {name!r}: `ape accounts list` shows all accounts, `ape accounts import` adds one")
     found = ape.accounts.load(name)
     if not hasattr(found, "set_autosign"):
         return found  # a device that asks by itself
@@ -92,7 +92,7 @@ def account(name: str, passphrase_file: Path | None = None, local: bool | None =
         try:
             found.set_autosign(True, passphrase=passphrase)
         except InvalidPasswordError:
-            raise ChainError(f"account {name}: wrong passphrase; look at --passphrase-file or {variable}") from None
+            raise ChainError(f"account {name}: wrong passphrase; check --passphrase-file or {variable}") from None
     return found
 
 
@@ -131,7 +131,7 @@ def account_address(name: str) -> str:
     if name.startswith("TEST::"):
         return str(account(name).address)
     if name not in ape.accounts.aliases:
-        raise ChainError(f"no account {name!r}: `ape accounts list` shows those there are, `ape accounts import` adds one")
+        raise ChainError(f"no account {name!r}: `ape accounts list` shows all accounts, `ape accounts import` adds one")
     return str(ape.accounts.load(name).address)
 
 
@@ -210,7 +210,9 @@ def check_code(address: str) -> None:
     ours = bytes.fromhex(contract("Federation").contract_type.runtime_bytecode.bytecode.removeprefix("0x"))
     clone = code.startswith(head + implementation + tail)
     if not clone or _without_note(code_at(to_checksum_address(implementation))) != _without_note(ours):
-        raise ChainError(f"{address} is no federation of this code: it may do anything; stay away, or use its own version")
+        raise ChainError(
+            f"{address} is not a federation of this program's version: it may do anything; stay away, or use its own version"
+        )
 
 
 def _without_note(code: bytes) -> bytes:
@@ -299,7 +301,7 @@ def contract(name: str) -> Any:
 def attach(name: str, address: str, what: str) -> Any:
     """A deployed contract of this project. Raises ChainError if the address is none, or holds no code."""
     if not is_hex_address(address):
-        raise ChainError(f"{address!r} is no address: give 0x and 40 hexadecimal digits")
+        raise ChainError(f"{address!r} is not a valid address: give 0x and 40 hexadecimal digits")
     address = to_checksum_address(address)
     if not code_at(address):
         raise ChainError(f"no {what} at {address} on chain {chain_id()}: check address and network")
@@ -349,7 +351,7 @@ def transact(
             _begin_sending()
             return function(*args, sender=sender, **kwargs)
     except ContractLogicError as error:
-        raise ContractError(f"the contract refused: {_reason(error, denomination)}") from error
+        raise ContractError(f"the contract rejected the call: {_reason(error, denomination)}") from error
     except TransactionError as error:
         raise ChainError(f"the transaction failed: {' '.join(str(error).split())[:300]}; see `ape run status`") from error
     except AccountsError as error:  # the key stays locked, or cannot pay the gas

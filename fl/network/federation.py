@@ -221,7 +221,7 @@ class FederationReader:
             fee = int(found.get("baseFeePerGas") or "0x0", 16)
             head = Head(number, time_, str(found["hash"]), str(found["parentHash"]), fee)
         except (KeyError, TypeError, ValueError) as error:
-            raise NodeError(f"the node sent a block that is none: {type(error).__name__}: {error}") from error
+            raise NodeError(f"the node sent an invalid block: {type(error).__name__}: {error}") from error
         if not isinstance(which, str) and number != which:
             raise Distrust(f"asked for block {which}, the node shows {number}")
         return head
@@ -390,7 +390,7 @@ class FederationReader:
         try:
             return int(answer, 16)
         except (TypeError, ValueError) as error:
-            raise NodeError(f"{method} answered {str(answer)[:40]!r}, no number") from error
+            raise NodeError(f"{method} answered {str(answer)[:40]!r}, which is not a number") from error
 
     def _call(self, to: str, interface: Interface, function: str, args: tuple[Any, ...], at: Head | str) -> Any:
         call = {"to": to, "data": "0x" + interface.call(function, *args).hex()}
@@ -398,7 +398,7 @@ class FederationReader:
         try:
             data = unhex(answer)
         except ValueError as error:
-            raise NodeError(f"{function} answered no bytes: {error}") from error
+            raise NodeError(f"{function} did not answer with bytes: {error}") from error
         return interface.result(function, data)
 
     def _at_block(self, call: dict[str, str], block: Head) -> Any:
@@ -474,7 +474,7 @@ class FederationReader:
                 raise
             return None
         if not isinstance(logs, list):
-            raise NodeError(f"eth_getLogs answered {str(logs)[:40]!r}, no list")
+            raise NodeError(f"eth_getLogs answered {str(logs)[:40]!r}, which is not a list")
         if len(logs) >= MAX_LOGS and size > 1:
             self._span, self._whole = size // 2, 0
             return None

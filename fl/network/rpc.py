@@ -112,7 +112,7 @@ class Rpc:
             raise refused
         where = host(self.urls[(self._at - 1) % count])
         message = f"no answer to {method} from {', '.join(map(host, self.urls))}: {last.kind}: {last.text}"
-        raise NodeError(f"{message}; does the node run, is --rpc right?", last.kind, where, last.text)
+        raise NodeError(f"{message}; check that the node runs and that --rpc is right", last.kind, where, last.text)
 
     def turn(self) -> None:
         """The next call begins with the next address."""

@@ -75,7 +75,7 @@ class Sender:
         except NodeRefused as error:
             raise Refused(self._why(error)) from error
         except (TypeError, ValueError) as error:
-            raise NodeError(f"eth_estimateGas answered no number: {error}") from error
+            raise NodeError(f"eth_estimateGas did not answer with a number: {error}") from error
         gas += gas // 4 + 10_000  # the state may move before it is mined
         transaction = SignedTransaction(name, round_, function, to, data.hex(), self.signer.address, self._nonce(), gas)
         fee, tip = self._market(head)
@@ -255,4 +255,4 @@ def _number(value: Any) -> int:
     try:
         return int(value, 16)
     except (TypeError, ValueError) as error:
-        raise NodeError(f"the node answered {str(value)[:40]!r} where a number belongs") from error
+        raise NodeError(f"the node answered {str(value)[:40]!r} instead of a number") from error

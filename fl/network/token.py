@@ -57,7 +57,7 @@ class Token:
             )
         except ContractError as error:  # it has no mint for everybody
             raise ChainError(
-                f"{self.denomination.symbol} at {self.address} is no play money: get tokens, and leave --mint out"
+                f"{self.denomination.symbol} at {self.address} is not play money: get tokens, and leave --mint out"
             ) from error
 
     def approve_data(self, spender: str, amount: int) -> bytes:

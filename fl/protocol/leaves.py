@@ -37,7 +37,7 @@ def _hashes(prefix: bytes, data: Data, size: int) -> tuple[bytes, ...]:
 def _check(data: Data, kind: Kind) -> None:
     count, rest = divmod(len(data), kind.value)
     if rest or count & (count - 1) or count == 0:
-        raise ArtifactError(f"{len(data):,} bytes are no power of two of {kind.value}-byte leaves")
+        raise ArtifactError(f"{len(data):,} bytes are not a power of two of {kind.value}-byte leaves")
 
 
 @dataclass(frozen=True)

@@ -85,7 +85,7 @@ class LocalClient:
         try:
             self.system.do(function, *args, by=sender)
         except Reverted as error:
-            raise ChainError(f"the contract refused: {error}") from error
+            raise ChainError(f"the contract rejected the call: {error}") from error
         return Receipt("", 0, 0)
 
 

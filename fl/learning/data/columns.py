@@ -41,7 +41,9 @@ def numbers(values: pd.Series) -> pd.Series:
     told = values if pd.api.types.is_numeric_dtype(values) else pd.to_numeric(values, errors="coerce")
     found = told.astype(float)
     if (wrong := found.isna() & values.notna()).any():
-        raise TaskError(f"column {values.name}: row {row_of(wrong)} says {str(values[wrong].iloc[0])!r}, which is no number")
+        raise TaskError(
+            f"column {values.name}: row {row_of(wrong)} holds {str(values[wrong].iloc[0])!r}, which is not a number"
+        )
     return found
 
 

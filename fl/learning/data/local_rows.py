@@ -68,5 +68,5 @@ def _read(task: Task, path: Path) -> Data:
         wanted = f"{like.x.shape[1:]} and {like.y.shape[1:]}"
         raise TaskError(f"{path} does not fit task {task.name}: a row's features and target have shapes {wanted}") from error
     if not len(x) or not np.isfinite(x).all() or not np.isfinite(y.astype(np.float64)).all():
-        raise TaskError(f"{path} is empty or holds values that are no numbers: fill or drop them")
+        raise TaskError(f"{path} is empty or holds values that are not numbers: fill or drop them")
     return Data(x, y)

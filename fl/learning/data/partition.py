@@ -134,7 +134,7 @@ def _by_owner(data: Data, seats: int, rng: np.random.Generator) -> list[tuple[st
 def _dirichlet(rows: Rows, y: NDArray[np.generic], seats: int, alpha: float, rng: np.random.Generator) -> list[Rows]:
     labels = _labels(y, rows)
     if labels is None:
-        raise TaskError("alpha deals by label, and these targets are measurements: leave alpha out for an even split")
+        raise TaskError("alpha splits by label, but these targets are measurements: leave alpha out for an even split")
     if not alpha > 0:
         raise TaskError(f"alpha {alpha}: give a positive number, such as 0.5")
     for _ in range(100):  # until everybody has rows enough; a small alpha needs some tries

@@ -176,7 +176,7 @@ def table_task(address: str) -> Table:
     stated = {name: value for name, value in given.items() if name not in WORDS}
     _need(frame, [given["target"], *([owner] if owner else []), *dropped, *stated], where)
     if len(frame) < 8:
-        raise TaskError(f"{where} has {len(frame)} rows: a federation needs more to train and to score with")
+        raise TaskError(f"{where} has {len(frame)} rows: a federation needs more rows to train and to score with")
     names = [n for n in frame.columns if n not in (given["target"], owner, *dropped)]
     if not names:
         raise TaskError(f"{where}: no column is left to predict {given['target']} from")
@@ -230,7 +230,7 @@ def read_table(path: Path) -> pd.DataFrame:
     if len(set(frame.columns)) < len(frame.columns):
         raise TaskError(f"{path} names a column twice: {frame.columns[frame.columns.duplicated()][0]}")
     if len(frame.columns) == 1 and (mark := next((m for m in (";", "\t") if m in frame.columns[0]), None)):
-        raise TaskError(f"{path} parts its columns by {mark!r}: write it with commas")
+        raise TaskError(f"{path} separates its columns by {mark!r}: use commas")
     if frame.empty or not len(frame.columns):
         raise TaskError(f"{path} holds no rows: there is nothing to learn from")
     return frame
@@ -246,7 +246,7 @@ def _column(frame: pd.DataFrame, name: str, stated: str | None, where: str, *, t
             try:
                 column = Column(name, (), float(low), float(high), optional)
             except ValueError:
-                raise TaskError(f"column {name}: {stated!r} is no range: write LOW..HIGH, such as 0..100") from None
+                raise TaskError(f"column {name}: {stated!r} is not a range: write LOW..HIGH, such as 0..100") from None
             if not (isfinite(column.low) and isfinite(column.high) and column.low < column.high):
                 raise TaskError(f"column {name}: the range {stated} is empty: write LOW..HIGH, such as 0..100")
             with within(where):
@@ -269,7 +269,7 @@ def _column(frame: pd.DataFrame, name: str, stated: str | None, where: str, *, t
         told = f"{len(classes)} different texts in {len(present)} rows"
         raise TaskError(f"{where}, column {name}: {told}: name its classes ({name}=a|b|c), or leave it out (drop={name})")
     if target and len(classes) < 2:
-        raise TaskError(f"{where}, column {name}: every row says {classes[0]!r}, so there is nothing to predict")
+        raise TaskError(f"{where}, column {name}: every row has the value {classes[0]!r}, so there is nothing to predict")
     return Column(name, classes, optional=optional)
 
 

@@ -138,7 +138,7 @@ class FlowerClients:
 
     def __init__(self, folder: Path, python: Path, overrides: Mapping[str, str]):
         if not (folder / "pyproject.toml").is_file():
-            raise TaskError(f"{folder} is no Flower app: give the folder with its pyproject.toml")
+            raise TaskError(f"{folder} is not a Flower app: give the folder with its pyproject.toml")
         if not python.is_file():
             raise TaskError(f"no Python with Flower at {python}: run `make flower`, or add ?python=PATH to the address")
         command = [python.absolute(), Path(worker.__file__), folder.absolute(), json.dumps(dict(overrides))]
@@ -169,7 +169,7 @@ class FlowerClients:
         try:
             frame = worker.unpack(self._process.stdout)  # type: ignore[arg-type]
         except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise UserCodeError(f"the Flower app's process answered in no known form: {error}") from error
+            raise UserCodeError(f"the Flower app's process sent an answer that cannot be read: {error}") from error
         if frame is None:
             raise UserCodeError(f"the Flower app's process has ended; what it said is in {self.log}")
         if "error" in frame[0]:
@@ -187,7 +187,9 @@ class FlowerClients:
         examples = metrics.pop("num-examples", metrics.pop("num_examples", 1))
         losses = [value for name, value in metrics.items() if "loss" in name]
         if not losses:
-            raise UserCodeError(f"the Flower app's evaluation tells no loss (it tells {', '.join(metrics)}): scores need one")
+            raise UserCodeError(
+                f"the Flower app's evaluation reports no loss (it reports {', '.join(metrics)}): scores need one"
+            )
         return float(losses[0]), int(examples), {k: v for k, v in metrics.items() if "loss" not in k}
 
     def fresh(self) -> FlowerClients:

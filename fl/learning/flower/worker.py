@@ -215,7 +215,7 @@ def _grid(app: App) -> Any:
                 if message.metadata.message_type.startswith("evaluate"):
                     app.evaluate = message.content
                     raise Stop
-            raise RuntimeError("the ServerApp asks its clients before it trains, which Treaty does not play")
+            raise RuntimeError("the ServerApp asks its clients before it trains, which Treaty does not support")
 
         def pull_messages(self, message_ids: Any) -> list[Any]:
             return []

@@ -196,18 +196,18 @@ class Ledger:
         path = journal / LEDGER
         if not path.is_file():
             if any(journal.glob("*.privacy.json")):
-                raise PrivacyError(
-                    f"{path} is lost, and what was spent with it: restore it from a copy, nobody knows what was spent"
-                )
+                raise PrivacyError(f"{path} is lost: restore it from a copy; what was spent cannot be known otherwise")
             return cls()
         try:
             facts = json.loads(path.read_bytes())
             history = tuple(Spending(**entry) for entry in facts["history"])
             sound = facts["version"] == 1 and all(_is_sound(s) for s in history)
         except (ValueError, KeyError, TypeError) as error:
-            raise PrivacyError(f"{path} is damaged ({error}): restore it from a copy; nobody knows what was spent") from error
+            raise PrivacyError(
+                f"{path} is damaged ({error}): restore it from a copy; what was spent cannot be known otherwise"
+            ) from error
         if not sound:
-            raise PrivacyError(f"{path} holds entries that no release makes: restore it from a copy")
+            raise PrivacyError(f"{path} holds entries that no release could have written: restore it from a copy")
         return cls(history)
 
 

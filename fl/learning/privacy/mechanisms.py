@@ -131,7 +131,7 @@ def check_private(task: Task, part: Part, mechanism: str) -> None:
     remedy = "or protect the whole update instead (--private update)"
     if isinstance(task, SelfTrained):
         raise PrivacyError(
-            f"task {task.name} trains by itself, out of reach of noise: make it private in its own code, {remedy}"
+            f"task {task.name} trains by itself, so noise cannot be added: make it private in its own code, {remedy}"
         )
     from opacus.validators import ModuleValidator
 

@@ -105,11 +105,11 @@ class FileStore(Store):
             raise StoreError(self._altered(name))
         facts = _parse_canonical(data)
         if facts is None:
-            raise StoreError(f"{name} in {self.label} is no canonical JSON object")
+            raise StoreError(f"{name} in {self.label} is not a canonical JSON object")
         return facts
 
     def _altered(self, name: str) -> str:
-        return f"{name} in {self.label} does not hash to its name: it was altered; fetch it anew"
+        return f"{name} in {self.label} does not hash to its name: it was altered; fetch it again"
 
     @abstractmethod
     def _read(self, name: str, most: int, exact: bool) -> Data:
@@ -148,12 +148,12 @@ class LocalStore(FileStore):
             with open_regular(path) as file:
                 size = os.fstat(file.fileno()).st_size
                 if size != most if exact else size > most:
-                    raise StoreError(f"{path.name} in {self.path} has {size:,} bytes, not {most:,}: fetch it anew")
+                    raise StoreError(f"{path.name} in {self.path} has {size:,} bytes, not {most:,}: fetch it again")
                 return gathered(iter(partial(file.read, PIECE), b""), most + 1)  # it may grow while it is read
         except FileNotFoundError:
             raise StoreError(f"{path.name} is not in {self.path}: ask its owner to publish it") from None
         except NotRegularError:
-            raise StoreError(f"{path.name} in {self.path} is not a regular file: remove it and fetch it anew") from None
+            raise StoreError(f"{path.name} in {self.path} is not a regular file: remove it and fetch it again") from None
         except OSError as error:
             if error.errno in (errno.EMFILE, errno.ENFILE):
                 told = f"{path.name} in {self.path} cannot be opened: {error.strerror}"

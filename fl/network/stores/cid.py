@@ -67,7 +67,7 @@ def from_text(text: str) -> bytes:
     except ValueError:
         cid = b""
     if not is_cid(cid) or to_text(cid) != text:
-        raise StoreError(f"{text!r} is no CID: give version 1 in base32 with SHA-256, such as bafkrei...")
+        raise StoreError(f"{text!r} is not a CID: give version 1 in base32 with SHA-256, such as bafkrei...")
     return cid
 
 

@@ -51,7 +51,7 @@ def scratch_folder() -> str:
     try:
         return "/var/tmp" if elsewhere else tempfile.gettempdir()
     except FileNotFoundError as error:
-        raise NoRoomError("no folder takes what a store shows: make room, or set TMPDIR to one that has it") from error
+        raise NoRoomError("no folder has room for the files of a store: make room, or set TMPDIR to one that has it") from error
 
 
 @contextmanager

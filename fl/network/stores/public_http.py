@@ -23,7 +23,9 @@ def public_addresses(host: str, port: int) -> list[str]:
     """The addresses of a host, if all of them are public. Raises OSError if one is not, or the name does not resolve."""
     found = [str(info[4][0]) for info in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)]
     if inside := [address for address in found if not ipaddress.ip_address(address).is_global]:
-        raise OSError(f"{host} leads to {inside[0]}, which is no public address: a store that a manifest names must be public")
+        raise OSError(
+            f"{host} leads to {inside[0]}, which is not a public address: a store that a manifest names must be public"
+        )
     return list(dict.fromkeys(found))
 
 

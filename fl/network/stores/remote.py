@@ -112,7 +112,7 @@ def _told(error: Exception, what: str) -> StoreError | NoRoomError:
     if isinstance(error, requests.exceptions.Timeout):
         return StoreSilentError(f"{what} did not answer in time")
     if isinstance(error, requests.exceptions.ConnectionError):
-        return StoreSilentError(f"{what} cannot be reached: start it or look at the address; or give another --store")
+        return StoreSilentError(f"{what} cannot be reached: start it, check the address, or give another --store")
     kind = StoreError if isinstance(error, PermissionError) else StoreSilentError
     return kind(f"{what}: {type(error).__name__}: {' '.join(str(error).split())[:200]}")
 
@@ -195,7 +195,7 @@ class HttpStore(_Remote):
             return False
 
     def _write(self, name: str, data: Data) -> None:
-        raise StoreError(f"{self.label} can only be read: add a --store that takes files, such as a folder that you serve")
+        raise StoreError(f"{self.label} can only be read: add a --store that accepts files, such as a folder that you serve")
 
 
 class _Named:

@@ -128,7 +128,7 @@ class Stores(Store):
                 tried.append(str(error))
         if len(tried) == 1:
             raise StoreError(tried[0])
-        raise StoreError(f"{name} is not to be had: " + "; ".join(f"({i}) {what}" for i, what in enumerate(tried, 1)))
+        raise StoreError(f"{name} is not available: " + "; ".join(f"({i}) {what}" for i, what in enumerate(tried, 1)))
 
     def _all(self, write: Callable[[Store], bytes]) -> bytes:
         done, failed = [], []

@@ -54,7 +54,7 @@ def audit_federation(address: str, stores: Sequence[str | Path]) -> Verdict:
     try:
         store, _ = federation_store(client.terms, stores)
     except StoreError as error:
-        raise AuditError(f"the store cannot show what the chain names: {error}") from error
+        raise AuditError(f"the store lacks a file that the chain names: {error}") from error
     auditor = Auditor(client.chain_id, client.address, client.terms, store)
     auditor.run(client.new_events())
     auditor.compare_accounting(client.accounting())
@@ -85,7 +85,7 @@ class Auditor:
         last = -1, -1
         for event in events:
             if (event.block, event.index) <= last:
-                raise AuditError(f"block {event.block}, event {event.name}: not in the chain's order, or told twice")
+                raise AuditError(f"block {event.block}, event {event.name}: not in the chain's order, or recorded twice")
             last = event.block, event.index
             self.record.note([event])
             try:
@@ -337,6 +337,6 @@ class Auditor:
         try:
             return read()
         except StoreError as error:
-            raise AuditError(f"the store cannot show what the chain names: {error}") from error
+            raise AuditError(f"the store lacks a file that the chain names: {error}") from error
         except ManifestError as error:
             raise AuditError(str(error)) from error

@@ -91,14 +91,14 @@ def read_events(path: Path) -> tuple[int, str, Terms, list[Event]]:
             events.append(Event(name, {k: _back(v) for k, v in given.items()}, block, index, transaction))
         return facts["chain_id"], facts["federation"], Terms(**values), events
     except FileNotFoundError:
-        raise AuditError(f"no record {path}: give the folder that simulate wrote, whole") from None
+        raise AuditError(f"no record {path}: give the complete folder that simulate wrote") from None
     except json.JSONDecodeError as error:
         raise AuditError(
-            f"{path} is torn or not a record of a federation ({error}): get it anew from whoever wrote it"
+            f"{path} is torn or not a record of a federation ({error}): get it again from whoever wrote it"
         ) from error
     except KeyError as error:
         raise AuditError(
-            f"{path} is not a record of a federation: it lacks {error}; get it anew from whoever wrote it"
+            f"{path} is not a record of a federation: it lacks {error}; get it again from whoever wrote it"
         ) from error
     except (OSError, ValueError, TypeError) as error:
         raise AuditError(f"{path} is not a record of a federation: {error!r}") from error

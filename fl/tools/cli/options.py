@@ -1,4 +1,7 @@
-"""What the doors share: options, one way to tell the outcome, one way to fail. Light: every `ape run` imports every door."""
+"""What the commands share: options, the output of results, and the handling of errors.
+
+Imports little, because every `ape run` imports every command.
+"""
 
 from __future__ import annotations
 
@@ -15,13 +18,13 @@ import click
 
 from fl.errors import ChainError, TreatyError, plain
 
-CARRIERS = {"ape", "web3", "requests", "urllib3", "eth_abi"}  # whose errors tell of a node
+CARRIERS = {"ape", "web3", "requests", "urllib3", "eth_abi"}  # packages whose errors mean that a node failed
 NOTHING, PERHAPS = "nothing was sent", "what was sent may still be mined: look at `ape run status` first"
 
 
 @dataclass(frozen=True)
 class Result:
-    """An outcome: lines for people, facts for scripts, and the exit code."""
+    """The result of a command: lines for people, facts for scripts, and the exit code."""
 
     lines: list[str]
     facts: dict[str, Any]
@@ -30,7 +33,7 @@ class Result:
 
 @dataclass(frozen=True)
 class Key:
-    """Who signs, and how patiently we wait for it."""
+    """The account that signs, and how many confirmations to wait for."""
 
     account: str
     passphrase_file: Path | None = None
@@ -42,23 +45,23 @@ class Key:
         object.__setattr__(self, "options", options)
 
     def open(self) -> Any:
-        """The account, ready to sign. Raises ChainError with what to do."""
+        """The account, ready to sign. Raises ChainError with the remedy."""
         from fl.network import ape_accounts
 
         return ape_accounts.account(self.account, self.passphrase_file)
 
 
 federation = click.option("--federation", required=True, metavar="ADDRESS", help="The federation's contract.")
-seat = click.option("--seat", type=click.IntRange(0, 127), help="Which seat. Default: the account's only one.")
+seat = click.option("--seat", type=click.IntRange(0, 127), help="The seat's number. Default: the account's only seat.")
 to = click.option("--to", metavar="ADDRESS", help="Who receives the tokens. Default: the account itself.")
-mint = click.option("--mint", is_flag=True, help="Mint what is missing (only where the token is play money).")
-approve = click.option("--approve", is_flag=True, help="Approve in a transaction of its own, though the token knows permits.")
+mint = click.option("--mint", is_flag=True, help="Mint what is missing (play-money tokens only).")
+approve = click.option("--approve", is_flag=True, help="Approve in a separate transaction, even if the token supports permits.")
 calldata = click.option("--calldata", is_flag=True, help="Send nothing; print the calls for a Safe, timelock or Governor.")
-stores = click.option("--store", "stores", multiple=True, metavar="PLACE", help="A store; again for more, tried in order.")
+stores = click.option("--store", "stores", multiple=True, metavar="PLACE", help="A store. Repeatable; tried in order.")
 
 
 class Finite(click.FloatRange):
-    """A number in a range; click's own takes NaN for one, and infinity."""
+    """A finite number in a range; click's own type also accepts NaN and infinity."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         number = super().convert(value, param, ctx)
@@ -68,16 +71,18 @@ class Finite(click.FloatRange):
 
 
 def only_with(flag: str, *options: str) -> None:
-    """Refuses, in a call without the flag, options that mean nothing there: whoever gave one would believe it was heeded."""
+    """Raises UsageError if one of the options is given without the flag, where it would have no effect."""
     context = click.get_current_context()
     for param in context.command.params:
         given = context.get_parameter_source(param.name or "") is not click.core.ParameterSource.DEFAULT
         if given and (option := param.opts[0]) in options:
-            raise click.UsageError(f"{option} counts only with {flag}: add {flag}, or leave {option} out. Nothing was sent.")
+            raise click.UsageError(
+                f"{option} has an effect only with {flag}: add {flag}, or leave {option} out. Nothing was sent."
+            )
 
 
 def answering(command: type[click.Command]) -> type[click.Command]:
-    """The same kind of command, which says in one line that the network's node does not answer, instead of how Ape saw it."""
+    """The same kind of command, which reports in one line that the network's node does not answer, without Ape's traceback."""
 
     class Answering(command):  # type: ignore[misc, valid-type]
         def invoke(self, context: click.Context) -> Any:
@@ -100,19 +105,19 @@ def answering(command: type[click.Command]) -> type[click.Command]:
                     raise
                 why = why or (str(cause).strip().splitlines() or [type(cause).__name__])[0][:200]
                 done = PERHAPS if ape_accounts.sendings() > sent else NOTHING
-                told = f"the node {where} does not answer ({why}): start it, or give another --network; {done}"
-                raise click.ClickException(plain(told)) from error
+                message = f"the node {where} does not answer ({why}): start it, or give another --network; {done}"
+                raise click.ClickException(plain(message)) from error
 
     return Answering
 
 
 def key(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Adds --account, --passphrase-file and --confirmations, and hands over a Key."""
+    """Adds --account, --passphrase-file and --confirmations, and passes a Key."""
     return _with_key(command, required=True)
 
 
 def optional_key(command: Callable[..., Any]) -> Callable[..., Any]:
-    """The same where --calldata may stand instead: then the key is None."""
+    """The same, but --calldata may be given instead; the key is then None."""
 
     @functools.wraps(command)
     def run(*args: Any, key: Key | None, calldata: bool, **kwargs: Any) -> Any:
@@ -139,24 +144,24 @@ def _with_key(command: Callable[..., Any], required: bool) -> Callable[..., Any]
 
 
 def command(command: Callable[..., Result]) -> Callable[..., None]:
-    """Turns a function that returns Told into a door: adds --json; one clear line and exit code 1 where it was refused."""
+    """Turns a function that returns a Result into a command with --json. A TreatyError becomes one line and exit code 1."""
 
-    @click.option("--json", "as_json", is_flag=True, help="Print the outcome as JSON.")
+    @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
     @functools.wraps(command)
     def run(*args: Any, as_json: bool, **kwargs: Any) -> None:
         from fl.network import ape_accounts
 
         try:
             with ape_accounts.hushed():
-                told = command(*args, **kwargs)
+                result = command(*args, **kwargs)
         except TreatyError as error:
             raise click.ClickException(str(error)) from error
         if as_json:
-            click.echo(json.dumps(told.facts, indent=1))
+            click.echo(json.dumps(result.facts, indent=1))
         else:
-            for line in told.lines:
+            for line in result.lines:
                 click.echo(plain(line))
-        if told.code:
-            raise SystemExit(told.code)
+        if result.code:
+            raise SystemExit(result.code)
 
     return run

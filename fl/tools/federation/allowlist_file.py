@@ -30,11 +30,13 @@ def checked(entries: Iterable[tuple[str, object]]) -> tuple[str, ...]:
     for place, given in entries:
         if not isinstance(given, str) or not given.startswith("0x") or not is_hex_address(given):
             quotes = "" if isinstance(given, str) else ", in quotes"
-            raise TermsError(f"{place}: {given!r} is no address: write 0x and 40 hexadecimal digits{quotes}")
+            raise TermsError(f"{place}: {given!r} is not a valid address: write 0x and 40 hexadecimal digits{quotes}")
         if is_checksum_formatted_address(given) and not is_checksum_address(given):
-            raise TermsError(f"{place}: the capitals of {given} do not fit its digits: something was mistyped, copy it anew")
+            raise TermsError(
+                f"{place}: the capitals of {given} do not match its checksum: something was mistyped, copy it again"
+            )
         owner = str(to_checksum_address(given))
         if owner in seen:
-            raise TermsError(f"{place}: {owner} stands at {seen[owner]} already: leave one of them out")
+            raise TermsError(f"{place}: {owner} is already at {seen[owner]}: leave one of them out")
         seen[owner] = place
     return tuple(seen)

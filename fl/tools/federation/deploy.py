@@ -89,8 +89,8 @@ def make_terms(
         chosen[name] = parse_amount(chosen[name], denomination.decimals, name)
     if isinstance(owners := chosen.get("allowlist"), tuple):
         if len(owners) < chosen["min_reveals"]:
-            wanted = f"a round wants {chosen['min_reveals']} seats (min_reveals), one for each owner"
-            raise TermsError(f"allowlist: {wanted}, and the list has {len(owners)}: admit more")
+            wanted = f"a round needs {chosen['min_reveals']} seats (min_reveals), one for each owner"
+            raise TermsError(f"allowlist: {wanted}, but the list has only {len(owners)}: admit more")
         chosen["allowlist"] = Allowlist.of(owners).root
     facts = {"sponsor": sponsor, "sink": SINK, "admission": ZERO_ADDRESS, "allowlist": bytes(32), **chosen}
     facts |= {"token": token, "manifest": manifest, "genesis": genesis}
@@ -98,7 +98,9 @@ def make_terms(
     terms = Terms(**facts)
     broken = check(terms)
     if broken:
-        raise TermsError("these terms make no federation: " + "; ".join(f"{remedy} (rule {n})" for n, remedy in broken))
+        raise TermsError(
+            ("no federation can be made with these terms: ") + "; ".join(f"{remedy} (rule {n})" for n, remedy in broken)
+        )
     return terms
 
 
@@ -127,7 +129,7 @@ def draft(
     """Checks all that can be checked; sends nothing and writes nothing. Raises TermsError or ChainError."""
     genesis = pack_model(to_vector(build(task, seed)))
     if odd := [place for place in public if not is_public(place)]:
-        raise TermsError(f"--public {odd[0]}: others must reach it; give an address such as https:// or s3://")
+        raise TermsError(f"--public {odd[0]}: others must be able to reach it; give an address such as https:// or s3://")
     genesis_cid = cid.to_text(cid.cid_of(genesis))
     manifest = replace(manifest_of(task, seed, gate), genesis_cid=genesis_cid, stores=tuple(public))
     token, denomination = "0x" + "11" * 20, PLAY
@@ -188,7 +190,7 @@ def deploy(
     try:
         receipt = ape_accounts.transact(maker.create, terms.as_tuple(), sender=account, **options)
     except ChainError as error:
-        raise ChainError(f"{error}; the factory stands: give --factory {maker.address} next time") from error
+        raise ChainError(f"{error}; the factory was deployed: give --factory {maker.address} next time") from error
     gas["create"] = int(receipt.gas_used)
     federation = str(receipt.events.filter(maker.Created)[0].federation)
     implementation = str(maker.implementation())
@@ -203,7 +205,7 @@ def dry_run(checked: Draft, seats: int, prices: Prices) -> Result:
     """What it would cost, from the draft alone; nothing is sent."""
     if not checked.terms.min_reveals <= seats <= checked.terms.max_seats:
         least, most = checked.terms.min_reveals, checked.terms.max_seats
-        raise TermsError(f"--seats {seats}: these terms want {least} to {most}")
+        raise TermsError(f"--seats {seats}: these terms allow {least} to {most}")
     own = {"own_factory": checked.maker is None, "own_token": checked.own_token}
     facts = estimate(checked.terms, seats, prices, checked.denomination, **own)
     return Result([*told(facts, prices, checked.denomination.symbol), "nothing was sent"], facts)

@@ -117,11 +117,15 @@ def _clock(visit: Visit) -> None:
 def _federation(visit: Visit) -> None:
     visit.client = client = FederationClient(visit.federation)
     if broken := check(client.terms):
-        raise ChainError(f"its terms break rule {broken[0][0]} ({broken[0][1]}): no factory of ours made it; stay away")
+        raise ChainError(
+            f"its terms break rule {broken[0][0]} ({broken[0][1]}): this project's factory did not make it; stay away"
+        )
     ape_accounts.check_code(client.address)
     visit.token = Token(client.terms.token)
     if client.concluded():
-        visit.say("federation", "bad", "the sponsor gave notice: no further round will open; leave and withdraw what is yours")
+        visit.say(
+            "federation", "bad", "the sponsor gave notice and no further round will open: leave and withdraw what is yours"
+        )
         return
     free = client.terms.max_seats - len(seats.from_bitmap(client.seat_sets()[0]))
     visit.say("federation", "ok", f"{client.address}: terms in order, {free} of {client.terms.max_seats} seats free")
@@ -136,7 +140,7 @@ def _account(visit: Visit) -> None:
     ether, need = ape_accounts.ether_of(visit.address), ROUNDS * ROUND_GAS * ape_accounts.gas_price()
     grade = "ok" if ether >= need else "bad" if ether * ROUNDS < need else "warn"
     remedy = "" if grade == "ok" else ": send it some"
-    told = f"{ether / 1e18:.6f} ETH; {ROUNDS} rounds of everything take some {need / 1e18:.6f} at the present price{remedy}"
+    told = f"{ether / 1e18:.6f} ETH; {ROUNDS} rounds of all duties take about {need / 1e18:.6f} at the current price{remedy}"
     visit.say("gas money", grade, told)
 
 
@@ -205,7 +209,11 @@ def _task(visit: Visit) -> None:
         seed = visit.manifest.genesis_seed
         rebuilt = root_of(pack_model(to_vector(build(task, seed))), Kind.MODEL)
         if rebuilt != visit.client.terms.genesis:
-            visit.say("task", "bad", f"task {name} builds another first model: get the federation's task file, and its PyTorch")
+            visit.say(
+                "task",
+                "bad",
+                f"task {name} builds a different first model: get the federation's own task file and PyTorch version",
+            )
             return
         visit.say("task", "ok", f"task {name} builds the federation's first model from seed {seed}, bit for bit")
     table = table_of(task)

@@ -61,7 +61,7 @@ class Settings:
 
     def __post_init__(self) -> None:
         if self.most_gwei < self.tip_gwei:
-            told = f"--max-fee {self.most_gwei:g} is less than --tip {self.tip_gwei:g}, which is a part of it"
+            told = f"--max-fee {self.most_gwei:g} is less than --tip {self.tip_gwei:g}, which it includes"
             raise ChainError(f"{told}: raise --max-fee or lower --tip; nothing was sent")
 
 
@@ -124,9 +124,11 @@ def _seat_of(node: FederationReader, account: str) -> int:
     taken = int(node.read("seatSets")[0])
     held = [i for i in range(128) if taken >> i & 1 and node.read("seatInfo", i)[2] == account]
     if not held:
-        raise ChainError(f"{account} operates no seat of {node.address}: take one (join), or let its owner name this operator")
+        raise ChainError(
+            f"{account} operates no seat of {node.address}: take one with `ape run join`, or have the owner name this operator"
+        )
     if len(held) > 1:
-        raise ChainError(f"{account} operates seats {held}: give --seat N, and each its own daemon and key")
+        raise ChainError(f"{account} operates seats {held}: give --seat N, and run each seat with its own daemon and key")
     return held[0]
 
 
@@ -143,7 +145,7 @@ def _check_task(task: Task, manifest: Manifest, node: FederationReader, store: S
     try:
         store.put(model, Kind.MODEL)
     except (StoreError, OSError) as error:
-        raise StoreError(f"the store does not take files: {error}") from error
+        raise StoreError(f"the store does not accept files: {error}") from error
 
 
 def run(daemon: Daemon, once: bool = False) -> None:

@@ -41,10 +41,12 @@ def join(
     amount = terms.min_stake if stake is None else parse_amount(stake, token.denomination.decimals, "--stake")
     if amount < terms.min_stake:
         least = token.denomination.show(terms.min_stake)
-        raise TermsError(f"--stake {stake}: this federation wants at least {least}")
+        raise TermsError(f"--stake {stake}: this federation requires at least {least}")
     hot = account.address if operator is None else _address(operator, "--operator")
     if client.concluded():
-        raise ChainError("the sponsor has given notice: no further round will open, nothing was sent; take another federation")
+        raise ChainError(
+            "the sponsor has given notice and no further round will open: nothing was sent; join another federation"
+        )
     mine = client.seats_of(account.address)
     if mine and any(terms.allowlist):
         raise ChainError(
@@ -76,7 +78,7 @@ def top_up(key: Key, federation: str, seat: int | None, amount: str, *, approve:
     token = Token(client.terms.token)
     more = parse_amount(amount, token.denomination.decimals, "--amount")
     if more == 0:
-        raise TermsError("--amount 0: give more than nothing")
+        raise TermsError("--amount 0: give more than 0")
     chosen = _chosen(client, account.address, seat)
     sent = pay(key, account, client, token, more, "topUp", (chosen, more), approve=approve, mint=mint)
     stake = int(client.contract.seatInfo(chosen).stake)
@@ -183,7 +185,7 @@ def send(key: Key, account: Any, client: FederationClient, function: str, *args:
 
 def _address(given: str, what: str) -> str:
     if not ape_accounts.is_address(given):
-        raise ChainError(f"{what} {given!r} is no address: give 0x and 40 hexadecimal digits")
+        raise ChainError(f"{what} {given!r} is not a valid address: give 0x and 40 hexadecimal digits")
     return given
 
 
@@ -200,8 +202,8 @@ def _evidence(root: bytes, owner: str, given: str, file: Path | None) -> bytes:
         proof = _hexadecimal(given)
         if any(root) and not admits(root, owner, proof):
             if not proof:
-                raise ChainError("only owners on its allowlist may join here: give --allowlist FILE, the list of its sponsor")
-            raise ChainError(f"--evidence is no proof that {owner} is on this federation's allowlist: give --allowlist FILE")
+                raise ChainError("only owners on its allowlist may join here: give --allowlist FILE with its sponsor's list")
+            raise ChainError(f"--evidence is not a proof that {owner} is on this federation's allowlist: give --allowlist FILE")
         return proof
     if given:
         raise TermsError("--allowlist makes the evidence itself: leave --evidence out")
@@ -228,7 +230,7 @@ def _chosen(client: FederationClient, owner: str, seat: int | None) -> int:
     if not mine:
         raise ChainError(f"{owner} holds no seat in {client.address}: sign with the seat owner's account")
     if len(mine) > 1:
-        raise ChainError(f"{owner} holds seats {', '.join(map(str, mine))}: say which with --seat")
+        raise ChainError(f"{owner} holds seats {', '.join(map(str, mine))}: choose one with --seat")
     return mine[0]
 
 

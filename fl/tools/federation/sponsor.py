@@ -20,9 +20,11 @@ def fund(key: Key | None, federation: str, amount: str, *, approve: bool = False
     token = Token(client.terms.token)
     units = parse_amount(amount, token.denomination.decimals, "--amount")
     if units == 0:
-        raise TermsError("--amount 0: give more than nothing")
+        raise TermsError("--amount 0: give more than 0")
     if client.concluded():
-        raise ChainError("notice has been given: no further round will open, so nothing was taken: fund another federation")
+        raise ChainError(
+            "the sponsor has given notice and no further round will open: nothing was taken; fund another federation"
+        )
     if key is None:
         calls = [(token.address, token.approve_data(client.address, units)), (client.address, _data(client, "fund", units))]
         return _calls(calls)
@@ -55,7 +57,7 @@ def conclude(key: Key | None, federation: str) -> Result:
     data = [_data(client, name) for name in names] + ([_data(client, "claimCredit", terms.sponsor)] if owed else [])
     if key is None:
         if not data:
-            raise ChainError("notice was given and nothing is left to return: nothing to do")
+            raise ChainError("notice was given already and nothing is left to return: nothing to do")
         return _calls([(client.address, call) for call in data])
     account = key.open()
     if account.address != terms.sponsor:

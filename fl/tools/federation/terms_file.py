@@ -90,7 +90,7 @@ KNOWN = tuple(f.name for f in fields(Terms) if f.name not in DERIVED)
 
 def _address(value: object, _: Path) -> str:
     if not (isinstance(value, str) and re.fullmatch("0x[0-9a-fA-F]{40}", value)):
-        raise ValueError(f"is an address, 0x and 40 hexadecimal digits, in quotes; not {value!r}")
+        raise ValueError(f"must be an address (0x and 40 hexadecimal digits) in quotes, not {value!r}")
     return value
 
 
@@ -110,9 +110,9 @@ def _allowlist(value: object, folder: Path) -> bytes | tuple[str, ...]:
 
 def _count(value: object, _: Path) -> int:
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise ValueError(f"is a number, not {value!r}")
+        raise ValueError(f"must be a number, not {value!r}")
     if not isinstance(value, int):
-        raise ValueError(f"is a whole number, not {value!r}")
+        raise ValueError(f"must be a whole number, not {value!r}")
     return value
 
 
@@ -150,7 +150,7 @@ class _Loader(yaml.SafeLoader):
         keys = [self.construct_object(key, deep=True) for key, _ in node.value]
         for key in keys:
             if keys.count(key) > 1:
-                raise yaml.YAMLError(f"{key} stands twice")
+                raise yaml.YAMLError(f"{key} is given twice")
         return super().construct_mapping(node, deep)
 
 
@@ -161,15 +161,15 @@ def read_terms(path: Path) -> dict[str, Any]:
     try:
         given = yaml.load(path.read_text(), Loader=_Loader)
     except FileNotFoundError:
-        raise TermsError(f"no terms file {path}: write one, or leave --terms out for the preset alone") from None
+        raise TermsError(f"no terms file {path}: write one, or leave --terms out to use the preset") from None
     except (OSError, UnicodeDecodeError) as error:
         raise TermsError(f"{path} cannot be read as a terms file: {error}") from error
     except (yaml.YAMLError, RecursionError, TypeError) as error:
-        raise TermsError(f"{path} is no YAML: {' '.join(str(error).split())}") from error
+        raise TermsError(f"{path} is not valid YAML: {' '.join(str(error).split())}") from error
     if not isinstance(given, dict):
         raise TermsError(f"{path}: a terms file holds `name: value` lines")
     if missing := [name for name, value in given.items() if value is None]:
-        raise TermsError(f"{path}: {missing[0]} has no value: write one, or leave the line out for the preset's")
+        raise TermsError(f"{path}: {missing[0]} has no value: write one, or leave the line out to use the preset's value")
     named = {str(name): value for name, value in given.items()}
     terms: dict[str, Any] = {}
     wrong: list[str] = []

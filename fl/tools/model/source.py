@@ -60,7 +60,7 @@ def from_summary(path: Path) -> Source:
         history.apply(events)
         said = str(summary["federation"]), bytes.fromhex(summary["totals"]["model_root"])
     except (LookupError, TypeError, ValueError, AttributeError) as error:
-        raise TreatyError(f"{path} is no summary of a simulation, or its events are of another one: {error!r}") from error
+        raise TreatyError(f"{path} is not the summary of a simulation, or its events are of another one: {error!r}") from error
     last = _last(history, terms)
     if said != (federation, last):
         told = f"{path} names model {said[1].hex()[:16]} of {said[0]}, and its events {last.hex()[:16]} of {federation}"

@@ -46,7 +46,7 @@ class Prices:
         for f in fields(self):
             value = getattr(self, f.name)
             if value is not None and not 0 <= value < 1e9:
-                raise TreatyError(f"--{f.name.replace('_', '-')} {value}: give a price from 0 on")
+                raise TreatyError(f"--{f.name.replace('_', '-')} {value}: give a price of at least 0")
 
     @property
     def per_byte(self) -> float:

@@ -1,4 +1,4 @@
-"""The page's sentences: what happened, in words that need no glossary. Numbers come from the facts."""
+"""The sentences of the report: what happened, in words that need no glossary. Numbers come from the facts."""
 
 from __future__ import annotations
 
@@ -30,28 +30,28 @@ def moment(seconds: float) -> str:
 
 
 def lasting(seconds: float) -> str:
-    """`2 h 10 min`, in the two largest units."""
-    left, told = max(int(seconds), 0), []
-    for denomination, size in (("d", 86400), ("h", 3600), ("min", 60), ("s", 1)):
-        if left >= size and len(told) < 2:
-            told.append(f"{left // size} {denomination}")
+    """`2 h 10 min`: the two largest units that are not zero."""
+    left, parts = max(int(seconds), 0), []
+    for unit, size in (("d", 86400), ("h", 3600), ("min", 60), ("s", 1)):
+        if left >= size and len(parts) < 2:
+            parts.append(f"{left // size} {unit}")
             left %= size
-    return " ".join(told) or "0 s"
+    return " ".join(parts) or "0 s"
 
 
 def measure(facts: Facts, value: float) -> str:
-    """A metric's value as its kind wants it."""
+    """A metric's value, with four decimals if it is small and three otherwise."""
     return f"{value:.4f}" if abs(value) < 0.1 else f"{value:.3f}"
 
 
 def opening(facts: Facts) -> list[str]:
-    """The first screen's sentences."""
-    told = [_who(facts)]
+    """The sentences of the first screen."""
+    sentences = [_who(facts)]
     if facts.known.metrics:
-        told.append(_learned(facts))
-    told.append(_trouble(facts))
-    told.append(_money(facts))
-    return [t for t in told if t]
+        sentences.append(_learned(facts))
+    sentences.append(_trouble(facts))
+    sentences.append(_money(facts))
+    return [s for s in sentences if s]
 
 
 def _who(facts: Facts) -> str:
@@ -73,25 +73,25 @@ def _learned(facts: Facts) -> str:
     known = facts.known
     rounds = sorted(known.metrics)
     first, last = known.metrics[rounds[0]], known.metrics[rounds[-1]]
-    told = f"Measured by {facts.metric}, the model went from {measure(facts, first)} to {measure(facts, last)}"
+    sentence = f"Measured by {facts.metric}, the model went from {measure(facts, first)} to {measure(facts, last)}"
     alone = known.baselines.alone if known.baselines else {}
     if alone:
         mean = sum(alone.values()) / len(alone)
-        told += f"; each participant by itself would have reached {measure(facts, mean)} on average"
+        sentence += f"; training on local data only would have given each participant {measure(facts, mean)} on average"
     if known.baselines:
         told += f", and all their data in one place {measure(facts, known.baselines.pooled)}"
     better = "Higher is better." if known.higher_is_better else "Lower is better."
-    return f"{told}. {better}"
+    return f"{sentence}. {better}"
 
 
 def _trouble(facts: Facts) -> str:
     slashed = [p for p in facts.people if p.slashes]
     void = sum(r.state == "void" for r in facts.rounds)
-    told = []
+    losses = []
     for p in slashed[:4]:
         offences = listed(sorted({s.offence for s in p.slashes}))
-        told.append(f"{p.name} lost {tokens(facts, p.lost)} of its stake: it {offences}")
-    sentence = "; ".join(told)
+        losses.append(f"{p.name} lost {tokens(facts, p.lost)} of its stake: it {offences}")
+    sentence = "; ".join(losses)
     if len(slashed) > 4:
         sentence += f"; {some(len(slashed) - 4, 'other')} lost stake too"
     out = "".join(f" {some(void, 'round was', 'rounds were')} void and paid nobody." if void else "")
@@ -111,7 +111,7 @@ def _left_out(facts: Facts, cheats: list[Person]) -> str:
 
 
 def verdict(facts: Facts, person: Person) -> str:
-    """What became of a cheat."""
+    """What happened to a cheat."""
     out = sum(person.seat in r.left_out for r in facts.rounds)
     settled = sum(r.log.settled for r in facts.rounds)
     parts = []
@@ -129,8 +129,9 @@ def _money(facts: Facts) -> str:
     lost = sum(p.lost for p in facts.people)
     if not facts.rounds:
         return ""
-    told = f"Work was paid with {tokens(facts, paid)} in all"
-    return f"{told}; {facts.denomination.brief(lost)} slashed went to nobody in the federation." if lost else f"{told}."
+    sentence = f"Participants were paid {tokens(facts, paid)} in all"
+    slashed = f"{facts.denomination.brief(lost)} was slashed and went to nobody in the federation"
+    return f"{sentence}; {slashed}." if lost else f"{sentence}."
 
 
 def audited(facts: Facts) -> tuple[str, str]:
@@ -165,6 +166,6 @@ def tokens(facts: Facts, units: int) -> str:
 
 
 def counted(facts: Facts) -> str:
-    """What the amounts count in."""
+    """Which token the amounts are in, and with how many decimals."""
     symbol, decimals = facts.denomination.symbol, facts.denomination.decimals
-    return f"Amounts are in {symbol}, counted with {decimals} decimals, as the token says of itself."
+    return f"Amounts are in {symbol}, which has {decimals} decimals according to the token contract."

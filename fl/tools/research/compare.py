@@ -72,7 +72,7 @@ def cases(tasks: tuple[str, ...], seeds: int) -> list[Case]:
     if unknown:
         raise TaskError(f"no comparison for {', '.join(sorted(unknown))}: choose from {', '.join(c.task for c in CASES)}")
     if seeds < 1:
-        raise TaskError("--seeds: at least 1")
+        raise TaskError("--seeds must be at least 1")
     return [case for case in CASES if not tasks or case.task in tasks]
 
 

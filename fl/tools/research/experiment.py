@@ -102,7 +102,7 @@ def _check(grid: Grid) -> None:
         if wrong := [name for name in given if name not in all_]:
             raise TaskError(f"no {what} {wrong[0]!r}: choose from {', '.join(all_)}")
     if grid.seeds < 1 or grid.rounds < 1:
-        raise TaskError("--seeds and --rounds: at least 1")
+        raise TaskError("--seeds and --rounds must be at least 1")
     if any(not 0 <= trim < 50 for trim in grid.trims):
         raise TaskError("--trim: per cent dropped on each side, 0 to 49")
 

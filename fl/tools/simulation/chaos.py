@@ -211,7 +211,7 @@ class _ChaosTest:
         ends = self.began + 60 * self.script.minutes
         while time.monotonic() < ends or not self._enough():
             if time.monotonic() > ends + 900:
-                raise ChainError("no round came to its end within 15 minutes: see the logs of the seats")
+                raise ChainError("no round ended within 15 minutes: see the logs of the seats")
             if self.script.paced:
                 self.block()
             else:

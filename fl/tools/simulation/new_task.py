@@ -92,9 +92,9 @@ def client_fn(context):
 def new_task(name: str, folder: Path, client: bool) -> Path:
     """Writes folder/name.py; returns its path. Raises TaskError if the name is none, or the file is there."""
     if not re.fullmatch("[a-z][a-z0-9_]*", name):
-        raise TaskError(f"{name!r} is no name for a task: small letters, digits and underscores, such as my_task")
+        raise TaskError(f"{name!r} is not a name for a task: use small letters, digits and underscores, such as my_task")
     path = folder / f"{name}.py"
     if path.exists():
-        raise TaskError(f"{path} is there already: take another name, or remove it")
+        raise TaskError(f"{path} exists already: choose another name, or remove the file")
     write_durably(path, (CLIENT if client else TASK).format(name=name).encode())
     return path

@@ -88,14 +88,14 @@ def simulate(plan: Plan, out: Path, watcher: Watcher | None = None, ray: str | N
     kinds = [kind for kind, count in plan.adversaries for _ in range(count)]
     honest = plan.seats - len(kinds)
     if not 3 <= plan.seats <= 128:
-        raise TaskError(f"{plan.seats} seats: a committee of three needs 3, a federation has room for 128")
+        raise TaskError(f"{plan.seats} seats: give 3 (the smallest committee) to 128")
     if honest < 1:
         raise TaskError(f"{len(kinds)} adversaries on {plan.seats} seats: leave at least one honest participant")
     if plan.rounds < 1:
-        raise TaskError(f"{plan.rounds} rounds: run at least one")
+        raise TaskError(f"{plan.rounds} rounds: give at least one")
     gate_rule(plan.gate)
     if plan.seed < 0:
-        raise TaskError(f"seed {plan.seed}: give a number from 0 on")
+        raise TaskError(f"seed {plan.seed}: give a number of at least 0")
     task = load_task(plan.task)
     table = table_of(task)
     check_task(task, table, private=plan.privacy is not None)

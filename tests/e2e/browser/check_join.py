@@ -136,7 +136,7 @@ def test_declined_connection__changes_nothing(page):
 def test_wrong_network__is_told__and_can_be_switched(page):
     page.open(chain="0x1")
     page.click("#connect")
-    assert page.hears("The wallet is on chain 1; this federation lives on chain 31337")
+    assert page.hears("The wallet is on chain 1; this federation is on chain 31337")
     page.agree()
     assert page.do("return document.querySelector('#join button').disabled")
     page.click("#switch")
@@ -162,7 +162,7 @@ def test_join__needs_the_reader_s_consent(page, rich):
 @pytest.mark.parametrize(
     "stake, told",
     [
-        ("5000", "Not done: the account holds 1000 TTT, and this takes 5000 TTT. Nothing was sent."),
+        ("5000", "Not done: the account holds 1000 TTT, but this takes 5000 TTT. Nothing was sent."),
         ("99.5", "Not done: the stake is below the minimum of 100 TTT. Nothing was sent."),
         ("a lot", "Not done: give an amount such as 100 or 12.5."),
     ],
@@ -225,7 +225,7 @@ def test_withdraw__while_the_round_lasts__is_refused_in_words(live, page):
     page.press("exit")
     page.hears("Your seat is leaving.")
     page.press("withdraw")
-    assert page.hears("the round that this seat is engaged in is not over") and page.sent() == 1
+    assert page.hears("the round that this seat takes part in is not over") and page.sent() == 1
     while system.phase.name not in ("VOID", "FINAL"):
         system.skip()
     system.do("finalize")

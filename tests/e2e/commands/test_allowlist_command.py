@@ -90,8 +90,12 @@ def test_list__lies_beside_the_terms_that_name_it(commands, owners, tmp_path):
         (1, ["--allowlist", "gone.txt"], "no allowlist gone.txt: give a file with one address a line"),
         (1, ["--allowlist", "."], ". cannot be read as an allowlist: "),
         (1, ["--allowlist", "members.txt", "--evidence", "00"], "--allowlist makes the evidence itself: leave --evidence out"),
-        (1, [], "only owners on its allowlist may join here: give --allowlist FILE, the list of its sponsor"),
-        (1, ["--evidence", "00" * 32], "--evidence is no proof that {me} is on this federation's allowlist: give --allowlist"),
+        (1, [], "only owners on its allowlist may join here: give --allowlist FILE with its sponsor's list"),
+        (
+            1,
+            ["--evidence", "00" * 32],
+            "--evidence is not a proof that {me} is on this federation's allowlist: give --allowlist",
+        ),
     ],
 )
 def test_join__without_a_proof__is_refused_before_anything_is_sent(commands, join, members, owners, index, words, told):
@@ -118,12 +122,12 @@ KINDS = (
 @pytest.mark.parametrize(
     "lines, told",
     [
-        ([ONE, "# one", "", "0x12"], "list.txt, line 4: '0x12' is no address: write 0x and 40 hexadecimal digits"),
-        ([ONE, f"{TWO}, {ONE}"], f"list.txt, line 2: '{TWO}, {ONE}' is no address"),
-        ([ONE[2:]], f"list.txt, line 1: '{ONE[2:]}' is no address"),
-        ([ONE, TWO, ONE], f"list.txt, line 3: {ONE} stands at list.txt, line 1 already: leave one of them out"),
-        ([ODD, ODD.lower()], f"list.txt, line 2: {ODD} stands at list.txt, line 1 already"),
-        ([BENT], f"list.txt, line 1: the capitals of {BENT} do not fit its digits: something was mistyped, copy it anew"),
+        ([ONE, "# one", "", "0x12"], "list.txt, line 4: '0x12' is not a valid address: write 0x and 40 hexadecimal digits"),
+        ([ONE, f"{TWO}, {ONE}"], f"list.txt, line 2: '{TWO}, {ONE}' is not a valid address"),
+        ([ONE[2:]], f"list.txt, line 1: '{ONE[2:]}' is not a valid address"),
+        ([ONE, TWO, ONE], f"list.txt, line 3: {ONE} is already at list.txt, line 1: leave one of them out"),
+        ([ODD, ODD.lower()], f"list.txt, line 2: {ODD} is already at list.txt, line 1"),
+        ([BENT], f"list.txt, line 1: the capitals of {BENT} do not match its checksum: something was mistyped, copy it again"),
         (["# nobody", ""], "list.txt holds no address: write one a line"),
         (b"\xff\xfe", "list.txt cannot be read as an allowlist: "),
     ],
@@ -140,9 +144,9 @@ def test_list__with_a_fault__is_refused_with_its_line(commands, lines, told):
     [
         (
             f"['{ONE}', {TWO}]",
-            f"cannot be made: entry 2: {int(TWO, 16)} is no address: write 0x and 40 hexadecimal digits, in quotes",
+            f"cannot be made: entry 2: {int(TWO, 16)} is not a valid address: write 0x and 40 hexadecimal digits, in quotes",
         ),
-        (f"['{ONE}', '{ONE}']", f"cannot be made: entry 2: {ONE} stands at entry 1 already: leave one of them out"),
+        (f"['{ONE}', '{ONE}']", f"cannot be made: entry 2: {ONE} is already at entry 1: leave one of them out"),
         ("gone.txt", "cannot be made: no allowlist gone.txt: give a file with one address a line"),
         ("[]", KINDS + "[]"),
         (f"'{ONE}'", KINDS + f"'{ONE}'"),
@@ -158,5 +162,5 @@ def test_terms__with_a_wrong_allowlist__are_refused(commands, text, told):
 def test_list__too_short_for_a_round__is_refused(commands, owners):
     terms = f"allowlist: ['{owners[0]}', '{owners[1]}']\n"
     done = commands(*DEPLOY, "--terms", commands.write("list.yaml", terms))
-    told = "allowlist: a round wants 3 seats (min_reveals), one for each owner, and the list has 2: admit more"
+    told = "allowlist: a round needs 3 seats (min_reveals), one for each owner, but the list has only 2: admit more"
     assert done.line == f"Error: {told}"

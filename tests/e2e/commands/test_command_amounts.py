@@ -44,7 +44,7 @@ def here(commands, federation):
 
 
 def test_join__says_what_is_missing_in_tokens(here):
-    assert "wants at least 100 SIX" in here("join", *signed(5), "--stake", 99).line
+    assert "requires at least 100 SIX" in here("join", *signed(5), "--stake", 99).line
     assert "holds 0 SIX and needs 100 SIX" in here("join", *signed(5)).line
     assert "none, and 0 SIX for a stake of at least 100: get" in here("doctor", *signed(5), "--store", "nowhere").out
 
@@ -52,7 +52,7 @@ def test_join__says_what_is_missing_in_tokens(here):
 def test_refusal_of_the_contract__is_in_tokens(here):
     most = Denomination(6, "SIX").show(2**96 - 1 - 100 * 10**6)
     refused = here("topup", *signed(1), "--mint", "--amount", "1e23")
-    assert re.search(rf"100,000,[0,]+ SIX is more than the {most} that fit: nothing was taken", refused.line), refused.line
+    assert re.search(rf"100,000,[0,]+ SIX is more than the maximum of {most}: nothing was taken", refused.line), refused.line
 
 
 def test_status__in_tokens(here):

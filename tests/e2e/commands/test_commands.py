@@ -168,7 +168,7 @@ def test_audit__names_a_flipped_byte(commands, copied, summary, what):
     path = files(copied, summary)[what]
     flip(path)
     done = commands("audit", "--json", "--summary", copied / "summary.json")
-    told = f"the store cannot show what the chain names: {path.name} in {path.parent} does not hash to its name"
+    told = f"the store lacks a file that the chain names: {path.name} in {path.parent} does not hash to its name"
     assert done.code == 1 and done.line.startswith(f"Error: audit failed: {told}")
     assert json.loads(done.out.splitlines()[-1]) == {"passed": False, "difference": done.line[21:]}
 
@@ -313,15 +313,15 @@ HERE = ["--out", "never"]
 NOWHERE = "0x" + "12" * 20
 REFUSED = [
     (["simulate", *HERE, "--task", "hart"], "no task 'hart': give one of linear, heart"),
-    (["simulate", *HERE, "--task", "ape-config.yaml"], "ape-config.yaml is no Python file"),
+    (["simulate", *HERE, "--task", "ape-config.yaml"], "ape-config.yaml is not a Python file"),
     (["simulate", *HERE, "--task", "scripts/audit.py"], "scripts/audit.py defines no TASK: end the file with TASK ="),
     (["simulate", *HERE, "--adversary", "evil:1"], r"adversary 'evil:1': give KIND:COUNT, .*; kinds are free_rider, "),
     (["simulate", *HERE, "--adversary", "sign_flip:0"], "adversary 'sign_flip:0': give KIND:COUNT"),
     (["simulate", *HERE, "--adversary", "sign_flip:many"], "adversary 'sign_flip:many': give KIND:COUNT"),
     (["simulate", *HERE, "--adversary", "noise:3", "--adversary", "scaled:1"], "4 adversaries on 4 seats: leave at least one"),
-    (["simulate", *HERE, "--seats", "2"], "2 seats: a committee of three needs 3"),
-    (["simulate", *HERE, "--seats", "129"], "129 seats: .* room for 128"),
-    (["simulate", *HERE, "--rounds", "0"], "0 rounds: run at least one"),
+    (["simulate", *HERE, "--seats", "2"], "2 seats: give 3"),
+    (["simulate", *HERE, "--seats", "129"], "129 seats: give 3 .* to 128"),
+    (["simulate", *HERE, "--rounds", "0"], "0 rounds: give at least one"),
     (["simulate", *HERE, "--trim", "mean"], "--trim mean: give a number of seats to drop on each side, or 'median'"),
     (["audit"], "audit failed: give --summary FILE, or --federation ADDRESS with --store PLACE"),
     (["audit", "--federation", NOWHERE], "audit failed: give --summary FILE, or --federation ADDRESS with --store PLACE"),
@@ -331,12 +331,12 @@ REFUSED = [
     (["report", "--summary", "gone.json"], "no summary gone.json: give the summary.json that simulate wrote"),
     (["report", "--summary", "ape-config.yaml"], "ape-config.yaml is torn or not a summary of a simulation"),
     (["report", "--federation", NOWHERE, "--store", "s"], f"no federation at {NOWHERE} on chain 31337: check"),
-    (["report", "--summary", "x", "--ether", "-1"], "--ether -1.0: give a price from 0 on"),
+    (["report", "--summary", "x", "--ether", "-1"], "--ether -1.0: give a price of at least 0"),
     (["deploy", "--account", "TEST::0", "--task", "hart"], "no task 'hart'"),
-    (["deploy", "--account", "nobody", "--task", "linear"], "no account 'nobody': `ape accounts list` shows those there are"),
+    (["deploy", "--account", "nobody", "--task", "linear"], "no account 'nobody': `ape accounts list` shows all accounts"),
     ([*DEPLOY, "--terms", "gone.yaml"], "no terms file gone.yaml: write one, or leave --terms out"),
     (["compare", "--task", "hart"], "no comparison for hart: choose from linear, "),
-    (["compare", "--seeds", "0"], "--seeds: at least 1"),
+    (["compare", "--seeds", "0"], "--seeds must be at least 1"),
 ]
 
 
@@ -350,14 +350,14 @@ def test_wrong_argument__ends_in_one_clear_line(commands, call, told):
     "text, told",
     [
         ("commitee: 3", r"terms.yaml: no term is called 'commitee': did you mean committee\?"),
-        ("committee: three", "terms.yaml: committee is a number, not 'three'"),
-        ("committee: yes", "terms.yaml: committee is a number, not True"),
-        ("token: 0x12", "terms.yaml: token is an address, 0x and 40 hexadecimal digits, in quotes; not 18"),
+        ("committee: three", "terms.yaml: committee must be a number, not 'three'"),
+        ("committee: yes", "terms.yaml: committee must be a number, not True"),
+        ("token: 0x12", "terms.yaml: token must be an address (0x and 40 hexadecimal digits) in quotes, not 18"),
         ("- committee: 3", "terms.yaml: a terms file holds `name: value` lines"),
         ("", "terms.yaml: a terms file holds `name: value` lines"),
-        ("committee: 4", r"these terms make no federation: committee: an odd number .* \(rule 11\); min_reveals"),
-        ("answer_window: 5000", r"these terms make no federation: challenge_window: at least .* \(rule 15\)$"),
-        ("min_stake: 1", r"these terms make no federation: slashes: .* \(rule 17\)$"),
+        ("committee: 4", r"no federation can be made with these terms: committee: an odd number .* \(rule 11\); min_reveals"),
+        ("answer_window: 5000", r"no federation can be made with these terms: challenge_window: at least .* \(rule 15\)$"),
+        ("min_stake: 1", r"no federation can be made with these terms: slashes: .* \(rule 17\)$"),
     ],
 )
 def test_wrong_terms__end_in_one_clear_line(commands, text, told):

@@ -41,15 +41,21 @@ def test_terms__units_are_read__and_what_is_left_out_stays_the_presets(tmp_path)
     "text, told",
     [
         ("commitee: 3", "no term is called 'commitee': did you mean committee?"),
-        ("xyzzy: 3", "no term is called 'xyzzy': known are token, sponsor, "),
-        ("committee: 3\ncommittee: 5", "is no YAML: committee stands twice"),
-        ("commit_window: 2 hours", "commit_window is a time in whole seconds or such as 90s, 45m, 2h, 1d 12h; not '2 hours'"),
-        ("min_stake: -1", "min_stake is -1: give a number of tokens from 0 on"),
-        ("min_stake:", "min_stake has no value: write one, or leave the line out for the preset's"),
-        ("committee: 3.0", "committee is a whole number, not 3.0"),
+        ("xyzzy: 3", "no term is called 'xyzzy': the terms are token, sponsor, "),
+        ("committee: 3\ncommittee: 5", "is not valid YAML: committee stands twice"),
+        (
+            "commit_window: 2 hours",
+            "commit_window must be a time in whole seconds, or such as 90s, 45m, 2h, 1d 12h; not '2 hours'",
+        ),
+        ("min_stake: -1", "min_stake is -1: give a number of tokens of at least 0"),
+        ("min_stake:", "min_stake has no value: write one, or leave the line out to use the preset's value"),
+        ("committee: 3.0", "committee must be a whole number, not 3.0"),
         ("5: 3", "no term is called '5'"),
         ("? [1, 2]\n: 3", "is no YAML"),
-        ("commitee: 3\nmin_stake: x", "did you mean committee?.*; min_stake is a number of tokens|min_stake is .*; no term is"),
+        (
+            "commitee: 3\nmin_stake: x",
+            "did you mean committee?.*; min_stake must be a number of tokens|min_stake must be .*; no term is",
+        ),
     ],
 )
 def test_terms__what_is_wrong__is_named_with_its_remedy(commands, text, told):
@@ -95,7 +101,9 @@ def test_manifest__names_public_stores_and_the_first_models_cid(commands, tmp_pa
         manifest = LocalStore(tmp_path / folder).get_manifest(bytes.fromhex(told["manifest"]))
         assert manifest.stores == ("https://files.example/heart",) and str(manifest.genesis_cid).startswith("bafk")
     done = commands(*DEPLOY, "--public", "/home/me/store")
-    assert done.line.startswith("Error: --public /home/me/store: others must reach it; give an address such as https://")
+    assert done.line.startswith(
+        "Error: --public /home/me/store: others must be able to reach it; give an address such as https://"
+    )
 
 
 # ---- what it costs
@@ -122,7 +130,7 @@ def test_dry_run__needs_no_passphrase(commands):
 
 
 @pytest.mark.parametrize(
-    "words, told", [(["--seats", "2"], "--seats 2: these terms want 3 to 128"), (["--public", "x"], "--public x: others must")]
+    "words, told", [(["--seats", "2"], "--seats 2: these terms allow 3 to 128"), (["--public", "x"], "--public x: others must")]
 )
 def test_dry_run__refuses_what_the_real_run_would(commands, words, told):
     assert commands(*DEPLOY, "--dry-run", *words).line.startswith(f"Error: {told}")

@@ -113,7 +113,7 @@ def test_leave_and_withdraw__between_rounds__pays_out(commands, told, here, cont
     told("join", *signed(1), *PLAY)
     token = commands.contract("TestToken", contract.functions.terms().call()[0])
     assert told("leave", *signed(1))["withdraw_in_seconds"] == 0
-    assert "seat 0 is leaving already" in here("leave", *signed(1)).line
+    assert "seat 0 is already leaving" in here("leave", *signed(1)).line
     done = told("withdraw", *signed(1), "--to", account(commands, 9))
     assert (done["stake"], done["earned"], done["to"]) == (str(100 * 10**18), "0", account(commands, 9))
     assert token.functions.balanceOf(account(commands, 9)).call() == 100 * 10**18
@@ -203,7 +203,7 @@ def test_conclude__returns_the_pool_once_no_round_is_open(commands, told, here, 
     before = token.functions.balanceOf(account(commands, 0)).call()
     assert told("conclude", *signed(0))["returned"] == str(40 * 10**18)
     assert token.functions.balanceOf(account(commands, 0)).call() - before == 40 * 10**18
-    assert "notice has been given" in here("fund", *signed(0), "--amount", "1").line
+    assert "the sponsor has given notice" in here("fund", *signed(0), "--amount", "1").line
     assert "the sponsor has given notice" in here("join", *signed(4), *PLAY).line
 
 
@@ -256,34 +256,34 @@ def test_look_alike__takes_no_stake__and_passes_no_audit(commands, here, federat
     commands.web3.provider.make_request("anvil_setCode", [federation, "0x" + lies.hex()])
     for call in (["join", *signed(1), *PLAY], ["audit", "--store", "nowhere"]):
         done = here(*call)
-        assert done.code == 1 and f"{federation} is no federation of this code: it may do anything" in done.line
+        assert done.code == 1 and f"{federation} is not a federation of this program's version: it may do anything" in done.line
     done = here("doctor")
-    assert done.code == 1 and "is no federation of this code" in done.out
+    assert done.code == 1 and "is not a federation of this program's version" in done.out
 
 
 # ---- what is wrong, in one line
 
 REFUSED = [
     (["join", *signed(1)], r"0x\w+ holds 0 TTT and needs 100 TTT: get tokens first \(0x\w+\); nothing was sent"),
-    (["join", *signed(1), *PLAY, "--stake", "99.9"], "--stake 99.9: this federation wants at least 100 TTT"),
-    (["join", *signed(1), "--stake", "lots"], "--stake is a number of tokens, such as 2.5, not 'lots'"),
-    (["join", *signed(1), "--stake", "nan"], "--stake is a number of tokens"),
-    (["join", *signed(1), "--stake", "1e60"], "--stake is 1e60: more tokens than a federation can hold"),
+    (["join", *signed(1), *PLAY, "--stake", "99.9"], "--stake 99.9: this federation requires at least 100 TTT"),
+    (["join", *signed(1), "--stake", "lots"], "--stake must be a number of tokens such as 2.5, not 'lots'"),
+    (["join", *signed(1), "--stake", "nan"], "--stake must be a number of tokens"),
+    (["join", *signed(1), "--stake", "1e60"], "--stake is 1e60: that is more than a federation can hold"),
     (["join", *signed(1), "--stake", "100.0000000000000000001"], "--stake is .*: this token has 18 decimals"),
-    (["join", *signed(1), "--operator", "me"], "--operator 'me' is no address: give 0x and 40"),
+    (["join", *signed(1), "--operator", "me"], "--operator 'me' is not a valid address: give 0x and 40"),
     (["join", *signed(1), *PLAY, "--evidence", "xyz"], "--evidence 'xyz'...: give bytes in hexadecimal"),
-    (["join", "--account", "nobody"], "no account 'nobody': `ape accounts list` shows those there are"),
+    (["join", "--account", "nobody"], "no account 'nobody': `ape accounts list` shows all accounts"),
     (["join", "--account", "TEST::x"], "no account 'TEST::x' here"),
     (["join", "--account", "cold"], "account cold is locked: set APE_ACCOUNTS_cold_PASSPHRASE, or give --passphrase-file"),
     (["join", "--account", "cold", "--passphrase-file", "gone"], "the passphrase file gone cannot be read"),
     (["join", "--account", "cold", "--passphrase-file", "wrong.txt"], "account cold: wrong passphrase"),
     (["topup", *signed(1), "--amount", "1"], r"0x\w+ holds no seat in 0x"),
     (["topup", *signed(1), "--seat", "7", "--amount", "1"], "seat 7 is free: sign with its owner's account"),
-    (["topup", *signed(1), "--amount", "0"], "--amount 0: give more than nothing"),
-    (["topup", *signed(1), "--amount", "-1"], "--amount is -1: give a number of tokens from 0 on"),
+    (["topup", *signed(1), "--amount", "0"], "--amount 0: give more than 0"),
+    (["topup", *signed(1), "--amount", "-1"], "--amount is -1: give a number of tokens of at least 0"),
     (["leave", *signed(1)], r"0x\w+ holds no seat in 0x"),
     (["withdraw", *signed(1), "--to", "me"], r"0x\w+ holds no seat in 0x"),
-    (["claim", *signed(1), "--to", "me"], "--to 'me' is no address"),
+    (["claim", *signed(1), "--to", "me"], "--to 'me' is not a valid address"),
     (["fund", *signed(5), "--amount", "5"], r"0x\w+ holds 0 TTT"),
     (["conclude", *signed(5)], r"the sponsor is 0x\w+, not 0x\w+: sign with its account, or give --calldata"),
 ]
@@ -303,7 +303,7 @@ def test_no_federation_there__ends_in_one_clear_line(commands, door):
     assert commands(door, "--federation", NOWHERE, *words).line == (
         f"Error: no federation at {NOWHERE} on chain 31337: check address and network"
     )
-    assert "is no address" in commands(door, "--federation", "0x12", *words).line
+    assert "is not a valid address" in commands(door, "--federation", "0x12", *words).line
 
 
 def test_seat_of_somebody_else__is_refused(commands, told, here):
@@ -388,4 +388,4 @@ def test_doctor__names_each_thing_to_fix__and_exits_with_1(commands, here, tmp_p
 def test_doctor__another_task__is_told(commands, here):
     store = next(p for p in commands.folder.parent.parent.glob("seats*/store"))
     done = here("doctor", "--store", store, "--task", "heart")
-    assert done.code == 1 and "task heart builds another first model" in done.out
+    assert done.code == 1 and "task heart builds a different first model" in done.out

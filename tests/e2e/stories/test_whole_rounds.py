@@ -250,7 +250,7 @@ def test_audit__says_which_left_out_update_nobody_shows(played):
 def test_audit__names_events_out_of_the_chains_order(played, name, change):
     events = played.events()
     index = next(i for i, e in enumerate(events) if e.name == name)
-    with pytest.raises(AuditError, match="not in the chain's order, or told twice"):
+    with pytest.raises(AuditError, match="not in the chain's order, or recorded twice"):
         played.audit([*events[:index], *change(*events[index : index + 2]), *events[index + 2 :]])
 
 

@@ -110,7 +110,7 @@ def test_table__manifest_states_the_columns__and_another_s_table_is_encoded_by_t
         ("target=sick", "column note: 80 different texts .*drop=note"),
         ("target=sick&drop=note&age=young..old", "column age: 'young..old' is no range"),
         ("target=sick&drop=note&age=9..1", r"column age: the range 9\.\.1 is empty"),
-        ("target=sick&drop=note&place=0..1", "column place: row 1 says 'B.*', which is no number"),
+        ("target=sick&drop=note&place=0..1", "column place: row 1 holds 'B.*', which is not a number"),
         ("target=sick&drop=note&place=Basel", "column place: 'Basel' is neither a range"),
         ("target=sick&drop=note&weight=0..1", "no column 'weight'"),
         ("target=sick&drop=note&owner=clinic", "no column 'clinic'"),
@@ -157,7 +157,7 @@ def test_new_task__with_no_name__is_refused(tmp_path, name):
 def test_new_task__writes_over_nothing(tmp_path):
     path = new_task("mine", tmp_path, False)
     path.write_text("TASK = 1")
-    with pytest.raises(TaskError, match="is there already"):
+    with pytest.raises(TaskError, match="exists already"):
         new_task("mine", tmp_path, False)
     assert path.read_text() == "TASK = 1"
 

@@ -152,7 +152,7 @@ def test_file_without_a_task__is_told_what_to_add(tmp_path, text):
 def test_file_of_another_kind__is_told_what_to_give(tmp_path):
     path = tmp_path / "task.yaml"
     path.write_text("TASK: 1")
-    assert refusal(str(path)) == f"{path} is no Python file: give the path of a task file, such as my_task.py"
+    assert refusal(str(path)) == f"{path} is not a Python file: give the path of a task file, such as my_task.py"
     (tmp_path / "mine.csv").touch()
     assert refusal(f"{tmp_path}/mine.csv").endswith(
         f"which column to predict, --task 'table:{tmp_path}/mine.csv?target=COLUMN'"

@@ -56,7 +56,7 @@ def test_mint_and_permit__of_a_token_without_them(node):
     node.token.mint(node.account, 5)
     assert node.token.held_by(node.account.address) == 5
     node.rpc("anvil_setCode", node.token.address, REFUSES)
-    with pytest.raises(ChainError, match="is no play money: get tokens, and leave --mint out"):
+    with pytest.raises(ChainError, match="is not play money: get tokens, and leave --mint out"):
         node.token.mint(node.account, 5)
     assert node.token.permit(node.account, STRANGE, 5) is None
 
@@ -105,7 +105,7 @@ def test_refusal__is_told_in_the_federation_s_own_token(node, tmp_path):
     client = ape_accounts.FederationClient(made.federation)
     assert client.denomination == Token(token).denomination == Denomination(6, "SIX") and client.terms.min_stake == 100 * 10**6
     with pytest.raises(
-        ContractError, match=r"^the contract refused: a stake of 50 SIX is below the minimum of 100 SIX: nothing"
+        ContractError, match=r"^the contract rejected the call: a stake of 50 SIX is below the minimum of 100 SIX: nothing"
     ):
         client.send(node.account, "join", node.account.address, node.account.address, 50 * 10**6, b"")
     node.rpc("anvil_setCode", token, REFUSES)

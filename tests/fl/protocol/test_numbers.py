@@ -196,7 +196,7 @@ def test_verify__refuses_another_size_range_or_length_of_path():
 @pytest.mark.parametrize("size", [0, 1023, 1024 * 3, 1025])
 def test_tree__of_a_ragged_file__is_refused(size):
     for refuses in (Tree.build, root_of):
-        with pytest.raises(ArtifactError, match=f"^{size:,} bytes are no power of two of 1024-byte leaves$"):
+        with pytest.raises(ArtifactError, match=f"^{size:,} bytes are not a power of two of 1024-byte leaves$"):
             refuses(b"\0" * size, Kind.MODEL)
 
 

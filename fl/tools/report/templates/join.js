@@ -1,4 +1,4 @@
-// A participant's calls, from the browser's wallet (EIP-1193). Encodes the few calls itself; refuses before the wallet is asked.
+// A participant's calls, through the browser's wallet (EIP-1193). Encodes the few calls itself and checks them before it asks the wallet.
 "use strict";
 const FUNCTIONS = {
   approve: ["095ea7b3", ["address", "uint256"]],
@@ -15,21 +15,21 @@ const FUNCTIONS = {
   seatInfo: ["113350fa", ["uint256"]],
   seatSets: ["15f6fa5e", []],
 };
-// What the contract refuses, in words that say what it means for the reader's money.
+// The contract's errors, in words that say what they mean for the reader's money.
 const REFUSALS = {
   NotOwner: ["041ba90f", "this seat belongs to another account"],
   SeatNotTaken: ["9b92544b", "nobody holds this seat"],
   SeatsFull: ["21525f6b", "every seat is taken"],
   NotAdmitted: ["f9eb7453", "this account is not on the list of those admitted; ask the sponsor for a proof of admission"],
-  AlreadySeated: ["99d9c221", "this account has a seat already, and the list of those admitted gives one each"],
+  AlreadySeated: ["99d9c221", "this account already has a seat, and the allowlist gives one each"],
   StakeTooSmall: ["f74c0f33", "the stake is below the minimum"],
   AmountTooLarge: ["7f162703", "the amount is larger than a seat can hold"],
   AlreadyLeaving: ["fd59fa64", "this seat is already leaving"],
   NotLeaving: ["33625b40", "leave first, then withdraw"],
-  StillEngaged: ["70c50deb", "the round that this seat is engaged in is not over; come back when it is. Your stake waits"],
+  StillEngaged: ["70c50deb", "the round that this seat takes part in is not over; come back when it is. Your stake is safe"],
   NothingToPay: ["4d63c252", "there is nothing to pay out"],
   ZeroAmount: ["1f2a2005", "the amount is zero"],
-  ZeroAddress: ["d92e233d", "an address is missing"],
+  ZeroAddress: ["d92e233d", "the address is zero"],
   ERC20InsufficientBalance: ["e450d38c", "the account holds too few tokens"],
   ERC20InsufficientAllowance: ["fb8f41b2", "the federation was not allowed to take the tokens"],
 };
@@ -78,7 +78,7 @@ function formatUnits(units, decimals) {
   return rest ? `${whole}.${rest.slice(0, 6)}` : whole;
 }
 
-// What a wallet's or a node's error means. Their shapes differ; the contract's own error is looked for in all of them.
+// What an error of a wallet or a node means. Their shapes differ, so all of them are searched for the contract's own error.
 function explain(error) {
   const seen = [];
   (function look(e, depth) {
@@ -123,7 +123,7 @@ function start() {
     if (chain !== config.chainId) {
       $("account").hidden = true;
       $("switch").hidden = false;
-      return say(`The wallet is on chain ${chain}; this federation lives on chain ${config.chainId}. Switch the network; nothing can be signed until then.`, "bad");
+      return say(`The wallet is on chain ${chain}; this federation is on chain ${config.chainId}. Switch the network; nothing can be signed until then.`, "bad");
     }
     const [[decimals], [balance], [credit], [taken]] = await Promise.all([
       read(config.token, "decimals"), read(config.token, "balanceOf", account),
@@ -170,14 +170,14 @@ function start() {
 
   async function send(to, name, ...values) {
     const call = { from: account, to, data: encode(name, ...values) };
-    await ask("eth_call", [call, "latest"]); // refused here, it costs nothing
+    await ask("eth_call", [call, "latest"]); // an error here costs nothing
     if (Number(await ask("eth_chainId")) !== config.chainId) throw new Error("the wallet changed its network; nothing was sent");
     const hash = await ask("eth_sendTransaction", [call]);
-    say(`Sent (${hash}); waiting for the chain. You may close this page, the transaction stands.`);
+    say(`Sent (${hash}); waiting for the chain. You may close this page; the transaction goes on.`);
     for (;;) {
       const receipt = await ask("eth_getTransactionReceipt", [hash]);
       if (receipt) {
-        if (Number(receipt.status) !== 1) throw new Error("the contract refused it on the chain; only gas was spent");
+        if (Number(receipt.status) !== 1) throw new Error("the contract rejected it on the chain; only gas was spent");
         return;
       }
       await new Promise((done) => setTimeout(done, 1000));
@@ -186,13 +186,13 @@ function start() {
 
   async function pay(units, then) {
     if (!state.ether) throw new Error("the account has no ether to pay for gas");
-    if (units > state.balance) throw new Error(`the account holds ${amount(state.balance)}, and this takes ${amount(units)}. Nothing was sent`);
+    if (units > state.balance) throw new Error(`the account holds ${amount(state.balance)}, but this takes ${amount(units)}. Nothing was sent`);
     const [allowed] = await read(config.token, "allowance", account, config.federation);
     if (allowed < units) {
       say("First signature: the federation may take this amount, and no more.");
       await send(config.token, "approve", config.federation, units);
     }
-    say("Now the signature that counts.");
+    say("Second signature: the transaction itself.");
     await then();
   }
 
@@ -201,9 +201,9 @@ function start() {
     async join() {
       const units = parseUnits(value("join-amount"), DECIMALS), operator = value("join-operator") || account;
       if (units < BigInt(config.minStake)) throw new Error(`the stake is below the minimum of ${amount(BigInt(config.minStake))}. Nothing was sent`);
-      encode("join", account, operator, units, value("join-evidence")); // a typing error is told before anything is signed
+      encode("join", account, operator, units, value("join-evidence")); // a typing error is reported before anything is signed
       await pay(units, () => send(config.federation, "join", account, operator, units, value("join-evidence")));
-      return "You have a seat. It counts from the next round on. Now start your program: ape run participate";
+      return "You have a seat. It takes part from the next round on. Now start your program: ape run participate";
     },
     async topUp() {
       const units = parseUnits(value("topUp-amount"), DECIMALS);

@@ -155,7 +155,7 @@ LIES = {
     "a head that nobody has": (lambda r: {**r, "number": hex(int(r["number"], 16) + 500)}, "does not show block"),
     "a clock that went back": (lambda r: {**r, "timestamp": "0x1"}, "is later than its successor"),
     "no block at all": (lambda r: None, "does not show block latest"),
-    "half a block": (lambda r: {"number": r["number"]}, "sent a block that is none"),
+    "half a block": (lambda r: {"number": r["number"]}, "sent an invalid block"),
 }
 
 

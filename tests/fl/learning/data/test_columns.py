@@ -55,7 +55,7 @@ def test_adapter__reads_the_end_of_a_text():
     "column, value, told",
     [
         ("sex", "male", "column sex: row 2 says 'male', which is none of Female, Male"),
-        ("age", "old", "column age: row 2 says 'old', which is no number"),
+        ("age", "old", "column age: row 2 holds 'old', which is not a number"),
     ],
 )
 def test_heart__names_column_and_row(column, value, told):

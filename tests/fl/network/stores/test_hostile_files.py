@@ -147,5 +147,5 @@ def test_random_leaves__are_judged_without_harm_to_the_others(tmp_path):
 @pytest.mark.parametrize("kind", Kind)
 @pytest.mark.parametrize("leaves", [0, 3, 5, 6, 0.5, 1.5])
 def test_tree__of_a_file_that_is_no_power_of_two_of_leaves__is_refused(kind, leaves):
-    with pytest.raises(ArtifactError, match="no power of two"):
+    with pytest.raises(ArtifactError, match="not a power of two"):
         Tree.build(bytes(int(leaves * kind.value)), kind)

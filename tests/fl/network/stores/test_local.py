@@ -124,7 +124,7 @@ def test_missing__is_refused_with_a_remedy(store, data, kind):
 def test_flipped_bit__is_refused_and_named(store, data, kind, at, bit):
     path = file_of(store, data, kind)
     path.write_bytes(altered(data, at, bit))
-    with refused(f"{path.name} .* does not hash to its name: it was altered; fetch it anew"):
+    with refused(f"{path.name} .* does not hash to its name: it was altered; fetch it again"):
         read(store, data, kind)
 
 
@@ -426,7 +426,7 @@ OTHER_SPELLINGS = {
 
 @pytest.mark.parametrize("text", OTHER_SPELLINGS.values(), ids=OTHER_SPELLINGS.keys())
 def test_manifest__in_any_other_spelling__is_refused(store, text):
-    with refused("is no canonical JSON object"):
+    with refused("is not a canonical JSON object"):
         store.get_document(manifest_named(store, text.encode()))
 
 
@@ -444,7 +444,7 @@ NO_JSON = {
 
 @pytest.mark.parametrize("data", NO_JSON.values(), ids=NO_JSON.keys())
 def test_manifest__that_is_no_json__is_refused(store, data):
-    with refused("is no canonical JSON object"):
+    with refused("is not a canonical JSON object"):
         store.get_document(manifest_named(store, data))
 
 

@@ -114,7 +114,7 @@ def test_no_folder_anywhere__is_no_missing_file(folder, monkeypatch):
     store = LocalStore(folder.parent / "store")
     root = store.put(LARGE, Kind.UPDATE)
     monkeypatch.setattr(tempfile, "_get_default_tempdir", lambda *_: (_ for _ in ()).throw(FileNotFoundError("none usable")))
-    with pytest.raises(NoRoomError, match="no folder takes what a store shows: make room"):
+    with pytest.raises(NoRoomError, match="no folder has room for the files of a store: make room"):
         store.get(root, Kind.UPDATE, DEPTH)
 
 

@@ -68,7 +68,7 @@ def test_cid__of_a_manifest__follows_from_its_hash():
 
 @pytest.mark.parametrize("text", ["", "b", "Qm" + "a" * 44, CID[:-1], CID + "a", CID.upper(), "z" + CID[1:], "bafkqaaa", "b!"])
 def test_cid__any_other_text__is_refused(text):
-    with refused("is no CID: give version 1 in base32"):
+    with refused("is not a CID: give version 1 in base32"):
         cid.from_text(text)
 
 
@@ -224,7 +224,7 @@ def test_remote__that_is_hostile__is_refused_soon__and_the_next_store_serves(ser
         remote.get(ROOT, Kind.UPDATE, DEPTH)
     other = LocalStore(tmp_path / "other")
     both = Stores([remote, other])
-    with at_once(), refused(rf"{NAME} is not to be had: \(1\) .*({HOSTILE[how]}).*; \(2\) {NAME} is not in .*other"):
+    with at_once(), refused(rf"{NAME} is not available: \(1\) .*({HOSTILE[how]}).*; \(2\) {NAME} is not in .*other"):
         both.get(ROOT, Kind.UPDATE, DEPTH)
     other.put(UPDATE, Kind.UPDATE)
     with at_once():

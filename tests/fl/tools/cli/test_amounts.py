@@ -21,7 +21,7 @@ def test_amount__is_exact(given, units):
 
 @pytest.mark.parametrize("given", ["", "x", "nan", "-inf", True, None, "1,5", -1, "0.0001", 1e40, [1]], ids=str)
 def test_amount__that_is_none__is_refused_by_name(given):
-    with pytest.raises(TermsError, match=r"^--stake is "):
+    with pytest.raises(TermsError, match=r"^--stake (is|must be) "):
         parse_amount(given, 3, "--stake")
 
 
@@ -34,7 +34,7 @@ def test_duration__is_whole_seconds(given, seconds):
 
 @pytest.mark.parametrize("given", ["", "h", "2 hours", "1.5", 600.5, True, None, "0.1s", "2h and", "-1h"], ids=str)
 def test_duration__that_is_none__is_refused_by_name(given):
-    with pytest.raises(TermsError, match=r"^commit_window is a time"):
+    with pytest.raises(TermsError, match=r"^commit_window must be a time"):
         parse_duration(given, "commit_window")
 
 

@@ -140,7 +140,7 @@ def test_amounts__are_shown(script, units, text):
         ({"code": 4001, "message": "User rejected"}, "you declined in the wallet. Nothing was sent, nothing was lost"),
         (
             {"data": "0x" + selector("StillEngaged", ["uint256", "uint256"]) + "00" * 64},
-            "the round that this seat is engaged in",
+            "the round that this seat takes part in",
         ),
         ({"error": {"data": "0x" + selector("SeatsFull", ["uint256"])}}, "every seat is taken"),
         ({"data": {"originalError": {"data": "0x" + selector("NothingToPay", [])}}}, "there is nothing to pay out"),

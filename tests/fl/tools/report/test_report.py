@@ -144,7 +144,7 @@ def test_opening__says_who_what_trouble_and_money():
     assert "Measured by AUC, the model went from 0.500 to 0.800" in told and "0.650 on average" in told
     assert "The forger lost 50 TTT of its stake: it proposed a wrong model" in told
     assert "the silent lost 10 TTT of its stake: it committed and did not reveal" in told
-    assert "One round was void and paid nobody." in told and "60 slashed went to nobody in the federation" in told
+    assert "One round was void and paid nobody." in told and "60 was slashed and went to nobody in the federation" in told
 
 
 def test_opening__before_anything_happened():
@@ -188,7 +188,7 @@ def test_prices__mainnet_and_rollup():
 
 @pytest.mark.parametrize("price", [{"gas_price": -1}, {"ether": float("nan")}, {"data_price": float("inf")}])
 def test_prices__that_are_none_are_refused(price):
-    with pytest.raises(TreatyError, match="give a price from 0 on"):
+    with pytest.raises(TreatyError, match="give a price of at least 0"):
         Prices(**price)
 
 
