@@ -79,7 +79,7 @@ def _learned(facts: Facts) -> str:
         mean = sum(alone.values()) / len(alone)
         sentence += f"; training on local data only would have given each participant {measure(facts, mean)} on average"
     if known.baselines:
-        told += f", and all their data in one place {measure(facts, known.baselines.pooled)}"
+        sentence += f", and all their data in one place {measure(facts, known.baselines.pooled)}"
     better = "Higher is better." if known.higher_is_better else "Lower is better."
     return f"{sentence}. {better}"
 
