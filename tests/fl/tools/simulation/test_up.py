@@ -10,10 +10,10 @@ import pandas as pd
 import pytest
 import torch
 
-from fl import load_model
 from fl.agents.record.history import Proposal, Reveal, RoundLog
 from fl.errors import TaskError
 from fl.protocol.phases import Phase
+from fl.tools.model.folder import load
 from fl.tools.simulation.local_chain import CHECK_BLOCKS, Clock
 from fl.tools.simulation.up import Plan
 
@@ -42,7 +42,7 @@ def test_three_tables__become_one_model__with_nobody_slashed(tmp_path):
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("a new model (3 revealed, 3 accepted)") == 2
     assert "audit passed" in done.stdout and "hashes to the root that the event Finalized of round 2 names" in done.stdout
-    model = load_model(tmp_path / "out" / "model")
+    model = load(tmp_path / "out" / "model").module
     assert model(torch.zeros(4, 4)).shape == (4,)  # age, and three wards
     logs = "".join(path.read_text() for path in (tmp_path / "out").glob("seat-*.log"))
     assert "slashed" not in logs and logs.count("stopped; the journal has everything") == 3
