@@ -25,6 +25,7 @@ from statistics import median
 import numpy as np
 from numpy.typing import NDArray
 
+from fl.errors import UserCodeError
 from fl.learning.data.partition import Part
 from fl.learning.gate import ONE, cosine, gram
 from fl.protocol.aggregate import CHUNK, aggregate
@@ -153,10 +154,15 @@ def vector(revealed: Sequence[int], judged: Mapping[int, float], told: Mapping[i
 
 
 class Scorer:
-    """One validator's judgement: its held-out rows, and worths of past rounds that it can always compute anew."""
+    """One validator's judgement: its held-out rows, and worths of past rounds that it can always compute anew.
+
+    failures: what its task's code failed with, by round. Such a round tells nothing, as one whose losses are not finite: the
+    validator says what everybody computes, since who was drawn and reveals no scores is slashed.
+    """
 
     def __init__(self, losses: Losses, held_out: Part):
         self._losses, self._held_out = losses, held_out
+        self.failures: dict[int, str] = {}
         self._worths: dict[int, dict[int, float]] = {}
 
     def score(
@@ -180,4 +186,9 @@ class Scorer:
     def _judge(self, round_: PublicRound) -> dict[int, float]:
         count, each = len(round_.accepted) + 2, max(1, MODELS // round_.base.size)
         parts = [slice(at, at + each) for at in range(0, count, each)]
-        return worths(round_, np.concatenate([self._losses(candidates(round_, part), self._held_out) for part in parts]))
+        try:
+            losses = np.concatenate([self._losses(candidates(round_, part), self._held_out) for part in parts])
+        except UserCodeError as error:
+            self.failures[round_.number] = str(error)
+            losses = np.full(count, np.nan)
+        return worths(round_, losses)

@@ -44,8 +44,8 @@ def table_of(task: Task) -> Data:
     for what, values in (("x", data.x), ("y", data.y)):
         _array(task, what, values)
     if len(data.x) != len(data.y):
-        told = f"{len(data.x)} rows of x and {len(data.y)} of y"
-        raise TaskError(f"task {task.name}: data() returns {told}: every row needs its target")
+        cause = f"{len(data.x)} rows of x and {len(data.y)} of y"
+        raise TaskError(f"task {task.name}: data() returns {cause}: every row needs its target")
     if not len(data.x):
         raise TaskError(f"task {task.name}: data() returns no rows: there is nothing to learn from")
     return data
@@ -67,15 +67,15 @@ def check_model(task: Task) -> nn.Module:
     """The first model, which everybody must build alike: what a sponsor without rows can check. Raises TaskError."""
     first, again, other = build(task, 0), build(task, 0), build(task, 1)
     if not _same(first.parameters(), again.parameters()):
-        told = "model() gives another first model at every call, so nobody else could build it and join"
-        raise TaskError(f"task {task.name}: {told}: draw it with torch, which is seeded, and not with numpy or random")
+        cause = "model() returns another first model at every call, so nobody else could build it and join"
+        raise TaskError(f"task {task.name}: {cause}: draw it with torch, which is seeded, and not with numpy or random")
     if not (_same(first.buffers(), again.buffers()) and _same(first.buffers(), other.buffers())):
-        told = "buffers that model() draws at random, which are not parameters and do not travel"
-        raise TaskError(f"task {task.name}: {told}: make them constants, or parameters")
+        cause = "buffers that model() draws at random, which are not parameters and do not travel"
+        raise TaskError(f"task {task.name}: {cause}: make them constants, or parameters")
     largest = float(np.abs(floats_of(first)).max())
     if not largest < WITHIN:  # NaN is not below it either
-        told = f"the first model holds {largest:.3g}, and the bound is {WITHIN:g}"
-        raise TaskError(f"task {task.name}: {told}: begin nearer to zero")
+        cause = f"the first model holds {largest:.3g}, and the bound is {WITHIN:g}"
+        raise TaskError(f"task {task.name}: {cause}: begin nearer to zero")
     return first
 
 
@@ -171,42 +171,44 @@ def _odd_loss(task: Task, model: nn.Module, part: Part, x: Tensor, y: Tensor, ro
             if not torch.isfinite(alone):
                 where = part.number(int(i))
                 break
-    remedy = "let it return a finite number, and 0 for a batch in which no row counts"
-    return f"task {task.name}: loss() gives {loss} with the first model ({where}): {remedy}"
+    remedy = "return a finite number, and 0 for a batch in which no row counts"
+    return f"task {task.name}: loss() returns {loss} with the first model ({where}): {remedy}"
 
 
 def _check_training(task: Task, part: Part) -> None:
-    """A batch of one row of each label, and one pass from the first model, whose constants must stay what they are.
+    """One pass from the first model, whose constants must stay what they are, and a batch of one row of each label.
 
     What leaves fixed point's range so soon learns nothing later.
     """
+    once, model = copy(task), build(task, 0)
+    once.training = replace(task.training, epochs=1)
+    before = [buffer.clone() for buffer in model.buffers()]
+    size = task.training.batch_size
+    most = len(part) - 1 if size > 1 and len(part) % size == 1 < len(part) else len(part)  # a batch of one row comes below
+    train(once, model, Part(part.x[:most], part.y[:most], part.rows), np.random.default_rng(0))
+    for (name, buffer), was in zip(model.named_buffers(), before, strict=True):
+        if not _same([buffer], [was]):
+            cause = f"training changes the buffer {name}, which is not a parameter and stays on each participant's machine"
+            raise TaskError(f"task {task.name}: {cause}: make it a parameter, or keep it constant")
+    largest = float(np.abs(floats_of(model)).max())
+    if not largest < WITHIN:  # NaN is not below it either
+        cause = f"one pass over {most} rows takes a parameter to {largest:.2g}, and the bound is {WITHIN:g}"
+        rate = f"learning_rate {task.training.learning_rate:g}"
+        raise TaskError(f"task {task.name}: training diverges ({cause}): lower its {rate}, or rescale the rows")
     model = build(task, 0).train()
     x, y = tensors(part)
-    parameters = list(model.parameters())
+    weights = list(model.parameters())
     for i in _one_of_each(part, LABELS).tolist():
         one = f"in a batch of one row, which a participant's last batch may be ({part.number(i)})"
         try:
             with torch.random.fork_rng():
-                found = gradients(task, batch_loss(task, model, x[i : i + 1], y[i : i + 1], part.number), parameters)
+                found = gradients(task, batch_loss(task, model, x[i : i + 1], y[i : i + 1], part.number), weights)
         except UserCodeError as error:
             remedy = "keep the rows' dimension there, as squeeze(-1) does and squeeze() does not"
             raise UserCodeError(f"{error}, {one}: {remedy}") from error
         if not all(torch.isfinite(g).all() for g in found if g is not None):
             remedy = "let loss() return 0 for a batch in which no row counts"
             raise TaskError(f"task {task.name}: {one}, the gradient is not finite: {remedy}")
-    once, model = copy(task), build(task, 0)
-    once.training = replace(task.training, epochs=1)
-    before = [buffer.clone() for buffer in model.buffers()]
-    train(once, model, part, np.random.default_rng(0))
-    for (name, buffer), was in zip(model.named_buffers(), before, strict=True):
-        if not _same([buffer], [was]):
-            told = f"training changes the buffer {name}, which is not a parameter and stays on each participant's machine"
-            raise TaskError(f"task {task.name}: {told}: make it a parameter, or keep it constant")
-    weights = np.abs(floats_of(model))
-    if not (weights < WITHIN).all():  # NaN is not below it either
-        told = f"one pass over {len(part)} rows takes a parameter to {weights.max():.2g}, and the bound is {WITHIN:g}"
-        rate = f"learning_rate {task.training.learning_rate:g}"
-        raise TaskError(f"task {task.name}: training diverges ({told}): lower its {rate}, or rescale the rows")
 
 
 def _check_scoring(task: Task, part: Part) -> None:
@@ -230,8 +232,8 @@ def _finite_losses(task: Task, evaluator: Evaluator, vectors: NDArray[np.int32],
     losses = evaluator.losses(vectors, part)
     if not np.isfinite(losses).all():
         who = f" of {name}" if name else ""
-        told = f"the loss over the {len(part)} rows{who} that others are scored with is {losses[~np.isfinite(losses)][0]}"
-        raise TaskError(f"task {task.name}: {told}: give rows that count, or let loss() return a finite number")
+        cause = f"the loss over the {len(part)} rows{who} that others are scored with is {losses[~np.isfinite(losses)][0]}"
+        raise TaskError(f"task {task.name}: {cause}: give rows that count, or let loss() return a finite number")
 
 
 def _check_client(task: SelfTrained, who: int, of: int) -> None:
@@ -241,14 +243,14 @@ def _check_client(task: SelfTrained, who: int, of: int) -> None:
         tried.fit(model, who, of, 0)
     largest = float(np.abs(floats_of(model)).max())
     if not largest < WITHIN:
-        told = f"client {who}: fit() takes a parameter to {largest:.3g}, and the bound is {WITHIN:g}"
-        raise TaskError(f"task {task.name}: {told}: lower its learning rate, or rescale its rows")
+        cause = f"client {who}: fit() takes a parameter to {largest:.3g}, and the bound is {WITHIN:g}"
+        raise TaskError(f"task {task.name}: {cause}: lower its learning rate, or rescale its rows")
     with foreign(task, f"client {who} cannot measure"):
         loss, metric, examples = tried.measure(model, who, of)
     if not examples > 0:
-        told = f"client {who} measures on {examples} rows, and others are scored with them"
-        raise TaskError(f"task {task.name}: {told}: give it rows that it does not train on")
+        cause = f"client {who} measures on {examples} rows, and others are scored with them"
+        raise TaskError(f"task {task.name}: {cause}: give it rows that it does not train on")
     for what, value in (("loss", loss), (task.metric, metric)):
         if not np.isfinite(value):
-            told = f"client {who}: evaluate() tells no {what} that is a finite number"
-            raise TaskError(f"task {task.name}: {told}: let it return one")
+            cause = f"client {who}: evaluate() returns no {what} that is a finite number"
+            raise TaskError(f"task {task.name}: {cause}: return one")

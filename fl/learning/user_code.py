@@ -65,9 +65,9 @@ def metric_of(task: Task, outputs: Any, y: Tensor) -> float:
     metric = one_number(given)
     if metric is None:
         kind = type(given).__name__
-        raise UserCodeError(f"task {task.name}: evaluate() gives {kind}: let it return one number, as a float")
+        raise UserCodeError(f"task {task.name}: evaluate() returns {kind}: return one number, as a float")
     if not isfinite(metric):
-        told = f"evaluate() gives {metric} on {len(y)} test rows, as an AUC does where all are of one class"
+        told = f"evaluate() returns {metric} on {len(y)} test rows, as an AUC does where all are of one class"
         raise UndefinedMetricError(f"task {task.name}: {told}: give more rows, or return a number where it is not defined")
     return metric
 
@@ -85,10 +85,9 @@ def gradients(task: Task, loss: Tensor, weights: Sequence[Tensor]) -> list[Tenso
     """By weight, the loss's gradient; None where a weight is frozen or had no part in the loss. Raises UserCodeError."""
     free = [w for w in weights if w.requires_grad]
     if not free or not loss.requires_grad:
-        told = "every parameter is frozen (requires_grad is False)" if not free else "the loss depends on no parameter"
-        raise UserCodeError(
-            f"task {task.name}: {told}, so there is nothing to learn: let the loss depend on one that is not frozen"
-        )
+        cause = "every parameter is frozen (requires_grad is False)" if not free else "loss() depends on no parameter"
+        remedy = "let one that is not frozen have a part in it"
+        raise UserCodeError(f"task {task.name}: {cause}, so nothing can be learned: {remedy}")
     with foreign(task, "the loss has no gradient"):
         found = iter(torch.autograd.grad(loss, free, allow_unused=True))
     each = (next(found) if w.requires_grad else None for w in weights)

@@ -17,6 +17,7 @@ from fl.learning.codec import encode_update
 from fl.learning.data.partition import Shard
 from fl.learning.task import Task
 from fl.learning.trainer import generator, local_change
+from fl.learning.user_code import during
 from fl.protocol.artifact import Kind, depth_for
 from fl.protocol.commitment import update_commitment
 from fl.protocol.leaves import root_of
@@ -50,16 +51,20 @@ class Participant:
         return encode_update(delta, residual, depth_for(delta.size), self.task.max_exponent, rng, bound)
 
     def trained(self, view: View) -> tuple[NDArray[np.float64], np.random.Generator]:
-        """(what honest training changes, in floats (parameters,); the stream of randomness as training left it)."""
+        """(what honest training changes, in floats (parameters,); the stream of randomness as training left it).
+
+        Raises UserCodeError; nothing is committed then, so that nothing is lost but the round's pay.
+        """
         number = view.round.number
         base = view.record.model(view.round.base)
-        if self.guard is not None:
+        with during(f"training in round {number} for seat {self.seat}"):
+            if self.guard is not None:
+                rng = generator(self.seed, number, self.seat)
+                return self.guard.change(view, rng), rng
+            if self.cohort is not None:
+                return self.cohort.change(base, number, self.seat)
             rng = generator(self.seed, number, self.seat)
-            return self.guard.change(view, rng), rng
-        if self.cohort is not None:
-            return self.cohort.change(base, number, self.seat)
-        rng = generator(self.seed, number, self.seat)
-        return local_change(self.task, base, self.shard.train, rng), rng
+            return local_change(self.task, base, self.shard.train, rng), rng
 
     def commits(self, view: View) -> list[Action]:
         number = view.round.number

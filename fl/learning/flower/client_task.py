@@ -93,7 +93,7 @@ class LocalClients:
         told, count = one_number(loss), one_number(examples)
         if told is None or count is None or not isinstance(metrics, Mapping):
             kinds = ", ".join(type(part).__name__ for part in (loss, examples, metrics))
-            raise UserCodeError(f"client {who}: evaluate() gives ({kinds}): let it return a number, a number and a dict")
+            raise UserCodeError(f"client {who}: evaluate() returns ({kinds}): return a number, a number and a dict")
         return told, int(count), {str(name): m for name, v in metrics.items() if (m := one_number(v)) is not None}
 
     def fresh(self) -> LocalClients:
@@ -114,21 +114,21 @@ def client_code(who: int, what: str) -> Iterator[None]:
 def _three(who: int, what: str, answer: object, wanted: str) -> tuple[Any, Any, Any]:
     if not isinstance(answer, tuple | list) or len(answer) != 3:
         kind = f"{len(answer)} values" if isinstance(answer, tuple | list) else type(answer).__name__
-        raise UserCodeError(f"client {who}: {what} gives {kind}: let it return three, {wanted}")
+        raise UserCodeError(f"client {who}: {what} returns {kind}: return three values, {wanted}")
     return answer[0], answer[1], answer[2]
 
 
 def _arrays(who: int, what: str, given: object) -> Arrays:
     """Arrays of numbers. Raises UserCodeError that names the first that is none."""
     if not isinstance(given, tuple | list):
-        raise UserCodeError(f"client {who}: {what} gives {type(given).__name__}: let it return a list of NumPy arrays")
+        raise UserCodeError(f"client {who}: {what} returns {type(given).__name__}: return a list of NumPy arrays")
     arrays = []
     for i, value in enumerate(given):
         with client_code(who, f"array {i} of {what}"):
             array = np.asarray(value.detach().cpu() if isinstance(value, torch.Tensor) else value)
         if array.dtype.kind not in "fiub":
             told = f"array {i} of {what} holds {array.dtype}"
-            raise UserCodeError(f"client {who}: {told}: let it return NumPy arrays of numbers, such as float32")
+            raise UserCodeError(f"client {who}: {told}: return NumPy arrays of numbers, such as float32")
         arrays.append(array)
     return arrays
 

@@ -20,7 +20,7 @@ from fl.errors import PrivacyError
 from fl.learning.codec import floats_of, load_vector
 from fl.learning.data.partition import Part
 from fl.learning.privacy.budget import Privacy, Spending
-from fl.learning.task import SelfTrained, Task, build
+from fl.learning.task import SelfTrained, Task, build, foreign
 from fl.learning.trainer import local_change, tensors
 from fl.protocol.fixed_point import to_float
 
@@ -115,7 +115,8 @@ class PerRow:
         at = torch.from_numpy(chosen)
         with warnings.catch_warnings():  # rows are no leaves of the graph, which PyTorch finds worth a word every time
             warnings.filterwarnings("ignore", message="Full backward hook")
-            self.task.loss(self.model(self.x[at]), self.y[at]).backward()
+            with foreign(self.task, "private training fails"):
+                self.task.loss(self.model(self.x[at]), self.y[at]).backward()
         # A row whose gradient is no number counts as zero: it may not stop or spoil the release.
         each = [torch.nan_to_num(w.grad_sample.flatten(1).double(), 0.0, 0.0, 0.0) for w in self.weights]  # type: ignore[attr-defined]
         norms = torch.stack([g.norm(dim=1) for g in each]).norm(dim=0)
@@ -146,8 +147,11 @@ def check_private(task: Task, part: Part, mechanism: str) -> None:
         raise PrivacyError(f"task {task.name} cannot be trained row by row: {told}: replace that layer, {remedy}")
     if any(not p.requires_grad for p in model.parameters()):
         raise PrivacyError(f"task {task.name} freezes parameters: leave them out of the model's parameters, {remedy}")
-    x, y = (t[: min(8, len(part))] for t in tensors(part))
-    with torch.no_grad():
+    few = Part(part.x[:8], part.y[:8])
+    x, y = tensors(few)
+    with foreign(task, "private training fails"):
+        PerRow(task, build(task, 0).train(), few).clipped_sum(np.arange(len(few)), 1.0)
+    with torch.no_grad(), foreign(task, "private training fails"):
         model.eval()
         outputs = model(x)
         alone = torch.cat([model(x[i : i + 1]) for i in range(len(x))])
