@@ -32,7 +32,7 @@ def test_part_of_the_built_in_data__by_number_or_name(part, name):
     ("a,b\n1,2\n", "mine would hold 1 rows"),
     ("a\nx\n", "cannot be read as a table of numbers"),
     ("a,b,c\n" + "1,2,3\n" * 20, "does not fit task linear"),
-    ("a,b\n" + "1,\n" * 20, "holds values that are no numbers"),
+    ("a,b\n" + "1,\n" * 20, "holds values that are not numbers"),
 ])  # fmt: skip
 def test_table_that_does_not_fit__is_refused__and_named(tmp_path, text, says):
     (tmp_path / "mine.csv").write_text(text)

@@ -183,7 +183,7 @@ def test_prices__mainnet_and_rollup():
     assert prices.mainnet(500_000) == pytest.approx(1.0)
     assert prices.per_byte == 0.125 and prices.rollup(100_000, 200) == pytest.approx((1000 + 25) * 1e-6)
     text = said(page(facts(), prices))
-    assert "2 gwei a gas on mainnet" in text and "ether at $1,000" in text and "assumptions" in text
+    assert "2 gwei per gas on mainnet" in text and "ether at $1,000" in text and "assumptions" in text
 
 
 @pytest.mark.parametrize("price", [{"gas_price": -1}, {"ether": float("nan")}, {"data_price": float("inf")}])

@@ -82,7 +82,7 @@ def test_report__and_live_page():
     for live in (False, True):
         told = page(facts(), live=live)
         assert "lost 50 SIX of its stake" in told and "<td>300</td>" in told and "<td>100 SIX</td>" in told
-        assert "Amounts are in SIX, counted with 6 decimals" in told and "paid</dt><dd>9 SIX of a pot of 60<" in told
+        assert "Amounts are in SIX, which has 6 decimals" in told and "paid</dt><dd>9 SIX of a pot of 60<" in told
         assert "e-1" not in told.split("</style>")[1] and "0.0000" not in told and "TTT" not in told
 
 
