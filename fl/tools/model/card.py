@@ -87,7 +87,7 @@ def _quality(source: Source, chosen: Chosen, config: Config) -> str:
             "the rounds a committee scored updates on rows of its own members; those scores paid the participants and do not "
             "measure the model. Measure it on your rows with `ape run evaluate`."
         )
-    metrics = {0: summary["start"], **{r["number"]: r["metric"] for r in summary["rounds"]}}
+    metrics = {0: summary.start, **{r.number: r.metric for r in summary.rounds}}
     told = (
         f"{_text(config.metric)} {_number(metrics.get(chosen.round))} ({better}), measured by the simulation on test rows of "
         "the task's own table that nobody trained or scored on (on a public toy table, on all rows)."
@@ -105,7 +105,7 @@ def _people(source: Source, chosen: Chosen) -> str:
         "knows participants by address; what else is public is in the record."
     )
     owners = {event.fields["seat"]: event.fields["owner"] for event in source.history.events if event.name == "Joined"}
-    names = {int(seat["seat"]): seat["name"] for seat in source.summary["seats"]} if source.summary else {}
+    names = {seat.seat: seat.name for seat in source.summary.seats} if source.summary else {}
     rows = [
         (str(seat), f"`{owners[seat]}`", _text(names.get(seat, "")), f"{_rounds(logs, seat)}")
         for seat in sorted(owners)
@@ -129,11 +129,11 @@ def _privacy(source: Source) -> str:
     )
     if source.summary is None:
         return told + " The chain does not say who did: a participant's privacy statement is its own to publish."
-    private = [(seat["name"], seat["privacy"]) for seat in source.summary["seats"] if seat.get("privacy")]
+    private = [(seat.name, seat.privacy) for seat in source.summary.seats if seat.privacy]
     if not private:
         return told + " In this simulation nobody did."
     rows = [
-        (_text(name), _text(spent["mechanism"]), f"{spent['spent']:.3f}", f"{spent['epsilon']:g}", f"{spent['delta']:g}")
+        (_text(name), _text(spent.mechanism), f"{spent.spent:.3f}", f"{spent.epsilon:g}", f"{spent.delta:g}")
         for name, spent in private
     ]
     note = "The noise of a simulation is seeded: these figures show what a private run would cost and promise nothing."

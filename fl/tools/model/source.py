@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +18,8 @@ from fl.network.stores.several import federation_store, is_public
 from fl.protocol.artifact import Kind, parse_model
 from fl.protocol.manifest import Manifest
 from fl.protocol.terms import Terms
-from fl.tools.audit.export import read_events, read_summary
+from fl.tools.audit.export import read_events
+from fl.tools.audit.summary import Summary
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Source:
     history: History
     store: Store
     verified: tuple[str, ...]
-    summary: Mapping[str, Any] | None = None
+    summary: Summary | None = None
 
 
 @dataclass(frozen=True)
@@ -53,12 +53,12 @@ class Chosen:
 
 def from_summary(path: Path) -> Source:
     """What a simulation wrote. Raises TreatyError where summary, events and store disagree."""
-    summary = read_summary(path)
+    summary = Summary.read(path)
     chain_id, federation, terms, events = read_events(path.parent / "events.jsonl")
     history = History(terms.committee)
     try:
         history.apply(events)
-        said = str(summary["federation"]), bytes.fromhex(summary["totals"]["model_root"])
+        said = summary.federation, bytes.fromhex(summary.totals.model_root)
     except (LookupError, TypeError, ValueError, AttributeError) as error:
         raise TreatyError(f"{path} is not the summary of a simulation, or its events are of another one: {error!r}") from error
     last = _last(history, terms)

@@ -6,6 +6,7 @@ import re
 from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -246,8 +247,8 @@ def test_no_model__is_said(tmp_path):
 def test_card__tells_strangers_words_as_text(heart, tmp_path):
     record, _ = heart
     metric = "<script>alert(1)</script>\n# Free money | [click](javascript:x)\x1b[2J"
-    people = [{"seat": i, "name": metric, "privacy": None} for i in range(3)]
-    told = {"start": 0.5, "rounds": [{"number": 1, "metric": 0.6}], "seats": people}
+    people = [SimpleNamespace(seat=i, name=metric, privacy=None) for i in range(3)]
+    told = SimpleNamespace(start=0.5, rounds=[SimpleNamespace(number=1, metric=0.6)], seats=people)
     export(replace(record, summary=told), tmp_path / "model", licence='MIT"\nevil: yes')
     card = (tmp_path / "model" / "README.md").read_text()
     assert "<script>" not in card and "\n# Free" not in card and "\x1b" not in card and "](javascript" not in card
