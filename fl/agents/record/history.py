@@ -188,4 +188,4 @@ class History:
 
     def _Finalized(self, round: int, model: bytes, adopted: bool) -> None:
         log = self.rounds[-1]
-        log.finalized, log.model, log.adopted = True, model, adopted
+        log.finalized, log.model, log.adopted = True, model, bool(adopted)  # Ape decodes it as 1

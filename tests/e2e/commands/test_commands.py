@@ -377,11 +377,10 @@ def test_wrong_words__end_in_the_usage(commands, call, told):
     assert done.code == 2 and told in done.err.splitlines()[-1]
 
 
-def test_summary_alone__without_its_record__is_refused(commands):
-    commands.write("summary.json", "{}")
-    assert_refused(
-        commands("audit", "--summary", "summary.json"), "audit failed: summary.json is not a summary .* lacks 'plan'"
-    )
+def test_summary__without_its_record__is_refused(commands, copied):
+    (copied / "events.jsonl").unlink()
+    done = commands("audit", "--summary", copied / "summary.json")
+    assert_refused(done, f"audit failed: no record {copied}/events.jsonl: give the folder .* whole")
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"accounting": 5}', "null", "\0"])

@@ -19,6 +19,7 @@ from fl.tools.audit.verdict import Verdict
 from fl.tools.federation.deploy import Deployment
 from fl.tools.simulation.plan import Plan
 
+PRIVATE = PrivacySpent("sgd", None, 1.0, 8.0, 1e-5, rounds=(1,), sat_out=(), statements={1: "a"})
 SUMMARY = Summary(
     plan=Plan("linear", 4, 1, adversaries=(("sign_flip", 1),), privacy=Privacy(8.0)),
     metric="mean squared error",
@@ -30,14 +31,24 @@ SUMMARY = Summary(
     terms={"committee": 3},
     start=1.5,
     rounds=(
-        RoundSummary(1, "ab", (0, 1), (0, 1), (0,), (1,), (0,), {0: 255, 1: 0}, False, True, None, (), 0.5, {"commit": 9}),
-    ),
-    seats=(
-        SeatSummary(
-            *(0, "Ann", "honest", "0x", 10.0, (255, None), {}, 1.0, 9),
-            PrivacySpent("sgd", None, 1.0, 8.0, 1e-5, (1,), (), {1: "a"}),
+        RoundSummary(
+            number=1,
+            model_root="ab",
+            active=(0, 1),
+            revealed=(0, 1),
+            accepted=(0,),
+            left_out=(1,),
+            committee=(0,),
+            scores={0: 255, 1: 0},
+            voided=False,
+            adopted=True,
+            proposer=None,
+            fallen=(),
+            metric=0.5,
+            gas={"commit": 9},
         ),
     ),
+    seats=(SeatSummary(0, "Ann", "honest", "0x", 10.0, (255, None), {}, 1.0, 9, PRIVATE),),
     adversaries={"sign_flip": (3,)},
     totals=Totals(0.5, "ab", 2, 1024, 1.0, 0.0, 9),
     gas={"commit": GasUse.of([4, 6, 2], 30)},
@@ -79,9 +90,8 @@ CHANGES = {
 
 @pytest.mark.parametrize("message", CHANGES)
 def test_summary__with_one_field_wrong__is_refused_by_name(tmp_path, message):
-    with pytest.raises(
-        AuditError, match=f"is not a summary of a simulation: {message}.*give the summary.json that simulate wrote"
-    ):
+    whole = f"is not a summary of a simulation: {message}.*give the summary.json that simulate wrote"
+    with pytest.raises(AuditError, match=whole):
         Summary.read(written(tmp_path, CHANGES[message]))
 
 
