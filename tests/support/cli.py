@@ -1,4 +1,7 @@
-"""The doors from outside: `ape run` in a folder of its own, beside a node of its own; one warmed process answers many calls."""
+"""The commands as a user calls them: `ape run` in a folder of its own, beside a node of its own.
+
+One warmed process answers many calls.
+"""
 
 import json
 import os
@@ -70,7 +73,7 @@ class Commands:
 
     @property
     def web3(self) -> Web3:
-        """The node itself, for what no door does."""
+        """The node itself, for what no command does."""
         return Web3(HTTPProvider(self.node))
 
     def contract(self, name: str, address: str) -> Any:
@@ -126,7 +129,7 @@ def once(*call: object, folder: Path) -> Outcome:
 
 @contextmanager
 def at_work(base: Path) -> Iterator[Commands]:
-    """One node and one warmed process for all tests of the doors."""
+    """One node and one warmed process for all tests of the commands."""
     node = subprocess.Popen(["anvil", "--port", "0"], stdout=subprocess.PIPE, text=True)
     address = next(line.split()[-1] for line in node.stdout if line.startswith("Listening on"))
     threading.Thread(target=node.stdout.read, daemon=True).start()  # a full pipe would stop the node
@@ -144,3 +147,13 @@ def at_work(base: Path) -> Iterator[Commands]:
 
 def remembered(commands: Commands) -> list[dict]:
     return json.loads((commands.folder / "deployments" / "31337.json").read_text())["all"]
+
+
+def roots(summary: dict) -> list[str]:
+    """A simulation's models: the first, then each round's."""
+    return [summary["deployment"]["genesis"], *(r["model_root"] for r in summary["rounds"])]
+
+
+def signed(index: int) -> list[str]:
+    """The words that let one of the node's own accounts sign."""
+    return ["--account", f"TEST::{index}"]

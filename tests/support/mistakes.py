@@ -125,7 +125,7 @@ def open_round(commands: Commands, federation: str) -> None:
     commands.send(commands.web3.eth.accounts[9], contract.address, contract.encode_abi("openRound", []))
 
 
-def vicious(commands: Commands, name: str) -> str:
+def non_standard_token(commands: Commands, name: str) -> str:
     """The address of a token that no federation should take."""
     build = json.loads((commands.folder / ".build" / "__local__.json").read_text())["contractTypes"][name]
     code = build["deploymentBytecode"]["bytecode"]
@@ -194,7 +194,7 @@ def place(commands: Commands) -> dict[str, str]:
     seat(commands, over, 1)
     well(commands, "conclude", "--federation", over, "--account", "TEST::0")
     closed = deployed(commands, "store", "allowlist: '0x" + "ab" * 32 + "'\n")
-    fee = deployed(commands, "store", f"token: '{vicious(commands, 'FeeOnTransferToken')}'\n")
+    fee = deployed(commands, "store", f"token: '{non_standard_token(commands, 'FeeOnTransferToken')}'\n")
     for name in ("taken", "foreign", "damaged"):
         (commands.folder / name).mkdir()
     held = os.open(commands.folder / "taken" / "lock", os.O_RDWR | os.O_CREAT)

@@ -172,9 +172,9 @@ class System:
     @property
     def phase(self) -> Phase:
         """The contract's; Python's own reading of the same facts must agree, its end too."""
-        told = Phase(self.see("phase"))
-        assert phase_and_end(RoundFacts(*self.round.values()), self.terms, self.evm.time) == (told, self.see("phaseEnd"))
-        return told
+        result = Phase(self.see("phase"))
+        assert phase_and_end(RoundFacts(*self.round.values()), self.terms, self.evm.time) == (result, self.see("phaseEnd"))
+        return result
 
     def sets(self) -> tuple[int, int, int]:
         return self.see("seatSets")

@@ -160,18 +160,18 @@ def test_join__needs_the_reader_s_consent(page, rich):
 
 
 @pytest.mark.parametrize(
-    "stake, told",
+    "stake, message",
     [
         ("5000", "Not done: the account holds 1000 TTT, but this takes 5000 TTT. Nothing was sent."),
         ("99.5", "Not done: the stake is below the minimum of 100 TTT. Nothing was sent."),
         ("a lot", "Not done: give an amount such as 100 or 12.5."),
     ],
 )
-def test_join__with_a_stake_that_does_not_fit__is_refused_before_anything_is_signed(page, rich, stake, told):
+def test_join__with_a_stake_that_does_not_fit__is_refused_before_anything_is_signed(page, rich, stake, message):
     page.open().connect().agree()
     page.fill("join-amount", stake)
     page.press("join")
-    assert page.hears("Not done") == told and page.sent() == 0
+    assert page.hears("Not done") == message and page.sent() == 0
 
 
 def test_join__with_an_operator_that_is_no_address__is_refused(page, rich):

@@ -28,7 +28,7 @@ def crowd() -> Book:
 
 
 CASES = {
-    "told": (KNOWN, None),
+    "result": (KNOWN, None),
     "empty": (Known(), Book()),
     "evil": (replace(KNOWN, names=dict.fromkeys(range(5), EVIL), metric=EVIL, manifest=manifest(task=EVIL)), None),
     "long": (
@@ -65,7 +65,7 @@ def test_nothing_scrolls_sideways__and_every_chart_is_drawn(browser, opened, wid
     charts = browser.execute_script(CHARTS)
     titles = [c["title"] for c in charts]
     assert len(titles) == len(set(titles)) and bool(titles) == (opened != "empty")
-    if opened == "told":
+    if opened == "result":
         assert len(titles) == 7
     for c in charts:
         assert c["drawn"] > 8 and c["width"] > 200 and c["height"] > 40 and c["cut"] == [], c

@@ -83,7 +83,7 @@ def test_list__lies_beside_the_terms_that_name_it(commands, owners, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "index, words, told",
+    "index, words, message",
     [
         (5, ["--allowlist", "members.txt"], "{me} is not on members.txt, and terms never change: sign with an account that is"),
         (1, ["--allowlist", "fewer.txt"], "--allowlist fewer.txt is another list: its root is 0x"),
@@ -98,11 +98,11 @@ def test_list__lies_beside_the_terms_that_name_it(commands, owners, tmp_path):
         ),
     ],
 )
-def test_join__without_a_proof__is_refused_before_anything_is_sent(commands, join, members, owners, index, words, told):
+def test_join__without_a_proof__is_refused_before_anything_is_sent(commands, join, members, owners, index, words, message):
     commands.write("fewer.txt", "\n".join(owners[:3]))
     before = nonce(commands, index)
-    told = told.format(me=commands.web3.eth.accounts[index])
-    assert join(index, *words).line.startswith(f"Error: {told}") and nonce(commands, index) == before
+    message = message.format(me=commands.web3.eth.accounts[index])
+    assert join(index, *words).line.startswith(f"Error: {message}") and nonce(commands, index) == before
 
 
 def test_join__where_no_list_is__wants_none(commands, members, tmp_path):
@@ -120,7 +120,7 @@ KINDS = (
 
 
 @pytest.mark.parametrize(
-    "lines, told",
+    "lines, message",
     [
         ([ONE, "# one", "", "0x12"], "list.txt, line 4: '0x12' is not a valid address: write 0x and 40 hexadecimal digits"),
         ([ONE, f"{TWO}, {ONE}"], f"list.txt, line 2: '{TWO}, {ONE}' is not a valid address"),
@@ -132,15 +132,15 @@ KINDS = (
         (b"\xff\xfe", "list.txt cannot be read as an allowlist: "),
     ],
 )
-def test_list__with_a_fault__is_refused_with_its_line(commands, lines, told):
+def test_list__with_a_fault__is_refused_with_its_line(commands, lines, message):
     before = nonce(commands, 0)
     commands.write("list.txt", lines if isinstance(lines, bytes) else "\n".join(lines))
     done = commands(*DEPLOY, "--terms", commands.write("list.yaml", "allowlist: list.txt"))
-    assert done.line.startswith(f"Error: list.yaml: allowlist cannot be made: {told}") and nonce(commands, 0) == before
+    assert done.line.startswith(f"Error: list.yaml: allowlist cannot be made: {message}") and nonce(commands, 0) == before
 
 
 @pytest.mark.parametrize(
-    "text, told",
+    "text, message",
     [
         (
             f"['{ONE}', {TWO}]",
@@ -154,13 +154,13 @@ def test_list__with_a_fault__is_refused_with_its_line(commands, lines, told):
         ('"\\0"', "cannot be made: \ufffd cannot be read as an allowlist"),
     ],
 )
-def test_terms__with_a_wrong_allowlist__are_refused(commands, text, told):
+def test_terms__with_a_wrong_allowlist__are_refused(commands, text, message):
     done = commands(*DEPLOY, "--terms", commands.write("list.yaml", f"allowlist: {text}"))
-    assert done.line.startswith(f"Error: list.yaml: allowlist {told}")
+    assert done.line.startswith(f"Error: list.yaml: allowlist {message}")
 
 
 def test_list__too_short_for_a_round__is_refused(commands, owners):
     terms = f"allowlist: ['{owners[0]}', '{owners[1]}']\n"
     done = commands(*DEPLOY, "--terms", commands.write("list.yaml", terms))
-    told = "allowlist: a round needs 3 seats (min_reveals), one for each owner, but the list has only 2: admit more"
-    assert done.line == f"Error: {told}"
+    result = "allowlist: a round needs 3 seats (min_reveals), one for each owner, but the list has only 2: admit more"
+    assert done.line == f"Error: {result}"

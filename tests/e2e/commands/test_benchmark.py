@@ -41,8 +41,8 @@ def test_benchmark__small__tells_every_part_and_writes_it(tmp_path):
     settings = Settings((4,), 2, 2, ((3, 3000), (2, 5000)), flower=tmp_path / "none")
     report = benchmark(settings, tmp_path, said.append)
     assert (tmp_path / "benchmark.md").read_text() == report and (tmp_path / "benchmark.json").is_file()
-    for told in ("4 participants", "plain loop", "at once", "3 x 3,000", "median", "tree over the model", "quantising"):
-        assert told in report
+    for result in ("4 participants", "plain loop", "at once", "3 x 3,000", "median", "tree over the model", "quantising"):
+        assert result in report
     assert "make flower" in said[0] and "Flower |" not in report
     lines = [line.split("|") for line in report.splitlines() if "at once" in line and "ms a round" not in line]
     assert [line[5].strip() for line in lines] == ["1", "1"]  # one model in two runs

@@ -8,8 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from support.cli import APE, project
-from test_commands import roots
+from support.cli import APE, project, roots
 
 from fl.errors import TaskError
 from fl.tools.simulation.checkpoint import begin

@@ -1,12 +1,11 @@
-"""The doors of a federation over a token of six decimals: 100 tokens are 100 everywhere, and not a millionth of a millionth."""
+"""Commands on a federation whose token has six decimals: 100 tokens are 100 everywhere, not a millionth of a millionth."""
 
 import re
 from pathlib import Path
 
 import pytest
-from support.cli import Commands
-from support.mistakes import vicious
-from test_seat_commands import signed
+from support.cli import Commands, signed
+from support.mistakes import non_standard_token
 
 from fl.network.denomination import Denomination
 
@@ -23,7 +22,7 @@ def store(tmp_path_factory) -> Path:
 @pytest.fixture(scope="module")
 def federation(commands: Commands, store: Path) -> str:
     """Three seats of 100, 100 and 150.5 tokens; a pool of 1,000."""
-    token = vicious(commands, "SixDecimalsToken")
+    token = non_standard_token(commands, "SixDecimalsToken")
     terms = commands.write("six.yaml", TERMS.format(token))
     words = ["deploy", *signed(0), "--task", "linear", "--terms", terms, "--store", store]
     assert "a round for each role (SIX):\n  participant earns up to 10, loses 10 if" in commands(*words, "--dry-run").out
@@ -40,7 +39,7 @@ def federation(commands: Commands, store: Path) -> str:
 
 @pytest.fixture
 def here(commands, federation):
-    return lambda door, *words: commands(door, "--federation", federation, *words)
+    return lambda command, *words: commands(command, "--federation", federation, *words)
 
 
 def test_join__says_what_is_missing_in_tokens(here):

@@ -1,4 +1,4 @@
-"""The doors as people use them, tried from outside: simulate, audit, deploy; and one clear line for whatever is wrong."""
+"""The commands as people use them, tried from outside: simulate, audit, deploy; and one clear line for whatever is wrong."""
 
 import json
 import re
@@ -6,7 +6,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from support.cli import Outcome, once, project, remembered
+from support.cli import Outcome, once, project, remembered, roots
 
 from fl.network.stores.base import LocalStore
 from fl.protocol.artifact import Kind
@@ -30,10 +30,6 @@ def simulated(tmp_path_factory) -> Path:
 @pytest.fixture(scope="module")
 def summary(simulated) -> dict:
     return json.loads((simulated / "summary.json").read_text())
-
-
-def roots(told: dict) -> list[str]:
-    return [told["deployment"]["genesis"], *(r["model_root"] for r in told["rounds"])]
 
 
 # ---- simulate
@@ -92,11 +88,11 @@ def test_same_plan_again__same_roots__on_another_chain(commands, summary, tmp_pa
 
     # The page of the same federation, told by chain and store alone: measured, audited and compared anew.
     out = tmp_path / "live.html"
-    told = commands(
+    result = commands(
         "report", "--json", "--federation", again["federation"], "--store", tmp_path / "again" / "store", "--out", out
     )
-    assert told.code == 0, told.err
-    verdict = json.loads(told.out.splitlines()[-1])
+    assert result.code == 0, result.err
+    verdict = json.loads(result.out.splitlines()[-1])
     assert (verdict["written"], verdict["rounds"], verdict["model"]) == (str(out), 2, roots(again)[-1])
     assert (verdict["audit"]["passed"], verdict["audit"]["model"]) == (True, roots(again)[-1])
     live, kept = out.read_text(), (tmp_path / "again" / "report.html").read_text()
@@ -147,9 +143,9 @@ def test_audit__passes_and_counts(commands, simulated, summary):
 
 def test_audit__as_json(commands, simulated, summary):
     done = commands("audit", "--json", "--summary", simulated / "summary.json")
-    told = json.loads(done.out.splitlines()[-1])
-    assert (done.code, told["passed"], told["rounds"], told["model"]) == (0, True, 2, roots(summary)[-1])
-    assert told["checks"] == summary["audit"]["checks"]
+    result = json.loads(done.out.splitlines()[-1])
+    assert (done.code, result["passed"], result["rounds"], result["model"]) == (0, True, 2, roots(summary)[-1])
+    assert result["checks"] == summary["audit"]["checks"]
 
 
 def files(simulated: Path, summary: dict) -> dict[str, Path]:
@@ -168,8 +164,8 @@ def test_audit__names_a_flipped_byte(commands, copied, summary, what):
     path = files(copied, summary)[what]
     flip(path)
     done = commands("audit", "--json", "--summary", copied / "summary.json")
-    told = f"the store lacks a file that the chain names: {path.name} in {path.parent} does not hash to its name"
-    assert done.code == 1 and done.line.startswith(f"Error: audit failed: {told}")
+    result = f"the store lacks a file that the chain names: {path.name} in {path.parent} does not hash to its name"
+    assert done.code == 1 and done.line.startswith(f"Error: audit failed: {result}")
     assert json.loads(done.out.splitlines()[-1]) == {"passed": False, "difference": done.line[21:]}
 
 
@@ -182,54 +178,54 @@ def test_audit__names_a_flipped_byte__as_a_process_that_exits_with_one(commands,
 
 def changed(copied: Path, change) -> Path:
     path = copied / "summary.json"
-    told = json.loads(path.read_text())
-    change(told)
-    path.write_text(json.dumps(told))
+    result = json.loads(path.read_text())
+    change(result)
+    path.write_text(json.dumps(result))
     return path
 
 
-def pay_more(told: dict) -> None:
-    told["seats"][1]["pay"] += 1
+def pay_more(result: dict) -> None:
+    result["seats"][1]["pay"] += 1
 
 
-def score_less(told: dict) -> None:
-    told["rounds"][0]["scores"]["2"] = 0
+def score_less(result: dict) -> None:
+    result["rounds"][0]["scores"]["2"] = 0
 
 
-def count_otherwise(told: dict) -> None:
-    told["token"]["decimals"] = 6
+def count_otherwise(result: dict) -> None:
+    result["token"]["decimals"] = 6
 
 
-def hold_more(told: dict) -> None:
-    told["accounting"]["held"] += 1
+def hold_more(result: dict) -> None:
+    result["accounting"]["held"] += 1
 
 
-def forget_a_round(told: dict) -> None:
-    del told["rounds"][1]
+def forget_a_round(result: dict) -> None:
+    del result["rounds"][1]
 
 
-def another_model(told: dict) -> None:
-    told["totals"]["model_root"] = "00" * 32
+def another_model(result: dict) -> None:
+    result["totals"]["model_root"] = "00" * 32
 
 
-def another_owner(told: dict) -> None:
-    told["seats"][0]["owner"] = told["seats"][1]["owner"]
+def another_owner(result: dict) -> None:
+    result["seats"][0]["owner"] = result["seats"][1]["owner"]
 
 
-def another_proposer(told: dict) -> None:
-    told["rounds"][0]["proposer"] = 7
+def another_proposer(result: dict) -> None:
+    result["rounds"][0]["proposer"] = 7
 
 
-def pay_more_in_all(told: dict) -> None:
-    told["totals"]["paid"] += 1
+def pay_more_in_all(result: dict) -> None:
+    result["totals"]["paid"] += 1
 
 
-def another_federation(told: dict) -> None:
-    told["deployment"]["federation"] = NOWHERE
+def another_federation(result: dict) -> None:
+    result["deployment"]["federation"] = NOWHERE
 
 
-def kinder_terms(told: dict) -> None:
-    told["terms"]["fraud_slash"] = 0
+def kinder_terms(result: dict) -> None:
+    result["terms"]["fraud_slash"] = 0
 
 
 LIES = {
@@ -254,10 +250,10 @@ def test_audit__names_a_lie_of_the_summary(commands, copied, lie):
 
 
 @pytest.mark.parametrize("token", [{}, 5, {"decimals": 10**9, "symbol": "TTT"}, {"decimals": "18", "symbol": "TTT"}], ids=str)
-@pytest.mark.parametrize("door", ["audit", "report"])
-def test_summary__of_a_token_that_is_none__is_refused_in_one_line(commands, copied, door, token):
-    summary = changed(copied, lambda told: told.update(token=token))
-    done = commands(door, "--summary", summary, *(["--out", copied / "page.html"] if door == "report" else []))
+@pytest.mark.parametrize("command", ["audit", "report"])
+def test_summary__of_a_token_that_is_none__is_refused_in_one_line(commands, copied, command, token):
+    summary = changed(copied, lambda result: result.update(token=token))
+    done = commands(command, "--summary", summary, *(["--out", copied / "page.html"] if command == "report" else []))
     assert done.code == 1 and re.search("is not a summary of a simulation: (a token has|token|it lacks 'token)", done.line)
 
 
@@ -283,30 +279,30 @@ def test_deploy__remembers__and_a_live_federation_can_be_audited(commands, tmp_p
     assert first.code == 0, first.err
     for term, value in {"committee": 5, "min_reveals": 7, "trainer_rate": "2.5 TTT", "commit_window": 1234}.items():
         assert re.search(rf"{term} +│ +{value} │", first.out)
-    (told,) = remembered(commands)[-1:]
-    assert f"federation      {told['federation']}" in first.out and f"genesis and manifest in {store}" in first.out
-    assert sorted(p.name for p in store.iterdir()) == sorted([f"{told['genesis']}.model", f"{told['manifest']}.json"])
+    (result,) = remembered(commands)[-1:]
+    assert f"federation      {result['federation']}" in first.out and f"genesis and manifest in {store}" in first.out
+    assert sorted(p.name for p in store.iterdir()) == sorted([f"{result['genesis']}.model", f"{result['manifest']}.json"])
 
-    live = commands("audit", "--federation", told["federation"], "--store", store)
-    assert live.code == 0 and live.out.endswith(f"audit passed: 0 rounds, model {told['genesis']}\n")
-    flip(store / f"{told['genesis']}.model")
-    spoilt = commands("audit", "--federation", told["federation"], "--store", store)
-    assert spoilt.code == 1 and f"{told['genesis']}.model in {store} does not hash to its name" in spoilt.line
+    live = commands("audit", "--federation", result["federation"], "--store", store)
+    assert live.code == 0 and live.out.endswith(f"audit passed: 0 rounds, model {result['genesis']}\n")
+    flip(store / f"{result['genesis']}.model")
+    spoilt = commands("audit", "--federation", result["federation"], "--store", store)
+    assert spoilt.code == 1 and f"{result['genesis']}.model in {store} does not hash to its name" in spoilt.line
 
     before = remembered(commands)
-    second = commands(*DEPLOY, "--store", tmp_path / "second", "--factory", told["factory"], "--seed", 5)
+    second = commands(*DEPLOY, "--store", tmp_path / "second", "--factory", result["factory"], "--seed", 5)
     assert second.code == 0, second.err
     other = remembered(commands)[-1]
     assert remembered(commands) == [*before, other]
-    same = {key for key in told if told[key] == other[key]}
+    same = {key for key in result if result[key] == other[key]}
     assert same == {"chain_id", "factory", "implementation"} and set(other["gas"]) == {"TestToken", "create"}
 
 
 # ---- what is wrong, in one line
 
 
-def assert_refused(done: Outcome, told: str) -> None:
-    assert done.code == 1 and re.match(f"Error: {told}", done.line), done
+def assert_refused(done: Outcome, result: str) -> None:
+    assert done.code == 1 and re.match(f"Error: {result}", done.line), done
 
 
 HERE = ["--out", "never"]
@@ -340,14 +336,14 @@ REFUSED = [
 ]
 
 
-@pytest.mark.parametrize("call, told", REFUSED, ids=lambda v: " ".join(v) if isinstance(v, list) else "")
-def test_wrong_argument__ends_in_one_clear_line(commands, call, told):
-    assert_refused(commands(*call), told)
+@pytest.mark.parametrize("call, message", REFUSED, ids=lambda v: " ".join(v) if isinstance(v, list) else "")
+def test_wrong_argument__ends_in_one_clear_line(commands, call, message):
+    assert_refused(commands(*call), message)
     assert not (commands.folder / "never").exists()
 
 
 @pytest.mark.parametrize(
-    "text, told",
+    "text, message",
     [
         ("commitee: 3", r"terms.yaml: no term is called 'commitee': did you mean committee\?"),
         ("committee: three", "terms.yaml: committee must be a number, not 'three'"),
@@ -360,21 +356,21 @@ def test_wrong_argument__ends_in_one_clear_line(commands, call, told):
         ("min_stake: 1", r"no federation can be made with these terms: slashes: .* \(rule 17\)$"),
     ],
 )
-def test_wrong_terms__end_in_one_clear_line(commands, text, told):
-    assert_refused(commands(*DEPLOY, "--store", "s", "--terms", commands.write("terms.yaml", text)), told)
+def test_wrong_terms__end_in_one_clear_line(commands, text, message):
+    assert_refused(commands(*DEPLOY, "--store", "s", "--terms", commands.write("terms.yaml", text)), message)
 
 
 @pytest.mark.parametrize(
-    "call, told",
+    "call, message",
     [
         (["simulate"], "Missing option '--out'."),
         (["simulate", *HERE, "--seats", "many"], "'many' is not a valid integer."),
         (["audit", "--sumary", "x"], "No such option: --sumary"),
     ],
 )
-def test_wrong_words__end_in_the_usage(commands, call, told):
+def test_wrong_words__end_in_the_usage(commands, call, message):
     done = commands(*call)
-    assert done.code == 2 and told in done.err.splitlines()[-1]
+    assert done.code == 2 and message in done.err.splitlines()[-1]
 
 
 def test_summary__without_its_record__is_refused(commands, copied):

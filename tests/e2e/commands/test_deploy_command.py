@@ -1,4 +1,4 @@
-"""The door that deploys: presets, a terms file checked whole, a dry run that sends nothing, and a DAO as the sponsor."""
+"""The command that deploys: presets, a terms file checked whole, a dry run that sends nothing, and a DAO as the sponsor."""
 
 import json
 import re
@@ -38,7 +38,7 @@ def test_terms__units_are_read__and_what_is_left_out_stays_the_presets(tmp_path)
 
 
 @pytest.mark.parametrize(
-    "text, told",
+    "text, message",
     [
         ("commitee: 3", "no term is called 'commitee': did you mean committee?"),
         ("xyzzy: 3", "no term is called 'xyzzy': the terms are token, sponsor, "),
@@ -58,10 +58,10 @@ def test_terms__units_are_read__and_what_is_left_out_stays_the_presets(tmp_path)
         ),
     ],
 )
-def test_terms__what_is_wrong__is_named_with_its_remedy(commands, text, told):
+def test_terms__what_is_wrong__is_named_with_its_remedy(commands, text, message):
     before = nonce(commands)
     done = commands(*DEPLOY, "--terms", commands.write("wrong.yaml", text))
-    assert done.code == 1 and re.search(told, done.line), done
+    assert done.code == 1 and re.search(message, done.line), done
     assert done.line.startswith("Error: wrong.yaml") and nonce(commands) == before
 
 
@@ -96,9 +96,9 @@ def test_preset__is_a_federation(commands, preset, tmp_path):
 def test_manifest__names_public_stores_and_the_first_models_cid(commands, tmp_path):
     places = ["--store", tmp_path / "one", "--store", tmp_path / "two", "--public", "https://files.example/heart"]
     assert commands(*DEPLOY, *places).code == 0
-    told = remembered(commands)[-1]
+    result = remembered(commands)[-1]
     for folder in ("one", "two"):
-        manifest = LocalStore(tmp_path / folder).get_manifest(bytes.fromhex(told["manifest"]))
+        manifest = LocalStore(tmp_path / folder).get_manifest(bytes.fromhex(result["manifest"]))
         assert manifest.stores == ("https://files.example/heart",) and str(manifest.genesis_cid).startswith("bafk")
     done = commands(*DEPLOY, "--public", "/home/me/store")
     assert done.line.startswith(
@@ -130,10 +130,11 @@ def test_dry_run__needs_no_passphrase(commands):
 
 
 @pytest.mark.parametrize(
-    "words, told", [(["--seats", "2"], "--seats 2: these terms allow 3 to 128"), (["--public", "x"], "--public x: others must")]
+    "words, message",
+    [(["--seats", "2"], "--seats 2: these terms allow 3 to 128"), (["--public", "x"], "--public x: others must")],
 )
-def test_dry_run__refuses_what_the_real_run_would(commands, words, told):
-    assert commands(*DEPLOY, "--dry-run", *words).line.startswith(f"Error: {told}")
+def test_dry_run__refuses_what_the_real_run_would(commands, words, message):
+    assert commands(*DEPLOY, "--dry-run", *words).line.startswith(f"Error: {message}")
 
 
 def test_dry_run__uses_what_was_measured():
@@ -150,9 +151,9 @@ def test_dry_run__uses_what_was_measured():
 def test_dry_run__deployment_costs_what_it_said(commands, tmp_path):
     assert commands(*DEPLOY, "--store", tmp_path / "s").code == 0
     paid = remembered(commands)[-1]["gas"]
-    told = commands(*DEPLOY, "--dry-run").out
+    result = commands(*DEPLOY, "--dry-run").out
     for what, gas in paid.items():
-        said = int(re.search(rf"{what} ([\d,]+)", told)[1].replace(",", ""))
+        said = int(re.search(rf"{what} ([\d,]+)", result)[1].replace(",", ""))
         assert said == pytest.approx(gas, rel=0.05), what
 
 
@@ -199,7 +200,7 @@ class Timelock:
         self.contract = commands.contract("Timelock", self.address)
 
     def carry_out(self, calls: list[dict]) -> None:
-        """What the door printed, as one proposal."""
+        """What the command printed, as one proposal."""
         ends = (b"\0" * 32, self.commands.web3.keccak(text=json.dumps(calls)))
         self._send("scheduleBatch", [*batch_of(calls), *ends, DELAY])
         self.commands.pass_time(DELAY)
@@ -223,10 +224,10 @@ class Governor:
         self.address = self.contract.functions.timelock().call()
 
     def carry_out(self, calls: list[dict]) -> None:
-        """What the door printed, as one proposal; the third member is against it."""
-        told = json.dumps(calls)
-        whole = [*batch_of(calls), self.commands.web3.keccak(text=told)]
-        self._send("propose", [*batch_of(calls), told])
+        """What the command printed, as one proposal; the third member is against it."""
+        result = json.dumps(calls)
+        whole = [*batch_of(calls), self.commands.web3.keccak(text=result)]
+        self._send("propose", [*batch_of(calls), result])
         proposal = self.contract.functions.hashProposal(*whole).call()
         self.commands.web3.provider.make_request("anvil_mine", [hex(2)])
         for member, support in zip(self.members, (1, 1, 0), strict=True):
@@ -245,9 +246,9 @@ def test_dao__as_sponsor__funds_and_concludes_and_gets_the_rest_back(commands, t
     sponsor = kind(commands)
     terms = commands.write("dao.yaml", f"sponsor: '{sponsor.address}'\n")
     assert commands(*DEPLOY, "--terms", terms, "--store", tmp_path / "s").code == 0
-    told = remembered(commands)[-1]
-    here = ["--federation", told["federation"]]
-    token, federation = commands.contract("TestToken", told["token"]), commands.contract("Federation", told["federation"])
+    result = remembered(commands)[-1]
+    here = ["--federation", result["federation"]]
+    token, federation = commands.contract("TestToken", result["token"]), commands.contract("Federation", result["federation"])
     commands.send(sponsor.member, token.address, token.encode_abi("mint", [sponsor.address, 50 * 10**18]))
 
     sponsor.carry_out(commands.json("fund", *here, "--calldata", "--amount", "50")["calls"])

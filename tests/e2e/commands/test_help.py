@@ -1,4 +1,4 @@
-"""Every door explains itself, and the guide names every door and what it says in JSON."""
+"""Every command explains itself, and the guide names every command and what it says in JSON."""
 
 import importlib.util
 import os
@@ -11,36 +11,36 @@ import pytest
 
 ROOT = Path(__file__).parents[3]
 GUIDE = (ROOT / "scripts" / "README.md").read_text()
-DOORS = sorted(p.stem for p in (ROOT / "scripts").glob("*.py") if not p.name.startswith("_"))
+COMMANDS = sorted(p.stem for p in (ROOT / "scripts").glob("*.py") if not p.name.startswith("_"))
 
 
-def door(name: str):
-    spec = importlib.util.spec_from_file_location(f"door_{name}", ROOT / "scripts" / f"{name}.py")
+def command(name: str):
+    spec = importlib.util.spec_from_file_location(f"command_{name}", ROOT / "scripts" / f"{name}.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module.cli
 
 
-@pytest.mark.parametrize("name", DOORS)
-def test_every_door__explains_itself_and_its_options(name):
-    cli = door(name)
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command__explains_itself_and_its_options(name):
+    cli = command(name)
     assert cli.short_help and cli.short_help.endswith(".") and cli.help
     options = [o for o in cli.params if o.param_type_name == "option" and not o.hidden]
     assert options and [o.name for o in options if not o.help] == []
 
 
-@pytest.mark.parametrize("name", DOORS)
-def test_guide__names_every_door(name):
+@pytest.mark.parametrize("name", COMMANDS)
+def test_guide__names_every_command(name):
     assert f"`{name}`" in GUIDE
 
 
 def test_guide__says_rightly_which_doors_speak_json():
-    told = set()
+    result = set()
     for line in GUIDE.splitlines():
         cells = [c.strip() for c in line.strip("|").split("|")]
         if len(cells) == 4 and cells[0].startswith("`"):
-            told |= set(re.findall(r"`([\w-]+)`", cells[0] if cells[3] == "yes" else cells[3]))
-    assert told & set(DOORS) == {name for name in DOORS if any(o.name == "as_json" for o in door(name).params)}
+            result |= set(re.findall(r"`([\w-]+)`", cells[0] if cells[3] == "yes" else cells[3]))
+    assert result & set(COMMANDS) == {name for name in COMMANDS if any(o.name == "as_json" for o in command(name).params)}
 
 
 def test_completion__knows_doors_and_options():
@@ -50,5 +50,5 @@ def test_completion__knows_doors_and_options():
         done = subprocess.run([ape], cwd=ROOT, env=env, capture_output=True, text=True)
         return {word.partition(",")[2] for word in done.stdout.split()}
 
-    assert set(DOORS) <= complete("ape run ")
+    assert set(COMMANDS) <= complete("ape run ")
     assert complete("ape run watch --te") == {"--terminal"}

@@ -1,4 +1,4 @@
-"""A seat's and a sponsor's doors, tried from outside on a local chain: what goes well, and one clear line for what does not."""
+"""A seat's and a sponsor's commands, from outside on a local chain: what goes well, and one clear line for what does not."""
 
 import json
 import re
@@ -6,7 +6,7 @@ import re
 import numpy as np
 import pytest
 from eth_account import Account
-from support.cli import KEY, PASSPHRASE, Commands, remembered
+from support.cli import KEY, PASSPHRASE, Commands, remembered, signed
 from support.evm import AnvilEvm
 from support.system import CHALLENGER, System, operator, random_update
 
@@ -16,10 +16,6 @@ COLD = Account.from_key(KEY).address
 TERMS = "commit_window: 600\nreveal_window: 600\n"
 NOWHERE = "0x" + "12" * 20
 PLAY = ["--mint"]
-
-
-def signed(index: int) -> list[str]:
-    return ["--account", f"TEST::{index}"]
 
 
 @pytest.fixture(scope="module")
@@ -34,9 +30,9 @@ def federation(commands, tmp_path_factory) -> str:
 
 @pytest.fixture
 def here(commands, federation):
-    """The doors, each call with this federation; what a test did is undone after it."""
+    """The commands, each call with this federation; what a test did is undone after it."""
     before = commands.web3.provider.make_request("evm_snapshot", [])["result"]
-    yield lambda door, *words: commands(door, "--federation", federation, *words)
+    yield lambda command, *words: commands(command, "--federation", federation, *words)
     commands.web3.provider.make_request("evm_revert", [before])
 
 
@@ -44,8 +40,8 @@ def here(commands, federation):
 def told(here):
     """The same, as the facts of --json."""
 
-    def call(door: str, *words: object) -> dict:
-        done = here(door, *words, "--json")
+    def call(command: str, *words: object) -> dict:
+        done = here(command, *words, "--json")
         assert done.code == 0, done.err
         return json.loads(done.out)
 
@@ -64,21 +60,21 @@ def account(commands: Commands, index: int) -> str:
 # ---- join
 
 
-def test_join__takes_one_transaction_where_the_token_knows_permits(commands, told, contract):
-    first = told("join", *signed(1), *PLAY)
+def test_join__takes_one_transaction_where_the_token_knows_permits(commands, result, contract):
+    first = result("join", *signed(1), *PLAY)
     assert (first["seat"], first["owner"], first["stake"]) == (0, account(commands, 1), str(100 * 10**18))
     assert len(first["transactions"]) == 2  # the play money, and the seat
     token = commands.contract("TestToken", contract.functions.terms().call()[0])
     assert token.functions.allowance(account(commands, 1), contract.address).call() == 0
     commands.send(account(commands, 2), token.address, token.encode_abi("mint", [account(commands, 2), 10**21]))
-    second = told("join", *signed(2), "--stake", "150.5", "--operator", account(commands, 3))
+    second = result("join", *signed(2), "--stake", "150.5", "--operator", account(commands, 3))
     assert len(second["transactions"]) == 1 and second["seat"] == 1
     owner, stake, operator, earned = contract.functions.seatInfo(1).call()
     assert (owner, stake, operator, earned) == (account(commands, 2), 1505 * 10**17, account(commands, 3), 0)
 
 
-def test_join__approves_first_where_it_is_told_to(told):
-    assert len(told("join", *signed(1), *PLAY, "--approve")["transactions"]) == 3
+def test_join__approves_first_where_it_is_told_to(result):
+    assert len(result("join", *signed(1), *PLAY, "--approve")["transactions"]) == 3
 
 
 def test_join__in_words(here):
@@ -86,12 +82,12 @@ def test_join__in_words(here):
     assert re.match(r"seat 0: 100 TTT staked, operated by 0x\w{40}; it counts from the next round\n0x\w+.* gas\)\n$", done.out)
 
 
-def test_join__twice__only_if_it_is_meant(here, told):
-    told("join", *signed(1), *PLAY)
+def test_join__twice__only_if_it_is_meant(here, result):
+    result("join", *signed(1), *PLAY)
     assert re.match(
         "Error: 0x.* holds seat 0 already: nothing was sent; .* add --another", here("join", *signed(1), *PLAY).line
     )
-    assert told("join", *signed(1), *PLAY, "--another")["seat"] == 1
+    assert result("join", *signed(1), *PLAY, "--another")["seat"] == 1
 
 
 def test_join__looks_into_the_store_first(here, tmp_path):
@@ -102,26 +98,26 @@ def test_join__looks_into_the_store_first(here, tmp_path):
 # ---- top up, leave, withdraw, claim
 
 
-def test_top_up__adds(told, here):
-    told("join", *signed(1), *PLAY)
-    assert told("topup", *signed(1), *PLAY, "--amount", "0.5")["stake"] == str(1005 * 10**17)
+def test_top_up__adds(result, here):
+    result("join", *signed(1), *PLAY)
+    assert result("topup", *signed(1), *PLAY, "--amount", "0.5")["stake"] == str(1005 * 10**17)
     done = here("topup", *signed(1), *PLAY, "--amount", "0.25")
     assert done.out.startswith("seat 0: 0.25 TTT added, 100.75 staked\n")
 
 
-def test_leave_and_withdraw__between_rounds__pays_out(commands, told, here, contract):
-    told("join", *signed(1), *PLAY)
+def test_leave_and_withdraw__between_rounds__pays_out(commands, result, here, contract):
+    result("join", *signed(1), *PLAY)
     token = commands.contract("TestToken", contract.functions.terms().call()[0])
-    assert told("leave", *signed(1))["withdraw_in_seconds"] == 0
+    assert result("leave", *signed(1))["withdraw_in_seconds"] == 0
     assert "seat 0 is already leaving" in here("leave", *signed(1)).line
-    done = told("withdraw", *signed(1), "--to", account(commands, 9))
+    done = result("withdraw", *signed(1), "--to", account(commands, 9))
     assert (done["stake"], done["earned"], done["to"]) == (str(100 * 10**18), "0", account(commands, 9))
     assert token.functions.balanceOf(account(commands, 9)).call() == 100 * 10**18
     assert re.match("Error: 0x.* holds no seat in 0x", here("withdraw", *signed(1)).line)
 
 
-def test_leave__in_a_round__says_when_at_the_latest(commands, told, here, contract):
-    running(commands, told, contract)
+def test_leave__in_a_round__says_when_at_the_latest(commands, result, here, contract):
+    running(commands, result, contract)
     done = here("leave", *signed(1))
     assert re.search(
         r"seat 0 leaves: `ape run withdraw` pays stake and purse out when the round ends, in \d+h \d+m at", done.out
@@ -129,16 +125,16 @@ def test_leave__in_a_round__says_when_at_the_latest(commands, told, here, contra
     refused = here("withdraw", *signed(1))
     assert refused.code == 1 and "seat 0 takes part in round 1" in refused.line
     commands.pass_time(30 * 3600)
-    assert told("withdraw", *signed(1))["stake"] == str(100 * 10**18)
+    assert result("withdraw", *signed(1))["stake"] == str(100 * 10**18)
 
 
-def test_claim__nothing_yet(told, here):
-    told("join", *signed(1), *PLAY)
+def test_claim__nothing_yet(result, here):
+    result("join", *signed(1), *PLAY)
     assert here("claim", *signed(1)).out.startswith("nothing to claim: ")
-    assert told("claim", *signed(1)) == {
+    assert result("claim", *signed(1)) == {
         "seats": {"0": "0"},
         "credit": "0",
-        "to": told("claim", *signed(1))["to"],
+        "to": result("claim", *signed(1))["to"],
         "claimed": "0",
         "transactions": [],
         "gas": 0,
@@ -163,11 +159,11 @@ def test_claim__after_a_round__pays_out_once_what_the_seats_and_answers_earned(c
     earned, credit = played.seat(3).earned, played.terms.demand_deposit
     node = f"http://127.0.0.1:{played.evm.connection.port}"
     claim = ["claim", "--federation", played.federation.address, "--account", "warm", "--network", node, "--to", NOWHERE]
-    told = commands.json(*claim, "--seat", 3)
-    assert earned > 0 and (told["claimed"], told["seats"], told["to"]) == (str(earned), {"3": str(earned)}, NOWHERE)
+    result = commands.json(*claim, "--seat", 3)
+    assert earned > 0 and (result["claimed"], result["seats"], result["to"]) == (str(earned), {"3": str(earned)}, NOWHERE)
     assert played.token.call("balanceOf", NOWHERE) == earned and played.seat(3).earned == 0
-    told = commands.json(*claim)  # the account's credits go with a call that names no seat
-    assert (told["claimed"], told["credit"], len(told["transactions"])) == (str(credit), str(credit), 1)
+    result = commands.json(*claim)  # the account's credits go with a call that names no seat
+    assert (result["claimed"], result["credit"], len(result["transactions"])) == (str(credit), str(credit), 1)
     assert played.token.call("balanceOf", NOWHERE) == earned + credit
     assert sum(played.accounting().values()) == played.held()
     last = commands(*claim)
@@ -178,44 +174,44 @@ def test_claim__after_a_round__pays_out_once_what_the_seats_and_answers_earned(c
 # ---- fund, conclude
 
 
-def running(commands: Commands, told, contract) -> None:
+def running(commands: Commands, result, contract) -> None:
     """Three seats, a pool for one round and a little, and the round open."""
     for index in (1, 2, 3):
-        told("join", *signed(index), *PLAY)
-    told("fund", *signed(0), *PLAY, "--amount", "40")
+        result("join", *signed(index), *PLAY)
+    result("fund", *signed(0), *PLAY, "--amount", "40")
     commands.send(account(commands, 9), contract.address, contract.encode_abi("openRound", []))
 
 
-def test_fund__tells_how_long_it_lasts(here, told):
-    assert told("fund", *signed(5), *PLAY, "--amount", "100")["rounds"] == 2  # 3 x 10 + 3 x 2 + 1 a round
+def test_fund__tells_how_long_it_lasts(here, result):
+    assert result("fund", *signed(5), *PLAY, "--amount", "100")["rounds"] == 2  # 3 x 10 + 3 x 2 + 1 a round
     assert here("fund", *signed(5), *PLAY, "--amount", "11").out.startswith(
         "the pool holds 111 TTT: enough for 3 rounds of 3 seats\n"
     )
 
 
-def test_conclude__returns_the_pool_once_no_round_is_open(commands, told, here, contract):
-    running(commands, told, contract)
+def test_conclude__returns_the_pool_once_no_round_is_open(commands, result, here, contract):
+    running(commands, result, contract)
     done = here("conclude", *signed(0))
     assert done.code == 0 and "round 1 still runs: call again when it is over" in done.out
-    assert told("conclude", *signed(0))["returned"] == "0"
+    assert result("conclude", *signed(0))["returned"] == "0"
     commands.pass_time(30 * 3600)  # nobody revealed: the round is void
     token = commands.contract("TestToken", contract.functions.terms().call()[0])
     before = token.functions.balanceOf(account(commands, 0)).call()
-    assert told("conclude", *signed(0))["returned"] == str(40 * 10**18)
+    assert result("conclude", *signed(0))["returned"] == str(40 * 10**18)
     assert token.functions.balanceOf(account(commands, 0)).call() - before == 40 * 10**18
     assert "the sponsor has given notice" in here("fund", *signed(0), "--amount", "1").line
     assert "the sponsor has given notice" in here("join", *signed(4), *PLAY).line
 
 
-def test_calls_for_a_contract__do_what_the_key_would(commands, told, contract):
+def test_calls_for_a_contract__do_what_the_key_would(commands, result, contract):
     """What --calldata prints, sent by the sponsor's account as a Safe or timelock would."""
     token = commands.contract("TestToken", contract.functions.terms().call()[0])
     commands.send(account(commands, 0), token.address, token.encode_abi("mint", [account(commands, 0), 10**20]))
-    calls = told("fund", "--calldata", "--amount", "40")["calls"] + told("conclude", "--calldata")["calls"]
+    calls = result("fund", "--calldata", "--amount", "40")["calls"] + result("conclude", "--calldata")["calls"]
     for call in calls:
         commands.send(account(commands, 0), call["to"], call["data"])
     assert contract.functions.concluded().call() and contract.functions.accounting().call()[5] == 40 * 10**18
-    for call in told("conclude", "--calldata")["calls"]:
+    for call in result("conclude", "--calldata")["calls"]:
         commands.send(account(commands, 0), call["to"], call["data"])
     assert contract.functions.accounting().call()[5] == 0
 
@@ -228,13 +224,13 @@ def cold(commands: Commands) -> None:
     commands.web3.provider.make_request("anvil_setBalance", [COLD, hex(10**18)])
 
 
-def test_key__unlocked_by_a_file__and_the_passphrase_is_never_told(commands, here, told):
+def test_key__unlocked_by_a_file__and_the_passphrase_is_never_told(commands, here, result):
     cold(commands)
     secret = commands.write("secret.txt", PASSPHRASE + "\n")
     done = here("join", "--account", "cold", "--passphrase-file", secret, *PLAY)
     assert done.code == 0 and COLD in done.out
     assert PASSPHRASE not in done.out + done.err and KEY[2:] not in done.out + done.err
-    assert len(told("topup", "--account", "cold", "--passphrase-file", secret, *PLAY, "--amount", "1")["transactions"]) == 2
+    assert len(result("topup", "--account", "cold", "--passphrase-file", secret, *PLAY, "--amount", "1")["transactions"]) == 2
 
 
 def test_key__unlocked_by_the_environment(here):
@@ -296,18 +292,18 @@ def test_wrong__ends_in_one_clear_line(commands, here, call, line):
     assert done.code == 1 and re.match(f"Error: {line}", done.line), done
 
 
-@pytest.mark.parametrize("door", ["join", "topup", "leave", "withdraw", "claim", "fund", "conclude", "status"])
-def test_no_federation_there__ends_in_one_clear_line(commands, door):
-    words = [] if door == "status" else signed(1)
-    words = [*words, "--amount", "1"] if door in ("topup", "fund") else words
-    assert commands(door, "--federation", NOWHERE, *words).line == (
+@pytest.mark.parametrize("command", ["join", "topup", "leave", "withdraw", "claim", "fund", "conclude", "status"])
+def test_no_federation_there__ends_in_one_clear_line(commands, command):
+    words = [] if command == "status" else signed(1)
+    words = [*words, "--amount", "1"] if command in ("topup", "fund") else words
+    assert commands(command, "--federation", NOWHERE, *words).line == (
         f"Error: no federation at {NOWHERE} on chain 31337: check address and network"
     )
-    assert "is not a valid address" in commands(door, "--federation", "0x12", *words).line
+    assert "is not a valid address" in commands(command, "--federation", "0x12", *words).line
 
 
-def test_seat_of_somebody_else__is_refused(commands, told, here):
-    told("join", *signed(1), *PLAY)
+def test_seat_of_somebody_else__is_refused(commands, result, here):
+    result("join", *signed(1), *PLAY)
     done = here("leave", *signed(2), "--seat", "0")
     assert done.line.startswith(f"Error: seat 0 belongs to {account(commands, 1)}: sign with its owner's account")
 
@@ -321,24 +317,24 @@ def test_sponsor__key_or_calldata__one_of_them(here, words):
 # ---- status
 
 
-def test_status__between_rounds(here, told):
-    assert told("status")["next_round"] == "waits for seats: 0 of at least 3 can take part"
+def test_status__between_rounds(here, result):
+    assert result("status")["next_round"] == "waits for seats: 0 of at least 3 can take part"
     for index in (1, 2, 3):
-        told("join", *signed(index), *PLAY)
-    facts = told("status")
+        result("join", *signed(index), *PLAY)
+    facts = result("status")
     assert (facts["phase"], facts["round"], facts["ends"]) == ("idle", 0, None)
     assert facts["next_round"].startswith("waits for money: ")
     assert [s["standing"] for s in facts["seats"]] == ["whole"] * 3 and facts["accounting"]["stakes"] == str(300 * 10**18)
-    told("fund", *signed(0), *PLAY, "--amount", "1000")
+    result("fund", *signed(0), *PLAY, "--amount", "1000")
     done = here("status")
     assert "no round is open; the next one: anybody may open it now" in done.out
     assert "pool        1,000 TTT; a round sets aside up to 37;" in done.out
 
 
-def test_status__in_a_round__tells_who_acted_and_what_is_due(commands, told, here, contract):
-    running(commands, told, contract)
+def test_status__in_a_round__tells_who_acted_and_what_is_due(commands, result, here, contract):
+    running(commands, result, contract)
     commands.send(account(commands, 2), contract.address, contract.encode_abi("commit", [1, b"\x01" * 32]))
-    done, facts = here("status"), told("status")
+    done, facts = here("status"), result("status")
     assert re.search(r"round 1 +commit, (10m|9m \d+s) left: active seats commit", done.out)
     assert [s["update"] for s in facts["seats"]] == ["nothing", "committed", "nothing"]
     assert facts["accounting"]["pot"] == str(37 * 10**18) and 0 < facts["ends_in_seconds"] <= 600
@@ -365,9 +361,9 @@ def graded(done) -> dict[str, str]:
     return {line[6:17].strip(): line[:4].strip() for line in done.out.splitlines()[:-1]}
 
 
-def test_doctor__all_is_well__exits_with_0(commands, federation, here, told, tmp_path):
+def test_doctor__all_is_well__exits_with_0(commands, federation, here, result, tmp_path):
     store = next(p for p in commands.folder.parent.parent.glob("seats*/store"))
-    told("join", *signed(1), *PLAY)
+    result("join", *signed(1), *PLAY)
     done = here("doctor", *signed(1), "--store", store, "--expect-chain", "31337")
     assert done.code == 0, done.out
     assert set(graded(done).values()) == {"ok"} and done.out.endswith("ready to take part\n")

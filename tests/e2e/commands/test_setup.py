@@ -30,16 +30,16 @@ def setup(tmp_path, monkeypatch):
 def refusal(call) -> str:
     with pytest.raises(SystemExit) as stop:
         call()
-    told = str(stop.value)
-    assert told.startswith("set-up: ") and "\n" not in told
-    return told
+    result = str(stop.value)
+    assert result.startswith("set-up: ") and "\n" not in result
+    return result
 
 
 @pytest.mark.parametrize("version", [(2, 7), (3, 10), (3, 13), (4, 0)])
 def test_unfit_python__is_told_which_fits(setup, monkeypatch, version, tmp_path):
     monkeypatch.setattr(sys, "version_info", version)
-    told = refusal(setup.main)
-    assert f"Python {version[0]}.{version[1]} does not fit: install Python 3.11 or 3.12" in told
+    result = refusal(setup.main)
+    assert f"Python {version[0]}.{version[1]} does not fit: install Python 3.11 or 3.12" in result
     assert not (tmp_path / ".venv").exists()
 
 
@@ -58,8 +58,8 @@ def test_no_network__is_told_to_check_it__and_where_the_log_is(setup, tmp_path, 
     (tmp_path / ".venv" / "bin").mkdir(parents=True)
     (tmp_path / ".venv" / "bin" / "python").write_text("#!/bin/sh\necho no route to host >&2\nexit 1\n")
     (tmp_path / ".venv" / "bin" / "python").chmod(0o755)
-    told = refusal(setup.python_packages)
-    assert "check the network and the free disk space (3 GB), then call again (details: .venv/setup.log)" in told
+    result = refusal(setup.python_packages)
+    assert "check the network and the free disk space (3 GB), then call again (details: .venv/setup.log)" in result
     assert "no route to host" in (tmp_path / ".venv" / "setup.log").read_text()
     assert not (tmp_path / ".venv" / "stamps").exists()  # the next call tries again
 

@@ -23,13 +23,13 @@ def place(commands: Commands) -> dict[str, str]:
     return mistakes.place(commands)
 
 
-def pattern(told: str) -> str:
+def pattern(result: str) -> str:
     """The words of a row as a pattern: … stands for whatever differs from time to time."""
-    return re.escape(told.replace("\\|", "|")).replace("…", ".*")
+    return re.escape(result.replace("\\|", "|")).replace("…", ".*")
 
 
-@pytest.mark.parametrize("typed, in_terms, told", ROWS)
-def test_mistake__is_answered_in_these_words(commands, place, typed, in_terms, told):
+@pytest.mark.parametrize("typed, in_terms, message", ROWS)
+def test_mistake__is_answered_in_these_words(commands, place, typed, in_terms, message):
     if in_terms:
         commands.write("terms.yaml", typed)
         call = DEPLOY
@@ -39,9 +39,9 @@ def test_mistake__is_answered_in_these_words(commands, place, typed, in_terms, t
         assert typed.startswith("ape run ")
         call = shlex.split(typed)[2:]
     done = commands(*call)
-    assert done.code in ((0,) if told.startswith(HARMLESS) else (1, 2)), done
+    assert done.code in ((0,) if message.startswith(HARMLESS) else (1, 2)), done
     said = done.err.splitlines() + done.out.splitlines()
-    assert any(re.fullmatch(f"(Error: |FIX +[a-z ]+? +)?{pattern(told)}", line.strip()) for line in said), "\n".join(said)
+    assert any(re.fullmatch(f"(Error: |FIX +[a-z ]+? +)?{pattern(message)}", line.strip()) for line in said), "\n".join(said)
     assert "Traceback" not in done.err and sum(line.startswith("Error: ") for line in said) <= 1
 
 

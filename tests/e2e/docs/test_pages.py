@@ -116,8 +116,8 @@ def test_page__its_commands_run(page, folder):
 def test_page__its_make_targets_exist(page):
     targets = set(re.findall(r"^([a-z][\w-]*):", (ROOT / "Makefile").read_text(), re.MULTILINE))
     asked = {word for line in lines(page) if is_make(line) for word in re.findall(r"make ([a-z][\w-]*)", line)}
-    told = set(re.findall(r"`make ([a-z][\w-]*)`", (ROOT / page).read_text()))
-    assert (asked | told) - targets == set()
+    result = set(re.findall(r"`make ([a-z][\w-]*)`", (ROOT / page).read_text()))
+    assert (asked | result) - targets == set()
 
 
 @pytest.mark.parametrize("page", PAGES)

@@ -88,5 +88,5 @@ def test_test_files__have_names_of_their_own():
     assert [n for n, count in names.items() if count > 1] == []
 
 
-def test_scripts__stay_doors():
+def test_scripts__stay_commands():
     assert [p.name for p in python_files("scripts") if len(p.read_text().splitlines()) > 80] == []

@@ -21,8 +21,8 @@ def test_subjects__have_at_most_72_characters():
     if not (ROOT / ".git").exists():
         pytest.skip("no clone: there are no commits to read")
     command = ["git", "log", f"--since={SINCE}", "--format=%h %s"]
-    told = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
-    commits = [line.partition(" ")[::2] for line in told.splitlines()]
+    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    commits = [line.partition(" ")[::2] for line in result.splitlines()]
     assert [(name, wrong) for name, subject in commits if subject not in BEFORE_THIS_TEST and (wrong := fault(subject))] == []
 
 

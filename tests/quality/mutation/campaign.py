@@ -55,11 +55,11 @@ NEIGHBOURS = 24  # tests that lately killed mutants of the same file
 
 def mutants(what: str) -> list[Mutant]:
     """All of them, in the order of the files; those alike on several lines of one file are numbered."""
-    seen, told = Counter[str](), []
+    seen, result = Counter[str](), []
     for mutant in _mutants(what):
         seen[mutant.name] += 1
-        told.append(replace(mutant, place=seen[mutant.name]))
-    return told
+        result.append(replace(mutant, place=seen[mutant.name]))
+    return result
 
 
 def _mutants(what: str) -> Iterator[Mutant]:
@@ -107,9 +107,9 @@ class Workplace:
     def clean(self, mutant: Mutant) -> str:
         """The verdict upon the mutant's file as it is, which also tells how long a mutant may take."""
         began = time.monotonic()
-        told = self.verdict(replace(mutant, source=(ROOT / mutant.file).read_text()))
+        result = self.verdict(replace(mutant, source=(ROOT / mutant.file).read_text()))
         self.seconds = max(MIN_SECONDS, round(2 * (time.monotonic() - began)))
-        return told
+        return result
 
     def _build(self, mutant: Mutant) -> dict[str, Any] | None:
         if self.what == "protocol":
@@ -163,11 +163,11 @@ def campaign(what: str, sample: int, jobs: int, seed: int, only: str, minutes: f
     places = [Workplace(what) for _ in range(jobs)]
     counts, by, started = Counter[str](), Counter[str](), time.monotonic()
     try:
-        for mutant, told in _verdicts(places, todo, minutes):
-            verdicts[mutant] = told if told in ("invalid", "survived") else "killed"
+        for mutant, result in _verdicts(places, todo, minutes):
+            verdicts[mutant] = result if result in ("invalid", "survived") else "killed"
             counts[verdicts[mutant]] += 1
-            by[told] += 1
-            if told == "survived":
+            by[result] += 1
+            if result == "survived":
                 print(f"survived {mutant.file}:{mutant.line} {mutant.was}  ->  {mutant.now}", flush=True)
             if counts.total() % 50 == 0:
                 print(f"{counts.total()} of {len(todo)}: {dict(counts)}", flush=True)
@@ -202,13 +202,13 @@ def _verdicts(places: list[Workplace], todo: list[Mutant], minutes: float) -> It
             free.put(place)
 
     with ThreadPoolExecutor(len(places)) as pool:
-        yield from ((mutant, told) for mutant, told in pool.map(one, todo) if told)
+        yield from ((mutant, result) for mutant, result in pool.map(one, todo) if result)
 
 
 def write(what: str, every: list[Mutant], verdicts: dict[Mutant, str], explained: dict[str, str]) -> str:
     """The record, for eyes and for the next run."""
     page = report(what, every, verdicts, explained)
-    kept = {v: sorted(m.digest for m, told in verdicts.items() if told == v) for v in ("killed", "survived", "invalid")}
+    kept = {v: sorted(m.digest for m, result in verdicts.items() if result == v) for v in ("killed", "survived", "invalid")}
     (HERE / f"{what}.md").write_text(page)
     (HERE / f"{what}.json").write_text(json.dumps(kept, indent=0) + "\n")
     return page

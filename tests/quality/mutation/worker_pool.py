@@ -100,12 +100,12 @@ def judged(work: Callable[[dict[str, Any]], str], request: dict[str, Any]) -> st
             os._exit(0)
     os.close(here)
     ended = select.select([there], [], [], 10 * request["seconds"])[0]  # one that waits uses no processor
-    told = os.read(there, 1 << 16) if ended else b'"time"'
+    result = os.read(there, 1 << 16) if ended else b'"time"'
     os.close(there)
     os.killpg(child, signal.SIGKILL)  # and the nodes that its tests started
     used = os.wait4(child, 0)[2]
-    if told:
-        return json.loads(told)
+    if result:
+        return json.loads(result)
     return "time" if used.ru_utime + used.ru_stime >= request["seconds"] - 1 else "crash"
 
 

@@ -15,9 +15,9 @@ from urllib.parse import parse_qs, urlsplit
 
 import numpy as np
 import pytest
+from support.files import BOTH, DEPTH, FACTS, UPDATE, altered, at_once, refused
 from support.manifests import manifest
 from support.system import BASE_TERMS, random_update
-from test_local import FACTS, FILES, UPDATE, altered, at_once, refused
 
 from fl.errors import StoreError, StoreSilentError
 from fl.network.stores import cid, public_http, remote, several
@@ -27,7 +27,6 @@ from fl.network.stores.several import AT_ONCE, MAX_REST, REST, SLOW, Stores, fed
 from fl.protocol.artifact import Kind
 from fl.protocol.leaves import root_of
 
-DEPTH = 1
 SECONDS = 0.25  # of patience
 ROOT = root_of(UPDATE, Kind.UPDATE)
 NAME = f"{ROOT.hex()}.update"
@@ -35,7 +34,6 @@ CID = cid.to_text(cid.cid_of(UPDATE))
 LARGE_DEPTH = 8
 LARGE = random_update(np.random.default_rng(0), LARGE_DEPTH)
 LARGE_ROOT = root_of(LARGE, Kind.UPDATE)
-BOTH = pytest.mark.parametrize("data, kind", FILES, ids=["model", "update"])
 
 # ---- names
 
