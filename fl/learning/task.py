@@ -8,6 +8,7 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import io
+import random
 import sys
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
@@ -103,6 +104,7 @@ class Task(ABC):
     classes: tuple[str, ...] = ()
     feature_columns: tuple[str, ...] = ()  # of a table as people keep it, which `encode` reads
     target_column: str = ""
+    loaded_from: Path | None = None  # its file, if it has one
 
     @abstractmethod
     def data(self) -> Data:
@@ -245,10 +247,10 @@ def load_task(name: str) -> Task:
         return importlib.import_module("fl.learning.data.table").table_task(name)  # type: ignore[no-any-return]
     if name.startswith("flower:"):
         return importlib.import_module("fl.learning.flower.client_task").flower_task(name)  # type: ignore[no-any-return]
+    path = Path(name)
     if name in SHIPPED:
         module = importlib.import_module(f"fl.learning.tasks.{name}")
     else:
-        path = Path(name)
         if not path.is_file():
             raise TaskError(
                 f"no task {name!r}: give one of {', '.join(SHIPPED)}, the path of a task file, or table:PATH?target=COLUMN"
@@ -258,7 +260,7 @@ def load_task(name: str) -> Task:
         module = _run(name, path)
     task = getattr(module, "TASK", None)
     if task is None and callable(client_fn := getattr(module, "client_fn", None)):
-        return importlib.import_module("fl.learning.flower.client_task").client_task(path.stem, client_fn)  # type: ignore[no-any-return]
+        task = importlib.import_module("fl.learning.flower.client_task").client_task(path.stem, client_fn)
     if not isinstance(task, Task):
         raise TaskError(f"{name} defines no TASK: end the file with TASK = YourTask(), or define client_fn(context)")
     for word, kind in (("name", str), ("metric", str), ("training", LocalTraining)):
@@ -266,6 +268,8 @@ def load_task(name: str) -> Task:
             raise TaskError(f"{name}: the task has no {word}: add a line {word} = {EXAMPLES[word]}")
     if task.training.learning_rate == 0 and not isinstance(task, SelfTrained):
         raise TaskError(f"{name}: learning_rate 0 learns nothing: give a number above 0, such as 0.05")
+    if name not in SHIPPED:
+        task.loaded_from = path
     return task
 
 
@@ -288,7 +292,7 @@ def _run(name: str, path: Path) -> ModuleType:
     sys.path.insert(0, folder)
     sys.argv = [str(path)]
     try:
-        with redirect_stderr(printed):
+        with redirect_stderr(printed), _seeded():
             spec.loader.exec_module(module)
     except TaskError as error:
         raise TaskError(f"{name}: {error}") from error
@@ -308,6 +312,21 @@ def _run(name: str, path: Path) -> ModuleType:
             sys.path.append(folder)  # last, where it shadows nothing: the file may import more when it is called
         sys.stderr.write(printed.getvalue())
     return module
+
+
+@contextmanager
+def _seeded() -> Iterator[None]:
+    """With all global generators at seed 0: a network that a file draws while it is read is everybody's. Restores them."""
+    python, numpy = random.getstate(), np.random.get_state()
+    try:
+        with torch.random.fork_rng():
+            random.seed(0)
+            np.random.seed(0)
+            torch.manual_seed(0)
+            yield
+    finally:
+        random.setstate(python)
+        np.random.set_state(numpy)
 
 
 def _forget_siblings(folder: str) -> None:

@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from fl.errors import TaskError, UndefinedMetricError, UserCodeError
 from fl.learning.codec import floats_of, parameters_of, to_vector
 from fl.learning.data.partition import Part, Shard, Split
-from fl.learning.task import Data, SelfTrained, Task, build, foreign
+from fl.learning.task import Data, SelfTrained, Task, build, foreign, load_task
 from fl.learning.trainer import Evaluator, tensors, train
 from fl.learning.user_code import batch_loss, gradients
 
@@ -48,11 +48,22 @@ def table_of(task: Task) -> Data:
         raise TaskError(f"task {task.name}: data() returns {cause}: every row needs its target")
     if not len(data.x):
         raise TaskError(f"task {task.name}: data() returns no rows: there is nothing to learn from")
+    if data.owner is not None:
+        _check_owners(task, data)
     return data
 
 
+def _check_owners(task: Task, data: Data) -> None:
+    owner = data.owner
+    if not isinstance(owner, np.ndarray) or owner.shape != (len(data.x),) or owner.dtype.kind not in "iu":
+        raise TaskError(f"task {task.name}: owner must be an array of whole numbers, one for each of the {len(data.x)} rows")
+    if odd := set(np.unique(owner).tolist()) ^ set(range(len(data.owners))):
+        cause = f"owner {min(odd)} has no name in owners, or no row"
+        raise TaskError(f"task {task.name}: {cause}: number the {len(data.owners)} owners from 0, and give each its rows")
+
+
 def _array(task: Task, what: str, values: object) -> None:
-    if not isinstance(values, np.ndarray):
+    if not isinstance(values, np.ndarray) or isinstance(values, np.ma.MaskedArray):
         raise TaskError(f"task {task.name}: {what} is a {type(values).__name__}: give a NumPy array of float32 or int64")
     if values.dtype not in (np.float32, np.int64):
         wanted = "float32" if what == "x" else "float32, or int64 for classes"
@@ -69,6 +80,9 @@ def check_model(task: Task) -> nn.Module:
     if not _same(first.parameters(), again.parameters()):
         cause = "model() returns another first model at every call, so nobody else could build it and join"
         raise TaskError(f"task {task.name}: {cause}: draw it with torch, which is seeded, and not with numpy or random")
+    if task.loaded_from is not None and not _same(first.parameters(), build(load_task(str(task.loaded_from)), 0).parameters()):
+        cause = f"{task.loaded_from} builds another first model each time that it is loaded, so nobody else could join"
+        raise TaskError(f"task {task.name}: {cause}: draw it in model() with torch, which is seeded")
     if not (_same(first.buffers(), again.buffers()) and _same(first.buffers(), other.buffers())):
         cause = "buffers that model() draws at random, which are not parameters and do not travel"
         raise TaskError(f"task {task.name}: {cause}: make them constants, or parameters")

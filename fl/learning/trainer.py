@@ -28,8 +28,9 @@ def generator(seed: int, round_: int, seat: int) -> np.random.Generator:
 
 
 def tensors(part: Part) -> tuple[torch.Tensor, torch.Tensor]:
-    """The rows as tensors that share their memory."""
-    return torch.from_numpy(part.x), torch.from_numpy(np.ascontiguousarray(part.y))
+    """The rows as tensors, which share their memory where that can be written to."""
+    x, y = (np.require(values, requirements=["C", "W"]) for values in (part.x, part.y))  # as torch wants its memory
+    return torch.from_numpy(x), torch.from_numpy(y)
 
 
 def train(task: Task, model: nn.Module, part: Part, rng: np.random.Generator) -> None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from fl.errors import TaskError
 from fl.learning.data.partition import Part, Shard, split
@@ -54,19 +56,34 @@ def _read(task: Task, path: Path) -> Data:
             with np.load(path, allow_pickle=False) as file:
                 x, y = file["x"], file["y"]
         else:
-            numbers = pd.read_csv(path).to_numpy(np.float64)
+            frame = pd.read_csv(path)
             width = 1 if like.y.ndim == 1 else int(np.prod(like.y.shape[1:]))
-            x, y = numbers[:, :-width], numbers[:, -width:]
+            # Each side by itself: whole numbers stay what they are beside columns of fractions.
+            x, y = frame.iloc[:, :-width].to_numpy(), frame.iloc[:, -width:].to_numpy()
+        x, y = _as(like.x.dtype, x, path), _as(like.y.dtype, y, path)
     except FileNotFoundError:
         raise TaskError(f"no table {path}: give --data a .csv or .npz file") from None
     except (OSError, ValueError, KeyError) as error:
         raise TaskError(f"{path} cannot be read as a table of numbers: {error}") from error
     try:
-        x = x.astype(np.float32).reshape(len(x), *like.x.shape[1:])
-        y = y.astype(like.y.dtype).reshape(len(y), *like.y.shape[1:])
+        x, y = x.reshape(len(x), *like.x.shape[1:]), y.reshape(len(y), *like.y.shape[1:])
     except ValueError as error:
         wanted = f"{like.x.shape[1:]} and {like.y.shape[1:]}"
         raise TaskError(f"{path} does not fit task {task.name}: a row's features and target have shapes {wanted}") from error
-    if not len(x) or not np.isfinite(x).all() or not np.isfinite(y.astype(np.float64)).all():
-        raise TaskError(f"{path} is empty or holds values that are not numbers: fill or drop them")
+    if len(x) != len(y) or not len(x):
+        raise TaskError(f"{path} holds {len(x)} rows of features and {len(y)} of targets: every row needs both")
     return Data(x, y)
+
+
+def _as(kind: np.dtype[Any], values: NDArray[Any], path: Path) -> NDArray[Any]:
+    """The values as the task's kind of number: whole numbers, such as tokens and classes, exactly. Raises TaskError."""
+    if values.dtype.kind not in "iub":
+        floats = values.astype(np.float64)
+        odd = ~np.isfinite(floats) if kind.kind == "f" else ~np.isfinite(floats) | (floats != np.floor(floats))
+        if odd.any():
+            row = int(np.flatnonzero(odd.reshape(len(odd), -1).any(axis=1))[0])
+            value = floats[row].reshape(-1)[odd[row].reshape(-1)][0]
+            cause = f"row {row + 1} " + ("has no value" if np.isnan(value) else f"holds {value:g}")
+            wanted = "a number" if kind.kind == "f" else "a whole number there"
+            raise TaskError(f"{path}: {cause}, and the task takes {wanted}: correct or drop such rows")
+    return values.astype(kind)

@@ -322,6 +322,87 @@ def test_check__a_sponsor_without_rows__still_builds_the_first_model():
         check_model(Elsewhere())
 
 
+FILE = """
+import numpy as np
+import torch
+from torch import nn
+from fl.learning.task import Data, LocalTraining, Task
+{drawn}
+class Drawn(Task):
+    name, metric = "drawn", "accuracy"
+    training = LocalTraining(learning_rate=0.1)
+    def data(self):
+        return Data(np.zeros((8, 3), np.float32), np.zeros(8, np.int64))
+    def model(self):
+        line = nn.Linear(3, 2)
+        with torch.no_grad():
+            line.weight.copy_(torch.as_tensor(START))
+        return line
+    def loss(self, outputs, targets):
+        return nn.functional.cross_entropy(outputs, targets)
+    def evaluate(self, outputs, targets):
+        return 0.0
+
+TASK = Drawn()
+"""
+
+
+@pytest.mark.parametrize("drawn", ["START = np.random.normal(size=(2, 3))", "START = torch.randn(2, 3)"])
+def test_check__a_start_drawn_while_the_file_is_read__is_everybody_s(tmp_path, drawn):
+    (tmp_path / "mine.py").write_text(FILE.format(drawn=drawn))
+    state = np.random.get_state()[1].copy()
+    first = check_model(load_task(str(tmp_path / "mine.py")))
+    assert (np.random.get_state()[1] == state).all()
+    np.random.normal()
+    torch.randn(1)
+    assert torch.equal(first.weight, check_model(load_task(str(tmp_path / "mine.py"))).weight)
+
+
+def test_check__a_start_drawn_from_the_system_while_the_file_is_read__is_refused(tmp_path):
+    (tmp_path / "mine.py").write_text(FILE.format(drawn="START = np.random.default_rng().normal(size=(2, 3))"))
+    with pytest.raises(TaskError, match=r"mine\.py builds another first model each time that it is loaded"):
+        check_model(load_task(str(tmp_path / "mine.py")))
+
+
+@pytest.mark.parametrize(
+    "owner, owners, told",
+    [
+        (np.zeros(ROWS - 1, np.int64), ("a",), "one for each of the 150 rows"),
+        (np.zeros(ROWS), ("a",), "an array of whole numbers"),
+        (np.arange(ROWS) % 3, ("a", "b"), "owner 2 has no name in owners"),
+        (np.arange(ROWS) % 2, ("a", "b", "c"), "owner 2 has no name in owners, or no row"),
+        (np.arange(ROWS) % 2 - 1, ("a", "b"), "owner -1 has no name"),
+    ],
+)
+def test_check__owners_that_do_not_fit_the_rows__are_refused(owner, owners, told):
+    class Owned(Sides):
+        def data(self):
+            data = super().data()
+            return Data(data.x, data.y, owner, owners)
+
+    with pytest.raises(TaskError, match=told):
+        table_of(Owned())
+
+
+def test_check__rows_in_any_memory__are_taken__and_masked_ones_are_not():
+    class Mirrored(Sides):
+        def data(self):
+            data = super().data()
+            data.x.flags.writeable = False
+            return Data(data.x[::-1], data.y[::-1])
+
+    class Masked(Sides):
+        def data(self):
+            data = super().data()
+            return Data(np.ma.masked_less(data.x, 0), data.y)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert checked(Mirrored()) > 0.6
+    with pytest.raises(TaskError, match="x is a MaskedArray"):
+        table_of(Masked())
+
+
 def test_check__one_participant_s_rows__are_all_tried__and_named_by_their_line():
     task = Sides()
     data = task.data()

@@ -6,6 +6,7 @@ import pytest
 from fl.errors import TaskError
 from fl.learning.data.local_rows import local_shard
 from fl.learning.task import load_task
+from fl.learning.task_check import check_shard
 
 
 def test_table__becomes_a_shard__all_of_its_rows_used(tmp_path):
@@ -32,7 +33,8 @@ def test_part_of_the_built_in_data__by_number_or_name(part, name):
     ("a,b\n1,2\n", "mine would hold 1 rows"),
     ("a\nx\n", "cannot be read as a table of numbers"),
     ("a,b,c\n" + "1,2,3\n" * 20, "does not fit task linear"),
-    ("a,b\n" + "1,\n" * 20, "holds values that are not numbers"),
+    ("a,b\n" + "1,2\n" * 20 + "1,\n", "row 21 has no value, and the task takes a number"),
+    ("a,b\n" + "1,2\n" * 20 + "inf,1\n", "row 21 holds inf, and the task takes a number"),
 ])  # fmt: skip
 def test_table_that_does_not_fit__is_refused__and_named(tmp_path, text, says):
     (tmp_path / "mine.csv").write_text(text)
@@ -51,3 +53,51 @@ def test_nothing_to_train_on__is_refused(data, part, says):
 
     with pytest.raises(TaskError, match=says):
         local_shard(load_task("heart"), data and Path(data), part, 0)
+
+
+TOKENS = """
+import numpy as np
+from torch import nn
+from fl.learning.task import Data, LocalTraining, Task
+
+class Tokens(Task):
+    name, metric = "tokens", "accuracy"
+    training = LocalTraining(learning_rate=0.1)
+    def data(self):
+        return Data(np.zeros((8, 2), np.int64), np.zeros(8, np.int64))
+    def model(self):
+        return nn.Sequential(nn.Embedding(9, 2), nn.Flatten(), nn.Linear(4, 2))
+    def loss(self, outputs, targets):
+        return nn.functional.cross_entropy(outputs, targets)
+    def evaluate(self, outputs, targets):
+        return float((outputs.argmax(1) == targets).float().mean())
+
+TASK = Tokens()
+"""
+
+
+@pytest.fixture
+def tokens(tmp_path):
+    (tmp_path / "tokens.py").write_text(TOKENS)
+    return load_task(str(tmp_path / "tokens.py"))
+
+
+def test_whole_numbers__stay_whole(tokens, tmp_path):
+    exact = 2**53 + 1  # which no float64 holds
+    (tmp_path / "mine.csv").write_text("first,second,label\n" + f"{exact},5,1\n" * 20)
+    np.savez(tmp_path / "mine.npz", x=np.full((20, 2), exact), y=np.ones(20))
+    for name in ("mine.csv", "mine.npz"):
+        shard = local_shard(tokens, tmp_path / name, None, 0)
+        assert shard.train.x.dtype == shard.train.y.dtype == np.int64
+        assert (shard.train.x[:, 0] == exact).all() and (shard.train.y == 1).all()
+    with pytest.raises(TaskError, match=r"index out of range"):
+        check_shard(tokens, shard)
+
+
+@pytest.mark.parametrize(
+    "row, says", [("1.5,2,0", "row 21 holds 1.5"), ("1,2,0.5", "row 21 holds 0.5"), ("1,,0", "row 21 has no value")]
+)
+def test_fractions__where_the_task_takes_whole_numbers__are_refused(tokens, tmp_path, row, says):
+    (tmp_path / "mine.csv").write_text("first,second,label\n" + "1,2,1\n" * 20 + row + "\n")
+    with pytest.raises(TaskError, match=says + ", and the task takes a whole number there"):
+        local_shard(tokens, tmp_path / "mine.csv", None, 0)
