@@ -92,7 +92,7 @@ def accounting_balances(request):
 def built(tmp_path_factory):
     from support.daemon_cluster import DaemonCluster
 
-    cluster = DaemonCluster(tmp_path_factory.mktemp("street") / "street")
+    cluster = DaemonCluster(tmp_path_factory.mktemp("cluster") / "cluster")
     yield cluster
     cluster.close()
 

@@ -33,7 +33,7 @@ def test_fee_on_transfer__is_refused_wherever_tokens_come_in():
 
 
 def test_rebasing__changes_what_is_held_and_no_book():
-    """The books count what came in: a gain belongs to nobody, and after a loss the last to leave find too little."""
+    """The accounting counts what came in: a gain belongs to nobody, and after a loss the last to leave find too little."""
     s = System.create(token="RebasingToken").join(4).fund()
     before, held = s.accounting(), s.held()
     s.token.send("rebase", 110, by=STRANGER)

@@ -1,4 +1,4 @@
-"""One builder for every test: token, factory, a federation with seats, and the deeds of a round in one call each.
+"""One builder for every test: token, factory, a federation with seats, and the steps of a round in one call each.
 
 A toy model of 256 parameters (one leaf) unless the terms say otherwise; updates and models are real files with real trees.
 """
@@ -192,7 +192,7 @@ class System:
     def held(self) -> int:
         return self.token.call("balanceOf", self.federation.address)
 
-    # ---- a round, deed by deed
+    # ---- a round, step by step
 
     def skip(self) -> Phase:
         """To the second in which the next phase begins."""

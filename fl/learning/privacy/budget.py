@@ -90,7 +90,7 @@ class Spending:
 
 
 def schedule(training: LocalTraining, rows: int) -> tuple[float, int]:
-    """(sampling rate, steps) of a private round over `rows` rows: as many steps as training in the clear would take."""
+    """(sampling rate, steps) of a private round over `rows` rows: as many steps as training without privacy would take."""
     return min(1.0, training.batch_size / rows), training.epochs * ceil(rows / training.batch_size)
 
 

@@ -71,7 +71,7 @@ def private_change(
     if plan.mechanism == "sgd":
         return _sgd(task, base, part, privacy.clip, plan, source)
     delta = local_change(task, base, part, rng)
-    # Not-a-number would be told by a refusal to commit, and no clip bounds it: it becomes nothing.
+    # A NaN would show by a missing commitment, and no clip bounds it: it is replaced by zero.
     norm = np.linalg.norm(delta)
     clipped = delta * min(1.0, privacy.clip / max(norm, 1e-12)) if np.isfinite(norm) else np.zeros_like(delta)
     return clipped + normal(source, delta.size) * 2 * privacy.clip * plan.noise
@@ -117,7 +117,7 @@ class PerRow:
             warnings.filterwarnings("ignore", message="Full backward hook")
             with foreign(self.task, "private training fails"):
                 self.task.loss(self.model(self.x[at]), self.y[at]).backward()
-        # A row whose gradient is no number counts as zero: it may not stop or spoil the release.
+        # A row whose gradient is not a number counts as zero: it must not stop or spoil the release.
         each = [torch.nan_to_num(w.grad_sample.flatten(1).double(), 0.0, 0.0, 0.0) for w in self.weights]  # type: ignore[attr-defined]
         norms = torch.stack([g.norm(dim=1) for g in each]).norm(dim=0)
         scale = (clip / (norms + 1e-6)).clamp(max=1.0)

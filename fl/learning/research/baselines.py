@@ -1,4 +1,4 @@
-"""What the federation is compared with: each participant alone, everybody's data in the clear, and float FedAvg.
+"""What the federation is compared with: local-only training, centralised training, and float FedAvg.
 
 FedAvg with equal weights (McMahan et al., "Communication-efficient learning of deep networks", 2017), in the same rounds,
 splits and seeds as the federation, but with float sums and unquantised updates.

@@ -39,7 +39,7 @@ from fl.protocol.manifest import Manifest
 
 @dataclass(frozen=True)
 class Settings:
-    """Everything a daemon is told. seat None: the one that the account operates."""
+    """All settings of a daemon. seat None: the one seat that the account operates."""
 
     federation: str
     store: Sequence[str]
@@ -57,7 +57,7 @@ class Settings:
     seed: int = 0
     chain_id: int | None = None
     privacy: Privacy | None = None
-    role: str = "honest"  # or a cheat's kind, for rehearsals
+    role: str = "honest"  # or a kind of cheat, for the chaos test
 
     def __post_init__(self) -> None:
         if self.most_gwei < self.tip_gwei:

@@ -139,7 +139,7 @@ def claim(key: Key, federation: str, seat: int | None, to: str | None) -> Result
     return Result([told, told_costs(sent)], {**facts, "claimed": str(total), **costs(sent)})
 
 
-# ---- shared with the sponsor's doors
+# ---- shared with the sponsor's commands
 
 
 def pay(

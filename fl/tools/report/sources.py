@@ -195,7 +195,7 @@ class Source:
         """Reads on; whether anything was new."""
         self._pending += self.client.new_events()
         events = self._pending
-        self.gas.add(self.client, events)  # all of it or, if the chain falls silent meanwhile, nothing
+        self.gas.add(self.client, events)  # all of it or, if the chain stops answering meanwhile, nothing
         self.history.apply(events)
         self._pending = []
         return bool(events)

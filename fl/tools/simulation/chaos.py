@@ -1,4 +1,4 @@
-"""A dress rehearsal: a chain, a store and every participant as a process of its own, on a bad day that a seed decides."""
+"""The chaos test: a chain, a store and every participant as a separate process, with failures by a seeded plan."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ ROUNDS_FUNDED = 2000
 
 @dataclass(frozen=True)
 class Script:
-    """What a rehearsal depends on. Times in seconds; `every`: between two faults, on average.
+    """What a chaos test depends on. Times are in seconds; `every` is the mean time between two faults.
 
     paced: blocks wait until every daemon that runs has looked, so that a slow machine is no fault of its own; else the chain
     makes a block every `block_time`, come what may.
@@ -251,7 +251,7 @@ class _ChaosTest:
         """Draws a fault and makes it. Returns who was killed and is to come back."""
         honest = [a for a in self.actors[:-1] if a.process is not None and a.killed_at is None]
         kinds = ["kill", "kill", "reorg", *KINDS]
-        # Each kind once before any twice, so that a short rehearsal shows all of them.
+        # Each kind once before any twice, so that a short test shows all of them.
         fresh = [k for k in kinds if not self.tally.faults[k]]
         kind = self.dice.choice(fresh or kinds)
         if kind == "reorg":

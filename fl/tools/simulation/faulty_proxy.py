@@ -1,4 +1,4 @@
-"""A bad day of a node: a proxy that drops, garbles, delays or lies as its rule says; for rehearsals and tests."""
+"""A faulty node: a proxy that drops, garbles, delays or falsifies answers as its rule says; for the chaos test and tests."""
 
 from __future__ import annotations
 

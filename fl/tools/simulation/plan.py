@@ -24,4 +24,4 @@ class Plan:
     terms: dict[str, Any] = field(default_factory=dict)
     privacy: Privacy | None = None  # of every honest participant
     gate: str = DEFAULT_GATE
-    compare: bool = True  # measure what each alone, everybody in the clear and float FedAvg reach
+    compare: bool = True  # also measure local-only and centralised training and float FedAvg

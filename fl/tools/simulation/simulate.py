@@ -52,7 +52,11 @@ from fl.tools.research.parallel import spread
 from fl.tools.simulation import checkpoint
 from fl.tools.simulation.plan import Plan
 
-SPONSOR, CHECKER, FIRST_SEAT = 0, 1, 2  # local accounts: who funds, who turns the crank and checks, who sits
+SPONSOR, CHECKER, FIRST_SEAT = (
+    0,
+    1,
+    2,
+)  # local accounts: the sponsor, the checker (which also does the housekeeping), the first seat
 
 
 @dataclass
@@ -180,7 +184,7 @@ class _Simulation:
             if self.plan.privacy and kind not in adversaries.PARTICIPANTS:
                 roles[0].guard = self.guards[seat] = self._guard(self.plan.privacy, seat, shard, journal)
             agents.append(Agent(self.name(seat), account, roles, journal, self.store, seat, kind))
-        # Whoever cheats moves first; the checker answers and turns the crank too, as everybody's daemon would.
+        # Cheats move first; the checker also answers demands and does the housekeeping, as everybody's daemon would.
         agents.sort(key=lambda agent: agent.kind == "honest")
         housekeeping = Agent(
             "checker", checker, (Challenger(), Answerer(), Keeper(self.plan.rounds)), self.out / "checker", self.store
@@ -303,7 +307,7 @@ class _Simulation:
         )
 
     def _baselines(self) -> Baselines | None:
-        self.watcher.say("measuring what each would have reached alone, and all together in the clear")
+        self.watcher.say("measuring local-only and centralised training for comparison")
         try:
             return baselines.measure(self.task, self.data, self.plan.rounds, self.plan.seed)
         except UserCodeError as error:  # such as a metric that a poor model does not have: the federation's result stands

@@ -1,7 +1,7 @@
-"""An update that a lying committee accepts and hides: who checks demands it, first where the proposal strays farthest.
+"""An update that a lying committee accepts and hides: a checker demands it, first where the proposal deviates most.
 
 The chain keeps 28 bytes of an update's root. A cheat may announce a root whose other four are not its file's: no store knows
-that name, the contract takes the file's every leaf, and who checks must, too."""
+that name, the contract takes the file's every leaf, and a checker must, too."""
 
 from pathlib import Path
 
@@ -57,7 +57,7 @@ def twisted(name: bytes) -> bytes:
 
 
 class Stage:
-    """Four updates that everybody has, the cheat's that nobody has, and whoever checks."""
+    """Four updates that everybody has, the cheat's that nobody has, and a checker."""
 
     def __init__(self, folder: Path, depth: int, disguise=lambda name: name):
         self.s = s = System.create(depth=depth, challenge_window=1200)

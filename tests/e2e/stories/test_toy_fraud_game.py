@@ -68,7 +68,7 @@ def test_the_median__of_the_same_numbers():
 
 def test_a_malformed_block__counts_as_zeros():
     broken = dict(UPDATES)
-    broken[2] = update(3, -3, 1, -128)  # q = -128 is no number of the format: the whole block is zeros
+    broken[2] = update(3, -3, 1, -128)  # q = -128 is not a number of the format: the whole block is zeros
     game = System.create(model=model(10, 20, 30, 40)).join(3).fund().to_propose(broken)
     # means of (3, 3, 0), (-1, -1, 0), (0, 0, 0), (100, 100, 0): 2, 0, 0, 66
     game.propose(model(12, 20, 30, 106)).finish()

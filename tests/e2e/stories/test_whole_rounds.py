@@ -172,7 +172,7 @@ def test_same_seed__same_model_roots__whoever_was_drawn(tmp_path):
 @pytest.fixture(scope="module")
 def played(tmp_path_factory):
     federation = InProcessFederation(
-        tmp_path_factory.mktemp("town"), "heart", honest=4, kinds=["sign_flip", "wrong_model"], rounds=2
+        tmp_path_factory.mktemp("whole"), "heart", honest=4, kinds=["sign_flip", "wrong_model"], rounds=2
     )
     federation.run()
     federation.audit()

@@ -1,4 +1,4 @@
-"""A proposer that is right and shows its file to nobody: whoever checks has the file too, so the next round finds it."""
+"""A proposer that is right and shows its file to nobody: a checker has the file too, so the next round finds it."""
 
 from pathlib import Path
 

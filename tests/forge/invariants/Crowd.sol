@@ -44,7 +44,7 @@ contract Crowd is Ledger {
         Mine,
         Pass
     }
-    uint256 public constant DEEDS = 29;
+    uint256 public constant CALLS = 29;
 
     /// @dev What a run may come to, besides its acts.
     enum Outcome {
@@ -71,7 +71,7 @@ contract Crowd is Ledger {
     }
     uint256 public constant OUTCOMES = 20;
 
-    uint256[DEEDS] public done;
+    uint256[CALLS] public done;
     uint256[OUTCOMES] public seen;
 
     constructor(Terms memory changes, string memory implementation) {
@@ -99,9 +99,9 @@ contract Crowd is Ledger {
     // ---- one act
 
     function step(uint256 seed) external {
-        uint256[DEEDS] memory weights = _weights();
+        uint256[CALLS] memory weights = _weights();
         uint256 sum;
-        for (uint256 i = 0; i < DEEDS; ++i) sum += weights[i];
+        for (uint256 i = 0; i < CALLS; ++i) sum += weights[i];
         uint256 pick = random(seed, 0) % sum;
         uint256 act;
         while (pick >= weights[act]) pick -= weights[act++];
@@ -143,7 +143,7 @@ contract Crowd is Ledger {
     }
 
     /// @dev Zero for what is not legal now; the rest so that rounds get somewhere and odd things happen on the way.
-    function _weights() private view returns (uint256[DEEDS] memory w) {
+    function _weights() private view returns (uint256[CALLS] memory w) {
         (IFederation.Phase phase,) = _now();
         uint256 seated = PEOPLE - _count(_standing());
         if (seated < t.maxSeats) w[uint256(Act.Join)] = seated < 5 ? 60 : 3;
@@ -165,7 +165,7 @@ contract Crowd is Ledger {
         _weighPhase(w, phase);
     }
 
-    function _weighPhase(uint256[DEEDS] memory w, IFederation.Phase phase) private view {
+    function _weighPhase(uint256[CALLS] memory w, IFederation.Phase phase) private view {
         if (phase == IFederation.Phase.Idle) w[uint256(Act.Pass)] = 1;
         if (phase == IFederation.Phase.Draw) w[uint256(Act.Pass)] = 3;
         if (phase == IFederation.Phase.Settle) w[uint256(Act.Pass)] = 12;
@@ -687,7 +687,7 @@ contract Crowd is Ledger {
 
     /// @notice Tries something that the rules forbid now; that it is refused is the claim.
     function refuse(uint256 seed) external {
-        uint256[DEEDS] memory w = _weights();
+        uint256[CALLS] memory w = _weights();
         (IFederation.Phase phase,) = _now();
         uint256 seat = random(seed, 1) % PEOPLE;
         (uint256 taken,,) = _sets();

@@ -50,7 +50,7 @@ abstract contract Invariants is Test {
 
     /// @dev Some long walks, which must come by every act and every outcome: else the claims would hold of nothing.
     function test_theCrowdDoesEverything() public {
-        uint256[] memory done = new uint256[](crowd.DEEDS());
+        uint256[] memory done = new uint256[](crowd.CALLS());
         uint256[] memory seen = new uint256[](crowd.OUTCOMES());
         uint256 rounds;
         for (uint256 walk = 0; walk < 12; ++walk) {

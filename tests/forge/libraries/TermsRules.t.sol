@@ -54,12 +54,12 @@ contract TermsRulesTest is System {
                 ++seen[rule];
             }
         }
-        _checkTwoDoors();
+        _checkTwoAdmissions();
         for (uint256 rule = 0; rule < 20; ++rule) assertTrue(rule == 4 || seen[rule] > 0, vm.toString(rule));
     }
 
     /// @dev The one rule that takes two fields to break.
-    function _checkTwoDoors() private view {
+    function _checkTwoAdmissions() private view {
         Terms memory terms = t;
         (terms.admission, terms.allowlist) = (address(1), "list");
         assertEq(TermsRules.firstBroken(terms), 4, "two ways in");

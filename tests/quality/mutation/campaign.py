@@ -1,7 +1,7 @@
 """How many small wrongs would the tests notice? `python tests/quality/mutation/campaign.py contracts` or `... protocol`.
 
 Each mutant is compiled (contracts) or written to a copy (protocol) and meets the tests in a process of its own, forked from one
-that has everything at hand (nursery.py), until one goes red: first those that killed its neighbours, then those about its
+that has everything at hand (worker_pool.py), until one goes red: first those that killed its neighbours, then those about its
 file, then all others. The product's own files are never touched. Survivors are listed in contracts.md or protocol.md beside
 this file, each with its explanation from explained.json; one without is a missing test.
 """
@@ -88,7 +88,7 @@ class Workplace:
         else:
             shutil.copytree(ROOT / "fl", self.folder / "fl", ignore=shutil.ignore_patterns("__pycache__"))
             env["PYTHONPATH"] = f"{self.folder}:tests"
-        self.worker_pool = _talk([sys.executable, "-P", str(HERE / "nursery.py"), *paths], env)
+        self.worker_pool = _talk([sys.executable, "-P", str(HERE / "worker_pool.py"), *paths], env)
 
     def verdict(self, mutant: Mutant) -> str:
         """The test that killed it, "invalid" or "survived"."""

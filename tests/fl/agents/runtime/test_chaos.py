@@ -1,4 +1,4 @@
-"""A short rehearsal: a chain, processes, faults; and the door of one seat as people use it.
+"""A short chaos test: a chain, processes, faults; and the command of one seat as people use it.
 
 when everybody is a process of its own and the day is bad: rounds end, nobody honest loses stake, the audit agrees
 when a key has a passphrase: it is read from a file or the environment, and stands in no log
@@ -43,16 +43,16 @@ def test_chaos__refuses_a_folder_that_holds_one(tmp_path):
     assert done.returncode == 1 and "holds an earlier run" in done.stderr
 
 
-# ---- one seat, by its door
+# ---- one seat, by its command
 
 PASSPHRASE = "correct horse battery staple"
 
 
 @pytest.fixture(scope="module")
 def opened(tmp_path_factory):
-    """A street with a round open, whose seat 1 is operated by a key that only a passphrase opens."""
-    folder = tmp_path_factory.mktemp("door")
-    cluster = DaemonCluster(folder / "street")
+    """A cluster with a round open, whose seat 1 is operated by a key that only a passphrase opens."""
+    folder = tmp_path_factory.mktemp("command")
+    cluster = DaemonCluster(folder / "cluster")
     key = Key(0x5EC4E7)
     cluster.hand_over(1, key)
     cluster.system.do("openRound")

@@ -24,7 +24,7 @@ from fl.network.transactions import State, TransactionJournal
 from fl.protocol.phases import Phase
 from fl.tools.audit.auditor import Auditor
 
-pytestmark = pytest.mark.xdist_group("street")
+pytestmark = pytest.mark.xdist_group("cluster")
 
 
 def audit(cluster: DaemonCluster) -> int:
@@ -51,13 +51,13 @@ def test_rounds__end__and_nobody_loses_stake__and_nothing_is_sent_twice(cluster)
 
 def test_cranks__are_taken_in_turns__so_that_few_pay_for_nothing(cluster):
     cluster.start().play_round(1)
-    cranks = [
+    housekeeping = [
         d
         for daemon in cluster.daemons.values()
         for d in daemon.sender.transactions.all()
         if d.function in ("close", "draw", "settle")
     ]
-    assert Counter(d.function for d in cranks) == {"close": 1, "draw": 1, "settle": 1}
+    assert Counter(d.function for d in housekeeping) == {"close": 1, "draw": 1, "settle": 1}
 
 
 def test_sleeping_proposer__costs_a_part_of_the_window__not_the_round(cluster):

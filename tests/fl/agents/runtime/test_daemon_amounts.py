@@ -21,7 +21,7 @@ TERMS |= {"challenge_fee": ONE, "demand_deposit": ONE, "trainer_rate": 10 * ONE,
 @pytest.fixture
 def cluster(tmp_path) -> Iterator[DaemonCluster]:
     """Every stake is 118 tokens; who does not reveal is left with 28."""
-    cluster = DaemonCluster(tmp_path / "street", token="SixDecimalsToken", **TERMS)
+    cluster = DaemonCluster(tmp_path / "cluster", token="SixDecimalsToken", **TERMS)
     yield cluster
     cluster.close()
 

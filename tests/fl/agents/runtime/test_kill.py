@@ -96,7 +96,7 @@ def test_killed_at_every_step__it_comes_back__sends_nothing_twice__and_loses_not
     class Small(DaemonCluster):
         SEATS = 3  # all of them in the committee
 
-    cluster = Small(tmp_path_factory.mktemp("kill") / "street", min_reveals=3)
+    cluster = Small(tmp_path_factory.mktemp("kill") / "cluster", min_reveals=3)
     log = tmp_path_factory.mktemp("log") / "steps"
     whole = cluster.stakes()
     steps_of = {}

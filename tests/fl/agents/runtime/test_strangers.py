@@ -14,7 +14,7 @@ from fl.agents.runtime.journal import Identity, Journal, JournalError
 from fl.errors import TaskError
 from fl.log import Log
 from fl.tools.federation import doctor
-from fl.tools.federation import participate as door
+from fl.tools.federation import participate as command
 from fl.tools.federation.doctor import Visit
 
 pytestmark = pytest.mark.xdist_group("daemon")
@@ -30,13 +30,13 @@ def trap(tmp_path):
 @pytest.mark.parametrize("name", ["{}", "flower:{}", "table:{}?target=x"])
 def test_manifest_that_names_a_file__does_not_run_it(cluster, trap, monkeypatch, name):
     stated = manifest(task=name.format(trap))
-    monkeypatch.setattr(door, "federation_store", lambda terms, words: (cluster.store, stated))
-    settings = door.Settings(
+    monkeypatch.setattr(command, "federation_store", lambda terms, words: (cluster.store, stated))
+    settings = command.Settings(
         cluster.system.federation.address, [str(cluster.store.path)], shard="0/4", journal=cluster.folder / "trapped"
     )
     abi = contract_types()["Federation"].abi
     with pytest.raises(TaskError, match="which is not shipped: get its file, read it as the code that it is"):
-        door.participate(settings, [cluster.url], abi, key_of(0), Log(io.StringIO()))
+        command.participate(settings, [cluster.url], abi, key_of(0), Log(io.StringIO()))
     visit = Visit("", None, None, [], None, None)
     visit.client, visit.manifest = object(), stated
     with pytest.raises(TaskError, match="which is not shipped"):

@@ -1,4 +1,4 @@
-"""The store: names are hashes, every read is bounded and re-hashed, every write is whole, and what is no file is refused."""
+"""The store: names are hashes, every read is bounded and re-hashed, every write is whole, and whatever is not a plain file is rejected."""
 
 import errno
 import json
@@ -150,7 +150,7 @@ def test_put__over_an_altered_file__heals_it(store, data, kind):
     assert read(store, data, kind) == data
 
 
-# ---- what is no file
+# ---- what is not a plain file
 
 
 @BOTH

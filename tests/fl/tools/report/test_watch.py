@@ -1,4 +1,4 @@
-"""The live page's server: serves what was read last, keeps it when the chain falls silent, and answers nothing else."""
+"""The live page's server: serves what was read last, keeps it when the chain stops answering, and answers nothing else."""
 
 import fcntl
 import http.client

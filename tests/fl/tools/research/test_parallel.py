@@ -26,7 +26,7 @@ from fl.tools.research.parallel import spread
 pytestmark = pytest.mark.xdist_group("ray")
 
 
-def door():
+def experiment_command():
     """The command of `ape run experiment`; scripts is no package."""
     path = Path(__file__).parents[4] / "scripts" / "experiment.py"
     spec = importlib.util.spec_from_file_location("door_experiment", path)
@@ -129,12 +129,12 @@ def test_experiment__over_processes__gives_the_figures_of_one(tmp_path):
     [("127.0.0.1:9", "Connection refused"), ("ray://127.0.0.1:9", "Connection refused"), ("nowhere", "give HOST:PORT")],
 )
 def test_experiment__without_the_cluster__says_what_to_do(tmp_path, address, why):
-    told = CliRunner().invoke(door(), ["--part", "sybil", "--ray", address, "--out", str(tmp_path)])
+    told = CliRunner().invoke(experiment_command(), ["--part", "sybil", "--ray", address, "--out", str(tmp_path)])
     start = f"Error: no Ray cluster at {address}: start one with `ray start --head`, or leave --ray out ("
     assert told.exit_code == 1 and told.output.startswith(start) and why in told.output and told.output.count("\n") == 1
 
 
 def test_experiment__without_ray__says_what_to_do(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "ray", None)
-    told = CliRunner().invoke(door(), ["--part", "sybil", "--ray", "auto", "--out", str(tmp_path)])
+    told = CliRunner().invoke(experiment_command(), ["--part", "sybil", "--ray", "auto", "--out", str(tmp_path)])
     assert told.exit_code == 1 and told.output == "Error: Ray is not installed: pip install 'treaty[ray]', or leave --ray out\n"
