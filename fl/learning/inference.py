@@ -68,9 +68,7 @@ def predictions(task: Task, outputs: Tensor) -> Predictions:
     values = values.reshape(len(values), -1)
     if not np.isfinite(values).all():
         row = int(np.flatnonzero(~np.isfinite(values).all(axis=1))[0]) + 1
-        raise TaskError(
-            f"task {task.name}: the model's output for row {row} is not a number: the row lies outside what the model can handle"
-        )
+        raise TaskError(f"task {task.name}: the model's output for row {row} is not a number: the model cannot handle this row")
     kinds, width = len(task.classes), values.shape[1]
     if not kinds:
         return Predictions(values=values)

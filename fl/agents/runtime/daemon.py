@@ -296,7 +296,7 @@ class Daemon:
         return None
 
     def _may(self, action: Action, view: View, snapshot: Snapshot) -> bool:
-        """Whether now is the time: secrets wait until no reorganisation can reopen the commits, housekeeping waits for its turn."""
+        """Whether to send it now: secrets wait until no reorganisation can reopen the commits, housekeeping for its turn."""
         if action.function in SECRETS:
             # By the earliest clock of all nodes: one that runs ahead would have the secret out while others may still commit.
             began = phase_and_end(view.facts, view.terms, snapshot.earliest)[0] is view.phase

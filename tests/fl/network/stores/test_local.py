@@ -1,4 +1,4 @@
-"""The store: names are hashes, every read is bounded and re-hashed, every write is whole, and whatever is not a plain file is rejected."""
+"""The store: names are hashes, every read is bounded and hashed again, every write is whole, only plain files are read."""
 
 import errno
 import json
