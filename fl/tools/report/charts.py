@@ -279,8 +279,8 @@ def bars(
         names = min(max(breadth(r[0]) for r in rows), 92 if slim else 170)
         left, row, end = names + 10, 24.0, 58.0
         room = width - left - end - (end if most_bad else 0)
-        denomination = room / (most_good + most_bad)
-        zero = left + (end + most_bad * denomination if most_bad else 0)
+        scale = room / (most_good + most_bad)
+        zero = left + (end + most_bad * scale if most_bad else 0)
         hatch = f"h{_id(title, width)}"
         parts = [_hatch(hatch)]
         top = 22.0
@@ -290,16 +290,16 @@ def bars(
         for i, (name, gain, loss) in enumerate(rows):
             y = top + row * i
             parts.append(_text(left - 8, y + 15, fit(name, names), "end"))
-            bar = _tag("rect", x=float(zero), y=y + 4, width=max(gain * denomination, 0.5), height=row - 9, class_="gain")
-            parts += [bar, _text(zero + gain * denomination + 5, y + 15, form(gain))]
+            bar = _tag("rect", x=float(zero), y=y + 4, width=max(gain * scale, 0.5), height=row - 9, class_="gain")
+            parts += [bar, _text(zero + gain * scale + 5, y + 15, form(gain))]
             if loss:
-                x = zero - loss * denomination
+                x = zero - loss * scale
                 parts += [
                     _tag(
                         "rect",
                         x=float(x),
                         y=y + 4,
-                        width=float(loss * denomination),
+                        width=float(loss * scale),
                         height=row - 9,
                         class_="loss",
                         fill=f"url(#{hatch})",

@@ -626,7 +626,7 @@ def test_name_that_leads_inside__is_not_reached(server, tmp_path, monkeypatch):
     assert named.get(ROOT, Kind.UPDATE, DEPTH) == UPDATE
 
 
-# ---- files that nobody has
+# ---- missing files
 
 
 class Patient(ThreadingHTTPServer):
