@@ -5,18 +5,17 @@ from dataclasses import asdict
 from pathlib import Path
 
 import click
-from ape.cli import ConnectedProviderCommand
 
 from fl.errors import TreatyError
-from fl.tools.cli import options
+from fl.tools.cli.network import ReadingCommand
 
 
-@click.command(cls=options.answering(ConnectedProviderCommand), short_help="Recompute a federation from events and store.")
+@click.command(cls=ReadingCommand, short_help="Recompute a federation from events and store.")
 @click.option("--summary", type=click.Path(path_type=Path), help="The summary.json that a simulation wrote, in its folder.")
 @click.option("--federation", metavar="ADDRESS", help="A federation on the connected network.")
 @click.option("--store", "stores", multiple=True, metavar="PLACE", help="The federation's store. Repeatable; tried in order.")
 @click.option("--json", "as_json", is_flag=True, help="Print the verdict as JSON.")
-def cli(summary, federation, stores, as_json):
+def cli(network, summary, federation, stores, as_json):
     """Rebuilds every round: commitments, draws, medians, payments, gate, models, money. Stops at the first difference, names
     it and exits with 1. Give either --summary, or --federation and --store."""
     from fl.tools.audit.auditor import audit_federation, audit_summary
@@ -26,7 +25,7 @@ def cli(summary, federation, stores, as_json):
         if summary and not federation:
             verdict = audit_summary(summary)
         elif federation and stores and not summary:
-            verdict = audit_federation(federation, stores)
+            verdict = audit_federation(network.reader(federation), stores)
         else:
             raise TreatyError("give --summary FILE, or --federation ADDRESS with --store PLACE")
     except TreatyError as error:

@@ -49,7 +49,6 @@ def cli(key, preset, terms, task, stores, dry_run, seats, gas_price, eth_price, 
         options.only_with("--dry-run", "--seats", "--gas-price", "--eth-price", "--l2-gas-price")
     from fl.network import ape_accounts
     from fl.network.stores.several import open_store
-    from fl.network.token import Token
     from fl.tools.federation.cost_estimate import Prices
     from fl.tools.federation.deploy import deploy, draft, remember, tried_task
     from fl.tools.federation.deploy import dry_run as estimated
@@ -66,7 +65,8 @@ def cli(key, preset, terms, task, stores, dry_run, seats, gas_price, eth_price, 
         with ape_accounts.hushed():
             done = deploy(tried_task(task), given, key.open(), open_store(stores), publish=publish, **choices, **key.options)
         path = remember(done, Path("deployments"))
-        console.deployed(done, ape_accounts.FederationClient(done.federation).terms, Token(done.token).denomination)
+        reader = ape_accounts.federation(done.federation)
+        console.deployed(done, reader.terms, reader.denomination)
     except TreatyError as error:
         raise click.ClickException(str(error)) from error
     click.echo(f"recorded in {path}; genesis and manifest in {', '.join(stores)}")

@@ -3,12 +3,12 @@
 from pathlib import Path
 
 import click
-from ape.cli import ConnectedProviderCommand
 
 from fl.tools.cli import options
+from fl.tools.cli.network import ReadingCommand
 
 
-@click.command(cls=options.answering(ConnectedProviderCommand), short_help="Check that everything is ready to take part.")
+@click.command(cls=ReadingCommand, short_help="Check that everything is ready to take part.")
 @options.federation
 @click.option("--account", metavar="ALIAS", help="The key that will act for the seat.")
 @click.option("--passphrase-file", type=click.Path(path_type=Path), help="Default: APE_ACCOUNTS_<ALIAS>_PASSPHRASE.")

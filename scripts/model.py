@@ -3,13 +3,13 @@
 from pathlib import Path
 
 import click
-from ape.cli import ConnectedProviderCommand
 
 from fl.errors import TreatyError
 from fl.tools.cli import options
+from fl.tools.cli.network import ReadingCommand
 
 
-@click.command(cls=options.answering(ConnectedProviderCommand), short_help="Get a federation's model, ready for use.")
+@click.command(cls=ReadingCommand, short_help="Get a federation's model, ready for use.")
 @click.option("--summary", type=click.Path(path_type=Path), help="summary.json of a simulation, in its folder.")
 @click.option("--federation", metavar="ADDRESS", help="A federation on the connected network.")
 @click.option("--store", "stores", multiple=True, metavar="PLACE", help="Its store; again for more, tried in order.")
@@ -19,7 +19,7 @@ from fl.tools.cli import options
 @click.option("--licence", default="not stated", show_default=True, help="What the card says of the model's licence.")
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="The folder to write.")
 @options.command
-def cli(summary, federation, stores, number, task, onnx, licence, out):
+def cli(network, summary, federation, stores, number, task, onnx, licence, out):
     """Checks the model against chain or summary, says what it checked, and writes OUT/model.safetensors with PyTorch's own
     names, OUT/README.md (the model's card) and OUT/config.json. Give either --summary, or --federation and --store."""
     if bool(summary) == bool(federation) or (federation and not stores):
@@ -27,5 +27,5 @@ def cli(summary, federation, stores, number, task, onnx, licence, out):
     from fl.tools.model import source
     from fl.tools.model.export import export
 
-    found = source.from_summary(summary) if summary else source.from_chain(federation, stores)
+    found = source.from_summary(summary) if summary else source.from_chain(network.reader(federation), stores)
     return export(found, out, round=number, task=task, onnx=onnx, licence=licence)

@@ -3,13 +3,12 @@
 from pathlib import Path
 
 import click
-from ape.cli import ConnectedProviderCommand
 
 from fl.errors import TreatyError
-from fl.tools.cli import options
+from fl.tools.cli.network import ReadingCommand
 
 
-@click.command(cls=options.answering(ConnectedProviderCommand), short_help="Write a page about a federation, in plain words.")
+@click.command(cls=ReadingCommand, short_help="Write a page about a federation, in plain words.")
 @click.option("--summary", type=click.Path(path_type=Path), help="The summary.json that a simulation wrote, in its folder.")
 @click.option("--federation", metavar="ADDRESS", help="A federation on the connected network.")
 @click.option("--store", "stores", multiple=True, metavar="PLACE", help="The federation's store. Repeatable; tried in order.")
@@ -25,19 +24,21 @@ from fl.tools.cli import options
 @click.option("--data-price", type=float, help="Price in gwei of a byte that a rollup posts. Default: --gas-price / 16.")
 @click.option("--ether", type=float, default=3000.0, show_default=True, help="Price of one ether in US dollars; an assumption.")
 @click.option("--json", "as_json", is_flag=True, help="Print the page's path and the audit's verdict as JSON.")
-def cli(summary, federation, stores, task, out, picture, gas_price, l2_gas_price, data_price, ether, as_json):
+def cli(network, summary, federation, stores, task, out, picture, gas_price, l2_gas_price, data_price, ether, as_json):
     """Writes one self-contained HTML page: how the model learned, the course of each round, scores, pay, stake and slashes, the
     committee, what it cost, the audit's verdict. Give either --summary, or --federation and --store. The page loads nothing
     from a network and runs no script."""
     from fl.tools.report.render import Prices
-    from fl.tools.report.sources import draw, report_federation, report_summary, told
+    from fl.tools.report.sources import draw, report_summary, told
 
     try:
         prices = Prices(gas_price, l2_gas_price, data_price, ether)
         if summary and not federation:
             path, facts = report_summary(summary, out, prices)
         elif federation and stores and not summary:
-            path, facts = report_federation(federation, stores, out or Path("report.html"), prices, task)
+            from fl.tools.report.live import report_federation  # loads torch, which a simulation's files do without
+
+            path, facts = report_federation(network.reader(federation), stores, out or Path("report.html"), prices, task)
         else:
             raise TreatyError("give --summary FILE, or --federation ADDRESS with --store PLACE")
         if picture:

@@ -1,15 +1,12 @@
 """ape run watch: shows a federation live, in a browser or a terminal."""
 
 import click
-from ape.cli import ConnectedProviderCommand
 
 from fl.errors import TreatyError
-from fl.tools.cli import options
+from fl.tools.cli.network import ReadingCommand
 
 
-@click.command(
-    cls=options.answering(ConnectedProviderCommand), short_help="Watch a federation live, in a browser or a terminal."
-)
+@click.command(cls=ReadingCommand, short_help="Watch a federation live, in a browser or a terminal.")
 @click.option("--federation", metavar="ADDRESS", required=True, help="A federation on the connected network.")
 @click.option(
     "--store", "stores", multiple=True, metavar="PLACE", help="The federation's store, to measure and audit. Repeatable."
@@ -20,18 +17,18 @@ from fl.tools.cli import options
 @click.option("--every", type=float, default=2.0, show_default=True, help="Seconds between two reads of the chain.")
 @click.option("--terminal", is_flag=True, help="Show it here instead of serving a page.")
 @click.option("--once", is_flag=True, help="Print the terminal view once and end.")
-def cli(federation, stores, task, host, port, every, terminal, once):
+def cli(network, federation, stores, task, host, port, every, terminal, once):
     """Serves the report's page live from the chain, and at /join a page where participants join, top up, leave and claim with a
     wallet in the browser. It only reads: it holds no key and sends nothing. Ctrl-C ends it."""
     from fl.tools.report.join_page import join_page
+    from fl.tools.report.live import Source
     from fl.tools.report.render import Prices
-    from fl.tools.report.sources import Source
     from fl.tools.report.watch import Screen, Server, print_once, serve, watch_terminal
 
     try:
         if not 0.2 <= every <= 3600:
             raise TreatyError(f"--every {every}: give 0.2 to 3600 seconds")
-        screen = Screen(Source(federation, stores, task), Prices(), join_page)
+        screen = Screen(Source(network.reader(federation), stores, task), Prices(), join_page)
         if once:
             print_once(screen)
         elif terminal:

@@ -21,16 +21,21 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fl.errors import UserCodeError
-from fl.learning.data.partition import Part
 from fl.learning.gate import ONE, cosine, gram
 from fl.protocol.aggregate import CHUNK, aggregate
 from fl.protocol.artifact import Numbers
 from fl.protocol.scores import BEST
+
+if TYPE_CHECKING:  # rows are torch's tensors, which whoever recomputes a run from its files does without
+    from fl.learning.data.partition import Part
+
+    Losses = Callable[[NDArray[np.int32], Part], NDArray[np.float64]]  # models (n, p) over rows to mean losses (n,)
 
 FIRST_YARDSTICK = 0.05  # a share of the loss; what a typical update of a first round is taken to be worth
 WINDOW = 20  # past rounds that a validator judges by
@@ -42,7 +47,6 @@ MODELS = 1 << 24  # numbers of models that are compared at once
 SHARPNESS = 4  # the power of a cosine that counts as saying the same
 
 Vector = NDArray[np.int32]
-Losses = Callable[[NDArray[np.int32], Part], NDArray[np.float64]]  # models (n, p) over rows to mean losses (n,)
 
 
 @dataclass(frozen=True)

@@ -31,6 +31,9 @@ TOKEN_ABI: list[dict[str, Any]] = [
         ("approve", ("address", "uint256"), "bool"),
         ("decimals", (), "uint8"),
         ("symbol", (), "string"),
+        ("name", (), "string"),
+        ("nonces", ("address",), "uint256"),
+        ("DOMAIN_SEPARATOR", (), "bytes32"),
     ]
 ]
 

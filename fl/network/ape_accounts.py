@@ -19,7 +19,10 @@ from ape.exceptions import (
     AccountsError,
     ContractDataError,
     ContractLogicError,
+    EcosystemNotFoundError,
+    NetworkNotFoundError,
     ProviderError,
+    ProviderNotFoundError,
     TransactionError,
     VirtualMachineError,
 )
@@ -31,10 +34,10 @@ from eth_utils import is_hex_address, to_checksum_address, to_hex
 from web3.exceptions import Web3Exception
 
 from fl.errors import ChainError, ContractError
-from fl.network.denomination import RAW, Denomination, denomination_of
+from fl.network.denomination import RAW, Denomination
 from fl.network.error_messages import explain
 from fl.network.events import Event
-from fl.network.federation import Accounting
+from fl.network.federation import Accounting, FederationReader
 from fl.network.rpc import NodeError, NodeRefused, Rpc, host
 from fl.protocol import seats
 from fl.protocol.phases import RoundFacts
@@ -43,6 +46,7 @@ from fl.protocol.terms import Terms
 PROBE_SECONDS = 5.0
 MIN_GAS = 21_000  # of any transaction
 LOG_BLOCKS = 2_000  # a span that public nodes serve
+NO_SUCH_NETWORK = (EcosystemNotFoundError, NetworkNotFoundError, ProviderNotFoundError)
 NODE_FAILS = (ProviderError, Web3Exception, OSError)
 OTHER_KIND = (VirtualMachineError, ContractDataError, DecodingError, UnicodeDecodeError)  # a contract that is not ours
 PROXY = bytes.fromhex("363d3d373d3d3d363d73"), bytes.fromhex("5af43d82803e903d91602b57fd5bf3")  # around the implementation
@@ -200,16 +204,18 @@ def _first_line(error: Exception) -> str:
     return (str(error).splitlines() or [type(error).__name__])[0]
 
 
-def check_code(address: str) -> None:
+def check_code(reader: FederationReader) -> None:
     """Raises ChainError unless a federation is a clone of this project's contract: whoever stakes trusts its code.
 
     The compiler's note of its sources is left aside, since it changes with a comment."""
     head, tail = PROXY
-    code = code_at(address)
+    address, code = reader.address, reader.code(reader.address)
+    with hushed():  # Ape may have to compile first
+        compiled = contract("Federation").contract_type.runtime_bytecode.bytecode
     implementation = code[len(head) : len(head) + 20]
-    ours = bytes.fromhex(contract("Federation").contract_type.runtime_bytecode.bytecode.removeprefix("0x"))
+    ours = bytes.fromhex(compiled.removeprefix("0x"))
     clone = code.startswith(head + implementation + tail)
-    if not clone or _without_note(code_at(to_checksum_address(implementation))) != _without_note(ours):
+    if not clone or _without_note(reader.code(to_checksum_address(implementation))) != _without_note(ours):
         raise ChainError(
             f"{address} is not a federation of this program's version: it may do anything; stay away, or use its own version"
         )
@@ -241,6 +247,23 @@ def connected(url: str) -> Iterator[None]:
     """Connected to a local chain at this address, for the time of the block."""
     with ape.networks.parse_network_choice(f"ethereum:local:{url}"):
         yield
+
+
+@contextmanager
+def network(choice: str | None, settings: dict[str, Any] | None = None) -> Iterator[Any]:
+    """Connected to a network by Ape's name for it, by default the project's own; gives the provider."""
+    with hushed(), ape.networks.parse_network_choice(choice, provider_settings=settings) as provider:
+        yield provider
+
+
+def node() -> Rpc:
+    """JSON-RPC to the node of the connected network."""
+    return Rpc([address_of(ape.chain.provider)])
+
+
+def federation(address: str) -> FederationReader:
+    """Reads a federation of the connected network. Raises ChainError."""
+    return FederationReader.open(node(), address)
 
 
 def address_of(provider: Any) -> str:
@@ -298,6 +321,13 @@ def contract(name: str) -> Any:
     return getattr(ape.project, name)
 
 
+def call(
+    name: str, address: str, function: str, *args: Any, sender: AccountAPI, denomination: Denomination = RAW, **options: Any
+) -> Any:
+    """Sends one call of a deployed contract of this project, as `transact` does."""
+    return transact(getattr(contract(name).at(address), function), *args, sender=sender, denomination=denomination, **options)
+
+
 def attach(name: str, address: str, what: str) -> Any:
     """A deployed contract of this project. Raises ChainError if the address is none, or holds no code."""
     if not is_hex_address(address):
@@ -327,17 +357,6 @@ def view(function: Callable[..., Any], *args: Any) -> Any:
         raise ContractError(f"{function.contract.address} is another kind of contract: {_first_line(error)}") from error
     except NODE_FAILS as error:
         raise _silent(error) from error
-
-
-def token_denomination(token: str) -> Denomination:
-    """What a token says of itself. Raises ContractError if it does not say its decimals."""
-    erc20 = contract("TestToken").at(token)
-    decimals = int(read(erc20.decimals, "ERC-20 token"))
-    try:
-        symbol = view(erc20.symbol)
-    except ContractError:  # some old tokens answer with something else than text
-        symbol = None
-    return denomination_of(decimals, symbol)
 
 
 def transact(
@@ -408,10 +427,7 @@ class FederationClient:
     @cached_property
     def denomination(self) -> Denomination:
         """What its amounts are told in."""
-        try:
-            return token_denomination(self.terms.token)
-        except ContractError:
-            return RAW
+        return federation(self.address).denomination
 
     def _terms(self) -> Terms:
         facts = read(self.contract.terms, "federation")

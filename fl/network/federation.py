@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from eth_utils import is_hex_address, to_checksum_address
+from eth_utils.address import is_hex_address, to_checksum_address
 
 from fl.errors import ChainError, ContractError
 from fl.network.abi import TOKEN_ABI, Interface, federation_abi, unhex
+from fl.network.calls import bytes_of, code_at, number_of
 from fl.network.chain import Chain
 from fl.network.denomination import Denomination, denomination_of
 from fl.network.events import Event
@@ -130,7 +131,7 @@ class FederationReader:
         self.rpc, self.address, self.account, self.depth = rpc, to_checksum_address(address), account, depth
         self.interface, self.token = Interface(abi), Interface(TOKEN_ABI)
         self.clock = clock
-        self.chain_id = chain_id if chain_id is not None else self._number("eth_chainId")
+        self.chain_id = chain_id if chain_id is not None else number_of("eth_chainId", rpc("eth_chainId"))
         self.check_chain()
         self.terms = self._terms()
         self.seat: int | None = None
@@ -254,7 +255,7 @@ class FederationReader:
     def seats(self, numbers: Sequence[int], at: Head | str = "latest") -> dict[int, SeatFacts]:
         """The facts of some seats, by number."""
         calls = [call for i in numbers for call in (("seatInfo", (i,)), ("recordOf", (i,)))]
-        told = self.read_all(calls, at)
+        told = self.read_all(calls, at) if calls else []
         return {i: _seat(told[2 * k], told[2 * k + 1]) for k, i in enumerate(numbers)}
 
     def seats_of(self, owner: str) -> list[int]:
@@ -273,6 +274,10 @@ class FederationReader:
     def credit(self, account: str) -> int:
         """Fees for fraud proofs and returned deposits that an account has not claimed, in token units."""
         return int(self.read("credits", account))
+
+    def code(self, address: str) -> bytes:
+        """The code of an address, empty if it holds none."""
+        return code_at(self.rpc, address)
 
     # ---- what happened
 
@@ -385,21 +390,10 @@ class FederationReader:
             del self._hashes[number]
         self._last, self._seen, self._anew = confirmed, confirmed.number, False
 
-    def _number(self, method: str, *params: Any) -> int:
-        answer = self.rpc(method, *params)
-        try:
-            return int(answer, 16)
-        except (TypeError, ValueError) as error:
-            raise NodeError(f"{method} answered {str(answer)[:40]!r}, which is not a number") from error
-
     def _call(self, to: str, interface: Interface, function: str, args: tuple[Any, ...], at: Head | str) -> Any:
         call = {"to": to, "data": "0x" + interface.call(function, *args).hex()}
         answer = self.rpc("eth_call", call, at) if isinstance(at, str) else self._at_block(call, at)
-        try:
-            data = unhex(answer)
-        except ValueError as error:
-            raise NodeError(f"{function} did not answer with bytes: {error}") from error
-        return interface.result(function, data)
+        return interface.result(function, bytes_of(function, answer))
 
     def _at_block(self, call: dict[str, str], block: Head) -> Any:
         """A call at a block, named by its hash; by its number where nodes know no EIP-1898, and then the hash is compared."""

@@ -111,8 +111,9 @@ class Rpc:
         if refused:
             raise refused
         where = host(self.urls[(self._at - 1) % count])
-        message = f"no answer to {method} from {', '.join(map(host, self.urls))}: {last.kind}: {last.text}"
-        raise NodeError(f"{message}; check that the node runs and that --rpc is right", last.kind, where, last.text)
+        who = f"the node {where}" if count == 1 else f"none of the nodes {', '.join(map(host, self.urls))}"
+        failed = f"{who} {'did not answer' if count == 1 else 'answered'} {method}: {last.kind}: {last.text}"
+        raise NodeError(f"{failed}; see that it runs, and check --network or --rpc", last.kind, where, last.text)
 
     def turn(self) -> None:
         """The next call begins with the next address."""

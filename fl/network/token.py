@@ -7,9 +7,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from eth_account.messages import SignableMessage, encode_typed_data
+from eth_utils.address import is_hex_address, to_checksum_address
 
 from fl.errors import ChainError, ContractError
-from fl.network import ape_accounts
+from fl.network.abi import TOKEN_ABI, Interface
+from fl.network.calls import chain_id, code_at, number_of, view
+from fl.network.chain import Chain
+from fl.network.denomination import denomination_of
 
 PERMIT = {"owner": "address", "spender": "address", "value": "uint256", "nonce": "uint256", "deadline": "uint256"}
 PERMIT_SECONDS = 3600
@@ -30,51 +34,75 @@ class Permit:
 
 
 class Token:
-    """One ERC-20 on the connected chain."""
+    """One ERC-20, read by JSON-RPC; what is sent goes through Ape's accounts.
 
-    def __init__(self, address: str):
-        self._contract = ape_accounts.attach("TestToken", address, "token")
-        self.address: str = self._contract.address
-        self.denomination = ape_accounts.token_denomination(self.address)
+    Raises ContractError if there is no token at the address, NodeError if no node answers."""
+
+    def __init__(self, rpc: Chain, address: str):
+        if not is_hex_address(address):
+            raise ChainError(f"{address!r} is not a valid address: give 0x and 40 hexadecimal digits")
+        self.rpc, self.address = rpc, to_checksum_address(address)
+        self._interface = Interface(TOKEN_ABI)
+        what = "ERC-20 token" if code_at(rpc, self.address) else "token"
+        try:
+            decimals = int(self._view("decimals"))
+        except ContractError as error:
+            where = f"{self.address} on chain {chain_id(rpc)}"
+            raise ContractError(f"no {what} at {where}: check address and network") from error
+        try:
+            symbol = self._view("symbol")
+        except ContractError:  # some old tokens answer with something else than text
+            symbol = None
+        self.denomination = denomination_of(decimals, symbol)
 
     def held_by(self, account: str) -> int:
-        return int(self._contract.balanceOf(account))
+        """What an account holds, in token units."""
+        return int(self._view("balanceOf", account))
 
     def allowance(self, owner: str, spender: str) -> int:
-        return int(self._contract.allowance(owner, spender))
+        """What `spender` may take from `owner`, in token units."""
+        return int(self._view("allowance", owner, spender))
 
     def approve(self, account: Any, spender: str, amount: int, **options: Any) -> Any:
         """Lets `spender` take exactly so much."""
-        return ape_accounts.transact(
-            self._contract.approve, spender, amount, sender=account, denomination=self.denomination, **options
-        )
+        return self._send(account, "approve", spender, amount, **options)
 
     def mint(self, account: Any, amount: int, **options: Any) -> Any:
         """Makes play money; real tokens refuse."""
         try:
-            return ape_accounts.transact(
-                self._contract.mint, account.address, amount, sender=account, denomination=self.denomination, **options
-            )
+            return self._send(account, "mint", account.address, amount, **options)
         except ContractError as error:  # it has no mint for everybody
             raise ChainError(
                 f"{self.denomination.symbol} at {self.address} is not play money: get tokens, and leave --mint out"
             ) from error
 
+    def _view(self, function: str, *args: Any) -> Any:
+        return view(self.rpc, self.address, self._interface, function, *args)
+
+    def _send(self, account: Any, function: str, *args: Any, **options: Any) -> Any:
+        from fl.network import ape_accounts  # loads Ape, which reading does without
+
+        return ape_accounts.call(
+            "TestToken", self.address, function, *args, sender=account, denomination=self.denomination, **options
+        )
+
     def approve_data(self, spender: str, amount: int) -> bytes:
         """The same as calldata, for a contract that is to send it."""
-        return bytes(self._contract.approve.encode_input(spender, amount))
+        return self._interface.call("approve", spender, amount)
 
     def permit(self, account: Any, spender: str, amount: int) -> Permit | None:
         """The allowance as a signature; None where the token, or the account, cannot do that."""
         try:
-            nonce = int(ape_accounts.view(self._contract.nonces, account.address))
-            separator = bytes(ape_accounts.view(self._contract.DOMAIN_SEPARATOR))
-            name = str(ape_accounts.view(self._contract.name))
+            nonce = int(self._view("nonces", account.address))
+            separator = bytes(self._view("DOMAIN_SEPARATOR"))
+            name = str(self._view("name"))
         except ContractError:  # a token without ERC-2612
             return None
-        deadline = ape_accounts.now() + PERMIT_SECONDS
+        number = chain_id(self.rpc)
+        head = self.rpc("eth_getBlockByNumber", "latest", False)
+        deadline = number_of("the newest block's time", (head or {}).get("timestamp")) + PERMIT_SECONDS
         for version in ("1", "2"):  # a token that uses another is approved in a transaction of its own
-            message = _message(name, version, self.address, account.address, spender, amount, nonce, deadline)
+            message = _message(name, version, number, self.address, account.address, spender, amount, nonce, deadline)
             if message.header == separator:
                 break
         else:
@@ -91,8 +119,8 @@ def _word(number: bytes) -> bytes:
     return bytes(number).rjust(32, b"\0")
 
 
-def _message(name: str, version: str, token: str, *values: Any) -> SignableMessage:
-    domain = {"name": name, "version": version, "chainId": ape_accounts.chain_id(), "verifyingContract": token}
+def _message(name: str, version: str, chain: int, token: str, *values: Any) -> SignableMessage:
+    domain = {"name": name, "version": version, "chainId": chain, "verifyingContract": token}
     fields = dict(zip(PERMIT, values, strict=True))
     types = {"Permit": [{"name": field, "type": kind} for field, kind in PERMIT.items()]}
     return encode_typed_data(domain, types, fields)

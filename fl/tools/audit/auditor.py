@@ -12,9 +12,9 @@ from typing import Any
 from fl.agents.record.history import History, RoundLog
 from fl.agents.record.public_record import Record
 from fl.errors import AuditError, ChainError, ManifestError, StoreError
-from fl.network.ape_accounts import FederationClient, check_code
 from fl.network.events import Event
-from fl.network.federation import Accounting
+from fl.network.federation import Accounting, FederationReader
+from fl.network.rpc import NodeError
 from fl.network.stores.base import LocalStore, Store
 from fl.network.stores.several import federation_store
 from fl.protocol import committee, scores
@@ -44,21 +44,24 @@ def audit_summary(path: Path) -> Verdict:
     return auditor.verdict()
 
 
-def audit_federation(address: str, stores: Sequence[str | Path]) -> Verdict:
-    """Audits a federation of the connected chain against stores, tried in order. Raises AuditError."""
-    client = FederationClient(address)
+def audit_federation(reader: FederationReader, stores: Sequence[str | Path]) -> Verdict:
+    """Audits a federation against stores, tried in order. Raises AuditError, or NodeError if the node does not answer."""
+    from fl.network.ape_accounts import check_code  # loads Ape: the audit of a simulation's files needs none of it
+
     try:
-        check_code(client.address)
+        check_code(reader)
+    except NodeError:
+        raise
     except ChainError as error:
         raise AuditError(str(error)) from error
     try:
-        store, _ = federation_store(client.terms, stores)
+        store, _ = federation_store(reader.terms, stores)
     except StoreError as error:
         raise AuditError(f"the store lacks a file that the chain names: {error}") from error
-    auditor = Auditor(client.chain_id, client.address, client.terms, store)
-    auditor.run(client.new_events())
-    auditor.compare_accounting(client.accounting())
-    auditor.compare_model(client.model())
+    auditor = Auditor(reader.chain_id, reader.address, reader.terms, store)
+    auditor.run(reader.new_events())
+    auditor.compare_accounting(reader.accounting())
+    auditor.compare_model(reader.model())
     return auditor.verdict()
 
 

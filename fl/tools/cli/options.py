@@ -9,7 +9,7 @@ import functools
 import json
 import math
 from collections.abc import Callable
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,8 +17,8 @@ from typing import Any
 import click
 
 from fl.errors import ChainError, TreatyError, plain
+from fl.tools.cli.network import carried, failed_node, silent_node
 
-CARRIERS = {"ape", "web3", "requests", "urllib3", "eth_abi"}  # packages whose errors mean that a node failed
 NOTHING, PERHAPS = "nothing was sent", "what was sent may still be mined: look at `ape run status` first"
 
 
@@ -44,11 +44,12 @@ class Key:
         options = {} if self.confirmations is None else {"required_confirmations": self.confirmations}
         object.__setattr__(self, "options", options)
 
-    def open(self) -> Any:
-        """The account, ready to sign. Raises ChainError with the remedy."""
+    def open(self, local: bool | None = None) -> Any:
+        """The account, ready to sign; `local` says whether the chain is one of this machine, by default as Ape is connected.
+        Raises ChainError with the remedy."""
         from fl.network import ape_accounts
 
-        return ape_accounts.account(self.account, self.passphrase_file)
+        return ape_accounts.account(self.account, self.passphrase_file, local)
 
 
 federation = click.option("--federation", required=True, metavar="ADDRESS", help="The federation's contract.")
@@ -100,15 +101,22 @@ def answering(command: type[click.Command]) -> type[click.Command]:
                 cause = error.__cause__ if isinstance(error, click.ClickException) else error
                 if cause is None or (isinstance(cause, TreatyError) and not isinstance(cause, ChainError)):
                     raise
-                where, why = ape_accounts.asked(provider)
-                if not why and not {kind.__module__.partition(".")[0] for kind in type(cause).__mro__} & CARRIERS:
-                    raise
-                why = why or (str(cause).strip().splitlines() or [type(cause).__name__])[0][:200]
+                if (failed := failed_node(error)) is None:
+                    where, why = ape_accounts.asked(provider)
+                    if not (why := why or carried(cause)):
+                        raise
+                    failed = where, why
                 done = PERHAPS if ape_accounts.sendings() > sent else NOTHING
-                message = f"the node {where} does not answer ({why}): start it, or give another --network; {done}"
-                raise click.ClickException(plain(message)) from error
+                raise click.ClickException(silent_node(*failed, done)) from error
 
     return Answering
+
+
+def _hushed() -> AbstractContextManager[None]:
+    """No word of Ape's while a key signs; a command that only reads does not load it."""
+    from fl.network import ape_accounts
+
+    return ape_accounts.hushed()
 
 
 def key(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -149,10 +157,8 @@ def command(command: Callable[..., Result]) -> Callable[..., None]:
     @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
     @functools.wraps(command)
     def run(*args: Any, as_json: bool, **kwargs: Any) -> None:
-        from fl.network import ape_accounts
-
         try:
-            with ape_accounts.hushed():
+            with _hushed() if "key" in kwargs else nullcontext():
                 result = command(*args, **kwargs)
         except TreatyError as error:
             raise click.ClickException(str(error)) from error

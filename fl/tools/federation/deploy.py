@@ -134,7 +134,7 @@ def draft(
     manifest = replace(manifest_of(task, seed, gate), genesis_cid=genesis_cid, stores=tuple(public))
     token, denomination = "0x" + "11" * 20, PLAY
     if "token" in given:
-        erc20 = Token(given["token"])
+        erc20 = Token(ape_accounts.node(), given["token"])
         token, denomination = erc20.address, erc20.denomination
     digest = sha256(canonical(manifest.to_json())).digest()
     terms = make_terms(

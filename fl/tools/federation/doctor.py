@@ -10,22 +10,25 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import click
+
 from fl.errors import ChainError, TreatyError
 from fl.learning.codec import to_vector
 from fl.learning.task import build, federation_task, load_task
 from fl.learning.task_check import check_task, table_of
-from fl.network import ape_accounts
-from fl.network.ape_accounts import FederationClient
+from fl.network.calls import chain_id, number_of
+from fl.network.federation import FederationReader
+from fl.network.rpc import NodeError
 from fl.network.stores.base import Store
 from fl.network.stores.private_copy import scratch_folder
 from fl.network.stores.several import federation_store, open_store
 from fl.network.token import Token
-from fl.protocol import seats
 from fl.protocol.artifact import Kind, pack_model, size_of
 from fl.protocol.leaves import root_of
 from fl.protocol.manifest import Manifest
 from fl.protocol.terms import check
 from fl.tools.cli.amounts import show_duration
+from fl.tools.cli.network import Network
 from fl.tools.cli.options import Key, Result
 
 SKEW = 60  # seconds by which clocks may differ
@@ -47,13 +50,14 @@ class Finding:
 class Visit:
     """What was found so far, and what later looks need of it."""
 
+    network: Network
     federation: str
     account: str | None
     passphrase_file: Path | None
     stores: Sequence[str]
     task: str | None
     expect_chain: int | None
-    client: FederationClient | None = None
+    reader: FederationReader | None = None
     token: Token | None = None
     address: str | None = None
     store: Store | None = None
@@ -65,6 +69,7 @@ class Visit:
 
 
 def examine(
+    network: Network,
     federation: str,
     account: str | None,
     passphrase_file: Path | None,
@@ -73,15 +78,17 @@ def examine(
     expect_chain: int | None,
 ) -> Result:
     """Looks at everything; a look that fails is a finding, and the others go on."""
-    visit = Visit(federation, account, passphrase_file, stores, task, expect_chain)
+    visit = Visit(network, federation, account, passphrase_file, stores, task, expect_chain)
     for what, look in LOOKS.items():
         try:
             look(visit)
+        except NodeError as error:
+            why = f"{error.where} does not answer ({error.kind}: {error.text})"
+            visit.say(what, "bad", f"the node {why}: start it, or give another --network")
+            break  # whatever else would be said is not known
+        except click.UsageError:
+            raise
         except Exception as error:  # a doctor reports what it meets
-            where, why = ape_accounts.asked()
-            if why:
-                visit.say(what, "bad", f"the node {where} does not answer ({why}): start it, or give another --network")
-                break  # whatever else would be said is not known
             known = isinstance(error, TreatyError)
             visit.say(what, "bad", str(error) if known else f"{type(error).__name__}: {' '.join(str(error).split())[:300]}")
     bad = sum(f.grade == "bad" for f in visit.findings)
@@ -92,16 +99,16 @@ def examine(
 
 
 def _chain(visit: Visit) -> None:
-    number = ape_accounts.chain_id()
+    number = chain_id(visit.network.rpc)
     if visit.expect_chain is not None and number != visit.expect_chain:
         raise ChainError(f"this node serves chain {number}, not {visit.expect_chain}: give another --network")
     visit.say("chain", "ok", f"the node answers for chain {number}")
 
 
 def _clock(visit: Visit) -> None:
-    head, here = ape_accounts.now(), int(time.time())
-    behind = here - head
-    if ape_accounts.is_local():
+    newest = visit.network.rpc("eth_getBlockByNumber", "latest", False) or {}
+    behind = int(time.time()) - number_of("the newest block's time", newest.get("timestamp"))
+    if visit.network.local:
         visit.say("clock", "ok", "a local chain has a clock of its own")
     elif behind > 5 * SKEW:
         told = (
@@ -115,29 +122,33 @@ def _clock(visit: Visit) -> None:
 
 
 def _federation(visit: Visit) -> None:
-    visit.client = client = FederationClient(visit.federation)
-    if broken := check(client.terms):
+    from fl.network import ape_accounts  # loads Ape: the compiled code is compared
+
+    visit.reader = reader = visit.network.reader(visit.federation)
+    if broken := check(reader.terms):
         raise ChainError(
             f"its terms break rule {broken[0][0]} ({broken[0][1]}): this project's factory did not make it; stay away"
         )
-    ape_accounts.check_code(client.address)
-    visit.token = Token(client.terms.token)
-    if client.concluded():
+    ape_accounts.check_code(reader)
+    visit.token = Token(reader.rpc, reader.terms.token)
+    if reader.concluded():
         visit.say(
             "federation", "bad", "the sponsor gave notice and no further round will open: leave and withdraw what is yours"
         )
         return
-    free = client.terms.max_seats - len(seats.from_bitmap(client.seat_sets()[0]))
-    visit.say("federation", "ok", f"{client.address}: terms in order, {free} of {client.terms.max_seats} seats free")
+    free = reader.terms.max_seats - len(reader.seat_sets().taken)
+    visit.say("federation", "ok", f"{reader.address}: terms in order, {free} of {reader.terms.max_seats} seats free")
 
 
 def _account(visit: Visit) -> None:
     if visit.account is None:
         visit.say("account", "warn", "not looked at: give --account ALIAS")
         return
-    visit.address = str(Key(visit.account, visit.passphrase_file).open().address)
+    visit.address = str(Key(visit.account, visit.passphrase_file).open(visit.network.local).address)
     visit.say("account", "ok", f"{visit.account} signs for {visit.address}")
-    ether, need = ape_accounts.ether_of(visit.address), ROUNDS * ROUND_GAS * ape_accounts.gas_price()
+    rpc = visit.network.rpc
+    ether = number_of("eth_getBalance", rpc("eth_getBalance", visit.address, "latest"))
+    need = ROUNDS * ROUND_GAS * number_of("eth_gasPrice", rpc("eth_gasPrice"))
     grade = "ok" if ether >= need else "bad" if ether * ROUNDS < need else "warn"
     remedy = "" if grade == "ok" else ": send it some"
     told = f"{ether / 1e18:.6f} ETH; {ROUNDS} rounds of all duties take about {need / 1e18:.6f} at the current price{remedy}"
@@ -145,25 +156,25 @@ def _account(visit: Visit) -> None:
 
 
 def _seat(visit: Visit) -> None:
-    client, token = visit.client, visit.token
-    if client is None or token is None or visit.address is None:
+    reader, token = visit.reader, visit.token
+    if reader is None or token is None or visit.address is None:
         return
-    taken, eligible, leaving = (seats.from_bitmap(bits) for bits in client.seat_sets())
-    held = {s: client.contract.seatInfo(s) for s in taken}
-    mine = [s for s, info in held.items() if visit.address in (str(info.owner), str(info.operator))]
+    sets = reader.seat_sets()
+    held = reader.seats(sets.taken)
+    mine = [s for s, info in held.items() if visit.address in (info.owner, info.operator)]
     for s in mine:
-        stake = token.denomination.show(int(held[s].stake))
-        role = " and ".join(r for r in ("owner", "operator") if str(getattr(held[s], r)) == visit.address)
-        state = "leaving" if s in leaving else "whole" if s in eligible else "below the minimum: top up"
-        visit.say("seat", "ok" if s in eligible else "bad", f"{role} of seat {s}, {stake} staked, {state}")
+        stake = token.denomination.show(held[s].stake)
+        role = " and ".join(r for r in ("owner", "operator") if getattr(held[s], r) == visit.address)
+        state = "leaving" if s in sets.leaving else "whole" if s in sets.eligible else "below the minimum: top up"
+        visit.say("seat", "ok" if s in sets.eligible else "bad", f"{role} of seat {s}, {stake} staked, {state}")
     if mine:
         return
-    balance, allowance = token.held_by(visit.address), token.allowance(visit.address, client.address)
-    least, has = token.denomination.number(client.terms.min_stake), token.denomination.show(balance)
-    if balance < client.terms.min_stake:
+    balance, allowance = token.held_by(visit.address), token.allowance(visit.address, reader.address)
+    least, has = token.denomination.number(reader.terms.min_stake), token.denomination.show(balance)
+    if balance < reader.terms.min_stake:
         visit.say("seat", "bad", f"none, and {has} for a stake of at least {least}: get tokens ({token.address})")
     else:
-        allowed = "approved already" if allowance >= client.terms.min_stake else "join asks for the allowance itself"
+        allowed = "approved already" if allowance >= reader.terms.min_stake else "join asks for the allowance itself"
         visit.say("seat", "ok", f"none yet; {has} for a stake of at least {least} ({allowed}): `ape run join`")
 
 
@@ -182,8 +193,8 @@ def _stores(visit: Visit) -> None:
                 store.put(probe, Kind.MODEL)
                 store.get(root, Kind.MODEL, 0)
                 visit.say("store", "ok", f"{word}: a file went there and back")
-            elif visit.client is not None:
-                store.get(visit.client.terms.genesis, Kind.MODEL, visit.client.terms.depth)
+            elif visit.reader is not None:
+                store.get(visit.reader.terms.genesis, Kind.MODEL, visit.reader.terms.depth)
                 visit.say("store", "ok", f"{word}: gives the first model")
         except TreatyError as error:
             visit.say("store", "bad", str(error))
@@ -192,23 +203,23 @@ def _stores(visit: Visit) -> None:
 
 
 def _model(visit: Visit) -> None:
-    client = visit.client
-    if client is None or not visit.stores:
+    reader = visit.reader
+    if reader is None or not visit.stores:
         return
-    visit.store, visit.manifest = federation_store(client.terms, visit.stores)
-    visit.store.get(client.terms.genesis, Kind.MODEL, client.terms.depth)
+    visit.store, visit.manifest = federation_store(reader.terms, visit.stores)
+    visit.store.get(reader.terms.genesis, Kind.MODEL, reader.terms.depth)
     visit.say("model", "ok", f"manifest and first model are there: task {visit.manifest.task}")
 
 
 def _task(visit: Visit) -> None:
-    if visit.client is None or not (visit.task or visit.manifest):
+    if visit.reader is None or not (visit.task or visit.manifest):
         return
     task = federation_task(visit.manifest, visit.task) if visit.manifest else load_task(str(visit.task))
     name = visit.task or task.name
     if visit.manifest:
         seed = visit.manifest.genesis_seed
         rebuilt = root_of(pack_model(to_vector(build(task, seed))), Kind.MODEL)
-        if rebuilt != visit.client.terms.genesis:
+        if rebuilt != visit.reader.terms.genesis:
             visit.say(
                 "task",
                 "bad",
@@ -223,10 +234,10 @@ def _task(visit: Visit) -> None:
 
 
 def _disk(visit: Visit) -> None:
-    client = visit.client
-    if client is None:
+    reader = visit.reader
+    if reader is None:
         return
-    terms = client.terms
+    terms = reader.terms
     per_round = terms.max_seats * size_of(Kind.UPDATE, terms.depth) + size_of(Kind.MODEL, terms.depth)
     need, free = ROUNDS * per_round, shutil.disk_usage(Path.cwd()).free
     told = f"{free / 1e9:,.1f} GB free; {ROUNDS} rounds with every seat taken fill {need / 1e9:,.3f} GB"

@@ -8,7 +8,8 @@ from typing import Any
 
 from fl.errors import ChainError, TermsError
 from fl.network import ape_accounts
-from fl.network.ape_accounts import FederationClient
+from fl.network.events import Event
+from fl.network.federation import FederationReader
 from fl.network.stores.several import federation_store
 from fl.network.token import Token
 from fl.protocol import seats
@@ -34,20 +35,20 @@ def join(
     mint: bool = False,
 ) -> Result:
     """Takes a seat. Everything that can be known beforehand is checked before anything is sent."""
-    client, account = FederationClient(federation), key.open()
-    ape_accounts.check_code(client.address)
-    terms = client.terms
-    token = Token(terms.token)
+    reader, account = ape_accounts.federation(federation), key.open()
+    ape_accounts.check_code(reader)
+    terms = reader.terms
+    token = Token(reader.rpc, terms.token)
     amount = terms.min_stake if stake is None else parse_amount(stake, token.denomination.decimals, "--stake")
     if amount < terms.min_stake:
         least = token.denomination.show(terms.min_stake)
         raise TermsError(f"--stake {stake}: this federation requires at least {least}")
     hot = account.address if operator is None else _address(operator, "--operator")
-    if client.concluded():
+    if reader.concluded():
         raise ChainError(
             "the sponsor has given notice and no further round will open: nothing was sent; join another federation"
         )
-    mine = client.seats_of(account.address)
+    mine = reader.seats_of(account.address)
     if mine and any(terms.allowlist):
         raise ChainError(
             f"{account.address} holds seat {mine[0]} already, and an allowlist gives one each: top it up, or withdraw it first"
@@ -56,14 +57,14 @@ def join(
         raise ChainError(
             f"{account.address} holds seat {mine[0]} already: nothing was sent; top it up, or add --another for one more"
         )
-    if len(seats.from_bitmap(client.seat_sets()[0])) >= terms.max_seats:
+    if len(reader.seat_sets().taken) >= terms.max_seats:
         raise ChainError(f"all {terms.max_seats} seats are taken: nothing was sent; wait until somebody leaves")
     if stores:  # whoever stakes should be able to read what the federation is about
         store, _ = federation_store(terms, stores)
         store.get(terms.genesis, Kind.MODEL, terms.depth)
     args = (account.address, hot, amount, _evidence(terms.allowlist, account.address, evidence, allowlist))
-    sent = pay(key, account, client, token, amount, "join", args, approve=approve, mint=mint)
-    (seat,) = [event.seat for event in sent[-1].events.filter(client.contract.Joined)][-1:]
+    sent = pay(key, account, reader, token, amount, "join", args, approve=approve, mint=mint)
+    (seat,) = [event.fields["seat"] for event in _events(reader, sent[-1], "Joined")][-1:]
     facts = {"seat": int(seat), "owner": account.address, "operator": hot, "stake": str(amount), **costs(sent)}
     staked = token.denomination.show(amount)
     return Result(
@@ -74,26 +75,26 @@ def join(
 
 def top_up(key: Key, federation: str, seat: int | None, amount: str, *, approve: bool = False, mint: bool = False) -> Result:
     """Adds stake to a seat."""
-    client, account = FederationClient(federation), key.open()
-    token = Token(client.terms.token)
+    reader, account = ape_accounts.federation(federation), key.open()
+    token = Token(reader.rpc, reader.terms.token)
     more = parse_amount(amount, token.denomination.decimals, "--amount")
     if more == 0:
         raise TermsError("--amount 0: give more than 0")
-    chosen = _chosen(client, account.address, seat)
-    sent = pay(key, account, client, token, more, "topUp", (chosen, more), approve=approve, mint=mint)
-    stake = int(client.contract.seatInfo(chosen).stake)
+    chosen = _chosen(reader, account.address, seat)
+    sent = pay(key, account, reader, token, more, "topUp", (chosen, more), approve=approve, mint=mint)
+    stake = reader.seats([chosen])[chosen].stake
     told = f"seat {chosen}: {token.denomination.show(more)} added, {token.denomination.number(stake)} staked"
-    if stake < client.terms.min_stake:
-        told += f"; still below the minimum of {token.denomination.number(client.terms.min_stake)}"
+    if stake < reader.terms.min_stake:
+        told += f"; still below the minimum of {token.denomination.number(reader.terms.min_stake)}"
     return Result([told, told_costs(sent)], {"seat": chosen, "stake": str(stake), **costs(sent)})
 
 
 def leave(key: Key, federation: str, seat: int | None) -> Result:
     """Sits out from the next round on, for good."""
-    client, account = FederationClient(federation), key.open()
-    chosen = _chosen(client, account.address, seat)
-    sent = [send(key, account, client, "exit", chosen)]
-    free = _free_in(client, chosen)
+    reader, account = ape_accounts.federation(federation), key.open()
+    chosen = _chosen(reader, account.address, seat)
+    sent = [send(key, account, reader, "exit", chosen)]
+    free = _free_in(reader, chosen)
     when = "now" if free == 0 else f"when the round ends, in {show_duration(free)} at the latest"
     told = f"seat {chosen} leaves: `ape run withdraw` pays stake and purse out {when}"
     return Result([told, told_costs(sent)], {"seat": chosen, "withdraw_in_seconds": free, **costs(sent)})
@@ -101,13 +102,13 @@ def leave(key: Key, federation: str, seat: int | None) -> Result:
 
 def withdraw(key: Key, federation: str, seat: int | None, to: str | None) -> Result:
     """Takes stake and purse of a seat that left."""
-    client, account = FederationClient(federation), key.open()
-    token = Token(client.terms.token)
-    chosen = _chosen(client, account.address, seat)
+    reader, account = ape_accounts.federation(federation), key.open()
+    token = Token(reader.rpc, reader.terms.token)
+    chosen = _chosen(reader, account.address, seat)
     target = account.address if to is None else _address(to, "--to")
-    sent = [send(key, account, client, "withdraw", chosen, target)]
-    (event,) = sent[0].events.filter(client.contract.Withdrawn)
-    stake, earned = int(event.stake), int(event.earned)
+    sent = [send(key, account, reader, "withdraw", chosen, target)]
+    (event,) = _events(reader, sent[0], "Withdrawn")
+    stake, earned = int(event.fields["stake"]), int(event.fields["earned"])
     told = f"seat {chosen}: {token.denomination.number(stake)} of stake and {token.denomination.number(earned)} of pay"
     facts = {"seat": chosen, "stake": str(stake), "earned": str(earned), "to": target, **costs(sent)}
     return Result([f"{told} ({token.denomination.symbol}) went to {target}", told_costs(sent)], facts)
@@ -115,14 +116,14 @@ def withdraw(key: Key, federation: str, seat: int | None, to: str | None) -> Res
 
 def claim(key: Key, federation: str, seat: int | None, to: str | None) -> Result:
     """Takes what the account's seats earned, and its credits (fees for fraud proofs, returned deposits)."""
-    client, account = FederationClient(federation), key.open()
-    token = Token(client.terms.token)
+    reader, account = ape_accounts.federation(federation), key.open()
+    token = Token(reader.rpc, reader.terms.token)
     target = account.address if to is None else _address(to, "--to")
-    mine = client.seats_of(account.address)
+    mine = reader.seats_of(account.address)
     if seat is not None:
-        mine = [_chosen(client, account.address, seat)]
-    owed = {s: client.earned(s) for s in mine}
-    credit = int(client.contract.credits(account.address))
+        mine = [_chosen(reader, account.address, seat)]
+    owed = {s: held.earned for s, held in reader.seats(mine).items()}
+    credit = reader.credit(account.address)
     calls: list[tuple[str, tuple[Any, ...]]] = [("claim", (s, target)) for s, amount in owed.items() if amount]
     if credit and seat is None:
         calls.append(("claimCredit", (target,)))
@@ -133,8 +134,8 @@ def claim(key: Key, federation: str, seat: int | None, to: str | None) -> Result
             ["nothing to claim: no round has paid yet, or what it paid was claimed; no stake is touched"],
             {**facts, "claimed": "0", "transactions": [], "gas": 0},
         )
-    data = [getattr(client.contract, name).encode_input(*args) for name, args in calls]
-    sent = [send(key, account, client, "multicall", data)]
+    data = [reader.interface.call(name, *args) for name, args in calls]
+    sent = [send(key, account, reader, "multicall", data)]
     told = f"{token.denomination.show(total)} went to {target}"
     return Result([told, told_costs(sent)], {**facts, "claimed": str(total), **costs(sent)})
 
@@ -145,7 +146,7 @@ def claim(key: Key, federation: str, seat: int | None, to: str | None) -> Result
 def pay(
     key: Key,
     account: Any,
-    client: FederationClient,
+    reader: FederationReader,
     token: Token,
     amount: int,
     function: str,
@@ -165,22 +166,27 @@ def pay(
         raise ChainError(
             f"{account.address} holds {has} and needs {needs}: get tokens first ({token.address}); nothing was sent"
         )
-    if token.allowance(account.address, client.address) >= amount:
-        return [*sent, send(key, account, client, function, *args)]
-    permit = None if approve else token.permit(account, client.address, amount)
+    if token.allowance(account.address, reader.address) >= amount:
+        return [*sent, send(key, account, reader, function, *args)]
+    permit = None if approve else token.permit(account, reader.address, amount)
     if permit is None:
-        sent.append(token.approve(account, client.address, amount, **key.options))
-        return [*sent, send(key, account, client, function, *args)]
+        sent.append(token.approve(account, reader.address, amount, **key.options))
+        return [*sent, send(key, account, reader, function, *args)]
     calls = [("permit", permit.as_args()), (function, args)]
-    data = [getattr(client.contract, name).encode_input(*given) for name, given in calls]
-    return [*sent, send(key, account, client, "multicall", data)]
+    data = [reader.interface.call(name, *given) for name, given in calls]
+    return [*sent, send(key, account, reader, "multicall", data)]
 
 
-def send(key: Key, account: Any, client: FederationClient, function: str, *args: Any) -> Any:
+def send(key: Key, account: Any, reader: FederationReader, function: str, *args: Any) -> Any:
     """One call of the federation, confirmed."""
-    return ape_accounts.transact(
-        getattr(client.contract, function), *args, sender=account, denomination=client.denomination, **key.options
+    return ape_accounts.call(
+        "Federation", reader.address, function, *args, sender=account, denomination=reader.denomination, **key.options
     )
+
+
+def _events(reader: FederationReader, receipt: Any, name: str) -> list[Event]:
+    """The events of one kind that a transaction caused."""
+    return [event for event in reader.events_of(str(receipt.txn_hash)) if event.name == name]
 
 
 def _address(given: str, what: str) -> str:
@@ -218,25 +224,26 @@ def _evidence(root: bytes, owner: str, given: str, file: Path | None) -> bytes:
     return listed.proof(owner)
 
 
-def _chosen(client: FederationClient, owner: str, seat: int | None) -> int:
+def _chosen(reader: FederationReader, owner: str, seat: int | None) -> int:
     """The seat named, or the only one that the account owns."""
-    mine = client.seats_of(owner)
+    mine = reader.seats_of(owner)
     if seat is not None:
         if seat not in mine:
-            held = client.contract.seatInfo(seat).owner
+            held = reader.seats([seat])[seat].owner
             whose = "is free" if int(held, 16) == 0 else f"belongs to {held}"
             raise ChainError(f"seat {seat} {whose}: sign with its owner's account, or name another --seat")
         return seat
     if not mine:
-        raise ChainError(f"{owner} holds no seat in {client.address}: sign with the seat owner's account")
+        raise ChainError(f"{owner} holds no seat in {reader.address}: sign with the seat owner's account")
     if len(mine) > 1:
         raise ChainError(f"{owner} holds seats {', '.join(map(str, mine))}: choose one with --seat")
     return mine[0]
 
 
-def _free_in(client: FederationClient, seat: int) -> int:
+def _free_in(reader: FederationReader, seat: int) -> int:
     """Seconds until no round engages the seat, at the latest; 0: now."""
-    facts, terms, time = client.facts(), client.terms, client.moment()[0]
+    head = reader.head()
+    facts, terms, time = reader.round_facts(head), reader.terms, head.time
     if not facts.live or not seats.contains(facts.active, seat):
         return 0
     phase, _ = phase_and_end(facts, terms, time)

@@ -5,12 +5,11 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
-from fl.network.ape_accounts import FederationClient
 from fl.network.denomination import Denomination
-from fl.network.token import Token
-from fl.protocol import seats as sets
+from fl.network.federation import FederationReader, Head, SeatSets
 from fl.protocol.committee import unpack
 from fl.protocol.phases import Phase, RoundFacts, phase_and_end
+from fl.protocol.seats import contains, from_bitmap
 from fl.tools.cli.amounts import show_duration
 from fl.tools.cli.options import Result
 
@@ -29,70 +28,64 @@ NEXT = {
 }
 
 
-def status(federation: str) -> Result:
-    """Reads it all at one moment. Raises ChainError if there is no federation."""
-    client = FederationClient(federation)
-    token = Token(client.terms.token)
-    facts, (time, _) = client.facts(), client.moment()
-    phase, end = phase_and_end(facts, client.terms, time)
-    accounting = client.accounting()
+def status(reader: FederationReader) -> Result:
+    """Reads everything at one block. Raises ChainError if the node does not answer."""
+    head = reader.head()
+    terms, facts, sets = reader.terms, reader.round_facts(head), reader.seat_sets(head)
+    phase, end = phase_and_end(facts, terms, head.time)
+    accounting, concluded = reader.accounting(head), reader.concluded(head)
+    able = len(sets.eligible)
     told: dict[str, Any] = {
-        "federation": client.address,
-        "chain_id": client.chain_id,
-        "time": time,
+        "federation": reader.address,
+        "chain_id": reader.chain_id,
+        "time": head.time,
         "round": facts.number,
         "phase": phase.name.lower(),
         "ends": end or None,
-        "ends_in_seconds": end - time if end else None,
-        "next_round": None if facts.live else _next_round(client, accounting.pool, token.denomination),
-        "concluded": client.concluded(),
-        "model": client.model().hex(),
-        "token": {"address": token.address, **asdict(token.denomination)},
+        "ends_in_seconds": end - head.time if end else None,
+        "next_round": None if facts.live else _next_round(reader, concluded, able, accounting.pool),
+        "concluded": concluded,
+        "model": reader.model(head).hex(),
+        "token": {"address": terms.token, **asdict(reader.denomination)},
         "accounting": {name: str(amount) for name, amount in asdict(accounting).items()},
-        "round_cost": str(client.terms.round_cost(len(sets.from_bitmap(facts.active)) if facts.live else _eligible(client))),
-        "seats": _seats(client, facts),
+        "round_cost": str(terms.round_cost(facts.active.bit_count() if facts.live else able)),
+        "seats": _seats(reader, facts, sets, head),
         "proposal": _proposal(facts),
     }
-    return Result(_screen(told, token.denomination), told)
+    return Result(_screen(told, reader.denomination), told)
 
 
-def _eligible(client: FederationClient) -> int:
-    return len(sets.from_bitmap(client.seat_sets()[1]))
-
-
-def _next_round(client: FederationClient, pool: int, denomination: Denomination) -> str:
+def _next_round(reader: FederationReader, concluded: bool, able: int, pool: int) -> str:
     """Why the next round opens, or does not."""
-    if client.concluded():
+    if concluded:
         return "none: the sponsor gave notice"
-    able, least = _eligible(client), client.terms.min_reveals
-    if able < least:
+    if able < (least := reader.terms.min_reveals):
         return f"waits for seats: {able} of at least {least} can take part"
-    if (cost := client.terms.round_cost(able)) > pool:
-        return f"waits for money: the pool must hold what a round of {able} may cost ({denomination.show(cost)})"
+    if (cost := reader.terms.round_cost(able)) > pool:
+        needs = reader.denomination.show(cost)
+        return f"waits for money: the pool must hold what a round of {able} may cost ({needs})"
     return "anybody may open it now"
 
 
-def _seats(client: FederationClient, facts: RoundFacts) -> list[dict[str, Any]]:
-    taken, eligible, leaving = client.seat_sets()
+def _seats(reader: FederationReader, facts: RoundFacts, sets: SeatSets, head: Head) -> list[dict[str, Any]]:
     committee = unpack(facts.committee, facts.committee_size) if facts.committee_size else []
-    medians, revealed = _medians(client, facts)
+    medians, revealed = _medians(reader, facts)
+    places = range(len(committee))
+    records = reader.read_all([("scoreRecordOf", (place,)) for place in places], head) if committee else []
+    scored = {seat: int(state) for seat, (state, _) in zip(committee, records, strict=True)}
     found = []
-    for seat in sets.from_bitmap(taken):
-        info = client.contract.seatInfo(seat)
-        active = sets.contains(facts.active, seat) and facts.number > 0
-        state = int(client.contract.recordOf(seat).state) if active else 0
-        drawn = committee.index(seat) if seat in committee else None
-        scored = None if drawn is None else int(client.contract.scoreRecordOf(drawn).state)
+    for seat, held in (reader.seats(sets.taken, head) if sets.taken else {}).items():
+        active = contains(facts.active, seat) and facts.number > 0
         found.append(
             {
                 "seat": seat,
-                "owner": str(info.owner),
-                "operator": str(info.operator),
-                "stake": str(info.stake),
-                "earned": str(info.earned),
-                "standing": _standing(sets.contains(eligible, seat), sets.contains(leaving, seat)),
-                "update": ("nothing", "committed", "revealed")[state] if active else "not in this round",
-                "validator": None if scored is None else ("drawn", "committed", "revealed")[scored],
+                "owner": held.owner,
+                "operator": held.operator,
+                "stake": str(held.stake),
+                "earned": str(held.earned),
+                "standing": _standing(seat in sets.eligible, seat in sets.leaving),
+                "update": ("nothing", "committed", "revealed")[held.record] if active else "not in this round",
+                "validator": ("drawn", "committed", "revealed")[scored[seat]] if seat in scored else None,
                 "score": medians[revealed.index(seat)] if seat in revealed else None,
             }
         )
@@ -103,12 +96,12 @@ def _standing(eligible: bool, leaving: bool) -> str:
     return "leaving" if leaving else "whole" if eligible else "stake too small"
 
 
-def _medians(client: FederationClient, facts: RoundFacts) -> tuple[list[int], list[int]]:
+def _medians(reader: FederationReader, facts: RoundFacts) -> tuple[list[int], list[int]]:
     """(this round's median scores, the seats they belong to), from the event of its settlement."""
     if not facts.settled_at or facts.voided:
         return [], []
-    settled = [e for e in client.events_since(facts.settled_at) if e.name == "Settled" and e.fields["round"] == facts.number]
-    return (list(settled[0].fields["medians"]), sets.from_bitmap(facts.revealed)) if settled else ([], [])
+    settled = [e for e in reader.events_since(facts.settled_at) if e.name == "Settled" and e.fields["round"] == facts.number]
+    return (list(settled[0].fields["medians"]), from_bitmap(facts.revealed)) if settled else ([], [])
 
 
 def _proposal(facts: RoundFacts) -> dict[str, Any] | None:

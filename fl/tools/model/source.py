@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from fl.agents.record.history import History
 from fl.errors import StoreError, TreatyError
-from fl.network.ape_accounts import FederationClient, check_code
+from fl.network.federation import FederationReader
 from fl.network.stores.base import LocalStore, Store
 from fl.network.stores.several import federation_store, is_public
 from fl.protocol.artifact import Kind, parse_model
@@ -72,27 +72,28 @@ def from_summary(path: Path) -> Source:
     return Source(f"simulation {path}", words, chain_id, federation, terms, manifest, history, store, verified, summary)
 
 
-def from_chain(address: str, stores: Sequence[str | Path]) -> Source:
-    """A federation of the connected chain. Raises ChainError or StoreError."""
+def from_chain(reader: FederationReader, stores: Sequence[str | Path]) -> Source:
+    """A federation as its chain tells it. Raises ChainError or StoreError."""
+    from fl.network.ape_accounts import check_code  # loads Ape, which a simulation's folder is read without
+
     if not stores:
         raise StoreError("no store is named: give --store PLACE, where the federation's models are")
-    client = FederationClient(address)
-    check_code(client.address)
-    history = History(client.terms.committee)
-    history.apply(client.new_events())
-    last, now = _last(history, client.terms), client.model()
+    check_code(reader)
+    history = History(reader.terms.committee)
+    history.apply(reader.new_events())
+    last, now = _last(history, reader.terms), reader.model()
     if last != now:
         raise TreatyError("a round became final while the chain was read: call again")
-    store, manifest = federation_store(client.terms, stores)
+    store, manifest = federation_store(reader.terms, stores)
     verified = (
-        f"the contract at {client.address} is this project's code",
+        f"the contract at {reader.address} is this project's code",
         f"the contract's model() and its last Finalized event name the same root, {now.hex()}",
         _MANIFEST,
     )
     public = [str(store) for store in stores if is_public(str(store))] or ["PLACE"]
-    words = "--federation", client.address, *(word for store in public for word in ("--store", store))
-    place = f"federation {client.address} on chain {client.chain_id}"
-    return Source(place, words, client.chain_id, client.address, client.terms, manifest, history, store, verified)
+    words = "--federation", reader.address, *(word for store in public for word in ("--store", store))
+    place = f"federation {reader.address} on chain {reader.chain_id}"
+    return Source(place, words, reader.chain_id, reader.address, reader.terms, manifest, history, store, verified)
 
 
 _MANIFEST = "the manifest has the SHA-256 that the terms name"

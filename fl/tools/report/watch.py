@@ -22,7 +22,6 @@ from rich.table import Table
 from rich.text import Text
 
 from fl.errors import ChainError, TreatyError
-from fl.network.ape_accounts import quiet
 from fl.network.rpc import LOOPBACK
 from fl.tools.report import text
 from fl.tools.report.facts import Facts
@@ -30,7 +29,7 @@ from fl.tools.report.render import Prices, page, part, policy
 
 
 class Reader(Protocol):
-    """What is watched; fl.tools.report.sources.Source is one."""
+    """What is watched; fl.tools.report.live.Source is one."""
 
     def look(self) -> bool: ...
 
@@ -56,6 +55,7 @@ class Screen:
         self.shown: Shown | None = None
         self.facts: Facts | None = None
         self.trouble = ""
+        self.failure: Exception | None = None
 
     def refresh(self) -> Facts | None:
         """Looks at the chain once. What it cannot read it says, and keeps showing what it had."""
@@ -63,8 +63,9 @@ class Screen:
             self.source.look()
             facts = self.source.facts()
         except TreatyError as error:
-            self.trouble = str(error)
+            self.trouble, self.failure = str(error), error
         except Exception as error:  # whatever a node that is down, slow or confused makes of a request
+            self.failure = error
             self.trouble = f"the chain does not answer ({type(error).__name__}); trying again"
         else:
             self.trouble = ""
@@ -172,7 +173,6 @@ def until_interrupted() -> Iterator[None]:
 
 def serve(screen: Screen, server: Server, every: float, stop: threading.Event | None = None) -> None:
     """Reads the chain every so many seconds and serves what it read, until interrupted."""
-    quiet()
     stop = stop or threading.Event()
     threading.Thread(target=server.serve_forever, daemon=True).start()
     try:
@@ -190,7 +190,6 @@ def serve(screen: Screen, server: Server, every: float, stop: threading.Event | 
 
 def watch_terminal(screen: Screen, every: float) -> None:
     """The same facts in a terminal, until interrupted."""
-    quiet()
     console = Console()
     with (
         until_interrupted(),
@@ -204,9 +203,8 @@ def watch_terminal(screen: Screen, every: float) -> None:
 
 def print_once(screen: Screen) -> None:
     """The terminal's view, once. Raises ChainError if the chain cannot be read."""
-    quiet()
     if screen.refresh() is None:
-        raise ChainError(screen.trouble)
+        raise ChainError(screen.trouble) from screen.failure
     Console(width=max(Console().width, 100)).print(terminal(screen))
 
 

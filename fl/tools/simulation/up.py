@@ -166,7 +166,7 @@ class _Local:
         (self.out / "columns.csv").unlink(missing_ok=True)
         token = ape_accounts.contract("TestToken").at(done.token)
         federation = ape_accounts.contract("Federation").at(done.federation)
-        terms = ape_accounts.FederationClient(done.federation).terms
+        terms = ape_accounts.federation(done.federation).terms
         send: dict[str, Any] = {"required_confirmations": 0}
         budget = FUNDED_ROUNDS * terms.round_cost(seats)
         ape_accounts.transact(token.mint, sponsor, budget, sender=sponsor, **send)
@@ -256,7 +256,7 @@ class _Local:
         if finished:
             model = self.out / "model"
             own = self.plan.task if self.plan.task and Path(self.plan.task).is_file() else None
-            found = from_chain(deployment.federation, [str(self.store.path)])
+            found = from_chain(ape_accounts.federation(deployment.federation), [str(self.store.path)])
             verified = tuple(export(found, model, task=own).facts["verified"])
         return Outcome(deployment, len(finished), model, verified, slashed, audit)
 

@@ -1,0 +1,127 @@
+"""The network of a command that only reads. A node that --network gives by its URL is asked as it stands; only a name has to be
+resolved by Ape, whose networks take seconds to load. Nothing is connected before the command asks."""
+
+from __future__ import annotations
+
+import json
+import re
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from fl.errors import plain
+from fl.network.rpc import NodeError, Rpc, on_loopback
+
+if TYPE_CHECKING:
+    from fl.network.federation import FederationReader
+
+BY_URL = re.compile(r"(?:\w*:(?P<network>[\w-]*):)?(?P<url>https?://.+)")
+CARRIERS = {"ape", "web3", "requests", "urllib3", "eth_abi"}  # packages whose errors are about a node
+
+
+class Network:
+    """Where a command reads. `choice` and `settings` as Ape takes them."""
+
+    def __init__(self, context: click.Context, choice: str | None, settings: dict[str, Any] | None = None):
+        self._context, self._choice, self._settings = context, choice, settings
+        found = None if settings else BY_URL.fullmatch(choice or "")
+        self._url = found["url"] if found else None
+        self._name = (found["network"] or "") if found else ""
+
+    @cached_property
+    def rpc(self) -> Rpc:
+        """The network's node. Raises click.BadParameter for a name that Ape does not know."""
+        if self._url is not None:
+            return Rpc([self._url])
+        from fl.network import ape_accounts  # loads Ape
+
+        return Rpc([ape_accounts.address_of(self._provider)])
+
+    @cached_property
+    def local(self) -> bool:
+        """Whether it is a chain of this machine, which has a clock of its own and keys that everybody knows."""
+        if self._url is not None:
+            return self._name in ("", "local") and on_loopback(self._url)
+        return bool(self._provider.network.is_dev)
+
+    def reader(self, federation: str) -> FederationReader:
+        """Reads a federation there. Raises ChainError."""
+        from fl.network.federation import FederationReader  # `--help` needs no decoder of contracts
+
+        return FederationReader.open(self.rpc, federation)
+
+    @cached_property
+    def _provider(self) -> Any:
+        from fl.network import ape_accounts  # loads Ape
+
+        try:
+            return self._context.with_resource(ape_accounts.network(self._choice, self._settings))
+        except ape_accounts.NO_SUCH_NETWORK as error:
+            raise click.BadParameter(str(error), self._context, param_hint="'--network'") from error
+
+
+class ReadingCommand(click.Command):
+    """A command with the --network of Ape's commands, which gets a Network as `network` and signs nothing.
+
+    A node that does not answer is named in one line."""
+
+    def parse_args(self, context: click.Context, args: list[str]) -> list[str]:
+        if not any(param.name == "network" for param in self.params):
+            self.params += [  # at the end of the list of options, where Ape puts them
+                click.Option(
+                    ["--provider-settings"], type=_Json(), metavar="JSON", help="Override the default provide settings."
+                ),
+                click.Option(
+                    ["--network"],
+                    metavar="[ecosystem-name][:[network-name][:[provider-name]]]",
+                    help="Override the default network and provider. (see `ape networks list` for options)",
+                ),
+            ]
+        return super().parse_args(context, args)
+
+    def invoke(self, context: click.Context) -> Any:
+        given = {**context.params}
+        network = Network(context, given.pop("network", None), given.pop("provider_settings", None))
+        assert self.callback is not None
+        try:
+            return context.invoke(self.callback, network=network, **given)
+        except click.UsageError:
+            raise
+        except Exception as error:
+            where, why = failed_node(error) or ("of this network", carried(error))
+            if not why:
+                raise
+            raise click.ClickException(silent_node(where, why, "nothing was sent")) from error
+
+
+class _Json(click.ParamType):
+    name = "json"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        try:
+            return json.loads(value)
+        except ValueError:
+            self.fail("Invalid JSON for `--provider-settings`", param, ctx)
+
+
+def silent_node(where: str, why: str, done: str) -> str:
+    """One line about a node that does not answer; `done` says what became of the command."""
+    return plain(f"the node {where} does not answer ({why}): start it, or give another --network; {done}")
+
+
+def failed_node(error: BaseException) -> tuple[str, str] | None:
+    """(where the node is, what it did), if an error comes from a node that failed."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, NodeError):
+            return cause.where or "of this network", f"{cause.kind}: {cause.text}"
+        cause = cause.__cause__
+    return None
+
+
+def carried(error: BaseException) -> str:
+    """What a package that talks to nodes said, as one line; empty if the error comes from elsewhere."""
+    if not {kind.__module__.partition(".")[0] for kind in type(error).__mro__} & CARRIERS:
+        return ""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]

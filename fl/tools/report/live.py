@@ -1,0 +1,191 @@
+"""The page's facts of a federation on a chain: read as it goes, measured and audited as far as its stores go."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from fl.agents.record.history import History
+from fl.errors import AuditError, StoreError, TaskError
+from fl.learning.data.partition import Split, split
+from fl.learning.research import baselines
+from fl.learning.research.comparison import Baselines
+from fl.learning.task import SHIPPED, Task, load_task
+from fl.learning.trainer import Evaluator
+from fl.network.events import Event
+from fl.network.federation import FederationReader
+from fl.network.stores.base import Store
+from fl.network.stores.several import federation_store
+from fl.protocol.artifact import Kind, parse_model
+from fl.protocol.manifest import Manifest
+from fl.protocol.phases import phase_and_end
+from fl.tools.audit.auditor import Auditor
+from fl.tools.audit.measured import GasUse
+from fl.tools.audit.verdict import Verdict
+from fl.tools.report.facts import Facts, Known, functions_of, gather
+from fl.tools.report.render import Prices, page
+from fl.tools.report.sources import write
+
+
+def report_federation(
+    reader: FederationReader, stores: Sequence[str | Path], out: Path, prices: Prices | None = None, task: str | None = None
+) -> tuple[Path, Facts]:
+    """Writes the page of a federation as its chain tells it, audited and measured as far as the stores go."""
+    source = Source(reader, stores, task)
+    source.look()
+    facts = source.facts(audit=True, compare=True)
+    return write(out, page(facts, prices)), facts
+
+
+@dataclass
+class Gas:
+    """What transactions cost, by what they did; grows as they are seen."""
+
+    by_function: dict[str, list[tuple[int, int]]] = field(default_factory=lambda: defaultdict(list))
+    by_round: dict[int, dict[str, int]] = field(default_factory=lambda: defaultdict(lambda: defaultdict(int)))
+    round: int = 0
+
+    def add(self, reader: FederationReader, events: Iterable[Event]) -> None:
+        """The transactions of these events, in order; whole transactions only."""
+        together: dict[str, list[Event]] = defaultdict(list)
+        for event in events:
+            together[event.transaction].append(event)
+        costs = {transaction: reader.cost(transaction) for transaction in together}
+        for transaction, left in together.items():
+            self.round = next((e.fields["round"] for e in left if "round" in e.fields), self.round)
+            what, (gas, size) = functions_of(left), costs[transaction]
+            self.by_function[what].append((gas, size))
+            self.by_round[self.round][what] += gas
+
+    def table(self) -> dict[str, GasUse]:
+        """By function."""
+        return {
+            what: GasUse.of([gas for gas, _ in calls], sum(size for _, size in calls))
+            for what, calls in sorted(self.by_function.items())
+        }
+
+
+class Source:
+    """A federation as its chain tells it, and as its stores (if given) let it be measured. Reads, never sends.
+
+    Raises StoreError if no store shows its manifest."""
+
+    def __init__(self, reader: FederationReader, stores: Sequence[str | Path], task: str | None = None):
+        self.reader = reader
+        self.terms = reader.terms
+        self.history = History(self.terms.committee)
+        self.store: Store | None = None
+        self.manifest: Manifest | None = None
+        if stores:
+            self.store, self.manifest = federation_store(self.terms, stores)
+        self.gas = Gas()
+        self._given = task
+        self._task: Task | None = None
+        self._evaluator: Evaluator | None = None
+        self._split: Split | None = None
+        self._metrics: dict[int, float] = {}
+        self._pending: list[Event] = []
+        self._audited: tuple[int, Verdict | None] = (-1, None)
+
+    def look(self) -> bool:
+        """Reads on; whether anything was new."""
+        self._pending += self.reader.new_events()
+        events = self._pending
+        self.gas.add(self.reader, events)  # all of it or, if the chain stops answering meanwhile, nothing
+        self.history.apply(events)
+        self._pending = []
+        return bool(events)
+
+    def facts(self, audit: bool = True, compare: bool = False) -> Facts:
+        """The page's facts at this moment. Raises ChainError."""
+        reader = self.reader
+        self._measure()
+        head = reader.head()
+        phase, end = phase_and_end(reader.round_facts(head), self.terms, head.time)
+        task = self._task
+        known = Known(
+            metric=task.metric if task else self.manifest.metric if self.manifest else "",
+            higher_is_better=task.higher_is_better if task else True,
+            metrics=dict(self._metrics),
+            measured_on=f"{len(self._split.test):,} test rows set aside from the task's own table" if self._split else "",
+            baselines=self._baselines() if compare else None,
+            gas=self.gas.table(),
+            gas_of_round={n: dict(g) for n, g in self.gas.by_round.items()},
+            manifest=self.manifest,
+            audit=self._audit() if audit else None,
+            commands=(f"ape run audit --federation {reader.address} --store STORE",),
+        )
+        times = reader.times(self.history.events)
+        return gather(
+            reader.chain_id,
+            reader.address,
+            self.terms,
+            self.history,
+            times,
+            known,
+            time=head.time,
+            phase=phase,
+            phase_end=end,
+            concluded=reader.concluded(head),
+            pool=reader.accounting(head).pool,
+            denomination=reader.denomination,
+        )
+
+    def _audit(self) -> Verdict | None:
+        """The verdict over the rounds that are final; made anew when one more is."""
+        if self.store is None:
+            return None
+        final = sum(r.finalized for r in self.history.rounds)
+        if self._audited[0] != final:
+            try:
+                auditor = Auditor(self.reader.chain_id, self.reader.address, self.terms, self.store)
+                self._audited = final, auditor.run(self._until_final())
+            except AuditError as error:
+                self._audited = final, Verdict.failed(error)
+        return self._audited[1]
+
+    def _until_final(self) -> list[Event]:
+        events = self.history.events
+        last = max((i for i, e in enumerate(events) if e.name == "Finalized"), default=-1)
+        return events[: last + 1]
+
+    def _measure(self) -> None:
+        """The models that the store shows, by the task's own table. What cannot be measured is left out."""
+        if self.store is None or not self._prepare():
+            return
+        assert self._evaluator is not None and self._split is not None
+        models = {0: self.terms.genesis, **{r.number: r.model for r in self.history.rounds if r.finalized}}
+        for number, root in models.items():
+            if number not in self._metrics:
+                with suppress(StoreError):
+                    vector = parse_model(self.store.get(root, Kind.MODEL, self.terms.depth), self.terms.depth)
+                    self._metrics[number] = self._evaluator.metric(vector, self._split.test)
+
+    def _prepare(self) -> bool:
+        if self._evaluator is None and self.history.seats:
+            stated = self.manifest.task if self.manifest else ""
+            name = self._given or stated
+            # A manifest is a stranger's file: it may name a shipped task, and never a file to run.
+            if self._given is None and name not in SHIPPED:
+                return False
+            self._task = load_task(name)
+            seats = len(self.history.rounds[0].active) if self.history.rounds else len(self.history.seats)
+            for count in (seats, 4):  # a table that owners divide refuses fewer seats than owners
+                with suppress(TaskError):
+                    self._split = split(self._task.data(), count, None, self._seed)
+                    self._evaluator = Evaluator(self._task)
+                    break
+        return self._evaluator is not None
+
+    @property
+    def _seed(self) -> int:
+        return self.manifest.genesis_seed if self.manifest else 0
+
+    def _baselines(self) -> Baselines | None:
+        rounds = sum(r.finalized for r in self.history.rounds)
+        if self._task is None or self._split is None or not rounds:
+            return None
+        return baselines.measure(self._task, self._split, rounds, self._seed, most=16)
