@@ -165,13 +165,18 @@ def openzeppelin():
         shutil.rmtree(path("contracts", ".cache"), ignore_errors=True)
 
 
-def stale_build():
-    """Ape does not recompile a contract when only what it imports has changed: after an update everything is compiled anew."""
-    sources = []
+def contracts():
+    """Their sources."""
+    found = []
     for place, _, names in os.walk(path("contracts")):
         if ".cache" not in place:
-            sources += [os.path.join(place, name) for name in names if name.endswith(".sol")]
-    same, record = done("contracts", *sorted(sources))
+            found += [os.path.join(place, name) for name in names if name.endswith(".sol")]
+    return sorted(found)
+
+
+def stale_build():
+    """Ape does not recompile a contract when only what it imports has changed: after an update everything is compiled anew."""
+    same, record = done("contracts", *contracts())
     if not same:
         shutil.rmtree(path(".build"), ignore_errors=True)
         record()

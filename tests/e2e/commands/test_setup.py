@@ -13,12 +13,18 @@ ROOT = Path(__file__).parents[3]
 Disk = namedtuple("Disk", "total used free")
 
 
-@pytest.fixture
-def setup(tmp_path, monkeypatch):
-    """tooling/setup.py, at home in an empty folder."""
+def loaded():
+    """tooling/setup.py as a module."""
     spec = importlib.util.spec_from_file_location("treaty_setup", ROOT / "tooling" / "setup.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture
+def setup(tmp_path, monkeypatch):
+    """tooling/setup.py, at home in an empty folder."""
+    module = loaded()
     venv = tmp_path / ".venv"
     for name, value in {"HOME": tmp_path, "VENV": venv, "STAMPS": venv / "stamps", "BIN": venv / "bin"}.items():
         monkeypatch.setattr(module, name, str(value))
@@ -79,6 +85,9 @@ def test_no_python_at_all__is_told_by_make(tmp_path):
 
 
 def test_ready_set_up__does_nothing_again():
+    module = loaded()
+    # A set-up that compiles anew would take the contracts away from the tests beside this one.
+    assert module.done("contracts", *module.contracts())[0], "the contracts have changed since set-up: run make setup"
     done = subprocess.run(["make", "-C", ROOT, "setup"], capture_output=True, text=True)
     assert done.returncode == 0 and "set-up:" not in done.stdout
 

@@ -1,4 +1,4 @@
-"""The layers point one way, nothing unpickles, nothing swallows assertions, test files have names of their own."""
+"""The layers point one way, imports run in no circle, nothing unpickles, nothing swallows assertions."""
 
 import ast
 import re
@@ -18,6 +18,14 @@ ALLOWED = {
     "__init__.py": {"learning", "tools"},  # the public face, which loads each name when it is asked for
 }
 APE_MAY = {"fl/network/ape_accounts.py"}
+# Within layers: what a folder's own modules must not import.
+HONEST = ("fl/agents/roles", "fl/agents/record", "fl/agents/runtime")
+PRODUCT = ("fl/learning", "fl/learning/data", "fl/learning/privacy", "fl/learning/flower", "fl/tools/federation", *HONEST)
+GROUPS = ("audit", "federation", "model", "report", "research", "simulation")
+APART = {
+    **dict.fromkeys(PRODUCT, ("fl.learning.research", "fl.learning.tasks", "fl.agents.adversaries")),
+    "fl/tools/cli": tuple(f"fl.tools.{group}" for group in GROUPS),  # what all commands share knows none of them
+}
 
 
 def imports(source: str) -> list[str]:
@@ -51,6 +59,72 @@ def python_files(*folders: str) -> list[Path]:
 def test_imports__point_one_way():
     wrong = [w for p in python_files("fl") for w in wrong_arrows(str(p.relative_to(ROOT)), p.read_text())]
     assert wrong == []
+
+
+def crossing(path: str, source: str) -> list[str]:
+    """Imports of what the module's folder must not know."""
+    barred = APART.get(path.rpartition("/")[0], ())
+    return [f"{path}: {name}" for name in imports(source) if any(f"{name}.".startswith(f"{b}.") for b in barred)]
+
+
+def test_imports__keep_apart_what_belongs_apart_within_a_layer():
+    assert [w for p in python_files("fl") for w in crossing(str(p.relative_to(ROOT)), p.read_text())] == []
+
+
+@pytest.mark.parametrize(
+    "path, source",
+    [
+        ("fl/agents/roles/x.py", "from fl.agents.adversaries import cast"),
+        ("fl/learning/trainer.py", "from fl.learning.research.attacks import ATTACKS"),
+        ("fl/learning/x.py", "import fl.learning.tasks.heart"),
+        ("fl/tools/cli/x.py", "from fl.tools.federation.seats import join"),
+    ],
+)
+def test_imports__of_what_belongs_apart__are_seen(path, source):
+    assert crossing(path, source)
+
+
+def module(path: Path) -> str:
+    return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+
+
+def imported_at_start(source: str, modules: set[str]) -> set[str]:
+    """Our modules that a module needs before it is whole."""
+    found = set()
+    for node in ast.parse(source).body:
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            wholes = {f"{node.module}.{alias.name}" for alias in node.names}
+            found |= {node.module or ""} | wholes
+    return found & modules
+
+
+def circle(arrows: dict[str, set[str]]) -> list[str]:
+    """Modules that need one another, if there are any."""
+    left = dict(arrows)
+    while ready := [name for name, needs in left.items() if not needs & set(left)]:
+        for name in ready:
+            del left[name]
+    return sorted(left)
+
+
+def test_imports__run_in_no_circle():
+    sources = {module(p): p.read_text() for p in python_files("fl")}
+    packages = {module(p) for p in python_files("fl") if p.name == "__init__.py"}
+    arrows = {name: imported_at_start(source, set(sources)) for name, source in sources.items()}
+    # A package is imported with each of its modules; what counts is who names whom.
+    assert circle({name: needs - packages - {name} for name, needs in arrows.items()}) == []
+    assert circle({"a": {"b"}, "b": {"c"}, "c": {"b"}, "d": set()}) == ["a", "b", "c"]
+
+
+def test_groups_of_tools__are_those_that_exist():
+    assert {p.parent.name for p in (ROOT / "fl" / "tools").glob("*/__init__.py")} == {*GROUPS, "cli"}
+
+
+def test_scripts__import_of_ape_no_more_than_what_makes_a_command():
+    wrong = [f"{p.name}: {n}" for p in python_files("scripts") for n in imports(p.read_text()) if n.startswith("ape")]
+    assert [w for w in wrong if not w.endswith(": ape.cli")] == []
 
 
 @pytest.mark.parametrize(
