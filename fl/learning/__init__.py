@@ -1,1 +1,1 @@
-"""Layer 1: PyTorch on one's own data. A task is one file; all else here is the same for every task."""
+"""Layer 1: PyTorch on local data. A task is one file; everything else here is the same for every task."""

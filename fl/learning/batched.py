@@ -1,11 +1,11 @@
 """Many participants trained at once in one process: their weights stacked, one step of SGD for all of them.
 
-The same batches in the same order as `trainer.train`, as a vmap over the stacked weights. Participants are sorted by how many
-steps they take, so that those still training are a prefix; a short batch is filled up with rows of weight zero. That needs a
-model that treats rows alone and a loss that is the plain mean of its rows' losses (class weights and ignored labels are not),
-without dropout: `together` compares it with the loop on every row of the task's table, and everything else is trained one
-by one. Sums of floats in another shape differ in the last bits: deltas agree with the loop to about 1e-6, so
-a rounding to 8 bits may now and then fall the other way. The same seed and the same participants give the same bits.
+Trains on the same batches in the same order as `trainer.train`, as a vmap over the stacked weights. Participants are sorted by
+how many steps they take, so that those still training are a prefix; a short batch is filled up with rows of weight zero. This
+needs a model that treats each row independently, without dropout, and a loss that is the plain mean of its rows' losses (losses
+with class weights or ignored labels are not). `together` compares it with the loop on every row of the task's table; tasks that
+differ are trained one participant at a time. Floats summed in another order differ in the last bits: deltas agree with the loop
+to about 1e-6, so rounding to 8 bits may occasionally go the other way. The same seed and participants give the same bits.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from fl.protocol.fixed_point import to_float
 
 GROUP = 64  # participants; enough to be fast, and few enough for many machines to have some
 GROUP_NUMBERS = 1 << 22  # weights of a group; beyond, they no longer stay in the cache, and one by one is as fast
-TOLERANCE = 1e-4  # of the probe, relative to the largest gradient or the loss
+TOLERANCE = 1e-4  # tolerance of the probe, relative to the largest gradient or the loss
 PROBES = 16  # pairs of batches whose gradients are compared; of all others the losses are
 
 Delta = NDArray[np.float64]
@@ -41,11 +41,11 @@ Far = Callable[[Callable[..., Any], list[tuple[Any, ...]]], list[Any]]
 
 
 class CannotBatchError(Exception):
-    """The task's model or loss, or vmap for them, does not do what the loop does."""
+    """The task's model or loss does not give the same result under vmap as in the loop."""
 
 
 def train_many(task: Task, base: NDArray[np.int32], parts: Sequence[Part], rngs: Sequence[np.random.Generator]) -> list[Delta]:
-    """What each participant's training changes, as `local_change` would say, in order. Raises the first UserCodeError.
+    """What each participant's training changes, as `local_change` would return it, in order. Raises the first UserCodeError.
 
     base: the model in units, (padded,), or each participant's own, (participants, padded).
     """
@@ -64,7 +64,7 @@ def train_each(
     rngs: Sequence[np.random.Generator],
     together_: Sequence[Sequence[int]],
 ) -> list[Trained]:
-    """The same for given groups of indices, where a participant whose training fails has its error in place of a change."""
+    """The same for given groups of indices; a participant whose training fails gets its error instead of a change."""
     bases = np.broadcast_to(base, (len(parts), base.shape[-1]))
     done: dict[int, Trained] = {}
     for group in map(list, together_):
@@ -74,7 +74,7 @@ def train_each(
             try:
                 done |= zip(group, _train_group(task, bases[group], members, [rngs[i] for i in group]), strict=True)
                 continue
-            except (CannotBatchError, UserCodeError):  # such as a branch on a value: the loop finds out who it is
+            except (CannotBatchError, UserCodeError):  # such as a branch on a value: the loop finds out which participant it is
                 for i, state in zip(group, begun, strict=True):
                     rngs[i].bit_generator.state = state
         for i in group:
@@ -86,7 +86,7 @@ def train_each(
 
 
 def groups(task: Task, sizes: Sequence[int]) -> list[list[int]]:
-    """Who trains with whom, as indices: like sizes together. It depends on task and sizes alone, wherever it runs."""
+    """Which participants train together, as indices: those of similar size. Depends only on the task and the sizes."""
     order = sorted(range(len(sizes)), key=lambda i: (-sizes[i], i))
     model = build(task, 0)
     most = max(1, min(GROUP, GROUP_NUMBERS // parameters_of(model))) if len(sizes) > 1 and together(task) else 1
@@ -110,13 +110,14 @@ def together(task: Task) -> bool:
             pair = batches[i], batches[(i + 1) % len(batches)]
             if not (_same_gradients if i < 2 * PROBES else _same_losses)(task, model, part, pair):
                 return False
-    except CannotBatchError:  # the loop can, or nobody can, which it will say
+    except CannotBatchError:  # the loop either can do it, or reports why not
         return False
     return True
 
 
 def _same_gradients(task: Task, model: nn.Module, part: Part, pair: tuple[Tensor, Tensor]) -> bool:
-    """Whether two batches at once give the loop's gradients; the second is cut, and filled up with a row of weight zero."""
+    """Whether two batches at once give the loop's gradients; the second is shortened and filled up with a row of weight
+    zero."""
     x, y = tensors(part)
     weights = list(model.parameters())
     size = max(len(pair[0]), len(pair[1]))
@@ -133,7 +134,7 @@ def _same_gradients(task: Task, model: nn.Module, part: Part, pair: tuple[Tensor
     for j, loop in enumerate(wanted):
         for mine, other in zip(got, loop, strict=True):
             if mine is None or other is None:
-                same = mine is other  # both without a part in the loss
+                same = mine is other  # neither has a part in the loss
             else:
                 same = bool((mine[j] - other).abs().max() <= TOLERANCE * scale)  # NaN is not
             if not same:
@@ -159,7 +160,7 @@ def _same_losses(task: Task, model: nn.Module, part: Part, pair: tuple[Tensor, T
 
 @contextmanager
 def _trying() -> Iterator[None]:
-    """Around the task's code under vmap, which may raise anything there that it does not raise in the loop."""
+    """Guards the task's code under vmap, where it may raise errors that it does not raise in the loop."""
     try:
         yield
     except (Exception, SystemExit) as error:
@@ -223,10 +224,10 @@ def _unflattened(model: nn.Module, flat: NDArray[np.float64]) -> list[Tensor]:
 
 
 def losses(task: Task, module: nn.Module, vectors: NDArray[np.int32], part: Part) -> NDArray[np.float64]:
-    """Mean losses of many models over the same rows, (n,): vectors (n, padded) in units. What scoring asks, once per update.
+    """Mean losses of many models over the same rows, (n,): vectors (n, padded) in units. Scoring calls this once per update.
 
-    module: any of the task's models, in eval mode. Where vmap cannot do it, or says of the first model something else than
-    the loop does, or the stack is too large, one after the other. Raises UserCodeError.
+    module: any of the task's models, in eval mode. The models run one after the other if vmap fails, if it disagrees with the
+    loop about the first model, or if the stack is too large. Raises UserCodeError.
     """
     x, y = tensors(part)
     names = [name for name, _ in module.named_parameters()]
@@ -283,9 +284,9 @@ def _batches(
 def train_seats(
     name: str, base: NDArray[np.int32], parts: Mapping[int, Part], seed: int, number: int
 ) -> dict[int, tuple[Trained, np.random.Generator]]:
-    """By seat, what training in round `number` changes and the stream of randomness as training left it. All are one group.
+    """By seat, what training in round `number` changes, and the random generator after training. All seats are one group.
 
-    The task goes by name, so that the call can travel to another process or machine.
+    The task is given by name, so that the call can be sent to another process or machine.
     """
     rngs = [generator(seed, number, seat) for seat in parts]
     trained = train_each(_task(name), base, list(parts.values()), rngs, [range(len(parts))])
@@ -298,10 +299,10 @@ def _task(name: str) -> Task:
 
 
 class Cohort:
-    """The honest training of one round for all who sit in one process: done for everybody when the first asks for it.
+    """The honest training of one round for all seats of one process: done for everybody when the first asks for it.
 
-    Who has committed or fallen silent has no say, so that a federation that was interrupted trains the same groups again.
-    far: runs `train_seats` on jobs elsewhere, one job a group, answers in order; the groups, and so the bits, are the same.
+    The groups do not depend on who has committed or stopped, so that an interrupted federation trains the same groups again.
+    far: runs `train_seats` elsewhere, one job a group, and answers in order; the groups, and so the bits, are the same.
     """
 
     def __init__(self, task: Task, parts: Mapping[int, Part], seed: int, far: Far | None = None, name: str = ""):
@@ -313,9 +314,9 @@ class Cohort:
         self._done: dict[int, tuple[Trained, np.random.Generator]] = {}
 
     def change(self, base: NDArray[np.int32], number: int, seat: int) -> tuple[Delta, np.random.Generator]:
-        """(what the seat's training in this round changes, its stream of randomness as training left it).
+        """(what the seat's training in this round changes, its random generator after training).
 
-        Raises the seat's own UserCodeError; another's is no concern of it.
+        Raises the seat's own UserCodeError, not that of another seat.
         """
         if not self.worthwhile:
             rng = generator(self.seed, number, seat)

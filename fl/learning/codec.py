@@ -1,4 +1,4 @@
-"""Between PyTorch's floats and the protocol's integers."""
+"""Converts between PyTorch's floats and the protocol's integers."""
 
 from __future__ import annotations
 
@@ -36,13 +36,13 @@ def to_vector(model: nn.Module) -> NDArray[np.int32]:
 
 
 def load_vector(model: nn.Module, vector: NDArray[np.int32]) -> nn.Module:
-    """Puts a vector in units into the model, in place."""
+    """Writes a vector in units into the model, in place."""
     load_floats(model, fixed_point.to_float(vector))
     return model
 
 
 def load_floats(model: nn.Module, values: NDArray[np.float64]) -> None:
-    """Puts flat floats (at least as many as the model has) into the model, in place."""
+    """Writes flat floats (at least as many as the model has) into the model, in place."""
     start = 0
     with torch.no_grad():
         for p in model.parameters():
@@ -62,7 +62,7 @@ def encode_update(
     """A change of parameters (n,) to (the update's file, what rounding lost (n,), to be added next time).
 
     rng: for stochastic rounding; None rounds to nearest.
-    bound: the largest norm, in units, that the gate lets in; a longer change is shortened to it, and what that takes is gone.
+    bound: the largest norm, in units, that the gate lets in; a longer change is shortened to it, and the rest is lost.
     Error feedback after Seide et al., "1-bit stochastic gradient descent", 2014.
     """
     wanted = delta if residual is None else delta + residual

@@ -3,10 +3,10 @@ agree to the byte and a lying minority of the committee cannot move the median. 
 
 agreement (the default): an update stays in if
 - its norm is at most 1.25 times the median norm of the last round's accepted updates (of a first round: 3 times the median of
-  all). The bound is known before training, so that honest participants keep below it and none is lost for being large;
-- it goes along with the others: its own voice and the mean of its cosines to those let in, averaged over rounds with a memory
-  of 0.8, are above zero together. Cosines count 0.3 at most, so that cheats who send the same do not vouch for each other;
-  one who pulls alone, as a hospital with unusual patients does, is kept as long as the others do not all pull against it.
+  all). The bound is known before training, so that honest participants stay below it and none is left out for its size;
+- it agrees with the others: its vote for itself and the mean of its cosines to the accepted updates, both averaged over rounds
+  with weight 0.8 on the past, sum to more than zero. Each cosine counts 0.3 at most, so that cheats who send the same update
+  cannot vouch for each other; a hospital with unusual patients stays in unless all others point against it.
 
 none: everything well-formed enters. Cosines are integers in units of 2^-30.
 """
@@ -24,11 +24,11 @@ from fl.protocol.artifact import Numbers
 ONE = 1 << 30
 LIMB = 16
 COLUMNS = 1 << 16  # sums of so many products of 16-bit limbs stay below 2^48: exact in float64, in any order
-VALUES = 1 << 19  # of all vectors at a time, at some 30 bytes each
+VALUES = 1 << 19  # values of all vectors at a time, at about 30 bytes each
 
 KEEP, OF = 8, 10  # a moving average keeps 8 parts in 10
 CAP = 3 * ONE // 10
-ROUNDS_OF_TRUST = 4  # times that the set of those let in is drawn anew
+ROUNDS_OF_TRUST = 4  # times that the set of accepted seats is recomputed
 # Norms are compared as squares: 1.25 and 3 times the median are 25/16 and 144/16 of its square.
 BOUND, FIRST_BOUND, BOUND_OF = 25, 144, 16
 
@@ -37,10 +37,10 @@ Updates = Mapping[int, Numbers]
 
 @dataclass(frozen=True)
 class GateState:
-    """What a gate remembers. Rebuilt by anyone from the public history.
+    """What a gate remembers between rounds. Anybody can rebuild it from the public history.
 
     averages: per seat the moving average of its agreement; weights: per seat how many rounds stand behind it, in units of
-    ONE (`agreement` alone); square: the median squared norm of the updates last let in, 0 before there is one.
+    ONE (only for `agreement`); square: the median squared norm of the updates last let in, 0 before there is one.
     """
 
     averages: Mapping[int, int] = field(default_factory=dict)
@@ -100,7 +100,7 @@ def agreement(state: GateState, updates: Updates) -> Verdict:
         now = [_mean([voices[i][j] for j in trusted if j != i]) for i in range(len(seats))]
         new = [(KEEP * a // OF + voice, KEEP * w // OF + ONE) for (a, w), voice in zip(old, now, strict=True)]
         chosen = [i for i in fits if _heard(*new[i], len(trusted))]
-        if not chosen:  # everybody pulls against everybody: the better half
+        if not chosen:  # everybody points against everybody: keep the better half
             chosen = [i for i in fits if now[i] >= middle_of([now[j] for j in fits])]
         if chosen == trusted:
             break
@@ -112,7 +112,7 @@ def agreement(state: GateState, updates: Updates) -> Verdict:
 
 
 def _heard(average: int, weight: int, voices: int) -> bool:
-    """Whether a seat's own voice and the others' mean, of so many voices, come out above zero."""
+    """Whether a seat's vote for itself and the mean of the others, weighted by their number, sum to more than zero."""
     return weight == 0 or average * max(1, voices - 1) + weight > 0
 
 
@@ -130,7 +130,7 @@ def _everything(state: GateState, updates: Updates) -> Verdict:
 
 
 def _agreement_bound(state: GateState) -> int | None:
-    """The largest norm, in units, that `agreement` will let in next: known before anybody trains, but for a first round."""
+    """The largest norm, in units, that `agreement` will let in next: known before anybody trains, except in the first round."""
     return isqrt(BOUND * state.square // BOUND_OF) if state.square else None
 
 

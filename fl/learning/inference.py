@@ -1,4 +1,4 @@
-"""A finished model at work: its tensors by PyTorch's names, its outputs on rows, and what they say of each row."""
+"""A finished model in use: its tensors by PyTorch's names, its outputs on rows, and the predictions for each row."""
 
 from __future__ import annotations
 
@@ -21,7 +21,8 @@ BATCH = 4096  # rows at a time
 
 @dataclass(frozen=True)
 class Predictions:
-    """What a model says of n rows: the classes with probabilities (n, classes), or values (n, k) where there are no classes."""
+    """What a model predicts for n rows: the classes with probabilities (n, classes), or values (n, k) where there are no
+    classes."""
 
     classes: tuple[str, ...] = ()
     probabilities: NDArray[np.float64] | None = None
@@ -39,7 +40,7 @@ def tensors_of(module: Module) -> dict[str, NDArray[np.float32]]:
 
 
 def module_from(task: Task, tensors: Mapping[str, NDArray[np.float32]]) -> Module:
-    """The task's module with these parameters, in eval mode. Raises TaskError if they are another model's."""
+    """The task's module with these parameters, in eval mode. Raises TaskError if they belong to another model."""
     module = build(task, 0)
     wanted = {name: tuple(p.shape) for name, p in module.named_parameters()}
     found = {name: tuple(values.shape) for name, values in tensors.items()}
@@ -54,14 +55,14 @@ def module_from(task: Task, tensors: Mapping[str, NDArray[np.float32]]) -> Modul
 
 
 def outputs_of(task: Task, module: Module, x: NDArray[np.float32]) -> Tensor:
-    """The model's outputs, (n, ...). Raises TaskError with what the task's code says."""
+    """The model's outputs, (n, ...). Raises TaskError with the error of the task's code."""
     rows = torch.from_numpy(x)
     with torch.no_grad(), foreign(task, f"model() does not take rows of shape {tuple(x.shape[1:])}"):
         return torch.cat([module(batch) for batch in torch.split(rows, BATCH)])
 
 
 def predictions(task: Task, outputs: Tensor) -> Predictions:
-    """What the outputs say, by the task's classes. Raises TaskError where classes and outputs do not fit."""
+    """The predictions in the outputs, by the task's classes. Raises TaskError where classes and outputs do not fit."""
     with foreign(task, "answers() fails"):
         answers = task.answers(outputs)
     values = answers.detach().numpy().astype(np.float64)

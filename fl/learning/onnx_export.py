@@ -24,7 +24,7 @@ TRACED = 3  # rows; the check takes another number, so that a model bound to one
 
 
 def need() -> ModuleType:
-    """The package onnx. Raises TaskError that says how to get it."""
+    """The package onnx. Raises TaskError that says how to install it."""
     try:
         return importlib.import_module("onnx")
     except ImportError:
@@ -32,7 +32,7 @@ def need() -> ModuleType:
 
 
 def export(task: Task, module: Module, x: NDArray[np.float32]) -> tuple[bytes, float]:
-    """(an ONNX file, the largest difference to PyTorch on the rows x). Raises TaskError with the reason where there is none.
+    """(an ONNX file, the largest difference to PyTorch on the rows x). Raises TaskError with the reason if it fails.
 
     Input `rows` float32 (n, ...), output `outputs` (n, ...), for any n. The file is made by tracing: it is checked on more
     rows than were traced, with ONNX's own reference evaluator."""
@@ -41,7 +41,8 @@ def export(task: Task, module: Module, x: NDArray[np.float32]) -> tuple[bytes, f
     names = {"input_names": ["rows"], "output_names": ["outputs"]}
     anything = {name: {0: "n"} for name in ("rows", "outputs")}
     before = logging.root.manager.disable
-    logging.disable(logging.WARNING)  # the exporter advertises its successor, which takes ten seconds and three more packages
+    # hides an advertisement for the new exporter, which takes ten seconds and three more packages
+    logging.disable(logging.WARNING)
     try:
         with warnings.catch_warnings(), TemporaryDirectory() as folder:
             warnings.simplefilter("ignore")

@@ -1,19 +1,19 @@
 """The score: what an accepted update was worth, and so what it is paid. It never decides what enters the model.
 
-A validator's own judgement is a memory: by how much the loss on its held-out rows would have risen without the seat's update
-(leave-one-out), as a share of the loss before the round, summed over the rounds with 0.9 a round. One round of a few rows is
-mostly chance; the sum is not, and it goes on paying honest work when a model has converged and single rounds show nothing.
-255 is a yardstick of past rounds, so that nobody's pay rises because the present round's best was left out.
+A validator's own judgement is a decaying sum: how much the loss on its held-out rows would have risen without the seat's update
+(leave-one-out), as a share of the loss before the round, summed over rounds with factor 0.9. A single round on a few rows is
+mostly chance; the sum is not, and it still pays for honest work when a model has converged and single rounds show nothing.
+A score of 255 is set by past rounds, so that nobody's pay rises because the best update of the current round was left out.
 
-What was said already is not paid again: a judgement is multiplied by the update's novelty, which everybody computes alike. It
-falls with the fourth power of the cosine to the model's last change, for old changes sent again do help a model along, and
-with how many others of the round point the same way, more than is usual in it, for one owner may hold many seats.
+Work that adds nothing new is not paid again: a judgement is multiplied by the update's novelty, which everybody computes in the
+same way. Novelty falls with the fourth power of the cosine to the model's last change, because a replay of old changes does
+improve a model, and with how many others in the round point the same way, because one owner may hold many seats.
 
 What a validator reveals is mostly public: the prior, which everybody computes from the vectors revealed in earlier rounds,
-moved by a twentieth toward its own judgement. Honest validators so stand close together, and a lying minority, which can move
-a median no further than the spread of honest scores, moves it little. The prior takes only the half of each committee, and
-one, that came nearest to the medians, and goes four times as far as these did, because all went the same twentieth of their
-way; whoever has none yet begins in the middle.
+moved a twentieth towards its own judgement. Honest validators are therefore close together, and a lying minority, which cannot
+move a median beyond the range of honest scores, moves it little. Only the validators nearest to the medians, half of each
+committee plus one, enter the prior. It moves four times as far as they did, since each moved only a twentieth of its way. A
+seat without a prior starts in the middle.
 """
 
 from __future__ import annotations
@@ -37,14 +37,14 @@ if TYPE_CHECKING:  # rows are torch's tensors, which whoever recomputes a run fr
 
     Losses = Callable[[NDArray[np.int32], Part], NDArray[np.float64]]  # models (n, p) over rows to mean losses (n,)
 
-FIRST_YARDSTICK = 0.05  # a share of the loss; what a typical update of a first round is taken to be worth
+FIRST_YARDSTICK = 0.05  # share of the loss that a typical update of a first round is assumed to be worth
 WINDOW = 20  # past rounds that a validator judges by
 KEEP = 0.9
 NEUTRAL = 128  # the prior of a seat that nobody has scored
-OWN = 0.05  # of the way from the prior to one's own judgement
-STRIDE = 4  # times as far as validators went, the prior goes
-MODELS = 1 << 24  # numbers of models that are compared at once
-SHARPNESS = 4  # the power of a cosine that counts as saying the same
+OWN = 0.05  # share of the way from the prior to the validator's own judgement
+STRIDE = 4  # the prior moves this many times as far as the validators did
+MODELS = 1 << 24  # parameters of all models that are compared at once
+SHARPNESS = 4  # the power of the cosine in the similarity of two updates
 
 Vector = NDArray[np.int32]
 
@@ -85,13 +85,13 @@ def candidates(round_: PublicRound, some: slice = slice(None)) -> NDArray[np.int
 def worths(round_: PublicRound, losses: NDArray[np.float64]) -> dict[int, float]:
     """Each accepted seat's leave-one-out share of the loss before the round; below zero if it harmed."""
     before, full, *without = losses
-    if not np.isfinite(losses).all() or not before > 0:  # nothing to gain, or nothing to tell by
+    if not np.isfinite(losses).all() or not before > 0:  # nothing to gain, or nothing to measure with
         return dict.fromkeys(sorted(round_.accepted), 0.0)
     return {seat: float((loss - full) / before) for seat, loss in zip(sorted(round_.accepted), without, strict=True)}
 
 
 def novelty(round_: PublicRound) -> dict[int, float]:
-    """How much of each accepted update was not said already, 0 to 1: by the model's last change, or by others of the round."""
+    """How much of each accepted update is new, 0 to 1, compared with the model's last change and with others of the round."""
     seats = sorted(round_.accepted)
     if not seats:
         return {}
@@ -160,8 +160,8 @@ def vector(revealed: Sequence[int], judged: Mapping[int, float], told: Mapping[i
 class Scorer:
     """One validator's judgement: its held-out rows, and worths of past rounds that it can always compute anew.
 
-    failures: what its task's code failed with, by round. Such a round tells nothing, as one whose losses are not finite: the
-    validator says what everybody computes, since who was drawn and reveals no scores is slashed.
+    failures: what its task's code failed with, by round. Such a round measures nothing, like one whose losses are not finite.
+    The validator then reveals the prior, because a drawn validator that reveals no scores is slashed.
     """
 
     def __init__(self, losses: Losses, held_out: Part):

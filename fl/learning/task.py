@@ -33,8 +33,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 SHIPPED = ("linear", "heart", "breast_cancer", "digits", "digits_mlp", "adapter")
-# Of each setting the largest, and what to give. A rate of 0 is for tasks that train themselves (see load_task); a parameter
-# lies within 128 of zero, so that what needs a longer step needs another scale.
+# The maximum of each setting, and what to give. A rate of 0 is for tasks that train themselves (see load_task). Parameters lie
+# within 128 of zero, so a model that needs longer steps needs another scale.
 LIMITS = {
     "learning_rate": (MAX_SETTING, "above 0 and at most 1000, such as 0.05"),
     "momentum": (nextafter(1.0, 0.0), "from 0 to below 1, such as 0.9"),
@@ -43,12 +43,12 @@ LIMITS = {
 }
 EXAMPLES = {"name": '"my_task"', "metric": '"accuracy"', "training": "LocalTraining(learning_rate=0.05)"}
 
-torch.set_num_threads(1)  # two OpenMP threads on two busy cores cost up to ten times; one is also one result
+torch.set_num_threads(1)  # two OpenMP threads on two busy cores take up to ten times as long; one thread also gives one result
 
 
 @dataclass(frozen=True)
 class LocalTraining:
-    """How a participant trains between two rounds: SGD, by hand.
+    """How a participant trains between two rounds, by SGD.
 
     proximal: FedProx's mu (Li et al., "Federated optimization in heterogeneous networks", 2020); 0 is FedAvg.
     """
@@ -63,14 +63,14 @@ class LocalTraining:
     def __post_init__(self) -> None:
         for name, (most, wanted) in LIMITS.items():
             value = getattr(self, name)
-            if not isinstance(value, int | float) or not 0 <= value <= most:  # NaN is in no range
+            if not isinstance(value, int | float) or not 0 <= value <= most:  # NaN fails every comparison
                 raise TaskError(f"{name} {value}: give a number {wanted}")
         for name, value in (("epochs", self.epochs), ("batch_size", self.batch_size)):
             if not isinstance(value, int) or value < 1:
                 raise TaskError(f"{name} {value}: give a whole number of at least 1")
 
     def shared(self) -> Training:
-        """What the manifest states of it: everything that members must agree on."""
+        """The part that the manifest states: everything that participants must agree on."""
         return Training(**{f.name: getattr(self, f.name) for f in fields(Training)})
 
 
@@ -78,9 +78,9 @@ class LocalTraining:
 class Data:
     """A table of examples. x: float32 (n, ...); y: float32 or int64 (n, ...) as the loss wants it.
 
-    owner: int (n,), which of `owners` each row belongs to, where the world split the data; else None.
+    owner: int (n,), which of `owners` each row belongs to, if the data has real owners; else None.
     public: the rows are everybody's, so that training, scoring and testing share them (for toy tables).
-    elsewhere: there are no rows here, since a SelfTrained task's code keeps them; x and y are one row of nothing.
+    elsewhere: there are no rows here, since a SelfTrained task's code keeps them; x and y are one placeholder row.
     """
 
     x: NDArray[np.float32]
@@ -92,7 +92,7 @@ class Data:
 
 
 class Task(ABC):
-    """One learning problem. Subclass it in a file of your own."""
+    """One learning problem. Subclass it in your own file."""
 
     name: str
     metric: str  # what `evaluate` returns, for people
@@ -136,7 +136,7 @@ class Task(ABC):
         return targets(values, self.classes)
 
     def remarks(self, table: pd.DataFrame) -> list[str]:
-        """What `encode` bends in this table, for people: values clipped to a range, classes that nobody named."""
+        """What `encode` changes in this table, for people to read: values clipped to a range, unknown classes."""
         return []
 
     def answers(self, outputs: Tensor) -> Tensor:
@@ -144,14 +144,15 @@ class Task(ABC):
         return outputs
 
     def facts(self) -> dict[str, object]:
-        """What the manifest says of the task, as JSON: a task of a special kind adds what its members must agree on."""
+        """What the manifest says about the task, as JSON; special kinds of task add what their participants must agree on."""
         return {"task": self.name, "metric": self.metric, "training": asdict(self.training.shared())}
 
 
 class SelfTrained(Task):
     """A task whose training and measuring are somebody else's code, on rows that the code keeps: arrays in, arrays out.
 
-    A participant is (who, of): its index among so many. Its model() holds the arrays that are federated, in their order.
+    A participant is (who, of): its index and the number of participants. Its model() holds the arrays that are federated, in
+    their order.
     """
 
     @abstractmethod
@@ -163,7 +164,7 @@ class SelfTrained(Task):
         """(loss, metric, number of examples) on participant `who`'s own validation rows. NaN where there is none."""
 
     def fresh(self) -> SelfTrained:
-        """The same task with participants who remember nothing, to be tried and thrown away."""
+        """The same task with fresh participants, to be tried and thrown away."""
         return self
 
     def data(self) -> Data:
@@ -177,7 +178,7 @@ class SelfTrained(Task):
 
 
 def build(task: Task, seed: int) -> nn.Module:
-    """The task's model from a seed; refuses what cannot travel. Raises TaskError."""
+    """The task's model from a seed. Raises TaskError if it cannot be federated."""
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         with foreign(task, "model() fails"):
@@ -215,7 +216,7 @@ def _materialise(task: Task, model: nn.Module) -> None:
 
 
 def federation_task(manifest: Manifest, given: str | None) -> Task:
-    """The task given, or the shipped one that a manifest names: a manifest is a stranger's file, and names no file to run."""
+    """The task given, or the shipped one that a manifest names: a manifest is untrusted and must not name a file to run."""
     if given is not None:
         return load_task(given)
     if manifest.task not in SHIPPED:
@@ -236,13 +237,13 @@ def foreign(task: Task, wrong: str) -> Iterator[None]:
 
 
 def said(error: BaseException) -> str:
-    """What somebody else's code raised, in one line."""
+    """What foreign code raised, in one line."""
     return f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
 
 
 def load_task(name: str) -> Task:
     """A shipped task by name, a user's by the path of its file, a table or a Flower app by its address (table:PATH?target=NAME,
-    flower:FOLDER). Raises TaskError with what to do."""
+    flower:FOLDER). Raises TaskError with the remedy."""
     if name.startswith("table:"):
         return importlib.import_module("fl.learning.data.table").table_task(name)  # type: ignore[no-any-return]
     if name.startswith("flower:"):

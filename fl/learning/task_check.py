@@ -1,7 +1,7 @@
-"""Everything of a task's code that a round will call, called before anything depends on it, on the rows that it will get.
+"""Calls everything in a task's code that a round will call, on the rows that it will get, before anything depends on it.
 
-A participant whose code fails in a round is not paid, and one that was drawn to score and cannot is slashed. So whatever fails
-here is refused in one line with the remedy, before a deployment and before a stake.
+A participant whose code fails in a round is not paid, and one that was drawn to score and cannot is slashed. So anything that
+fails here is reported on one line with the remedy, before a deployment and before a stake.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ LABELS = 16  # of which one row each is trained alone
 
 
 def table_of(task: Task) -> Data:
-    """The task's table, looked through. Raises TaskError that says what to mend."""
+    """The task's table, checked. Raises TaskError with the remedy."""
     with foreign(task, "data() fails"):
         data = task.data()
     if not isinstance(data, Data):
@@ -75,7 +75,7 @@ def _array(task: Task, what: str, values: object) -> None:
 
 
 def check_model(task: Task) -> nn.Module:
-    """The first model, which everybody must build alike: what a sponsor without rows can check. Raises TaskError."""
+    """The first model, which everybody must build alike: this is what a sponsor without rows can check. Raises TaskError."""
     first, again, other = build(task, 0), build(task, 0), build(task, 1)
     if not _same(first.parameters(), again.parameters()):
         cause = "model() returns another first model at every call, so nobody else could build it and join"
@@ -94,9 +94,9 @@ def check_model(task: Task) -> nn.Module:
 
 
 def check_task(task: Task, table: Data, private: bool = False) -> None:
-    """Everything that a round calls, on a whole table: what a sponsor and a visitor can check. Raises TaskError.
+    """Everything that a round calls, on a whole table: this is what a sponsor or a visitor can check. Raises TaskError.
 
-    private: training clips, so that a rate that would be too large without is none.
+    private: training clips gradients, so a learning rate that would otherwise be too large is allowed.
     """
     first = check_model(task)
     if isinstance(task, SelfTrained):
@@ -125,7 +125,7 @@ def check_shard(task: Task, shard: Shard, private: bool = False) -> None:
 
 
 def check_split(task: Task, data: Split) -> None:
-    """What is left of a checked table once it is dealt: everybody can score, and the test rows have a metric.
+    """Checks a table after it was split: everybody can score, and the test rows have a metric.
 
     Raises TaskError.
     """
@@ -147,7 +147,7 @@ def _same(some: Iterable[Tensor], others: Iterable[Tensor]) -> bool:
 
 
 def _sample(part: Part, most: int) -> Part:
-    """At most so many rows, evenly spread, with a row of every label that fits."""
+    """At most so many rows, evenly spaced, including a row of every label if possible."""
     if len(part) <= most:
         return part
     chosen = np.unique(np.concatenate([_one_of_each(part, most // 2), np.linspace(0, len(part) - 1, most // 2).astype(int)]))
@@ -192,7 +192,7 @@ def _odd_loss(task: Task, model: nn.Module, part: Part, x: Tensor, y: Tensor, ro
 def _check_training(task: Task, part: Part) -> None:
     """One pass from the first model, whose constants must stay what they are, and a batch of one row of each label.
 
-    What leaves fixed point's range so soon learns nothing later.
+    A model that leaves the range of fixed point this early will not learn later.
     """
     once, model = copy(task), build(task, 0)
     once.training = replace(task.training, epochs=1)
@@ -230,13 +230,13 @@ def _check_scoring(task: Task, part: Part) -> None:
     evaluator = Evaluator(task)
     vectors = np.stack([to_vector(build(task, seed)) for seed in (0, 1, 0)])
     _finite_losses(task, evaluator, vectors, part, "")
-    with suppress(UndefinedMetricError), _quiet():  # no part of a round: only a simulation's test rows must have a metric
+    with suppress(UndefinedMetricError), _quiet():  # not part of a round: only a simulation's test rows must have a metric
         evaluator.metric(vectors[0], part)
 
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Without the warnings of a metric that is not defined, of which the error tells."""
+    """Suppresses the warnings about an undefined metric, which the error reports anyway."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield

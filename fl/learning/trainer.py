@@ -1,7 +1,7 @@
-"""Local training: SGD by hand, with momentum, weight decay and FedProx's proximal term.
+"""Local training: SGD written out, with momentum, weight decay and FedProx's proximal term.
 
-By hand, because torch.optim imports two seconds' worth of compiler the first time, and because one visible loop is what a
-participant wants to read before handing over its data.
+It is written out because importing torch.optim takes two seconds the first time, and because participants want to be able to
+read the training loop before they let it use their data.
 """
 
 from __future__ import annotations
@@ -23,18 +23,18 @@ from fl.protocol.fixed_point import to_float
 
 
 def generator(seed: int, round_: int, seat: int) -> np.random.Generator:
-    """The one stream of randomness that a participant trains with in a round."""
+    """The random generator that a participant trains with in a round."""
     return np.random.default_rng([seed, round_, seat])
 
 
 def tensors(part: Part) -> tuple[torch.Tensor, torch.Tensor]:
     """The rows as tensors, which share their memory where that can be written to."""
-    x, y = (np.require(values, requirements=["C", "W"]) for values in (part.x, part.y))  # as torch wants its memory
+    x, y = (np.require(values, requirements=["C", "W"]) for values in (part.x, part.y))  # torch needs contiguous memory
     return torch.from_numpy(x), torch.from_numpy(y)
 
 
 def train(task: Task, model: nn.Module, part: Part, rng: np.random.Generator) -> None:
-    """Train in place on `part`, as the task's settings say. `rng` orders the batches; its seed decides dropout too."""
+    """Train in place on `part`, as the task's settings say. `rng` orders the batches; it also seeds dropout."""
     if isinstance(task, SelfTrained):
         for who, of in part.x.astype(int).tolist():
             with foreign(task, f"client {who} cannot train"):
@@ -58,7 +58,7 @@ def _train(task: Task, model: nn.Module, part: Part, rng: np.random.Generator) -
             found = gradients(task, loss, weights)
             with torch.no_grad():
                 for w, g, v, w0 in zip(weights, found, velocity, start, strict=True):
-                    if g is None:  # frozen, or without a part in this batch's loss
+                    if g is None:  # frozen, or not part of this batch's loss
                         continue
                     step = g + settings.weight_decay * w + settings.proximal * (w - w0)
                     v.mul_(settings.momentum).add_(step)

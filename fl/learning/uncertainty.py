@@ -30,7 +30,7 @@ class Interval:
 
 @dataclass(frozen=True)
 class Bin:
-    """Rows with a probability from `low` to `high`: its mean, and the share that came true with its 95 % interval."""
+    """Rows with a probability from `low` to `high`: its mean, and the share that came true, with its 95 % interval."""
 
     low: float
     high: float
@@ -81,7 +81,7 @@ def bootstrap(
 
 
 def _groups(task: Task, targets: Tensor) -> list[NDArray[np.int64]]:
-    """The rows of each class; of targets that are no classes, all rows together."""
+    """The rows of each class; if targets are not classes, all rows together."""
     labels = targets.numpy().reshape(len(targets), -1)
     if labels.shape[1] == 1 and (task.classes or not targets.is_floating_point()):
         return [np.flatnonzero(labels[:, 0] == label) for label in np.unique(labels)]

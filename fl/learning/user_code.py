@@ -1,4 +1,4 @@
-"""Every call into a task's own code: guarded, checked for what it returns, and with the row named where one row is at fault."""
+"""Guards every call into a task's own code, checks what it returns, and names the row if one row is at fault."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from fl.learning.task import Task, foreign, said
 
 @contextmanager
 def during(what: str) -> Iterator[None]:
-    """Puts a word in front of what a task's code failed with, such as the round and the seat."""
+    """Adds context, such as the round and the seat, to the errors of a task's code."""
     try:
         yield
     except UserCodeError as error:
@@ -26,7 +26,7 @@ def during(what: str) -> Iterator[None]:
 
 
 def outputs_of(task: Task, module: nn.Module, x: Tensor, y: Tensor) -> Any:
-    """The model's outputs for a batch, in whatever structure it gives. Raises UserCodeError."""
+    """The model's outputs for a batch, in whatever structure the model returns. Raises UserCodeError."""
     with foreign(task, f"model() does not take {_shapes(x, y)}"):
         return module(x)
 
@@ -42,7 +42,7 @@ def loss_of(task: Task, outputs: Any, x: Tensor, y: Tensor) -> Tensor:
 
 
 def batch_loss(task: Task, module: nn.Module, x: Tensor, y: Tensor, numbers: Callable[[int], str]) -> Tensor:
-    """The mean loss of a batch. numbers: what people call the batch's i-th row; the error names the row that fails alone."""
+    """The mean loss of a batch. numbers: the row numbers that people see; the error names the row if a single one fails."""
     try:
         return loss_of(task, outputs_of(task, module, x, y), x, y)
     except UserCodeError as error:
@@ -82,7 +82,7 @@ def one_number(value: object) -> float | None:
 
 
 def gradients(task: Task, loss: Tensor, weights: Sequence[Tensor]) -> list[Tensor | None]:
-    """By weight, the loss's gradient; None where a weight is frozen or had no part in the loss. Raises UserCodeError."""
+    """The loss's gradient for each weight; None if a weight is frozen or not part of the loss. Raises UserCodeError."""
     free = [w for w in weights if w.requires_grad]
     if not free or not loss.requires_grad:
         cause = "every parameter is frozen (requires_grad is False)" if not free else "loss() depends on no parameter"
@@ -100,7 +100,7 @@ def structured(f: Callable[[Tensor], Tensor], outputs: Any) -> Any:
 
 
 def _guilty(task: Task, module: nn.Module, x: Tensor, y: Tensor) -> int | None:
-    """The first row that fails alone, where others do not."""
+    """The first row that fails by itself, if others do not."""
     failed: list[int] = []
     with torch.no_grad():
         for i in range(len(x)):

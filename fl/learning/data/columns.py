@@ -1,4 +1,4 @@
-"""Columns of a table as people keep it, turned into numbers; whatever does not fit is named by column and row."""
+"""Turns the columns of people's tables into numbers; errors name the column and the row."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def numbers(values: pd.Series) -> pd.Series:
 
 
 def complete(values: pd.Series) -> NDArray[np.float64]:
-    """The same where no value may be missing or infinite, float64 (n,)."""
+    """The same, but no value may be missing or infinite, float64 (n,)."""
     found = numbers(values)
     if found.isna().any():
         raise TaskError(f"column {values.name}: no value in row {row_of(found.isna())}: fill it, or leave the row out")
@@ -64,7 +64,7 @@ def class_text(value: object) -> str:
 
 @contextmanager
 def within(where: object) -> Iterator[None]:
-    """Around what reads a table: its errors begin with the table's name."""
+    """Puts the table's name in front of the errors raised inside."""
     try:
         yield
     except TaskError as error:
@@ -72,5 +72,5 @@ def within(where: object) -> Iterator[None]:
 
 
 def row_of(wrong: pd.Series) -> int:
-    """The first such row, counted as an editor counts the lines below the heading."""
+    """The first such row, counted from 1 below the heading."""
     return int(np.flatnonzero(wrong.to_numpy())[0]) + 1

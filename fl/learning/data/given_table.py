@@ -1,7 +1,7 @@
-"""A table that somebody gives to a finished model: new rows to predict, or rows with their targets to measure on.
+"""A table given to a finished model: new rows to predict, or rows with targets to measure on.
 
-Columns count by their names where the task names them (`feature_columns`), else by their places, as numbers that are encoded
-already.
+Columns are matched by name if the task names them (`feature_columns`); otherwise by position, as numbers that are already
+encoded.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class RowShape:
 
     @staticmethod
     def parse(facts: Mapping[str, Any]) -> RowShape:
-        """Raises KeyError, TypeError or ValueError if these are no such facts."""
+        """Raises KeyError, TypeError or ValueError if the facts are malformed."""
         x, y = (tuple(int(n) for n in facts[name]) for name in ("x", "y"))
         if min((*x, *y), default=0) < 0 or facts["y_dtype"] not in ("float32", "int64"):
             raise ValueError(f"no shape of a row: {facts}")
@@ -56,7 +56,7 @@ class Given:
 
 
 def read_given(task: Task, path: Path, shape: RowShape | None, *, targets: bool) -> Given:
-    """Reads a .csv or .parquet file. targets: whether each row must have its target, else a target is left aside.
+    """Reads a .csv or .parquet file. targets: whether each row must have its target; otherwise targets are ignored.
 
     Raises TaskError that names the column, the row and the remedy."""
     if isinstance(task, SelfTrained):

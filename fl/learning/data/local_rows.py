@@ -1,4 +1,4 @@
-"""A participant's own rows: a table from its disk, or a named part of the task's built-in data for trying things out."""
+"""A participant's local rows: a table from its disk, or a named part of the task's built-in data for trying things out."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from fl.learning.task_check import table_of
 
 
 def local_shard(task: Task, data: Path | None, shard: str | None, seed: int) -> Shard:
-    """The rows that one participant trains on, and those that it scores others with. Raises TaskError with what to give."""
+    """The rows that one participant trains on, and those that it scores others with. Raises TaskError with the remedy."""
     if data is None and shard is None and isinstance(task, Table):
         return _whole(table_of(task), task.path.stem, seed)
     if (data is None) == (shard is None):
@@ -28,7 +28,7 @@ def local_shard(task: Task, data: Path | None, shard: str | None, seed: int) -> 
 
 
 def _whole(table: Data, name: str, seed: int) -> Shard:
-    """All rows: nobody tests on a participant's own, so the test share goes back to training."""
+    """All rows: nobody tests on a participant's local rows, so the test share goes back to training."""
     whole = split(Data(table.x, table.y, np.zeros(len(table.x), np.int64), (name,)), 1, None, seed)
     part, test = whole.shards[0], whole.test
     x, y = np.concatenate([part.train.x, test.x]), np.concatenate([part.train.y, test.y])
@@ -58,7 +58,7 @@ def _read(task: Task, path: Path) -> Data:
         else:
             frame = pd.read_csv(path)
             width = 1 if like.y.ndim == 1 else int(np.prod(like.y.shape[1:]))
-            # Each side by itself: whole numbers stay what they are beside columns of fractions.
+            # Features and targets separately, so that whole numbers stay whole next to columns of fractions.
             x, y = frame.iloc[:, :-width].to_numpy(), frame.iloc[:, -width:].to_numpy()
         x, y = _as(like.x.dtype, x, path), _as(like.y.dtype, y, path)
     except FileNotFoundError:

@@ -1,4 +1,4 @@
-"""Who holds which rows: by the world's own owners, evenly at random, or Dirichlet(alpha) over the labels; always seeded.
+"""Who holds which rows: by real owners, evenly at random, or by Dirichlet(alpha) over the labels; always seeded.
 
 Dirichlet splits after Hsu et al., "Measuring the effects of non-identical data distribution", 2019: the smaller alpha, the
 fewer labels a participant sees.
@@ -22,7 +22,7 @@ Rows = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Part:
-    """Rows of a table: x (n, ...), y (n, ...). rows: where in the table each stands, (n,), if that is known."""
+    """Rows of a table: x (n, ...), y (n, ...). rows: where in the table each stands, (n,), if known."""
 
     x: NDArray[np.float32]
     y: NDArray[np.generic]
@@ -32,7 +32,7 @@ class Part:
         return len(self.x)
 
     def number(self, i: int) -> str:
-        """What people call row i: its line below the table's heading."""
+        """The number that people see for row i: its line below the table's heading."""
         return f"row {i + 1} of its part" if self.rows is None else f"row {int(self.rows[i]) + 1}"
 
 
@@ -54,7 +54,7 @@ class Split:
 
 
 def split(data: Data, seats: int, alpha: float | None, seed: int) -> Split:
-    """Deal a table to `seats` participants. alpha None: by owner where the table has owners, else evenly at random."""
+    """Splits a table among `seats` participants. alpha None: by owner if the table has owners, else evenly at random."""
     if seats < 1:
         raise TaskError(f"{seats} seats: a federation needs at least one participant with data")
     if data.elsewhere:
@@ -96,7 +96,7 @@ def _part(data: Data, rows: Rows) -> Part:
 
 
 def _stratified(rows: Rows, y: NDArray[np.generic], share: float, rng: np.random.Generator) -> tuple[Rows, Rows]:
-    """(taken, rest), the share taken of every label; of targets that are no labels, of all rows alike."""
+    """(taken, rest): the share is taken from every label, or from all rows alike if the targets are not labels."""
     groups = [rows]
     if (labels := _labels(y, rows)) is not None:
         groups = [rows[labels == label] for label in np.unique(labels)]
@@ -137,7 +137,7 @@ def _dirichlet(rows: Rows, y: NDArray[np.generic], seats: int, alpha: float, rng
         raise TaskError("alpha splits by label, but these targets are measurements: leave alpha out for an even split")
     if not alpha > 0:
         raise TaskError(f"alpha {alpha}: give a positive number, such as 0.5")
-    for _ in range(100):  # until everybody has rows enough; a small alpha needs some tries
+    for _ in range(100):  # until everybody has enough rows; a small alpha needs several tries
         dealt: list[list[Rows]] = [[] for _ in range(seats)]
         for label in np.unique(labels):
             group = rng.permutation(rows[labels == label])

@@ -2,10 +2,10 @@
 
 `table:patients.csv?target=sick&owner=hospital&age=0..100&stage=I|II|III&drop=name`
 
-Numbers are scaled by ranges and classes become columns, and both are public: stated in the address or, where the address is
-silent, taken from the table and rounded outward, and in either case part of the manifest. Nothing of one participant's rows
-(means, spreads) reaches another. Participants with tables of their own take the stated columns from the federation's
-manifest: `table:mine.csv?manifest=MANIFEST.json`.
+Numbers are scaled by ranges, and classes become columns. Both are public: they are stated in the address or else taken from the
+table and rounded outward, and they are part of the manifest. No statistic of one participant's rows (mean, standard deviation)
+reaches another. Participants with their own tables take the stated columns from the federation's manifest:
+`table:mine.csv?manifest=MANIFEST.json`.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ class Column:
         return (len(self.classes) or 1) + self.optional
 
     def encode(self, values: pd.Series) -> NDArray[np.float32]:
-        """float32 (n, width). A number outside its range is clipped to it; a class that nobody stated is all zeros."""
+        """float32 (n, width). A number outside its range is clipped to it; a class that was not stated becomes all zeros."""
         missing = values.isna()
         if missing.any() and not self.optional:
             raise TaskError(f"column {self.name}: no value in row {row_of(missing)}, and the task states none may miss")
@@ -67,7 +67,7 @@ class Column:
 
 
 class Table(Task):
-    """A small network on a table: one hidden layer, which also fits what is linear."""
+    """A small network on a table: one hidden layer, which can also fit linear relations."""
 
     training = LocalTraining(learning_rate=0.1, epochs=2, batch_size=16, momentum=0.5)
 
@@ -150,12 +150,12 @@ class Table(Task):
             return float((outputs - targets).abs().mean()) * (self.target.high - self.target.low) / 2
         if self.kinds == 2:
             if len(set(targets.tolist())) < 2:
-                return 0.5  # a test set of one class tells nothing
+                return 0.5  # a test set of one class measures nothing
             return float(roc_auc_score(targets.numpy(), outputs.numpy()))
         return float((outputs.argmax(1) == targets).float().mean())
 
     def facts(self) -> dict[str, object]:
-        """With the columns, so that everybody encodes alike. The path is its owner's business."""
+        """With the columns, so that everybody encodes alike. The path stays private."""
         table = {"target": asdict(self.target), "columns": [asdict(c) for c in self.columns]}
         return {**super().facts(), "task": "table", "table": json.loads(json.dumps(table))}
 
@@ -224,7 +224,7 @@ def read_table(path: Path) -> pd.DataFrame:
         frame = pd.read_parquet(path) if path.suffix == ".parquet" else pd.read_csv(path, skipinitialspace=True)
     except UnicodeDecodeError:
         raise TaskError(f"{path} is not in UTF-8: save it as UTF-8") from None
-    except Exception as error:  # whatever pandas or pyarrow make of a broken file
+    except Exception as error:  # pandas and pyarrow raise many kinds of error for a broken file
         raise TaskError(f"{path} cannot be read as a table: {' '.join(str(error).split())[:200]}") from error
     frame.columns = [str(name) for name in frame.columns]
     if len(set(frame.columns)) < len(frame.columns):
@@ -237,7 +237,7 @@ def read_table(path: Path) -> pd.DataFrame:
 
 
 def _column(frame: pd.DataFrame, name: str, stated: str | None, where: str, *, target: bool = False) -> Column:
-    """What the address states of a column, or what the table shows."""
+    """A column as the address states it, or else as the table shows it."""
     values = frame[name]
     optional = bool(values.isna().any()) and not target
     if stated is not None:
@@ -274,7 +274,7 @@ def _column(frame: pd.DataFrame, name: str, stated: str | None, where: str, *, t
 
 
 def outward(low: float, high: float, where: str, name: str) -> tuple[float, float]:
-    """A range around low and high in round numbers, so that it tells less of the table; never empty."""
+    """A range around low and high in round numbers, so that it reveals less about the table; never empty."""
     if not (isfinite(low) and isfinite(high)):
         raise TaskError(f"{where}, column {name} holds an infinite number: clean it, or state its range ({name}=0..100)")
     step = 10.0 ** floor(log10(high - low)) if high > low else max(1.0, 10.0 ** floor(log10(abs(low)))) if low else 1.0

@@ -1,7 +1,7 @@
-"""Somebody else's client as a task: an object of the shape of Flower's NumPyClient in this process, or a whole Flower app, its
-code unchanged, in an environment of its own at the end of a pipe (worker.py).
+"""Foreign clients as a task: an object like Flower's NumPyClient in this process, or a whole unchanged Flower app that runs in
+its own environment at the other end of a pipe (worker.py).
 
-Only floating arrays are federated. Others (a batch norm's counter) stay as they were at the start.
+Only floating-point arrays are federated. Others (a batch norm's counter) keep their first value.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ BETTER_WHEN_HIGH = ("acc", "auc", "f1", "r2")
 
 
 class Clients(Protocol):
-    """A crowd of participants with rows of their own: client `who` of `of`."""
+    """A set of participants with their own rows: client `who` of `of`."""
 
     def start(self) -> Arrays: ...
 
@@ -43,7 +43,7 @@ class Clients(Protocol):
     def evaluate(self, who: int, of: int, arrays: Arrays) -> tuple[float, int, Mapping[str, float]]: ...
 
     def fresh(self) -> Clients:
-        """The same clients as they were before anything was asked of them."""
+        """The same clients in their first state."""
         ...
 
 
@@ -119,7 +119,7 @@ def _three(who: int, what: str, answer: object, wanted: str) -> tuple[Any, Any, 
 
 
 def _arrays(who: int, what: str, given: object) -> Arrays:
-    """Arrays of numbers. Raises UserCodeError that names the first that is none."""
+    """Arrays of numbers. Raises UserCodeError that names the first that is not numeric."""
     if not isinstance(given, tuple | list):
         raise UserCodeError(f"client {who}: {what} returns {type(given).__name__}: return a list of NumPy arrays")
     arrays = []
@@ -150,7 +150,7 @@ class FlowerClients:
         self._hear()
 
     def close(self) -> None:
-        """Ends the app's process: its input ends, and so does it."""
+        """Closes the app's input, at which its process ends."""
         if self._process.stdin and not self._process.stdin.closed:
             self._process.stdin.close()
             self._process.wait()
@@ -200,7 +200,7 @@ class FlowerClients:
 class ClientTask(SelfTrained):
     """Clients as a task."""
 
-    training = LocalTraining(learning_rate=0.0)  # the client's own business
+    training = LocalTraining(learning_rate=0.0)  # the client decides this itself
     max_exponent = 20
 
     def __init__(self, name: str, clients: Clients):
@@ -245,7 +245,7 @@ class ClientTask(SelfTrained):
 
     @staticmethod
     def _federated(arrays: Arrays, like: Arrays | None = None) -> Arrays:
-        """The arrays that float; or those at their places."""
+        """The floating-point arrays, or those at the same positions."""
         return [a for a, b in zip(arrays, like or arrays, strict=True) if np.issubdtype(b.dtype, np.floating)]
 
 

@@ -1,6 +1,6 @@
 """The far end of the pipe: runs a Flower app's own code in the app's own environment, and answers in arrays and JSON.
 
-Started by path with that environment's Python, where Treaty is not installed: it imports NumPy and Flower alone. A frame is
+Started by path with that environment's Python, where Treaty is not installed: it imports only NumPy and Flower. A frame is
 its length (8 bytes, little-endian) and a safetensors file whose metadata hold one JSON text; nothing is pickled.
 """
 
@@ -86,7 +86,7 @@ def seed_everything(seed: int) -> None:
 
 
 class Stop(Exception):
-    """The server app has said what was wanted of it."""
+    """Raised when the ServerApp has sent its first message."""
 
 
 class App:
@@ -177,7 +177,7 @@ class App:
 
 
 def _introduce() -> None:
-    """Newer Flowers want to know who speaks before they make a message."""
+    """Newer versions of Flower need to know the sender before they create a message."""
     try:
         from flwr.supercore.task_identity import TaskIdentity
     except ImportError:
@@ -186,7 +186,7 @@ def _introduce() -> None:
 
 
 def _grid(app: App) -> Any:
-    """A server's view of a crowd of clients, none of which trains: it takes down the first messages."""
+    """A server's view of clients, none of which trains: it records the first messages."""
     from flwr.serverapp import Grid
 
     class Listener(Grid):

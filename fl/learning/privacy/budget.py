@@ -1,7 +1,7 @@
-"""A participant's privacy budget: what it chose, what it has spent over all rounds, what that promises and what not.
+"""A participant's privacy budget: its settings, what it has spent over all rounds, and what this guarantees.
 
 The accountant composes every release of the participant's history with privacy loss distributions (dp-accounting), whose
-discretisation is pessimistic: the epsilon told is never too small. The mechanisms themselves are in mechanisms.py.
+discretisation is pessimistic: the epsilon reported is never too small. The mechanisms themselves are in mechanisms.py.
 """
 
 from __future__ import annotations
@@ -26,18 +26,18 @@ MECHANISMS = ("sgd", "update")
 LEDGER = "privacy.json"  # in the participant's journal
 INTERVAL = 1e-3  # of the discretised privacy loss; a finer one differs in the fourth digit and takes ten times as long
 MIN_NOISE, MAX_NOISE = 0.2, 1024.0
-BEYOND = 1000.0  # a mean privacy loss that no budget allows, and whose distribution would not fit into memory
+BEYOND = 1000.0  # a mean privacy loss beyond any budget, whose distribution would not fit into memory
 
 
 @dataclass(frozen=True)
 class Privacy:
-    """What a participant chooses.
+    """A participant's privacy settings.
 
     mechanism: "sgd" noises every gradient step and protects each training row (Abadi et al., "Deep learning with
     differential privacy", 2016); "update" clips and noises the whole update and protects the whole table (McMahan et al.,
     "Learning differentially private recurrent language models", 2018).
     clip: the largest norm that one row's gradient (sgd) or the update (update) may have.
-    noise: standard deviation over sensitivity; None: the least with which the budget lasts `rounds` rounds.
+    noise: standard deviation over sensitivity; None: the smallest with which the budget lasts `rounds` rounds.
     """
 
     epsilon: float
@@ -68,7 +68,7 @@ class Privacy:
 def wanted(
     private: str | None, epsilon: float | None, delta: float, clip: float, noise: float | None, rounds: int
 ) -> Privacy | None:
-    """What a command line asks for; None where it asks for no privacy."""
+    """The settings given on a command line; None if they ask for no privacy."""
     if epsilon is None:
         if private or noise:
             raise PrivacyError("privacy needs a budget: give --epsilon, such as --epsilon 8")
@@ -95,7 +95,7 @@ def schedule(training: LocalTraining, rows: int) -> tuple[float, int]:
 
 
 def spending(privacy: Privacy, training: LocalTraining, rows: int, federation: str, round_: int) -> Spending:
-    """What a round will spend. Raises PrivacyError if the settings promise nothing for so few rows."""
+    """What a round will spend. Raises PrivacyError if the settings guarantee nothing for so few rows."""
     if privacy.delta * rows >= 1:
         raise PrivacyError(
             f"delta {privacy.delta} with {rows} rows would allow one row to be shown: take less than {1 / rows:g}"
@@ -138,7 +138,8 @@ def _epsilon(steps: Steps, delta: float) -> float:
 
 
 def _accountant(steps: Steps) -> Any:
-    from dp_accounting import GaussianDpEvent, PoissonSampledDpEvent  # seconds to import, and only the private need it
+    # takes seconds to import, and only private training needs it
+    from dp_accounting import GaussianDpEvent, PoissonSampledDpEvent
     from dp_accounting.pld import PLDAccountant
 
     accountant = PLDAccountant(value_discretization_interval=INTERVAL)
@@ -150,11 +151,11 @@ def _accountant(steps: Steps) -> Any:
 
 @lru_cache(maxsize=1024)
 def least_noise(epsilon: float, delta: float, rate: float, steps: int) -> float:
-    """The least noise multiplier, to three digits, with which so many steps stay within (epsilon, delta)."""
+    """The smallest noise multiplier, to three digits, with which so many steps stay within (epsilon, delta)."""
     high = MAX_NOISE
     if _epsilon((((high, rate), steps),), delta) > epsilon:
         raise PrivacyError(f"epsilon {epsilon} for {steps} steps needs noise beyond {high:g}: take fewer rounds or epochs")
-    low = high / 2  # from above, since little noise takes long to account for
+    low = high / 2  # from above, since accounting for little noise takes long
     while low > MIN_NOISE and _epsilon((((low, rate), steps),), delta) <= epsilon:
         low, high = low / 2, low
     while high - low > high / 1000:
@@ -165,9 +166,9 @@ def least_noise(epsilon: float, delta: float, rate: float, steps: int) -> float:
 
 @dataclass(frozen=True)
 class Ledger:
-    """Everything that a participant has released about its rows, on disk before a commitment leaves.
+    """Everything that a participant has released about its rows, on disk before a commitment is sent.
 
-    A round is entered before its update is kept, and once: what was trained before that and lost in a crash, nobody saw.
+    A round is entered once, before its update is written: nobody has seen an update that was lost in a crash before that.
     """
 
     history: tuple[Spending, ...] = ()
@@ -230,7 +231,7 @@ ASSUMES = (
     "the same rows are released nowhere but in this ledger: not in another federation, not by another participant",
 )
 NOT_COVERED = (
-    "held-out rows: score bytes of a drawn validator, and metrics told, depend on them without noise",
+    "held-out rows: score bytes of a drawn validator, and metrics published, depend on them without noise",
     "the choice of task, learning rate, clip and rounds, if it was made by looking at the rows",
     "properties of the table or of the population that no single row decides",
     "the fact of taking part, its times, and the number of rows",
@@ -240,7 +241,7 @@ NOT_COVERED = (
 def statement(
     privacy: Privacy, ledger: Ledger, release: Spending, noise_source: str, seat: int, update: bytes
 ) -> dict[str, Any]:
-    """What the update's owner claims about it, for everybody to read; a claim, since nobody else sees its noise."""
+    """The owner's public statement about its update. It is only a claim, since nobody else sees the noise."""
     participant = all(s.mechanism == "update" for s in ledger.history)
     return {
         "version": 1,

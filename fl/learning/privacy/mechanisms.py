@@ -1,8 +1,8 @@
-"""Where noise enters an update: DP-SGD with Opacus's per-row gradients, or a clip and noise on the whole update.
+"""How noise is added to an update: DP-SGD with Opacus's per-row gradients, or clipping and noise on the whole update.
 
-The step is by hand, as in trainer.py, for two reasons: Opacus draws noise from PyTorch's Mersenne twister, which is no
-secret, and its optimizer knows no proximal term. Everything random here (batches, noise, dropout) comes from one source,
-because sampling protects only while nobody knows who was sampled.
+The step is written out, as in trainer.py, for two reasons: Opacus draws noise from PyTorch's Mersenne twister, which is not
+secret, and its optimizer has no proximal term. Everything random here (batches, noise, dropout) comes from one source,
+because sampling protects only as long as nobody knows which rows were sampled.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ Vector = NDArray[np.float64]
 
 
 class Source(Protocol):
-    """Where private randomness comes from. name: what the statement says of it."""
+    """Where private randomness comes from. name: what the privacy statement calls it."""
 
     name: str
 
@@ -45,7 +45,7 @@ class Secret:
 
 
 class Seeded:
-    """A simulation's, so that the same seed gives the same roots. Whoever knows the seed can take the noise away."""
+    """A simulation's generator: the same seed gives the same roots. Anybody who knows the seed can subtract the noise."""
 
     name = "SEEDED FOR A SIMULATION: anybody can subtract this noise, so nothing is promised"
 
@@ -58,7 +58,7 @@ class Seeded:
 
 def normal(source: Source, n: int) -> Vector:
     """Standard normals (n,), each half the sum of four (Holohan and Braghin, "Secure random sampling in differential
-    privacy", 2021): the low bits of a single one would tell its pre-image."""
+    privacy", 2021): the low bits of a single one would reveal its pre-image."""
     u = source.uniform(4 * n).reshape(4, n)
     radius, angle = np.sqrt(-2 * np.log1p(-u[:2])), 2 * np.pi * u[2:]
     return (radius * np.cos(angle) + radius * np.sin(angle)).sum(axis=0) / 2
@@ -84,7 +84,7 @@ def _sgd(task: Task, base: NDArray[np.int32], part: Part, clip: float, plan: Spe
     rows = PerRow(task, model, part)
     start = [w.detach().clone() for w in rows.weights]
     velocity = [torch.zeros_like(w) for w in rows.weights]
-    expected = settings.batch_size  # a constant: dividing by a number of rows would tell that number
+    expected = settings.batch_size  # a constant: dividing by the number of rows would reveal it
     with torch.random.fork_rng():
         torch.manual_seed(int(source.uniform(1)[0] * 2**53))
         for _ in range(plan.steps):
@@ -102,7 +102,7 @@ class PerRow:
     """Gradients of single rows, by Opacus."""
 
     def __init__(self, task: Task, model: nn.Module, part: Part):
-        from opacus import GradSampleModule  # seconds to import, and only the private need it
+        from opacus import GradSampleModule  # takes seconds to import, and only private training needs it
 
         self.task, (self.x, self.y) = task, tensors(part)
         self.weights = list(model.parameters())
@@ -113,7 +113,7 @@ class PerRow:
         if not len(chosen):
             return [torch.zeros_like(w, dtype=torch.float64) for w in self.weights]
         at = torch.from_numpy(chosen)
-        with warnings.catch_warnings():  # rows are no leaves of the graph, which PyTorch finds worth a word every time
+        with warnings.catch_warnings():  # silences a warning: the rows are not leaves of the graph
             warnings.filterwarnings("ignore", message="Full backward hook")
             with foreign(self.task, "private training fails"):
                 self.task.loss(self.model(self.x[at]), self.y[at]).backward()

@@ -1,7 +1,7 @@
-"""What cheats send instead of an honest update: pure functions, used alike by agents on a chain and by the experiment.
+"""What cheats send instead of an honest update: pure functions, used by agents on a chain and by the experiment.
 
-Each sees what an attacker may see: its own honest training, the last round in public, and updates of others. Those are the
-last round's on a chain, where commitments hide the present ones; the experiment hands over the present ones, the worst case.
+Each sees what an attacker may see: its own honest training, the public record of the last round, and updates of others. On a
+chain these are the last round's, since commitments hide the current ones; `--all-seeing` hands over the current ones as well.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ TRIGGER, TARGET = 3.0, 1  # what a backdoor stamps on its features, and the labe
 class Sight:
     """What an attacker sees. Changes are floats (parameters,)."""
 
-    own: Change  # what honest training would change; of a poisoned kind: what training on its poisoned rows would
+    own: Change  # what honest training changes; for a poisoned kind, what training on its poisoned rows changes
     honest: Change  # what honest training would change
     last: Change  # how the model changed in the last round; zeros before there is one
     others: NDArray[np.float64]  # (n, parameters): honest updates it knows, at least one
@@ -47,7 +47,7 @@ def _noise(sight: Sight) -> Change:
 
 
 def _alie(sight: Sight) -> Change:
-    """Baruch et al., "A little is enough", 2019: as far from the mean as the crowd's own spread hides."""
+    """Baruch et al., "A little is enough", 2019: as far from the mean as the honest standard deviation hides."""
     needed = sight.seats // 2 + 1 - sight.accomplices
     honest = max(1, sight.seats - sight.accomplices)
     z = NormalDist().inv_cdf(min(0.99, max(0.6, (honest - needed) / honest)))
@@ -69,7 +69,7 @@ def _min_max(sight: Sight) -> Change:
 
 
 def _lean(sight: Sight) -> Change:
-    """Takes back as much of the others' mean as the gate lets pass."""
+    """Subtracts as much of the others' mean as the gate lets pass."""
     middle = sight.others.mean(axis=0)
     for back in (3.0, 2.0, 1.5, 1.0, 0.75, 0.5, 0.25):
         if sight.passes(sent := sight.own - back * middle):
@@ -134,7 +134,7 @@ def poison(kind: str, part: Part) -> Part:
 
 
 def flipped(y: NDArray[np.generic]) -> NDArray[np.generic]:
-    """Every label taken for its opposite: the highest for the lowest, measurements mirrored in their middle."""
+    """Every label replaced by its opposite: the highest by the lowest; measurements are mirrored about their middle."""
     turned: NDArray[np.generic] = (y.max() + y.min() - y).astype(y.dtype)
     return turned
 

@@ -28,7 +28,7 @@ def _change(task: Task, base: NDArray[np.float64], part: Part, rng: np.random.Ge
 
 
 def alone(task: Task, part: Part, test: Part, rounds: int, seed: int, seat: int = 0) -> float:
-    """The metric of a participant that trains as long by itself."""
+    """The metric of a participant that trains for as long on its local data only."""
     return alone_curve(task, part, test, rounds, seed, seat)[-1]
 
 
@@ -43,7 +43,7 @@ def alone_curve(task: Task, part: Part, test: Part, rounds: int, seed: int, seat
 
 
 def pooled(task: Task, split: Split, rounds: int, seed: int) -> float:
-    """The metric with all training rows in one place."""
+    """The metric of centralised training: all training rows in one place."""
     return pooled_curve(task, split, rounds, seed)[-1]
 
 
@@ -71,7 +71,7 @@ def float_fedavg_curve(task: Task, split: Split, rounds: int, seed: int) -> list
 
 
 def measure(task: Task, split: Split, rounds: int, seed: int, most: int | None = None) -> Baselines:
-    """All of them for one federation; of participants by themselves the first `most`, since each costs a whole training."""
+    """All baselines of one federation; local-only ones for the first `most` participants, since each costs a whole training."""
     pooled, plain = pooled_curve(task, split, rounds, seed), float_fedavg_curve(task, split, rounds, seed)
     some = split.shards[:most]
     return Baselines(
@@ -96,7 +96,8 @@ def exact_fedavg(
 ) -> float:
     """The metric of the protocol's own arithmetic, 8-bit updates and integer aggregation, without chain or gate.
 
-    feedback, stochastic, max_exponent: parts of the compression, to be left out or changed; privacy: of every participant.
+    feedback, stochastic, max_exponent: parts of the compression that can be switched off or changed; privacy: of every
+    participant.
     """
     vector = to_vector(build(task, seed))
     exponent = task.max_exponent if max_exponent is None else max_exponent

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Baselines:
-    """What others reach on the same test rows, by the task's metric: each participant alone, all data in one place, and FedAvg
-    in floats. curves: the last two, before the first round and after each."""
+    """Baselines on the same test rows, by the task's metric: local-only training, centralised training, and FedAvg in floats.
+    curves: the last two, before the first round and after each."""
 
     alone: Mapping[str, float]
     pooled: float

@@ -1,9 +1,9 @@
-"""Does the guarantee mean anything? An attacker who knows the model, the participant's settings and every row but one reads
-the updates, and says whether that row was among them.
+"""Tests the privacy guarantee: an attacker who knows the model, the participant's settings and every row but one reads
+the updates, and guesses whether that row was among the training rows.
 
-It looks how far the updates went against the row's own loss (the test that is best against one clipped and noised step;
+It measures how far the updates went against the row's own loss (the test that is best against one clipped and noised step;
 Nasr et al., "Tight auditing of differentially private machine learning", 2023), for a row that nothing else explains: real
-features with the opposite label. Published bytes only, as the contract's store shows them.
+features with the opposite label. It uses only published bytes, as they are in the store.
 """
 
 from __future__ import annotations
@@ -31,14 +31,15 @@ def canary(part: Part) -> Part:
 
 
 def with_row(part: Part, row: Part) -> Part:
-    """The part with the row behind it: the world in which its person took part."""
+    """The part with the row appended: the case in which the person took part."""
     return Part(np.concatenate([part.x, row.x]), np.concatenate([part.y, row.y]))
 
 
 def suspicion(task: Task, part: Part, row: Part, privacy: Privacy | None, rows: int, rounds: int, seed: int) -> float:
-    """How much the published updates of `rounds` rounds, trained on `part`, look like `row` was in it; larger is more.
+    """How much the published updates of `rounds` rounds, trained on `part`, look like `row` was in it; larger means more
+    likely.
 
-    rows: how many there are as far as the settings know; it is public, and must not differ between the two worlds.
+    rows: the public number of rows, which must not differ between the two cases.
     """
     vector = to_vector(build(task, 0))
     told, residual = 0.0, None

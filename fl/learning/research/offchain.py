@@ -1,5 +1,5 @@
-"""Federations without a chain, many in lockstep, by the code that agents run: training, encoding, gate, score, aggregation and
-the contract's rules of pay. What the experiment's tables come from."""
+"""Federations without a chain, many in lockstep, with the code that agents run: training, encoding, gate, score, aggregation
+and the contract's rules of pay. The experiment's tables are computed here."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ RATE = 10**9  # of pay, in units small enough that rounding down does not show
 
 @dataclass(frozen=True)
 class Cell:
-    """One federation: how many cheat and how, which gate and trim. Scorers are paid for where `committee` is not 0."""
+    """One federation: how many cheat and how, which gate and trim. Validators are drawn and paid if `committee` is not 0."""
 
     kind: str
     bad: int
@@ -42,12 +42,12 @@ class Cell:
     committee: int = 0
     scorers: str = "honest"  # one of SCORERS
     strictness: int = 2
-    omniscient: bool = False  # whether the cheats see the present round's honest updates, which commitments hide
+    omniscient: bool = False  # whether the cheats see the current round's honest updates, which commitments hide
 
 
 @dataclass
 class Play:
-    """A federation in play, honest seats first. Pay is in whole rates: 1.0 a round is the most that a trainer can earn."""
+    """A running federation, honest seats first. Pay is in whole rates: 1.0 a round is the most that a trainer can earn."""
 
     cell: Cell
     split: Split
@@ -60,7 +60,7 @@ class Play:
     inside: list[frozenset[int]] = field(default_factory=list)
     rounds: list[scoring.PublicRound] = field(default_factory=list)
     memories: list[dict[int, float]] = field(default_factory=list)  # of every honest seat as a scorer
-    told: dict[int, int] = field(default_factory=dict)  # the public prior
+    public: dict[int, int] = field(default_factory=dict)  # the public prior
     scored: list[scoring.ScoredRound] = field(default_factory=list)
     trained_pay: NDArray[np.float64] = field(default_factory=lambda: np.zeros(0))
     judged_pay: NDArray[np.float64] = field(default_factory=lambda: np.zeros(0))
@@ -177,7 +177,7 @@ def _score(plays: Sequence[Play], evaluator: Evaluator, number: int) -> None:
 def _settle(p: Play, losses: Sequence[NDArray[np.float64]], number: int) -> None:
     seats = list(range(p.seats))
     draw = np.random.default_rng([p.cell.seed, number, 2]).permutation(p.seats)[: p.cell.committee]
-    before = scoring.prior(p.scored[-1:], p.told)
+    before = scoring.prior(p.scored[-1:], p.public)
     fresh = scoring.novelty(p.rounds[-1])
     honestly = []
     for judge, loss in enumerate(losses):
@@ -193,7 +193,7 @@ def _settle(p: Play, losses: Sequence[NDArray[np.float64]], number: int) -> None
         for v in sorted(draw)
     }
     medians = scores.medians(seats, vectors)
-    p.told = before
+    p.public = before
     p.scored.append(scoring.ScoredRound(seats, vectors, medians))
     p.trained_pay += [scores.trainer_pay(RATE, m) / RATE for m in medians]
     for v, given in vectors.items():

@@ -1,9 +1,9 @@
-"""What each update of a round was worth by Shapley's measure, exactly or within a budget of model evaluations; all models of a
+"""The Shapley value of each update of a round, exactly or within a budget of model evaluations; all models of a
 step are evaluated at once.
 
-Worth of a set of updates = by how much their mean lowers the loss. Truncated Monte Carlo after Ghorbani and Zou, "Data
+The worth of a set of updates is how much their mean lowers the loss. Truncated Monte Carlo after Ghorbani and Zou, "Data
 Shapley", 2019; guided sampling (every update leads equally often) with truncation after Liu et al., "GTG-Shapley", 2022.
-Scores are paid by leave-one-out, whose cost is one model an update; this says how near that comes.
+Scores use leave-one-out, which evaluates one model an update; this measures how close that comes.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from fl.learning.scoring import PublicRound
 from fl.protocol.aggregate import aggregate
 
 Values = Callable[[Sequence[frozenset[int]]], NDArray[np.float64]]
-ENOUGH = 0.01  # of the whole worth: closer than that, the rest of an order is taken to add nothing
+ENOUGH = 0.01  # share of the whole worth: closer than that, the rest of an order is assumed to add nothing
 
 
 class Worth:
@@ -42,7 +42,7 @@ class Worth:
 
 
 def exact(worth: Worth, seats: Sequence[int]) -> dict[int, float]:
-    """From all 2^n sets."""
+    """Exact values, from all 2^n sets."""
     n = len(seats)
     sets = [frozenset(some) for size in range(n + 1) for some in combinations(seats, size)]
     value = dict(zip(sets, worth.of(sets), strict=True))
@@ -51,7 +51,7 @@ def exact(worth: Worth, seats: Sequence[int]) -> dict[int, float]:
 
 
 def leave_one_out(worth: Worth, seats: Sequence[int]) -> dict[int, float]:
-    """The whole less the whole without each."""
+    """The worth of all updates minus the worth without each."""
     whole = frozenset(seats)
     full, *without = worth.of([whole, *(whole - {seat} for seat in seats)])
     return {seat: full - value for seat, value in zip(seats, without, strict=True)}
@@ -88,7 +88,7 @@ def monte_carlo(worth: Worth, seats: Sequence[int], budget: int, seed: int, guid
 
 
 def rank_correlation(a: dict[int, float], b: dict[int, float]) -> float:
-    """Spearman's, without ties in mind; 1.0 for the same order."""
+    """Spearman's rank correlation, ignoring ties; 1.0 for the same order."""
     seats = sorted(a)
     ranks = [np.argsort(np.argsort([values[seat] for seat in seats])) for values in (a, b)]
     return float(np.corrcoef(ranks[0], ranks[1])[0, 1])

@@ -1,8 +1,8 @@
-"""A small character transformer whose adapters alone are federated: low-rank terms beside frozen matrices.
+"""A small character transformer of which only the adapters are federated: low-rank terms beside frozen matrices.
 
-The base has read some of the data-set descriptions that come with scikit-learn; each participant owns a description that it
-never saw. What travels is 4 % of the model. The base lies beside this file, so that it is the same everywhere, and the manifest
-names its hash; `python -m fl.learning.tasks.adapter` trains it anew from a fixed seed (about half a minute).
+The base was trained on some of the data-set descriptions that come with scikit-learn; each participant owns a description that
+the base never saw. Only 4 % of the model is exchanged. The base is stored beside this file, so that it is the same everywhere,
+and the manifest names its hash; `python -m fl.learning.tasks.adapter` trains it again from a fixed seed (about half a minute).
 
 Low-rank adapters after Hu et al., "LoRA: low-rank adaptation of large language models", 2022.
 """
@@ -107,13 +107,13 @@ def pretrain() -> bytes:
 
 
 class Adapters(nn.Module):
-    """What is federated: two low-rank terms a layer. They begin as nothing: every `up` is zero."""
+    """What is federated: two low-rank terms a layer. At the start they change nothing: every `up` is zero."""
 
     def __init__(self) -> None:
         super().__init__()
         self.down = nn.ParameterList([nn.Parameter(torch.randn(RANK, WIDTH) / WIDTH**0.5) for _ in range(2 * LAYERS)])
         self.up = nn.ParameterList([nn.Parameter(torch.zeros((3, 4)[i % 2] * WIDTH, RANK)) for i in range(2 * LAYERS)])
-        self.base = [pretrained()]  # in a list: frozen, and no part of what travels
+        self.base = [pretrained()]  # in a list: frozen, and not exchanged
 
     def forward(self, x: Tensor) -> Tensor:
         adapters = list(zip(self.down, self.up, strict=True))

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from fl.learning.data.columns import complete
 from fl.learning.task import Data, LocalTraining, Task
 
-# Round numbers near each measurement's usual size, public before anybody trains (mean, spread).
+# Round numbers near each measurement's usual size, public before anybody trains (mean, standard deviation).
 SCALE = np.array(
     [
         [14, 4],
@@ -37,7 +37,7 @@ MEASURED = (
 
 
 def scaled(measured: NDArray[np.float64]) -> NDArray[np.float32]:
-    """Measurements (n, 30) in units of what is usual."""
+    """Measurements (n, 30) in standard units."""
     return ((measured - SCALE[:, 0]) / SCALE[:, 1]).astype(np.float32)
 
 

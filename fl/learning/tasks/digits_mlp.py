@@ -1,4 +1,4 @@
-"""The digits again with the network that frameworks are timed on: 64 - 128 - 10, one local epoch, batches of 32."""
+"""The digits with the network used in the benchmarks: 64 - 128 - 10, one local epoch, batches of 32."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""25 million parameters through everything: one wide layer on made-up rows, for time and memory, not for learning's sake."""
+"""25 million parameters: one wide layer on made-up rows, to measure time and memory, not to learn anything."""
 
 from __future__ import annotations
 
