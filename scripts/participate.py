@@ -43,7 +43,6 @@ from fl.tools.cli import options
 @click.option("--metrics", type=int, metavar="PORT", help="Serve Prometheus text on 127.0.0.1:PORT.")
 @click.option("--log-json", is_flag=True, help="Log JSON lines.")
 @click.option("--once", is_flag=True, help="Do what is due now and end; for cron.")
-@click.option("--role", default="honest", hidden=True, help="A kind of cheat, for the chaos test.")
 @click.option("--seed", type=int, default=0, hidden=True)
 def cli(provider, account, passphrase_file, urls, max_fee, tip, rpc_timeout, metrics, log_json, once, confirmations, **given):
     """Trains, commits, reveals, scores, proposes, checks every proposal, challenges wrong ones, and makes the calls that move a

@@ -277,6 +277,11 @@ def address_of(provider: Any) -> str:
     return address
 
 
+def node_url() -> str:
+    """The HTTP address of the connected node. Raises ChainError if it has none."""
+    return address_of(ape.chain.provider)
+
+
 def abi(name: str) -> list[dict[str, Any]]:
     """The interface of a contract of this project, as plain JSON."""
     return [entry.model_dump(mode="json", by_alias=True) for entry in contract(name).contract_type.abi]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -18,7 +18,7 @@ from fl.network.events import Event
 from fl.network.rpc import NodeError
 from fl.protocol.phases import RoundFacts
 from fl.protocol.seats import from_bitmap
-from fl.protocol.terms import ZERO_ADDRESS, Terms
+from fl.protocol.terms import Terms
 
 LOG_BLOCKS = 2_000  # a span that public nodes serve; smaller ones are found by halving it
 MAX_LOG_BLOCKS = 128_000  # a span grows up to this where the node takes it
@@ -63,6 +63,27 @@ class SeatFacts:
 
 
 @dataclass(frozen=True)
+class Party:
+    """Somebody for whom a look is made: an account, and the seat that it acts for."""
+
+    account: str
+    seat: int | None = None
+
+
+@dataclass(frozen=True)
+class Own:
+    """What concerns one party: what its account was credited, in token units, and its seat."""
+
+    credit: int = 0
+    seat: SeatFacts | None = None
+
+    @property
+    def earned(self) -> int:
+        """The seat's pay that was not yet claimed, in token units."""
+        return self.seat.earned if self.seat else 0
+
+
+@dataclass(frozen=True)
 class SeatSets:
     """Seats by their standing, ascending. Eligible seats take part in the next round; leaving ones wait to be withdrawn."""
 
@@ -91,6 +112,7 @@ class Snapshot:
 
     earliest: the earliest time that the head of any node shows which is not stuck. Secrets go by this clock, so that one node
     that lies about the time does not get one early.
+    own: what concerns the parties for whom the look was made.
     events: new since the last look; all of them if `anew` (the first look, or after the chain changed below `confirmed`).
     """
 
@@ -99,17 +121,16 @@ class Snapshot:
     facts: RoundFacts
     pool: int
     concluded: bool
-    credit: int
-    seat: SeatFacts | None
+    own: Mapping[Party, Own]
     events: list[Event]
     anew: bool
     earliest: int
 
 
 class FederationReader:
-    """Reads one federation; a daemon's reader also knows its account and seat.
+    """Reads one federation, for whoever looks.
 
-    account: whose credit and allowance are read. depth: blocks that lie above what counts as confirmed.
+    depth: blocks that lie above what counts as confirmed.
     chain_id: the chain that it must be; by default the one that the node serves.
     clock: the time in seconds, such as time.time; a head that is far ahead of it is not believed. None on a chain of this
     machine, which has a clock of its own.
@@ -121,20 +142,18 @@ class FederationReader:
         rpc: Chain,
         abi: Sequence[Any],
         address: str,
-        account: str = ZERO_ADDRESS,
         depth: int = 0,
         chain_id: int | None = None,
         clock: Callable[[], float] | None = None,
     ):
         if not is_hex_address(address):
             raise ChainError(f"{address!r} is not a valid address: give 0x and 40 hexadecimal digits")
-        self.rpc, self.address, self.account, self.depth = rpc, to_checksum_address(address), account, depth
+        self.rpc, self.address, self.depth = rpc, to_checksum_address(address), depth
         self.interface, self.token = Interface(abi), Interface(TOKEN_ABI)
         self.clock = clock
         self.chain_id = chain_id if chain_id is not None else number_of("eth_chainId", rpc("eth_chainId"))
         self.check_chain()
         self.terms = self._terms()
-        self.seat: int | None = None
         self._seen: int | None = None  # the last block whose events were taken; None before any
         self._last: Head | None = None  # the last confirmed block
         self._hashes: dict[int, str] = {}
@@ -172,8 +191,9 @@ class FederationReader:
 
     # ---- what a daemon does
 
-    def look(self, known: Head | None = None) -> Snapshot | None:
-        """What there is to see; None if the head is still `known`. Raises Distrust, NodeError or WrongChain.
+    def look(self, known: Head | None = None, parties: Sequence[Party] = ()) -> Snapshot | None:
+        """What there is to see, for these parties; None if the head is still `known`. Raises Distrust, NodeError or
+        WrongChain.
 
         Nothing is remembered of a look that raised.
         """
@@ -186,9 +206,9 @@ class FederationReader:
         anew = self._compare(head, confirmed) or self._anew
         start = self.start if anew or self._seen is None else self._seen + 1
         events = self._events(start, confirmed)
-        facts, pool, concluded, credit, seat = self._state(confirmed)
+        facts, pool, concluded, own = self._state(confirmed, parties)
         earliest = self._earliest(head)
-        snapshot = Snapshot(head, confirmed, facts, pool, concluded, credit, seat, events, anew, earliest)
+        snapshot = Snapshot(head, confirmed, facts, pool, concluded, own, events, anew, earliest)
         self._remember(head, confirmed)
         return snapshot
 
@@ -196,11 +216,13 @@ class FederationReader:
         """The next look takes every event anew."""
         self._anew = True
 
-    def allowance(self) -> tuple[int, int]:
-        """(tokens that the account holds, tokens that it lets the federation take)."""
-        balance = self._call(self.terms.token, self.token, "balanceOf", (self.account,), "latest")
-        allowed = self._call(self.terms.token, self.token, "allowance", (self.account, self.address), "latest")
-        return int(balance), int(allowed)
+    def balance(self, account: str) -> int:
+        """What an account holds, in token units."""
+        return int(self._call(self.terms.token, self.token, "balanceOf", (account,), "latest"))
+
+    def allowance(self, account: str) -> int:
+        """What an account lets the federation take, in token units."""
+        return int(self._call(self.terms.token, self.token, "allowance", (account, self.address), "latest"))
 
     def refusal(self, data: bytes) -> str:
         """What the federation answered to a call that it refused, in words."""
@@ -425,15 +447,19 @@ class FederationReader:
         except ContractError:
             return None
 
-    def _state(self, confirmed: Head) -> tuple[RoundFacts, int, bool, int, SeatFacts | None]:
-        """What the contract stores at a block, in one call: (round, pool, notice given, the account's credit, the seat)."""
+    def _state(self, confirmed: Head, parties: Sequence[Party]) -> tuple[RoundFacts, int, bool, dict[Party, Own]]:
+        """What the contract stores at a block, in one call: (round, pool, notice given, what concerns each party)."""
         wanted: list[tuple[str, tuple[Any, ...]]] = [("roundInfo", ()), ("accounting", ()), ("concluded", ())]
-        wanted.append(("credits", (self.account,)))
-        if self.seat is not None:
-            wanted += [("seatInfo", (self.seat,)), ("recordOf", (self.seat,))]
-        told = self.read_all(wanted, confirmed)
-        seat = None if self.seat is None else _seat(told[4], told[5])
-        return RoundFacts(*told[0]), int(told[1][5]), bool(told[2]), int(told[3]), seat
+        for party in parties:
+            wanted.append(("credits", (party.account,)))
+            if party.seat is not None:
+                wanted += [("seatInfo", (party.seat,)), ("recordOf", (party.seat,))]
+        facts, accounting, concluded, *others = self.read_all(wanted, confirmed)
+        rest, own = iter(others), {}
+        for party in parties:
+            credit = int(next(rest))
+            own[party] = Own(credit, None if party.seat is None else _seat(next(rest), next(rest)))
+        return RoundFacts(*facts), int(accounting[5]), bool(concluded), own
 
     def _events(self, start: int, last: Head) -> list[Event]:
         """The federation's events from a block on up to `last`, in order."""

@@ -1,7 +1,8 @@
 """Sending: sign once, keep the bytes, then broadcast them; again after a drop or a reorganisation; never a second nonce.
 
 The fee alone may change, upwards and below a cap, at the same nonce. A new nonce is taken only when the old one was provably
-used by something else. What is sent is written down first: when the disk is full nothing leaves.
+used by something else. What is sent is written down first: when the disk is full nothing leaves. What was signed for a round or
+an attempt that is over is withdrawn before anything else is looked after: a right proposal is a fraud one round later.
 """
 
 from __future__ import annotations
@@ -48,7 +49,10 @@ class Refused(ChainError):
 
 
 class Sender:
-    """Sends for one key on one chain. `explain` turns the bytes of a refusal into words."""
+    """Sends for one key on one chain.
+
+    explain: turns the bytes of a refusal into words. mined: told of each transaction that a block holds, with its receipt.
+    """
 
     def __init__(
         self,
@@ -59,15 +63,30 @@ class Sender:
         fees: Fees,
         log: Log,
         explain: Callable[[bytes], str],
+        mined: Callable[[SignedTransaction, dict[str, Any]], None] = lambda transaction, receipt: None,
     ):
         self.rpc, self.signer, self.chain_id, self.transactions = rpc, signer, chain_id, transactions
-        self.fees, self.log, self.explain = fees, log, explain
+        self.fees, self.log, self.explain, self.mined = fees, log, explain, mined
         self.undone = 0  # transactions that a reorganisation took back
 
     # ---- a new transaction
 
-    def send(self, name: str, round_: int, function: str, to: str, data: bytes, head: Head) -> SignedTransaction:
-        """Signs, keeps and broadcasts. Raises Refused if the contract would refuse, OSError if the journal cannot."""
+    def send(
+        self,
+        name: str,
+        round_: int,
+        function: str,
+        to: str,
+        data: bytes,
+        head: Head,
+        *,
+        attempt: int | None = None,
+        lasting: bool = False,
+        revocable: bool = False,
+    ) -> SignedTransaction:
+        """Signs, keeps and broadcasts. Raises Refused if the contract would refuse, OSError if the journal cannot.
+
+        attempt, lasting, revocable: as SignedTransaction has them."""
         call = {"from": self.signer.address, "to": to, "data": "0x" + data.hex()}
         try:
             # By what is mined: what somebody else has on its way may never arrive.
@@ -77,7 +96,20 @@ class Sender:
         except (TypeError, ValueError) as error:
             raise NodeError(f"eth_estimateGas did not answer with a number: {error}") from error
         gas += gas // 4 + 10_000  # the state may move before it is mined
-        transaction = SignedTransaction(name, round_, function, to, data.hex(), self.signer.address, self._nonce(), gas)
+        account, nonce = self.signer.address, self._nonce()
+        transaction = SignedTransaction(
+            name,
+            round_,
+            function,
+            to,
+            data.hex(),
+            account,
+            nonce,
+            gas,
+            attempt=attempt,
+            lasting=lasting,
+            revocable=revocable,
+        )
         fee, tip = self._market(head)
         transaction.sent.append(self._sign(transaction, fee, tip, head))
         self.transactions.keep(transaction)
@@ -97,13 +129,21 @@ class Sender:
 
     # ---- what is under way
 
-    def tend(self, head: Head, confirmed: Head) -> None:
-        """Looks after every open transaction, by nonce: mined and deep? dropped? too cheap? undone?"""
+    def tend(self, head: Head, confirmed: Head, round_: int, attempts: int) -> None:
+        """Looks after every open transaction, by nonce: mined and deep? dropped? too cheap? undone?
+
+        round_, attempts: the present ones. What was signed for others and is in no block is withdrawn first.
+        """
+        waiting = []
         for transaction in self.transactions.open(self.signer.address):
-            receipt = self._receipt(transaction)
-            if receipt is not None:
+            if (receipt := self._receipt(transaction)) is not None:
                 self._mined(transaction, receipt, confirmed)
-            elif not self._lost(transaction, confirmed):
+            elif transaction.is_past(round_, attempts) and not transaction.last.cancels:
+                self.cancel(transaction, head)
+            else:
+                waiting.append(transaction)
+        for transaction in waiting:
+            if not self._lost(transaction, confirmed):
                 self._again(transaction, head)
 
     def contradicted(self, transaction: SignedTransaction, head: Head) -> None:
@@ -154,6 +194,8 @@ class Sender:
             transaction.state = State.CANCELLED if cancelled else State.DONE if worked else State.FAILED
         if news or deep:
             self.transactions.keep(transaction)
+        if news:
+            self.mined(transaction, receipt)
         if news and worked:
             self.log.info(f"{transaction.function} mined", name=transaction.name, tx=receipt["transactionHash"], block=number)
         elif news:

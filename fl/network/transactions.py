@@ -40,7 +40,11 @@ class Signed:
 
 @dataclass
 class SignedTransaction:
-    """One thing that was done, or is being done, for the seat."""
+    """One thing that was done, or is being done, for the seat.
+
+    attempt: the proposal attempt of its round outside of which it must not happen; None where any will do.
+    lasting: it is right in any round. revocable: it is withdrawn once nobody wants it any more.
+    """
 
     name: str
     round: int
@@ -53,6 +57,15 @@ class SignedTransaction:
     sent: list[Signed] = field(default_factory=list)
     state: State = State.OPEN
     mined_at: int | None = None  # the block that holds it, as far as is known
+    attempt: int | None = None
+    lasting: bool = False
+    revocable: bool = False
+
+    def is_past(self, round_: int, attempts: int) -> bool:
+        """Whether the round or the attempt that it was signed for is over."""
+        if self.lasting:
+            return False
+        return self.round < round_ or (self.attempt is not None and self.attempt != attempts)
 
     @property
     def last(self) -> Signed:

@@ -9,21 +9,17 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from eth_account import Account
 from support.evm import AnvilEvm, contract_types
+from support.keys import Key, key_of
 from support.system import System, owner
 
 from fl.agents.record.public_record import Record
-from fl.agents.roles.answerer import Answerer
-from fl.agents.roles.challenger import Challenger
-from fl.agents.roles.collector import Collector
-from fl.agents.roles.keeper import Keeper
-from fl.agents.roles.participant import Participant
-from fl.agents.roles.proposer import Proposer
-from fl.agents.roles.validator import Validator
+from fl.agents.roles.casting import Cast, honest, whole_seat
+from fl.agents.roles.training import SeatTrainer
 from fl.agents.runtime.agent import Agent
 from fl.agents.runtime.daemon import Daemon, Pace
 from fl.agents.runtime.journal import Identity, Journal
+from fl.agents.runtime.workers import Inline, Workers
 from fl.learning.codec import depth_of, to_vector
 from fl.learning.data.partition import split
 from fl.learning.task import build, load_task
@@ -39,22 +35,6 @@ from fl.tools.federation.deploy import manifest_of
 
 ETHER = 10**18
 NUMBERS = itertools.count()
-
-
-class Key:
-    """A private key that signs; what Ape's accounts are to the real daemon."""
-
-    def __init__(self, number: int):
-        self.secret = number.to_bytes(32, "big")
-        self._account = Account.from_key(self.secret)
-        self.address = self._account.address
-
-    def sign(self, fields: dict[str, Any]) -> bytes:
-        return bytes(self._account.sign_transaction(fields).raw_transaction)
-
-
-def key_of(seat: int) -> Key:
-    return Key(0xA11CE000 + seat)
 
 
 class DaemonCluster:
@@ -102,33 +82,26 @@ class DaemonCluster:
         fees: Fees | None = None,
         timeout: float = 10.0,
         store: Any = None,
-        kinds: dict[type, type] | None = None,
+        cast: Cast = honest,
+        trainer: SeatTrainer | None = None,
+        workers: Workers | None = None,
         as_json: bool = False,
     ) -> Daemon:
-        """Starts a seat's daemon, as `ape run participate` would."""
-        key, kinds = key or key_of(seat), kinds or {}
+        """Starts a seat's daemon, as `ape run participate` would, but that it works within its looks unless told otherwise."""
+        key = key or key_of(seat)
         log = Log(io.StringIO(), as_json)
         rpc = Rpc(urls or [self.url], timeout=timeout, failed=lambda *facts: log.warn(" ".join(facts)), sleep=lambda _: None)
         abi = contract_types()["Federation"].abi
-        node = FederationReader(rpc, abi, self.system.federation.address, key.address, depth, self.evm.chain_id)
+        node = FederationReader(rpc, abi, self.system.federation.address, depth, self.evm.chain_id)
         identity = Identity(node.chain_id, node.genesis, node.address, seat)
         held = Journal(journal or self.folder / f"seat-{seat}", identity)
         self._journals.append(held)
         sender = Sender(rpc, key, node.chain_id, held.transactions, fees or Fees(), log, node.refusal)
         store = store or self.store
-        shard = self.data.shards[seat]
-        roles = (
-            kinds.get(Participant, Participant)(seat, self.task, shard, 0, held.folder),
-            kinds.get(Validator, Validator)(seat, self.evaluator, shard, held.folder),
-            kinds.get(Proposer, Proposer)(seat),
-            Challenger(),
-            Answerer(),
-            Keeper(),
-            Collector(seat, key.address),
-        )
-        agent = Agent(f"seat {seat}", key, roles, held.folder, store, seat)
-        pace = Pace(0.01, 0.01, turn=1)
-        return Daemon(node, sender, held, agent, lambda: Record(node.terms, self.manifest, store), log, pace)
+        trio = cast(seat, self.evaluator, self.data.shards[seat], 0, held.folder, trainer=trainer)
+        agent = Agent(f"seat {seat}", key, whole_seat(trio, seat, key.address), held.folder, store, seat)
+        pace, work = Pace(0.01, 0.01, turn=1), workers or Inline()
+        return Daemon(node, sender, held, agent, lambda: Record(node.terms, self.manifest, store), log, pace, work)
 
     def start(self, *seats: int, **options: Any) -> DaemonCluster:
         for seat in seats or range(self.SEATS):

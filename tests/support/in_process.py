@@ -1,13 +1,26 @@
-"""Whole federations with real agents, real training and a real store, on the in-process engine: a round in a blink."""
+"""Whole federations with real agents, real training and a real store, on the in-process engine: a round in a blink.
+
+The engine answers the JSON-RPC calls that reader and sender make, so that all of it, keys, signatures and journals included, is
+the code that a participant runs.
+"""
 
 from __future__ import annotations
 
+import io
+from bisect import bisect_right
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from support.evm import Reverted
-from support.system import STRANGER, System, operator
+from eth_account import Account
+from eth_account.typed_transactions import TypedTransaction
+from eth_hash.auto import keccak
+from eth_utils import to_checksum_address
+from hexbytes import HexBytes
+from support.evm import LocalEvm, contract_types, event_of
+from support.keys import Key, key_of
+from support.system import System, owner
 
 from fl.agents import adversaries
 from fl.agents.record.public_record import Record
@@ -16,80 +29,213 @@ from fl.agents.roles.answerer import Answerer
 from fl.agents.roles.challenger import Challenger
 from fl.agents.roles.keeper import Keeper
 from fl.agents.runtime.agent import Agent
-from fl.agents.runtime.lockstep import Loop
-from fl.errors import ChainError
+from fl.agents.runtime.lockstep import Lockstep
 from fl.learning.codec import depth_of, to_vector
 from fl.learning.data.partition import split
 from fl.learning.task import build, load_task
 from fl.learning.trainer import Evaluator
-from fl.network.ape_accounts import Event, Receipt
-from fl.network.denomination import denomination_of
-from fl.network.federation import Accounting
+from fl.network.events import Event
+from fl.network.federation import FederationReader
+from fl.network.rpc import NodeRefused
 from fl.network.stores.base import LocalStore
 from fl.protocol.artifact import Kind, pack_model, parse_model
-from fl.protocol.phases import RoundFacts
+from fl.protocol.manifest import Manifest
 from fl.tools.audit.auditor import Auditor
 from fl.tools.audit.verdict import Verdict
 from fl.tools.federation.deploy import manifest_of
 
+NOBODY = "0x" + "00" * 20
+HOUSE = Key(0x4005E)  # whose agent checks, answers and moves rounds on, and has no seat
 
-class LocalClient:
-    """FederationClient's face over a System."""
 
-    def __init__(self, system: System):
-        self.system = system
-        self.address, self.chain_id, self.terms = system.federation.address, system.evm.chain_id, system.terms
-        self.denomination = denomination_of(system.token.call("decimals"), system.token.call("symbol"))
-        self._events: list[Event] = []
-        self.calls = 0
-        inner = system.evm.write
+class InProcessChain(LocalEvm):
+    """The engine as a Chain: every transaction is a block of its own, mined when it comes. It shows no state of the past."""
 
-        def write(to: str, data: bytes, by: str) -> Any:
-            block = system.evm.block
-            events = inner(to, data, by)
-            if to == self.address:
-                self._events += [
-                    Event(name, dict(f), block, i, str(block)) for i, (name, f) in enumerate(events) if name in KNOWN
-                ]
-            return events
+    def __post_init__(self) -> None:
+        self.urls, self.failures = ["in process"], Counter[str]()
+        self.logs: list[dict[str, Any]] = []
+        self.receipts: dict[str, dict[str, Any]] = {}
+        self.nonces: Counter[str] = Counter()
+        self._since, self._times = [0], [self.time]  # a block, and the time of it and its successors
+        self._next_time: int | None = None
+        super().__post_init__()
 
-        system.evm.write = write
+    # ---- the engine's side
 
-    def new_events(self) -> list[Event]:
-        taken, self._events = self._events, []
-        return taken
+    def mine(self, blocks: int = 1) -> None:
+        if self.time != self._times[-1]:
+            self._since.append(self.block)
+            self._times.append(self.time)
+        super().mine(blocks)
 
-    def moment(self) -> tuple[int, int]:
-        return self.system.evm.time, self.system.evm.block
+    def back(self, mark: Any) -> None:
+        super().back(mark)
+        kept = bisect_right(self._since, self.block - 1)
+        self._since, self._times = self._since[:kept], self._times[:kept]
+        self.logs = [log for log in self.logs if int(log["blockNumber"], 16) < self.block]
 
-    def facts(self) -> RoundFacts:
-        return RoundFacts(*self.system.round.values())
+    def write(self, to: str, data: bytes, by: str) -> list[tuple[str, dict]]:
+        """What nobody signed: the tests' own calls."""
+        self._run(to, data, by)
+        events = self._keep_logs("0x" + keccak(f"{self.block} {to}".encode() + data).hex())
+        self.mine()
+        return events
 
-    def pool(self) -> int:
-        return self.accounting().pool
+    def _keep_logs(self, transaction: str) -> list[tuple[str, dict]]:
+        events = []
+        for index, log in enumerate(self.vm.result.logs):
+            topics, payload = [bytes(t) for t in log.data[0]], bytes(log.data[1])
+            try:
+                events.append(event_of(topics, payload))
+            except KeyError:  # of another contract
+                continue
+            self.logs.append(
+                {
+                    "address": to_checksum_address(log.address),
+                    "topics": ["0x" + t.hex() for t in topics],
+                    "data": "0x" + payload.hex(),
+                    "blockNumber": hex(self.block),
+                    "blockHash": self._hash(self.block),
+                    "logIndex": hex(index),
+                    "transactionHash": transaction,
+                    "removed": False,
+                }
+            )
+        return events
 
-    def accounting(self) -> Accounting:
-        return Accounting(**self.system.accounting(), held=self.system.held())
+    # ---- the chain's side
 
-    def concluded(self) -> bool:
-        return self.system.see("concluded")
+    def __call__(self, method: str, *params: Any) -> Any:
+        return getattr(self, f"_{method}")(*params)
 
-    def wait_until(self, time_: int) -> None:
-        self.system.evm.warp(max(time_, self.system.evm.time))
+    def each(self, method: str, *params: Any) -> list[Any]:
+        return [self(method, *params)]
 
-    def wait_blocks(self, number: int) -> None:
-        self.system.evm.mine(max(0, number - self.system.evm.block))
+    def _hash(self, number: int) -> str:
+        return "0x" + keccak(f"block {number}".encode()).hex()
 
-    def send(self, sender: str, function: str, *args: Any) -> Receipt:
-        self.calls += 1
+    def _number(self, at: Any) -> int:
+        """The block that a tag, a number or a hash names. Only the newest has a state to show."""
+        if isinstance(at, dict):
+            assert at["blockHash"] == self._hash(self.block - 1), "only the newest block has a state here"
+        return self.block - 1 if isinstance(at, dict) or not at.startswith("0x") else int(at, 16)
+
+    def _eth_chainId(self) -> str:
+        return hex(self.chain_id)
+
+    def _eth_getBlockByNumber(self, at: str, _: bool) -> dict[str, str] | None:
+        number = self._number(at)
+        if number >= self.block:
+            return None
+        time = self._times[bisect_right(self._since, number) - 1]
+        hashes = {"hash": self._hash(number), "parentHash": self._hash(number - 1)}
+        return {"number": hex(number), "timestamp": hex(time), "baseFeePerGas": "0x0", **hashes}
+
+    def _eth_call(self, call: dict[str, str], at: Any) -> str:
+        assert self._number(at) == self.block - 1
+        return "0x" + self._asked(call)[0].hex()
+
+    def _eth_estimateGas(self, call: dict[str, str], _: str) -> str:
+        return hex(self._asked(call)[1])
+
+    def _asked(self, call: dict[str, str]) -> tuple[bytes, int]:
+        """(what a call returns, the gas that it takes); nothing of it stays."""
+        mark = self.vm.snapshot()
         try:
-            self.system.do(function, *args, by=sender)
-        except Reverted as error:
-            raise ChainError(f"the contract rejected the call: {error}") from error
-        return Receipt("", 0, 0)
+            result = self._done("eth_call", call["to"], bytes.fromhex(call["data"][2:]), call.get("from", NOBODY))
+            return result, 21_000 + int(self.vm.result.gas_used)
+        finally:
+            self.vm.revert(mark)
+
+    def _done(self, method: str, to: str, data: bytes, by: str) -> bytes:
+        self.vm.reset_transient_storage()
+        try:
+            return bytes(self.vm.message_call(caller=by, to=to, calldata=data))
+        except RuntimeError as error:
+            text = str(error)
+            if "output: 0x" not in text:
+                raise
+            output = bytes.fromhex(text.split("output: 0x")[1].split(" ")[0].rstrip("})"))
+            raise NodeRefused(method, 3, "execution reverted", output) from None
+
+    def _eth_getCode(self, address: str, _: str) -> str:
+        return "0x" + bytes(self.vm.get_code(address) or b"").hex()
+
+    def _eth_getLogs(self, asked: dict[str, Any]) -> list[dict[str, Any]]:
+        first, last, topics = int(asked["fromBlock"], 16), int(asked["toBlock"], 16), asked.get("topics", [None])[0]
+        return [
+            log
+            for log in self.logs
+            if log["address"] == asked["address"] and first <= int(log["blockNumber"], 16) <= last
+            if topics is None or log["topics"][0] in topics
+        ]
+
+    def _eth_getTransactionCount(self, address: str, _: str) -> str:
+        return hex(self.nonces[address])
+
+    def _eth_sendRawTransaction(self, raw: str) -> str:
+        data = HexBytes(raw)
+        fields, sender = TypedTransaction.from_bytes(data).as_dict(), Account.recover_transaction(data)
+        if fields["chainId"] != self.chain_id or fields["nonce"] != self.nonces[sender]:
+            raise NodeRefused("eth_sendRawTransaction", -32000, "nonce too low, too high, or another chain", b"")
+        name, number, status = "0x" + keccak(bytes(data)).hex(), self.block, 1
+        self.nonces[sender] += 1
+        self.said.clear()
+        try:
+            self._done("eth_sendRawTransaction", "0x" + bytes(fields["to"]).hex(), bytes(fields["data"]), sender)
+            self._keep_logs(name)
+        except NodeRefused:
+            status = 0
+        gas = hex(21_000 + int(self.vm.result.gas_used))
+        receipt = {"transactionHash": name, "blockNumber": hex(number), "blockHash": self._hash(number)}
+        self.receipts[name] = {**receipt, "status": hex(status), "gasUsed": gas}
+        self.mine()
+        return name
+
+    def _eth_getTransactionReceipt(self, name: str) -> dict[str, Any] | None:
+        return self.receipts.get(name)
+
+    def _eth_getTransactionByHash(self, name: str) -> dict[str, Any] | None:
+        return self.receipts.get(name)
+
+    # ---- the clock
+
+    def _anvil_setBlockTimestampInterval(self, _: int) -> None:
+        """Here time goes by jumps alone."""
+
+    def _anvil_removeBlockTimestampInterval(self) -> None: ...
+
+    def _anvil_mine(self, blocks: str, _: str) -> None:
+        self.mine(int(blocks, 16))
+
+    def _evm_setNextBlockTimestamp(self, time: int) -> None:
+        self._next_time = time
+
+    def _evm_mine(self) -> None:
+        self.warp(self._next_time if self._next_time is not None else self.time)
+        self._next_time = None
 
 
-KNOWN = {e["name"] for e in __import__("support.evm").evm.contract_types()["Federation"].abi if e["type"] == "event"}
+def reader_of(system: System) -> FederationReader:
+    """What anybody reads a system through, on whichever chain it is."""
+    return FederationReader(system.evm, contract_types()["Federation"].abi, system.federation.address)
+
+
+def operated(system: System, seat: int) -> Key:
+    """The key that operates a seat from now on."""
+    key = key_of(seat)
+    system.do("setOperator", seat, key.address, by=owner(seat))
+    return key
+
+
+def lockstep_of(system: System, manifest: Manifest, store: LocalStore, agents: Sequence[Agent]) -> Lockstep:
+    node = reader_of(system)
+    return Lockstep(node, lambda: Record(system.terms, manifest, store), agents, io.StringIO())
+
+
+def seen(system: System, manifest: Manifest, store: LocalStore) -> View:
+    """What anybody sees of a system now."""
+    return lockstep_of(system, manifest, store, []).look()
 
 
 class InProcessFederation:
@@ -98,35 +244,40 @@ class InProcessFederation:
     def __init__(
         self, folder: Path, task: str = "linear", honest: int = 4, kinds: Sequence[str] = (), rounds: int = 2, **terms: Any
     ):
-        self.task = load_task(task)
+        self.task, self.folder = load_task(task), folder
         self.store = LocalStore(folder / "store")
         model = pack_model(to_vector(build(self.task, 0)))
         self.store.put(model, Kind.MODEL)
         self.manifest = manifest_of(self.task, 0)
-        depth = depth_of(build(self.task, 0))
-        exponent = self.task.max_exponent
-        self.system = System.create(
-            model=model, depth=depth, max_exponent=exponent, manifest=self.store.put_manifest(self.manifest), **terms
-        )
-        self.client = LocalClient(self.system)
+        facts = {"depth": depth_of(build(self.task, 0)), "max_exponent": self.task.max_exponent}
+        facts |= {"manifest": self.store.put_manifest(self.manifest)}
+        self.system = System.create(InProcessChain(), model=model, **facts, **terms)
         seats, everybody = honest + len(kinds), ["honest"] * honest + list(kinds)
         self.system.join(seats, self.system.terms.min_stake + 2 * self.system.terms.fraud_slash).fund()
         self.data = split(self.task.data(), honest, None, 0)
         self.evaluator = Evaluator(self.task)
-        self.record = Record(self.system.terms, self.manifest, self.store)
         self.agents = [self._agent(seat, everybody, folder) for seat in range(seats)]
         self.agents.sort(key=lambda agent: agent.kind == "honest")
-        self.system.rich(STRANGER)
+        self.system.rich(HOUSE.address)
         housekeeping = (Challenger(), Answerer(), Keeper(rounds))
-        self.agents.append(Agent("house", STRANGER, housekeeping, folder / "house", self.store))
-        self.loop = Loop(self.client, self.record, self.agents)
+        self.agents.append(Agent("house", HOUSE, housekeeping, folder / "house", self.store))
+        self.play(self.agents)
+
+    def play(self, agents: Sequence[Agent]) -> None:
+        """Who acts from now on."""
+        self.agents = list(agents)
+        self.loop = lockstep_of(self.system, self.manifest, self.store, agents)
 
     def _agent(self, seat: int, kinds: Sequence[str], folder: Path) -> Agent:
-        kind = kinds[seat]
+        kind, journal = kinds[seat], folder / str(seat)
         shard = self.data.shards[seat % len(self.data.shards)]
-        journal = folder / str(seat)
-        roles = adversaries.cast(kind, seat, self.evaluator, shard, 0, journal, [s for s, k in enumerate(kinds) if k == kind])
-        return Agent(f"{kind} {seat}", operator(seat), roles, journal, self.store, seat, kind)
+        cast = adversaries.cast(kind, [s for s, k in enumerate(kinds) if k == kind])
+        roles = cast(seat, self.evaluator, shard, 0, journal)
+        return Agent(f"{kind} {seat}", operated(self.system, seat), roles, journal, self.store, seat, kind)
+
+    @property
+    def record(self) -> Record:
+        return self.loop.record
 
     def run(self) -> View:
         return self.loop.run()
@@ -141,8 +292,9 @@ class InProcessFederation:
         return list(self.loop.history.events)
 
     def audit(self, events: list[Event] | None = None) -> Verdict:
-        auditor = Auditor(self.client.chain_id, self.client.address, self.client.terms, self.store)
+        node = self.loop.node
+        auditor = Auditor(node.chain_id, node.address, node.terms, self.store)
         auditor.run(events if events is not None else self.events())
-        auditor.compare_accounting(self.client.accounting())
+        auditor.compare_accounting(node.accounting())
         auditor.compare_model(self.system.see("model"))
         return auditor.verdict()

@@ -8,9 +8,9 @@ from pathlib import Path
 from fl.agents.adversaries.proposers import PROPOSERS, Withholder, WrongModel, WrongModelOnce
 from fl.agents.adversaries.trainers import FLAWS, PARTICIPANTS
 from fl.agents.adversaries.validators import VALIDATORS
-from fl.agents.roles.participant import Participant
-from fl.agents.roles.proposer import Proposer
-from fl.agents.roles.validator import Validator
+from fl.agents.roles.casting import Cast, Trio, honest
+from fl.agents.roles.privacy_guard import PrivacyGuard
+from fl.agents.roles.training import SeatTrainer
 from fl.learning.data.partition import Shard
 from fl.learning.trainer import Evaluator
 
@@ -19,11 +19,31 @@ KINDS = tuple(dict.fromkeys((*PARTICIPANTS, *VALIDATORS, *PROPOSERS)))
 __all__ = ["FLAWS", "KINDS", "PARTICIPANTS", "PROPOSERS", "VALIDATORS", "Withholder", "WrongModel", "WrongModelOnce", "cast"]
 
 
-def cast(
-    kind: str, seat: int, evaluator: Evaluator, shard: Shard, seed: int, journal: Path, accomplices: Collection[int] = ()
-) -> tuple[Participant, Validator, Proposer]:
-    """The roles of one seat: of a cheat's kind, or of anything else (`honest`) the honest ones."""
-    participant = PARTICIPANTS.get(kind, Participant)(seat, evaluator.task, shard, seed, journal)
-    validator = VALIDATORS.get(kind, Validator)(seat, evaluator, shard, journal)
-    participant.accomplices = validator.accomplices = frozenset(accomplices)
-    return participant, validator, PROPOSERS.get(kind, Proposer)(seat)
+def cast(kind: str, accomplices: Collection[int] = ()) -> Cast:
+    """Makes the roles of a cheat's seat; of any other kind (`honest`) those of one that follows the protocol.
+
+    accomplices: the seats of its own kind.
+    """
+
+    def made(
+        seat: int,
+        evaluator: Evaluator,
+        shard: Shard,
+        seed: int,
+        journal: Path,
+        *,
+        trainer: SeatTrainer | None = None,
+        guard: PrivacyGuard | None = None,
+    ) -> Trio:
+        participant, validator, proposer = honest(seat, evaluator, shard, seed, journal, trainer=trainer, guard=guard)
+        known = frozenset(accomplices)
+        if kind in PARTICIPANTS:
+            cheat = PARTICIPANTS[kind]
+            participant = cheat(seat, evaluator.task, shard, seed, journal, trainer=trainer, accomplices=known)
+        if kind in VALIDATORS:
+            validator = VALIDATORS[kind](seat, evaluator, shard, journal, accomplices=known)
+        if kind in PROPOSERS:
+            proposer = PROPOSERS[kind](seat)
+        return participant, validator, proposer
+
+    return made

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fl.agents.record.view import View
 from fl.agents.roles.participant import Participant
-from fl.agents.runtime.actions import Action, Publish
+from fl.agents.runtime.actions import Action, Call, Publish
 from fl.learning.codec import encode_update
 from fl.learning.research.attacks import ATTACKS, POISONED, Change, Sight, change_of, poison
 from fl.learning.trainer import generator, local_change
@@ -17,7 +19,15 @@ from fl.protocol.artifact import UPDATE_LEAF_BYTES, Kind, size_of
 from fl.protocol.fixed_point import to_fixed, to_float
 
 
-class Cheat(Participant):
+class Dishonest(Participant):
+    """A participant that may know seats of its own kind. Privacy is for the honest."""
+
+    def __init__(self, *args: Any, accomplices: Collection[int] = (), **options: Any):
+        super().__init__(*args, **options)
+        self.accomplices = frozenset(accomplices)
+
+
+class Cheat(Dishonest):
     """Sends what fl.learning.research.attacks makes of what is public: the past. Commitments hide the present round."""
 
     attack = "sign_flip"
@@ -64,7 +74,7 @@ class Cheat(Participant):
         return (after - before)[:size]
 
 
-class NoReveal(Participant):
+class NoReveal(Dishonest):
     """Commits and does not reveal, in every second round."""
 
     def reveals(self, view: View) -> list[Action]:
@@ -88,7 +98,7 @@ FLAWS = ("short", "long", "minus_128", "exponent", "wrong_root", "absent", "huge
 HUGE = 1 << 24  # bytes, at least
 
 
-class Malformed(Participant):
+class Malformed(Dishonest):
     """Commits to a file that nobody should take: another flaw each round, or always the one named."""
 
     flaw: str | None = None
@@ -119,18 +129,21 @@ class Malformed(Participant):
         actions, flaw = super().reveals(view), self.flaw_of(view.round.number)
         other = bytes(size_of(Kind.UPDATE, view.terms.depth))
         published = {"absent": (), "wrong_root": (Publish(other, Kind.UPDATE),)}
-        return [replace(a, publish=published[flaw]) if flaw in published else a for a in actions]
+        return [replace(a, publish=published[flaw]) if isinstance(a, Call) and flaw in published else a for a in actions]
+
+    def serves(self, view: View) -> list[Action]:
+        return []
 
 
-def _cheat(kind: str) -> type[Participant]:
+def _cheat(kind: str) -> type[Dishonest]:
     return type(f"Cheat_{kind}", (Cheat,), {"attack": kind})
 
 
-def _malformed(flaw: str) -> type[Participant]:
+def _malformed(flaw: str) -> type[Dishonest]:
     return type(f"Malformed_{flaw}", (Malformed,), {"flaw": flaw})
 
 
-PARTICIPANTS: dict[str, type[Participant]] = {
+PARTICIPANTS: dict[str, type[Dishonest]] = {
     **{kind: _cheat(kind) for kind in ATTACKS},
     "malformed": Malformed,
     **{f"malformed_{flaw}": _malformed(flaw) for flaw in FLAWS},

@@ -2,34 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Collection
+from typing import Any
 
 from fl.agents.record.view import View
 from fl.agents.roles.validator import Validator
 
 
-class LyingValidator(Validator):
+class DishonestValidator(Validator):
+    """A validator that may know seats of its own kind."""
+
+    def __init__(self, *args: Any, accomplices: Collection[int] = ()):
+        super().__init__(*args)
+        self.accomplices = frozenset(accomplices)
+
+
+class LyingValidator(DishonestValidator):
     """Turns its scores round: the best get nothing, those left out get everything."""
 
     def scores(self, view: View) -> bytes:
         return bytes(255 - byte for byte in super().scores(view))
 
 
-class LazyValidator(Validator):
+class LazyValidator(DishonestValidator):
     """Gives everybody the same without looking."""
 
     def scores(self, view: View) -> bytes:
         return bytes([128] * len(view.round.revealed or []))
 
 
-class ColludingValidator(Validator):
+class ColludingValidator(DishonestValidator):
     """Gives its accomplices everything and all others nothing."""
 
     def scores(self, view: View) -> bytes:
         return bytes(255 if seat in self.accomplices else 0 for seat in view.round.revealed or [])
 
 
-VALIDATORS: dict[str, Callable[..., Validator]] = {
+VALIDATORS: dict[str, type[DishonestValidator]] = {
     "lying_validator": LyingValidator,
     "lazy_validator": LazyValidator,
     "colluding_minority": ColludingValidator,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from copy import copy
 from dataclasses import dataclass, field
 
 from fl.network.events import Event
@@ -80,6 +81,15 @@ class RoundLog:
     adopted: bool = False
     model: bytes = b""
 
+    def copy(self) -> RoundLog:
+        """The same round, which stays as it is when this one goes on."""
+        other = copy(self)
+        for name, value in vars(self).items():
+            if isinstance(value, dict | list):
+                setattr(other, name, value.copy())
+        other.proposals = [copy(proposal) for proposal in self.proposals]
+        return other
+
     @property
     def validators(self) -> list[int]:
         """Committee members that revealed scores, in the order drawn: the order in which `settle` wants their vectors."""
@@ -103,6 +113,14 @@ class History:
     @property
     def round(self) -> RoundLog | None:
         return self.rounds[-1] if self.rounds else None
+
+    def copy(self) -> History:
+        """The same past, which stays as it is when this one grows. Rounds before the last do not change any more."""
+        other = History(self._committee_size)
+        other.seats = {seat: copy(log) for seat, log in self.seats.items()}
+        other.rounds = [*self.rounds[:-1], *(log.copy() for log in self.rounds[-1:])]
+        other.events = list(self.events)
+        return other
 
     def apply(self, events: Iterable[Event]) -> None:
         """Folds further events in."""

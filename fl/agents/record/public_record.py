@@ -21,8 +21,8 @@ from fl.network.stores.base import Store
 from fl.network.stores.several import fetched
 from fl.protocol.artifact import Data, Kind, Numbers, UpdateNumbers, parse_model, update_is_canonical
 from fl.protocol.enums import Artifact
-from fl.protocol.fraud import ROOT_KEPT
-from fl.protocol.leaves import root_from
+from fl.protocol.fraud import ROOT_KEPT, Opened
+from fl.protocol.leaves import Tree, root_from
 from fl.protocol.manifest import Manifest
 from fl.protocol.stream import aggregate_files
 from fl.protocol.terms import Terms
@@ -53,7 +53,17 @@ class Record:
         self._models: dict[bytes, Vector] = {}
         self._model_files: dict[bytes, Data] = {}  # the models last asked for, the latest last
         self._next: dict[int, bytes] = {}
+        self._trees: dict[int, Tree] = {}
         self._opened: dict[bytes, bytes] = {}  # what the chain keeps of an update's root, to the root that an answer led to
+
+    def copy(self) -> Record:
+        """The same record for another thread, so that a tick never waits for who reads many files. Both have what was cached
+        until now; what the gate made of past rounds they go on sharing, since it is the same whoever computes it."""
+        other = Record(self.terms, self.manifest, self.store)
+        other._judged, other._states = self._judged, self._states
+        other._files, other._models, other._opened = dict(self._files), dict(self._models), dict(self._opened)
+        other._model_files, other._next, other._trees = dict(self._model_files), dict(self._next), dict(self._trees)
+        return other
 
     def note(self, events: Iterable[Event]) -> None:
         """Takes in what events say of where files are."""
@@ -173,6 +183,14 @@ class Record:
             held = [files[root] for root in roots]
             self._next = {log.number: bytes(aggregate_files(base, held, self.terms.trim, self.terms.max_exponent))}
         return self._next[log.number]
+
+    def next_tree(self, log: RoundLog) -> Tree | None:
+        """The tree over that file: whoever checks looks at it in each block."""
+        if (right := self.next_model(log)) is None:
+            return None
+        if log.number not in self._trees:
+            self._trees = {log.number: Opened.of(right, Kind.MODEL).tree}
+        return self._trees[log.number]
 
     def public_round(self, history: History, log: RoundLog, accepted: frozenset[int] | list[int]) -> PublicRound:
         """What scoring reads of a round, with the seats taken to be accepted."""

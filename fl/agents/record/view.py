@@ -2,32 +2,81 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from fl.agents.record.history import History, RoundLog
 from fl.agents.record.public_record import Record
 from fl.network.denomination import RAW, Denomination
+from fl.network.federation import Own, Snapshot
 from fl.protocol.phases import Phase, RoundFacts, phase_and_end
 from fl.protocol.terms import Terms
 
+NOBODY = Own()
+
 
 @dataclass(frozen=True)
-class View:
-    """A moment. Agents read it and change nothing."""
+class Setting:
+    """What never changes: which federation on which chain, its terms, what its amounts are told in."""
 
     chain_id: int
     federation: str
     terms: Terms
-    time: int
-    block: int
-    facts: RoundFacts
+    denomination: Denomination = RAW
+
+
+@dataclass(frozen=True, kw_only=True)
+class View:
+    """A moment. Agents read it and change nothing. own: what concerns the one who looks."""
+
+    setting: Setting
+    snapshot: Snapshot
     history: History
     record: Record
-    concluded: bool = False
-    pool: int = 0
-    earned: int = 0  # by the seat that looks, not yet claimed
-    credit: int = 0  # of the account that looks
-    denomination: Denomination = RAW  # of all amounts, to show them
+    own: Own = NOBODY
+
+    def frozen(self) -> View:
+        """This moment for whoever reads it later, from a thread of its own, while history and record go on."""
+        return replace(self, history=self.history.copy(), record=self.record.copy())
+
+    @property
+    def chain_id(self) -> int:
+        return self.setting.chain_id
+
+    @property
+    def federation(self) -> str:
+        return self.setting.federation
+
+    @property
+    def terms(self) -> Terms:
+        return self.setting.terms
+
+    @property
+    def denomination(self) -> Denomination:
+        return self.setting.denomination
+
+    @property
+    def time(self) -> int:
+        """The head's time: that of the next block, at the earliest."""
+        return self.snapshot.head.time
+
+    @property
+    def block(self) -> int:
+        """The number of the block that the next transaction would be in, at the earliest."""
+        return self.snapshot.head.number + 1
+
+    @property
+    def facts(self) -> RoundFacts:
+        return self.snapshot.facts
+
+    @property
+    def concluded(self) -> bool:
+        """Whether the sponsor gave notice."""
+        return self.snapshot.concluded
+
+    @property
+    def pool(self) -> int:
+        """What the pool holds for rounds to come, in token units."""
+        return self.snapshot.pool
 
     @property
     def phase(self) -> Phase:

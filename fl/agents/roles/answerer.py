@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from hashlib import sha256
 from itertools import groupby, islice
 
 from fl.agents.record.history import Demanded
 from fl.agents.record.view import View
 from fl.agents.roles.challenger import MAX_DEMANDS
-from fl.agents.runtime.actions import Action
+from fl.agents.runtime.actions import Action, Call, Turn
 from fl.protocol.artifact import Data, Kind
 from fl.protocol.enums import Artifact
 from fl.protocol.fraud import Opened
@@ -17,13 +18,14 @@ from fl.protocol.phases import Phase
 class Answerer:
     """Answers demands from files that its store holds: for the deposits, and so that a right model stands.
 
-    All that are due, the soonest first: whoever demands everything at once counts on an answer that comes too late."""
+    All that are due, the soonest first: whoever demands everything at once counts on an answer that comes too late. Deciding
+    reads the files asked for from the store."""
 
     def decide(self, view: View) -> list[Action]:
         if view.phase is not Phase.CHALLENGE:
             return []
         due = {d: end for d, end in view.round.demands.items() if view.time < end and d.attempt == view.facts.attempts}
-        answers: dict[Demanded, Action] = {}
+        answers: dict[Demanded, Call] = {}
         for what, demands in groupby(sorted(due, key=lambda d: (_file(d), due[d])), key=_file):  # a file's tree at a time
             soonest = list(islice(demands, MAX_DEMANDS))
             if (opened := self._opened(view, soonest[0])) is not None:
@@ -31,8 +33,25 @@ class Answerer:
                     leaf = demanded.leaf
                     content = opened.show(leaf)[: opened.kind.value]
                     args = (*what, leaf, content, b"".join(opened.tree.path(leaf)))
-                    answers[demanded] = Action("answer", args, shared=True)
+                    answers[demanded] = self._call(view, demanded, args)
         return [answers[demanded] for demanded in sorted(answers, key=lambda d: due[d])[:MAX_DEMANDS]]
+
+    def _call(self, view: View, demanded: Demanded, args: tuple[object, ...]) -> Call:
+        """Of many that can answer one shall pay the gas: the proposer, whose stake hangs on it, at once; the others by turns,
+        and not while an answer is on its way. After a third of the window all of that counts no more: who demanded might have
+        sent an answer that never arrives."""
+        attempt, deadline, proposal = view.facts.attempts, view.round.demands[demanded], view.round.proposal
+        wanted = {"artifact": demanded.artifact, "seat": demanded.seat, "leaf": demanded.leaf}
+        wanted |= {"round": view.facts.number, "attempt": attempt}
+        times = sum(e.name == "Answered" and wanted.items() <= e.fields.items() for e in view.history.events)
+        turn = None
+        if proposal is not None:
+            key = f"{view.facts.number} answer {demanded} {deadline}"
+            others = [seat for seat in sorted(view.history.seats) if seat != proposal.seat]
+            first = int.from_bytes(sha256(key.encode()).digest()[:8], "big") % max(1, len(others))
+            third = deadline - view.terms.answer_window + view.terms.answer_window // 3
+            turn = Turn(key, (proposal.seat, *others[first:], *others[:first]), opens=third, demand=demanded)
+        return Call("answer", args, shared=True, number=attempt, attempt=attempt, times=times, turn=turn)
 
     def _opened(self, view: View, demanded: Demanded) -> Opened | None:
         data: Data | None

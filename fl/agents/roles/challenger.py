@@ -14,7 +14,7 @@ import numpy as np
 
 from fl.agents.record.history import Demanded
 from fl.agents.record.view import View
-from fl.agents.runtime.actions import Action, Publish
+from fl.agents.runtime.actions import Action, Call, Publish
 from fl.protocol.artifact import LEAF_PARAMETERS, Kind, leaf_bytes, parse_model
 from fl.protocol.enums import Artifact
 from fl.protocol.fraud import Opened, challenge_proof
@@ -37,7 +37,8 @@ class Shown:
 
 
 class Challenger:
-    """Checks for anybody; demands and challenges from the account that the loop gives it."""
+    """Checks for anybody; demands and challenges from the key that signs for it. Deciding reads the store for the round's
+    updates and models, and rebuilds the right one from them, once a round."""
 
     def decide(self, view: View) -> list[Action]:
         if view.phase is not Phase.CHALLENGE:
@@ -57,10 +58,11 @@ class Challenger:
         right = record.next_model(log)
         if right is None:
             return self._force(view, Kind.MODEL, [(Artifact.PREVIOUS, 0)])
-        tree = Opened.of(right, Kind.MODEL).tree
+        tree = record.next_tree(log)
+        assert tree is not None  # there is a right model
         wrong = record.model_file(proposal.root)
         if tree.root == proposal.root:  # one that its proposer shows to nobody would leave the next round nothing to begin with
-            return [] if wrong is not None else [_publishes(right, Kind.MODEL)]
+            return [] if wrong is not None else [Publish(right, Kind.MODEL)]
         if wrong is not None:
             opened = Opened.of(wrong, Kind.MODEL)
             leaf = next(i for i in range(1 << tree.depth) if tree.levels[0][i] != opened.tree.levels[0][i])
@@ -82,7 +84,7 @@ class Challenger:
         if base is None:
             return []
         proof = challenge_proof(leaf, updates, Opened.of(base, Kind.MODEL), proposed)
-        return [Action("challenge", (leaf, coordinate, proof), shared=True, note="disproves the proposal")]
+        return [_call(view, "challenge", leaf, coordinate, proof)]
 
     def _walk(self, view: View, tree: Tree, right: bytes) -> list[Action]:
         leaf = 0
@@ -95,8 +97,9 @@ class Challenger:
         return self._demand(view, Artifact.PROPOSED, 0, leaf)
 
     def _doubt(self, view: View, missing: list[int]) -> list[Action]:
-        """Demands the accepted updates that the store lacks, first where the proposal strays farthest from what the others
-        alone would give; a wrong leaf that all have shown is disproved at once. No gross lie costs a whole file."""
+        """Demands the accepted updates that the store lacks: first the one leaf where the proposal strays farthest from what
+        the others alone would give, and when that was shown, all others at once. A wrong leaf that all have shown is disproved
+        at once, so that no gross lie costs a whole file."""
         log, record, terms = view.round, view.record, view.terms
         lacking = [(Artifact.UPDATE, seat) for seat in missing]
         base, proposed = record.model_file(log.base), record.model_file(log.proposals[-1].root)
@@ -118,18 +121,19 @@ class Challenger:
                 wanted = bytes(aggregate_files(before, parts, terms.trim, terms.max_exponent))
                 if wanted != leaf_bytes(proposed, Kind.MODEL, leaf):
                     return self._challenge(view, leaf, Opened.of(proposed, Kind.MODEL), wanted)
-        return self._force(view, Kind.UPDATE, lacking, leaves)
+        farthest = [leaf for leaf in leaves[:1] if not all(_shown(view, *what, leaf) for what in lacking)]
+        return self._force(view, Kind.UPDATE, lacking, farthest or leaves)
 
     def _force(
         self, view: View, kind: Kind, lacking: Sequence[tuple[int, int]], order: Sequence[int] | None = None
     ) -> list[Action]:
-        """Demands every leaf of files that the store lacks, each an artifact and a seat; one whose leaves were all shown is
-        published."""
+        """Demands every leaf of files that the store lacks, or those of `order`, each file an artifact and a seat; one whose
+        leaves were all shown is published."""
         leaves = range(1 << view.terms.depth)
         for artifact, seat in lacking:
             shown = [answer.content for leaf in leaves if (answer := _shown(view, artifact, seat, leaf))]
             if len(shown) == len(leaves):
-                return [_publishes(b"".join(shown), kind)]
+                return [Publish(b"".join(shown), kind)]
         wanted = ((*what, leaf) for leaf in order or leaves for what in lacking)
         return list(islice((action for what in wanted for action in self._demand(view, *what)), MAX_DEMANDS))
 
@@ -138,13 +142,12 @@ class Challenger:
         last = view.facts.proposed_at + view.terms.challenge_window - 2 * view.terms.answer_window
         if demanded in view.round.demands or view.time >= last or _shown(view, artifact, seat, leaf):
             return []
-        return [Action("demand", (artifact, seat, leaf), shared=True, note="demands a leaf")]
+        return [_call(view, "demand", artifact, seat, leaf, deposit=view.terms.demand_deposit)]
 
     def _expired(self, view: View) -> list[Action]:
         for demanded, deadline in view.round.demands.items():
             if view.time >= deadline and demanded.attempt == view.facts.attempts:
-                args = (demanded.artifact, demanded.seat, demanded.leaf)
-                return [Action("expire", args, shared=True, note="topples a proposal that nobody could open")]
+                return [_call(view, "expire", demanded.artifact, demanded.seat, demanded.leaf)]
         return []
 
 
@@ -157,5 +160,7 @@ def _shown(view: View, artifact: int, seat: int, leaf: int) -> Shown | None:
     return next((Shown(*view.round.answers[demanded]) for demanded in tries if demanded in view.round.answers), None)
 
 
-def _publishes(data: bytes, kind: Kind) -> Action:
-    return Action("", (), publish=(Publish(data, kind),), shared=True)
+def _call(view: View, function: str, *args: object, deposit: int = 0) -> Call:
+    """A call that pays whoever makes it first, and holds for one attempt alone."""
+    attempt = view.facts.attempts
+    return Call(function, args, shared=True, number=attempt, attempt=attempt, deposit=deposit)

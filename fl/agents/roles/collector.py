@@ -3,23 +3,36 @@
 from __future__ import annotations
 
 from fl.agents.record.view import View
-from fl.agents.runtime.actions import Action
+from fl.agents.runtime.actions import Action, Call
 from fl.protocol.phases import Phase
 
 
 class Collector:
-    """Claims for one seat, when a full round's pay has gathered; sends what this key was credited to the owner."""
+    """Claims for one seat, when a full round's pay has gathered; sends what this key was credited to the owner.
 
-    def __init__(self, seat: int, account: str):
-        self.seat, self.account = seat, account
+    last: a round after whose end whatever has gathered is claimed, and nothing before.
+    """
+
+    def __init__(self, seat: int, account: str, last: int | None = None):
+        self.seat, self.account, self.last = seat, account, last
 
     def decide(self, view: View) -> list[Action]:
         owner = view.history.seats[self.seat].owner if self.seat in view.history.seats else None
-        if owner is None or view.phase not in (Phase.IDLE, Phase.COMMIT, Phase.CHALLENGE):
+        if owner is None or not self._is_time(view):
             return []
-        actions = []
-        if owner == self.account and view.earned >= max(1, view.terms.trainer_rate):
-            actions.append(Action("claim", (self.seat, owner), self.seat, note="claims pay"))
-        if view.credit:
-            actions.append(Action("claimCredit", (owner,), self.seat, note="sends the owner what this key was credited"))
+        actions: list[Action] = []
+        if owner == self.account and view.own.earned >= (1 if self.last else max(1, view.terms.trainer_rate)):
+            actions.append(self._call(view, "claim", (self.seat, owner), "Claimed", seat=self.seat))
+        if view.own.credit:
+            actions.append(self._call(view, "claimCredit", (owner,), "CreditClaimed", account=self.account))
         return actions
+
+    def _is_time(self, view: View) -> bool:
+        if self.last is not None:
+            return view.phase is Phase.IDLE and view.facts.number >= self.last
+        return view.phase in (Phase.IDLE, Phase.COMMIT, Phase.CHALLENGE)
+
+    def _call(self, view: View, function: str, args: tuple[object, ...], event: str, **wanted: object) -> Call:
+        """The next call of its kind: each that the chain answered was a transaction of its own."""
+        times = sum(e.name == event and wanted.items() <= e.fields.items() for e in view.history.events)
+        return Call(function, args, self.seat, number=times, lasting=True)

@@ -3,28 +3,31 @@
 from __future__ import annotations
 
 from fl.agents.record.view import View
-from fl.agents.runtime.actions import Action
+from fl.agents.runtime.actions import Action, Call, Turn
 from fl.protocol.phases import Phase
+
+BLOCKS_TO_DRAW = 2  # after the one that closed the reveals, whose successor's hash is the seed
 
 
 class Keeper:
-    """Opens, closes, draws, settles and finalizes; stops opening after `rounds`."""
+    """Opens, closes, draws, settles and finalizes, in turns with all other seats; stops opening after `rounds`."""
 
     def __init__(self, rounds: int | None = None):
         self.rounds = rounds
 
     def decide(self, view: View) -> list[Action]:
         if view.phase is Phase.IDLE and self._may_open(view):
-            return [_shared("openRound")]
+            return [_call(view, "openRound")]
         if view.phase is Phase.DRAW and not view.facts.close_block:
-            return [_shared("close")]
-        if view.phase is Phase.DRAW and view.block >= view.facts.close_block + 2:
-            return [_shared("draw")]
+            return [_call(view, "close")]
+        if view.phase is Phase.DRAW:
+            close = view.facts.close_block
+            return [_call(view, "draw", number=close, from_block=close + BLOCKS_TO_DRAW)]
         if view.phase is Phase.SETTLE:
             log = view.round
-            return [_shared("settle", [log.scores[seat] for seat in log.validators])]
+            return [_call(view, "settle", [log.scores[seat] for seat in log.validators])]
         if view.phase in (Phase.FINAL, Phase.VOID):
-            return [_shared("finalize")]
+            return [_call(view, "finalize")]
         return []
 
     def _may_open(self, view: View) -> bool:
@@ -34,5 +37,10 @@ class Keeper:
         return more and funded and not view.concluded and eligible >= view.terms.min_reveals
 
 
-def _shared(function: str, *args: object) -> Action:
-    return Action(function, args, shared=True)
+def _call(view: View, function: str, *args: object, number: int = 0, from_block: int = 0) -> Call:
+    """A call that pays nobody. The turn begins at another seat in each round."""
+    everybody = sorted(view.history.seats)
+    first = view.facts.number % max(1, len(everybody))
+    key = f"{view.facts.number} {function} {view.facts.close_block}"
+    turn = Turn(key, (*everybody[first:], *everybody[:first]), ends=view.phase_end)
+    return Call(function, args, shared=True, number=number, from_block=from_block, turn=turn)

@@ -11,12 +11,12 @@ from safetensors.numpy import load, save
 
 from fl.agents.record.view import View
 from fl.agents.roles.privacy_guard import PrivacyGuard, statement_name
-from fl.agents.runtime.actions import Action, Publish
-from fl.learning.batched import Cohort
+from fl.agents.roles.training import SeatTrainer, SoloTrainer
+from fl.agents.runtime.actions import Action, Call, Files, Publish, Train
 from fl.learning.codec import encode_update
 from fl.learning.data.partition import Shard
 from fl.learning.task import Task
-from fl.learning.trainer import generator, local_change
+from fl.learning.trainer import generator
 from fl.learning.user_code import during
 from fl.protocol.artifact import Kind, depth_for
 from fl.protocol.commitment import update_commitment
@@ -27,20 +27,36 @@ SEALED = ("update", "salt", "locator")  # what a commitment binds, one file each
 
 
 class Participant:
-    """Trains one seat's shard. What it must not lose lies in `journal`, one folder per seat."""
+    """Trains one seat's shard. What it must not lose lies in `journal`, one folder per seat.
 
-    cohort: Cohort | None = None  # where many sit in one process, they train together
-    guard: PrivacyGuard | None = None  # of its privacy, where it chose a budget
-    accomplices: frozenset[int] = frozenset()  # seats of one's own kind; only cheats look at it
+    Deciding reads this folder (what was trained, what the privacy ledger allows) and, once revealed, whether the store has
+    the update; it writes nothing, draws nothing and trains nothing.
 
-    def __init__(self, seat: int, task: Task, shard: Shard, seed: int, journal: Path):
+    trainer: how it trains; by default on its own. guard: of its privacy, where it chose a budget.
+    """
+
+    def __init__(
+        self,
+        seat: int,
+        task: Task,
+        shard: Shard,
+        seed: int,
+        journal: Path,
+        *,
+        trainer: SeatTrainer | None = None,
+        guard: PrivacyGuard | None = None,
+    ):
         self.seat, self.task, self.shard, self.seed, self.journal = seat, task, shard, seed, journal
+        self.trainer, self.guard = trainer or SoloTrainer(task, shard.train, seed, seat), guard
+        self._made: tuple[object, bytes] = None, b""
 
     def decide(self, view: View) -> list[Action]:
-        if view.phase is Phase.COMMIT and self.seat in view.round.active and not self._committed(view):
+        if view.phase is Phase.COMMIT and self.seat in view.round.active:
             return self.commits(view)
         if view.phase is Phase.REVEAL and self.seat in view.round.commitments and self.seat not in view.round.reveals:
             return self.reveals(view)
+        if view.facts.live and self.seat in view.round.reveals:
+            return self.serves(view)
         return []
 
     def update(self, view: View) -> tuple[bytes, NDArray[np.float64]]:
@@ -61,27 +77,30 @@ class Participant:
             if self.guard is not None:
                 rng = generator(self.seed, number, self.seat)
                 return self.guard.change(view, rng), rng
-            if self.cohort is not None:
-                return self.cohort.change(base, number, self.seat)
-            rng = generator(self.seed, number, self.seat)
-            return local_change(self.task, base, self.shard.train, rng), rng
+            return self.trainer.change(base, number)
+
+    def train(self, view: View) -> Files:
+        """The worker's part: what must be on disk before a commitment leaves, the privacy ledger first."""
+        number = view.round.number
+        data, residual = self.update(view)
+        sealed = data, os.urandom(32), view.record.store.locator(data)
+        files = {} if self.guard is None else self.guard.keep(view, self.seat, root_of(data, Kind.UPDATE))
+        files |= {f"{number}.residual": save({"residual": residual})}
+        return files | {f"{number}.{name}": part for name, part in zip(SEALED, sealed, strict=True)}
 
     def commits(self, view: View) -> list[Action]:
         number = view.round.number
         # After a crash the same update and salt are used again: a second salt would be a second secret to lose.
-        kept, keep = self._sealed(number), {}
+        kept = self._sealed(number)
         if kept is None and self.guard is not None and not self.guard.allows(view):
             return []  # the budget is spent: it sits out, unpaid, and nobody slashes who did not commit
         if kept is None:
-            data, residual = self.update(view)
-            kept = data, os.urandom(32), view.record.store.locator(data)
-            keep = {} if self.guard is None else self.guard.keep(view, self.seat, root_of(data, Kind.UPDATE))
-            keep |= {f"{number}.residual": save({"residual": residual})}
-            keep |= {f"{number}.{name}": part for name, part in zip(SEALED, kept, strict=True)}
-        data, salt, locator = kept
-        facts = view.chain_id, view.federation, number, self.seat
-        commitment = update_commitment(*facts, root_of(data, Kind.UPDATE), salt, locator)
-        return [Action("commit", (self.seat, commitment), self.seat, keep=keep)]
+            return [Train(number, self.train)]
+        commitment = self._commitment(view, kept)
+        if view.round.commitments.get(self.seat) == commitment:
+            return []
+        # Another one that stands, of a salt that was lost, is replaced while there is time.
+        return [Call("commit", (self.seat, commitment), self.seat, number=int(self.seat in view.round.commitments))]
 
     def reveals(self, view: View) -> list[Action]:
         number = view.round.number
@@ -92,12 +111,27 @@ class Participant:
         files = [Publish(data, Kind.UPDATE)]
         if (told := self._kept(statement_name(number))) is not None:
             files.append(Publish(told, None))
+        half = view.phase_end - view.terms.reveal_window // 2
         args = (self.seat, root_of(data, Kind.UPDATE), salt, locator)
-        return [Action("reveal", args, self.seat, publish=tuple(files))]
+        return [Call("reveal", args, self.seat, publish=tuple(files), silence_costs=True, confirmed_until=half)]
 
-    def _committed(self, view: View) -> bool:
-        """Whether a commitment stands that can be opened: one whose salt is lost is replaced while there is time."""
-        return self.seat in view.round.commitments and (self.journal / f"{view.round.number}.salt").is_file()
+    def serves(self, view: View) -> list[Action]:
+        """Puts the revealed update into the store again while the round is open and the store lacks it."""
+        root = view.round.reveals[self.seat].root
+        if view.record.store.has(root, Kind.UPDATE):
+            return []
+        data = self._kept(f"{view.round.number}.update")
+        if data is None or root_of(data, Kind.UPDATE) != root:
+            return []
+        return [Publish(data, Kind.UPDATE, "the revealed update is in the store again")]
+
+    def _commitment(self, view: View, sealed: tuple[bytes, bytes, bytes]) -> bytes:
+        """What a commitment to these files is; remembered, since hashing a large update takes longer than a look should."""
+        data, salt, locator = sealed
+        facts = view.chain_id, view.federation, view.round.number, self.seat
+        if self._made[0] != (facts, salt, locator):
+            self._made = (facts, salt, locator), update_commitment(*facts, root_of(data, Kind.UPDATE), salt, locator)
+        return self._made[1]
 
     def _sealed(self, number: int) -> tuple[bytes, bytes, bytes] | None:
         """What this round's commitment was made of, if all of it was kept."""

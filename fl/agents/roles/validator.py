@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 from fl.agents.record.view import View
-from fl.agents.runtime.actions import Action
+from fl.agents.runtime.actions import Action, Call, Files, Score, Wait
 from fl.learning.data.partition import Shard
 from fl.learning.scoring import ScoredRound, Scorer
 from fl.learning.trainer import Evaluator
@@ -15,9 +15,7 @@ from fl.protocol.phases import Phase
 
 
 class Validator:
-    """Scores for one seat."""
-
-    accomplices: frozenset[int] = frozenset()  # seats of one's own kind; only cheats look at it
+    """Scores for one seat. Deciding reads the journal (what was scored) and which updates the store shows."""
 
     def __init__(self, seat: int, evaluator: Evaluator, shard: Shard, journal: Path):
         self.seat, self.journal = seat, journal
@@ -25,9 +23,7 @@ class Validator:
 
     def decide(self, view: View) -> list[Action]:
         if view.phase is Phase.SCORE_COMMIT and self.seat in view.round.committee:
-            # A commitment whose salt is lost is replaced while there is time.
-            kept = (self.journal / f"{view.round.number}.scores").is_file()
-            return [] if kept and self.seat in view.round.score_commitments else self.commits(view)
+            return self.commits(view)
         if view.phase is Phase.SCORE_REVEAL and self.seat in view.round.score_commitments:
             return [] if self.seat in view.round.scores else self.reveals(view)
         return []
@@ -43,19 +39,45 @@ class Validator:
             [ScoredRound(r.revealed or [], r.scores, r.medians) for r in settled],
         )
 
+    def score(self, view: View) -> Files:
+        """The worker's part: salt and vector."""
+        return {f"{view.round.number}.scores": os.urandom(32) + self.scores(view)}
+
     def commits(self, view: View) -> list[Action]:
-        number = view.round.number
-        path = self.journal / f"{number}.scores"
-        if path.is_file():
-            salt, vector = path.read_bytes()[:32], path.read_bytes()[32:]
-        else:
-            salt, vector = os.urandom(32), self.scores(view)
+        number, kept = view.round.number, self._kept(view)
+        committed = self.seat in view.round.score_commitments
+        if kept is None:
+            return (not committed and self._waits(view)) or [Score(number, self.score)]
+        salt, vector = kept
         commitment = score_commitment(view.chain_id, view.federation, number, self.seat, vector, salt)
-        return [Action("commitScores", (self.seat, commitment), self.seat, keep={f"{number}.scores": salt + vector})]
+        if view.round.score_commitments.get(self.seat) == commitment:
+            return []
+        # Another one that stands, of a salt that was lost, is replaced while there is time.
+        return [Call("commitScores", (self.seat, commitment), self.seat, number=int(committed))]
 
     def reveals(self, view: View) -> list[Action]:
+        kept = self._kept(view)
+        if kept is None:
+            return []
+        salt, vector = kept
+        half = view.phase_end - view.terms.score_reveal_window // 2
+        return [Call("revealScores", (self.seat, vector, salt), self.seat, confirmed_until=half)]
+
+    def _waits(self, view: View) -> list[Action]:
+        """Scores wait for half of their window where the store lacks an update. It may be on its way, or the store away: zeros
+        for it would take its author's pay, and the validator's own where others have seen it."""
+        half = view.phase_end - view.terms.score_commit_window // 2
+        if view.time >= half:
+            return []
+        roots = {reveal.root for reveal in view.round.reveals.values()}
+        missing = len(roots) - len(view.record.updates(roots))
+        why = f"the store lacks {missing} of {len(roots)} updates: scores wait for them, for half of their window"
+        return [Wait(half, why)] if missing else []
+
+    def _kept(self, view: View) -> tuple[bytes, bytes] | None:
+        """(salt, vector) of this round, if it was scored."""
         path = self.journal / f"{view.round.number}.scores"
         if not path.is_file():
-            return []
+            return None
         kept = path.read_bytes()
-        return [Action("revealScores", (self.seat, kept[32:], kept[:32]), self.seat)]
+        return kept[:32], kept[32:]

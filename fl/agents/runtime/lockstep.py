@@ -1,109 +1,179 @@
-"""The one loop that acts: look, let everybody decide, write what must be kept, send; when nobody has anything to do, wait."""
+"""Many seats in one process, look by look, on a chain whose clock this process turns: simulations, and tests.
+
+Each seat is the player that a daemon is made of; what differs is the clock. One look serves all of them, and everybody sees one
+history and one public record. Blocks are mined while somebody waits for blocks, and time is skipped only when nobody can do
+anything before the next deadline.
+"""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
+from typing import Any, NoReturn, TextIO
 
 from fl.agents.record.history import History
 from fl.agents.record.public_record import Record
 from fl.agents.record.view import View
-from fl.agents.runtime.actions import Action
 from fl.agents.runtime.agent import Agent
+from fl.agents.runtime.consistency import Observer
+from fl.agents.runtime.deposits import Deposits
+from fl.agents.runtime.executor import Executor
+from fl.agents.runtime.player import Player
+from fl.agents.runtime.turns import Turns
+from fl.agents.runtime.workers import Inline
 from fl.errors import ChainError
-from fl.network.ape_accounts import FederationClient, Receipt
-from fl.network.stores.base import write_durably
-from fl.protocol.phases import Phase
+from fl.log import Log
+from fl.network.chain import Chain
+from fl.network.federation import FederationReader, Snapshot
+from fl.network.sender import Fees, Sender
+from fl.network.transactions import SignedTransaction, TransactionJournal
+
+TURN = 1  # blocks that each seat waits for the one before
+MAX_WAITED = 100  # blocks, for a transaction that nobody can do more for
 
 
 @dataclass(frozen=True)
 class Done:
-    """An action that reached the chain, with what it cost."""
+    """A transaction that reached the chain, with what it cost. size: bytes of calldata."""
 
     agent: Agent
-    action: Action
-    receipt: Receipt
+    function: str
     round: int
+    gas: int
+    size: int
 
 
-class Loop:
-    """Runs agents against one federation until none has anything left to do.
+class TurnedClock:
+    """The clock of a local chain: it moves by a second a block, and by jumps."""
 
-    watch: called after every look with the view; done: called after every transaction.
+    def __init__(self, chain: Chain):
+        self.chain = chain
+        chain("anvil_setBlockTimestampInterval", 1)
+
+    def mine(self, blocks: int) -> None:
+        self.chain("anvil_mine", hex(blocks), "0x1")
+
+    def let_go(self) -> None:
+        """The clock goes by itself again."""
+        self.chain("anvil_removeBlockTimestampInterval")
+
+    def jump(self, time: int) -> None:
+        """Mines a block at a time."""
+        self.chain("evm_setNextBlockTimestamp", time)
+        self.chain("evm_mine")
+
+
+class Lockstep:
+    """Plays agents against one federation until none has anything left to do.
+
+    Trouble ends it: nothing is wrong with the node, disk and store of a simulation but what somebody should know.
+    out: for what everybody logs. watch: called after every look with the view. done: called for every transaction that a block
+    holds.
     """
 
     def __init__(
         self,
-        client: FederationClient,
-        record: Record,
+        node: FederationReader,
+        record: Callable[[], Record],
         agents: Sequence[Agent],
+        out: TextIO,
         *,
         watch: Callable[[View], None] = lambda view: None,
         done: Callable[[Done], None] = lambda done: None,
     ):
-        self.client, self.record, self.agents = client, record, agents
-        self.watch, self.done = watch, done
-        self.history = History(client.terms.committee)
+        self.node, self.out, self.watch, self.done = node, out, watch, done
+        self.clock = TurnedClock(node.rpc)
+        self.observer = Observer(node, record, Log(out))
+        self.players = [self._player(agent) for agent in agents]
+        self._snapshot: Snapshot | None = None
+        self._waited = 0  # blocks mined in a row for nothing but transactions under way
+        self._trouble_told: Exception | None = None
+
+    @property
+    def history(self) -> History:
+        return self.observer.history
+
+    @property
+    def record(self) -> Record:
+        return self.observer.record
 
     def look(self) -> View:
         """The present moment."""
-        events = self.client.new_events()
-        self.record.note(events)
-        self.history.apply(events)
-        time, block = self.client.moment()
-        facts = self.client.facts()
-        pool, concluded = self.client.pool(), self.client.concluded()
-        client = self.client
-        moment = time, block, facts, self.history, self.record, concluded, pool
-        return View(client.chain_id, client.address, client.terms, *moment, denomination=client.denomination)
+        self._snapshot = self.node.look(None, [player.party for player in self.players])
+        assert self._snapshot is not None  # no head was known
+        self.observer.take_in(self._snapshot)
+        return self.observer.view(self._snapshot)
 
     def run(self) -> View:
         """Until nobody has anything to do and no clock is running."""
         while True:
             view = self.look()
             self.watch(view)
-            if self._act(view):
-                continue
-            if view.phase is Phase.IDLE:
+            if not self.act() and not self.wait(view):
                 return view
-            self._wait(view)
 
-    def _act(self, view: View) -> bool:
-        """Performs what is wanted; of calls that many may make, one, and then looks again."""
+    def act(self) -> bool:
+        """Everybody does what is due, one after the other, and sees what was sent when it is confirmed."""
+        assert self._snapshot is not None  # somebody has looked
         acted = False
-        shared: tuple[Agent, Action] | None = None
-        for agent in self.agents:
-            for action in agent.decide(view):
-                if action.shared:
-                    shared = shared or (agent, action)
-                else:
-                    self._perform(agent, action, view)
-                    acted = True
-        if not acted and shared:
-            self._perform(*shared, view)
-            acted = True
+        for player in self.players:
+            acted |= player.play(self.observer.view(self._snapshot, player.party)).acted
+        if acted:
+            self._waited = 0
+            if self.node.depth:
+                self.clock.mine(self.node.depth)
         return acted
 
-    def _perform(self, agent: Agent, action: Action, view: View) -> None:
-        for name, data in action.keep.items():
-            write_durably(agent.journal / name, data, mode=0o600)  # salts are secrets until revealed
-        for file in action.publish:
-            if file.kind is None:
-                agent.store.put_document(json.loads(file.data))
-            else:
-                agent.store.put(file.data, file.kind)
-        if not action.function:
-            return
-        try:
-            receipt = self.client.send(agent.operator, action.function, *action.args)
-        except ChainError as error:
-            raise ChainError(f"{agent.name}, {action.function} in round {view.facts.number}: {error}") from error
-        self.done(Done(agent, action, receipt, view.facts.number))
+    def wait(self, view: View) -> bool:
+        """To the next moment at which somebody may act: a block that somebody waits for, else a time. False: there is none."""
+        wakes = [wake for player in self.players for wake in player.executor.wakes]
+        blocks = [wake.block for wake in wakes if wake.block]
+        if any(self._is_under_way(player) for player in self.players):
+            blocks.append(view.block + 1)
+            self._waited += 1
+            if self._waited > MAX_WAITED:
+                raise ChainError("a signed transaction is in no block after many: see the simulation's log for the reason")
+        if blocks:
+            self.clock.mine(max(1, min(blocks) - view.block))
+            return True
+        times = [wake.time for wake in wakes] + [view.phase_end]
+        if view.facts.live:
+            times += view.round.demands.values()
+        later = [time for time in times if time > view.time]
+        if later:
+            self.clock.jump(min(later))
+        return bool(later)
 
-    def _wait(self, view: View) -> None:
-        if view.phase is Phase.DRAW and view.facts.close_block:
-            self.client.wait_blocks(view.facts.close_block + 2)
-            return
-        deadlines = [d for d in view.round.demands.values() if d > view.time]
-        self.client.wait_until(min([view.phase_end, *deadlines]))
+    def _is_under_way(self, player: Player) -> bool:
+        sender = player.executor.sender
+        return bool(sender.transactions.open(sender.signer.address))
+
+    def _player(self, agent: Agent) -> Player:
+        trouble, log = partial(self._trouble, agent), Log(self.out)
+        log.facts["who"] = agent.name
+        transactions = TransactionJournal(agent.journal / "transactions")
+        sender = Sender(
+            self.node.rpc,
+            agent.operator,
+            self.node.chain_id,
+            transactions,
+            Fees(),
+            log,
+            self.node.refusal,
+            partial(self._mined, agent),
+        )
+        turns, deposits = Turns(self.node, agent.seat, TURN), Deposits(self.node, sender, agent.seat, log)
+        folder, worker = agent.journal, Inline()
+        executor = Executor(self.node, sender, agent.store, folder, turns, deposits, worker, log, trouble)
+        return Player(agent, executor)
+
+    def _mined(self, agent: Agent, transaction: SignedTransaction, receipt: dict[str, Any]) -> None:
+        size = len(transaction.data) // 2
+        self.done(Done(agent, transaction.function, transaction.round, int(receipt["gasUsed"], 16), size))
+
+    def _trouble(self, agent: Agent, error: Exception) -> NoReturn:
+        if error is not self._trouble_told and isinstance(error, ChainError):
+            self._trouble_told = ChainError(f"{agent.name}, in round {len(self.history.rounds)}: {error}")
+            raise self._trouble_told from error
+        raise error

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter as Tally
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, generate_latest, start_http_server
 
+from fl.agents.record.view import View
 from fl.network.denomination import Denomination
-from fl.network.transactions import State
-
-if TYPE_CHECKING:
-    from fl.agents.runtime.daemon import Daemon
-    from fl.network.federation import Snapshot
+from fl.network.transactions import SignedTransaction, State
 
 
 class Metrics:
@@ -56,22 +53,22 @@ class Metrics:
     def text(self) -> str:
         return generate_latest(self.registry).decode()
 
-    def saw(self, daemon: Daemon, snapshot: Snapshot, phase: int, end: int) -> None:
-        """What a look that went well shows."""
-        self.round.set(snapshot.facts.number)
-        self.phase.set(phase)
-        self.phase_end.set(end)
+    def saw(self, view: View, transactions: list[SignedTransaction], undone: int, failures: Mapping[str, int]) -> None:
+        """What a look that went well shows: the moment, the journal's transactions, how many were undone, failed calls."""
+        snapshot = view.snapshot
+        self.round.set(view.facts.number)
+        self.phase.set(view.phase)
+        self.phase_end.set(view.phase_end)
         self.block.set(snapshot.head.number)
         self.time.set(snapshot.head.time)
         self.base_fee.set(snapshot.head.base_fee / 1e9)
-        self.pool.set(self._unit.tokens(snapshot.pool))
-        if snapshot.seat:
-            self.stake.set(self._unit.tokens(snapshot.seat.stake))
-            self.earned.set(self._unit.tokens(snapshot.seat.earned))
-        transactions = daemon.sender.transactions.all()
+        self.pool.set(self._unit.tokens(view.pool))
+        if view.own.seat:
+            self.stake.set(self._unit.tokens(view.own.seat.stake))
+            self.earned.set(self._unit.tokens(view.own.earned))
         self.open.set(sum(d.state is State.OPEN for d in transactions))
-        self.undone.set(daemon.sender.undone)
+        self.undone.set(undone)
         for (function, state), count in Tally((d.function, d.state.value) for d in transactions).items():
             self.transactions.labels(function, state).set(count)
-        for kind, count in daemon.node.rpc.failures.items():
+        for kind, count in failures.items():
             self.rpc.labels(kind).set(count)

@@ -9,12 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from fl.agents import adversaries
 from fl.agents.record.public_record import Record
-from fl.agents.roles.answerer import Answerer
-from fl.agents.roles.challenger import Challenger
-from fl.agents.roles.collector import Collector
-from fl.agents.roles.keeper import Keeper
+from fl.agents.roles.casting import Cast, honest, whole_seat
 from fl.agents.roles.privacy_guard import PrivacyGuard
 from fl.agents.runtime.agent import Agent
 from fl.agents.runtime.daemon import Daemon, Pace
@@ -57,7 +53,6 @@ class Settings:
     seed: int = 0
     chain_id: int | None = None
     privacy: Privacy | None = None
-    role: str = "honest"  # or a kind of cheat, for the chaos test
 
     def __post_init__(self) -> None:
         if self.most_gwei < self.tip_gwei:
@@ -66,25 +61,41 @@ class Settings:
 
 
 def participate(
-    settings: Settings, urls: Sequence[str], abi: Sequence[Any], signer: Signer, log: Log, metrics: int | None = None
+    settings: Settings,
+    urls: Sequence[str],
+    abi: Sequence[Any],
+    signer: Signer,
+    log: Log,
+    metrics: int | None = None,
+    cast: Cast = honest,
 ) -> Daemon:
-    """A daemon that is ready to run. Raises TreatyError with the first thing that does not fit."""
+    """A daemon that is ready to run. Raises TreatyError with the first thing that does not fit.
+
+    cast: makes the seat's roles; another than the honest one only in a chaos test.
+    """
     rpc = Rpc(urls, timeout=settings.timeout, failed=lambda kind, where, text: log.warn(f"node {where} {kind}: {text}"))
-    node = FederationReader(rpc, abi, settings.federation, signer.address, settings.confirmations, settings.chain_id)
+    node = FederationReader(rpc, abi, settings.federation, settings.confirmations, settings.chain_id)
     log.info(f"federation {node.address} on chain {node.chain_id}", operator=signer.address)
     seat = settings.seat if settings.seat is not None else _seat_of(node, signer.address)
     log.facts["seat"] = seat
     folder = settings.journal or Path("journal") / str(node.chain_id) / node.address / str(seat)
     journal = Journal(folder, Identity(node.chain_id, node.genesis, node.address, seat))
     try:
-        return _assemble(settings, node, signer, log, seat, journal, metrics)
+        return _assemble(settings, node, signer, log, seat, journal, metrics, cast)
     except BaseException:
         journal.close()
         raise
 
 
 def _assemble(
-    settings: Settings, node: FederationReader, signer: Signer, log: Log, seat: int, journal: Journal, metrics: int | None
+    settings: Settings,
+    node: FederationReader,
+    signer: Signer,
+    log: Log,
+    seat: int,
+    journal: Journal,
+    metrics: int | None,
+    cast: Cast,
 ) -> Daemon:
     store, manifest = federation_store(node.terms, settings.store)
     task = federation_task(manifest, settings.task)
@@ -93,18 +104,11 @@ def _assemble(
     check_shard(task, shard, private=settings.privacy is not None)
     rows = f"{len(shard.train)} rows to train on, {len(shard.held_out)} to score with"
     log.info(f"task {task.name}: {rows}", journal=journal.folder)
-    participant, *others = adversaries.cast(settings.role, seat, Evaluator(task), shard, settings.seed, journal.folder)
-    if settings.privacy:
-        participant.guard = PrivacyGuard(settings.privacy, task, shard.train, journal.folder)
-        log.info(f"privacy: {settings.privacy.mechanism}", **participant.guard.spent())
-    roles = (
-        participant,
-        *others,
-        Challenger(),
-        Answerer(),
-        Keeper(),
-        Collector(seat, signer.address),
-    )
+    guard = PrivacyGuard(settings.privacy, task, shard.train, journal.folder) if settings.privacy else None
+    if guard is not None:
+        log.info(f"privacy: {guard.privacy.mechanism}", **guard.spent())
+    trio = cast(seat, Evaluator(task), shard, settings.seed, journal.folder, guard=guard)
+    roles = whole_seat(trio, seat, signer.address)
     fees = Fees(int(settings.most_gwei * GWEI), int(settings.tip_gwei * GWEI), settings.patience)
     sender = Sender(node.rpc, signer, node.chain_id, journal.transactions, fees, log, node.refusal)
     agent = Agent(f"seat {seat}", signer, roles, journal.folder, store, seat)

@@ -16,6 +16,7 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
+from fl.agents import adversaries
 from fl.agents.record.history import History
 from fl.errors import AuditError, ChainError, TaskError
 from fl.learning.codec import depth_of
@@ -96,12 +97,14 @@ class Actor:
         return fair(call)
 
 
-def play(settings: Settings, url: str, abi: Sequence[Any], alias: str, log: Path) -> None:
-    """One seat's process, from beginning to end: what `ape run participate` does, with its log in a file."""
+def play(settings: Settings, url: str, abi: Sequence[Any], alias: str, log: Path, kind: str) -> None:
+    """One seat's process, from beginning to end: what `ape run participate` does, with its log in a file. kind: honest, or a
+    cheat's."""
     with log.open("a") as out:
         told = Log(out)
         try:
-            run(participate(settings, [url], abi, ape_accounts.AccountSigner(ape_accounts.account(alias, local=True)), told))
+            signer = ape_accounts.AccountSigner(ape_accounts.account(alias, local=True))
+            run(participate(settings, [url], abi, signer, told, cast=adversaries.cast(kind)))
         except Exception as error:
             told.error(f"{type(error).__name__}: {error}")
             raise SystemExit(1) from error
@@ -160,7 +163,7 @@ class _ChaosTest:
             self.abi = ape_accounts.abi("Federation")
             token = ape_accounts.contract("TestToken").at(done.token)
             federation = ape_accounts.contract("Federation").at(done.federation)
-            self.node = FederationReader(self.rpc, self.abi, done.federation, accounts[0].address, 0)
+            self.node = FederationReader(self.rpc, self.abi, done.federation)
             terms = self.node.terms
             stake = terms.min_stake + 2 * terms.fraud_slash
             budget = ROUNDS_FUNDED * terms.round_cost(script.seats + 1)
@@ -189,10 +192,10 @@ class _ChaosTest:
             poll=0.1 if self.script.paced else 0.5,
             timeout=3.0,
             seed=self.script.seed,
-            role=LIAR if seat == seats else "honest",
         )
         log = self.out / f"seat-{seat}.log"
-        given = (settings, proxy.url, self.abi, f"TEST::{OPERATORS + seat}", log)
+        kind = LIAR if seat == seats else "honest"
+        given = (settings, proxy.url, self.abi, f"TEST::{OPERATORS + seat}", log, kind)
         return Actor(seat, lambda: self.stage.Process(target=play, args=given, daemon=True), proxy, log)
 
     # ---- during
@@ -213,7 +216,7 @@ class _ChaosTest:
             if time.monotonic() > ends + 900:
                 raise ChainError("no round ended within 15 minutes: see the logs of the seats")
             if self.script.paced:
-                self.block()
+                self._block()
             else:
                 time.sleep(0.1)
             now = time.monotonic()

@@ -8,6 +8,7 @@ never written is trained, with the same streams of randomness. Scores are given 
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import asdict
 from hashlib import sha256
 from pathlib import Path
@@ -35,6 +36,8 @@ def begin(plan: Any, task: str, out: Path) -> int:
             raise TaskError(f"{out} holds an unfinished simulation with other settings: give those, or another --out")
         for scores in out.glob("participants/*/*.scores"):
             scores.unlink()
+        for transactions in out.glob("participants/*/transactions"):
+            shutil.rmtree(transactions)  # of a chain that is gone
     write_durably(kept, json.dumps(facts, indent=1).encode())
     return len(list(out.glob("participants/*/*.update")))
 

@@ -20,7 +20,12 @@ from fl.tools.federation.deploy import Deployment
 from fl.tools.report.facts import OFFENCES
 from fl.tools.simulation.simulate import Watcher
 
-LOUD = {"challenge": "bold red", "demand": "yellow", "expire": "bold red"}
+# Transactions that are worth a line: how it is shown, and what was done.
+LOUD = {
+    "challenge": ("bold red", "disproves the proposal"),
+    "demand": ("yellow", "demands a leaf"),
+    "expire": ("bold red", "topples a proposal that nobody could open"),
+}
 
 
 class Live:
@@ -62,9 +67,9 @@ class Live:
                 self.progress.console.print(f"[bold red]caught[/] {escape(text)}")
 
     def done(self, done: Done) -> None:
-        if done.action.function in LOUD:
-            text = f"{done.agent.name} {done.action.note} ({done.receipt.gas:,} gas)"
-            self.progress.console.print(f"[{LOUD[done.action.function]}]{done.action.function}[/] {text}")
+        if done.function in LOUD:
+            style, what = LOUD[done.function]
+            self.progress.console.print(f"[{style}]{done.function}[/] {escape(done.agent.name)} {what} ({done.gas:,} gas)")
 
 
 def deployed(deployment: Deployment, terms: Terms, denomination: Denomination) -> None:

@@ -14,12 +14,11 @@ from fl.agents import adversaries
 from fl.agents.record.history import RoundLog
 from fl.agents.record.public_record import Record
 from fl.agents.record.view import View
-from fl.agents.roles.answerer import Answerer
-from fl.agents.roles.challenger import Challenger
-from fl.agents.roles.keeper import Keeper
+from fl.agents.roles.casting import whole_seat
 from fl.agents.roles.privacy_guard import PrivacyGuard, statement_name
+from fl.agents.roles.training import CohortTrainer
 from fl.agents.runtime.agent import Agent
-from fl.agents.runtime.lockstep import Done, Loop
+from fl.agents.runtime.lockstep import Done, Lockstep
 from fl.errors import AuditError, TaskError, UserCodeError
 from fl.learning.batched import Cohort
 from fl.learning.data.partition import Shard, Split, split
@@ -31,7 +30,9 @@ from fl.learning.task import Task, load_task
 from fl.learning.task_check import check_split, check_task, table_of
 from fl.learning.trainer import Evaluator
 from fl.network import ape_accounts
-from fl.network.ape_accounts import FederationClient
+from fl.network.abi import federation_abi
+from fl.network.federation import FederationReader
+from fl.network.rpc import Rpc
 from fl.network.stores.base import LocalStore
 from fl.protocol.artifact import Kind, parse_model
 from fl.protocol.manifest import gate_rule
@@ -52,11 +53,9 @@ from fl.tools.research.parallel import spread
 from fl.tools.simulation import checkpoint
 from fl.tools.simulation.plan import Plan
 
-SPONSOR, CHECKER, FIRST_SEAT = (
-    0,
-    1,
-    2,
-)  # local accounts: the sponsor, the checker (which also does the housekeeping), the first seat
+SPONSOR, FIRST_SEAT = 0, 1  # local accounts: who funds, who sits
+DEPTH = 1  # confirmations that everybody waits for: the next block of a local chain is certain
+DEPOSITS = 1000  # demands that each seat can pay for
 
 
 @dataclass
@@ -126,23 +125,17 @@ class _Simulation:
     def run(self) -> Summary:
         plan, say = self.plan, self.watcher.say
         accounts = ape_accounts.local_accounts(FIRST_SEAT + plan.seats)
-        sponsor, checker, seats = accounts[SPONSOR], accounts[CHECKER], accounts[FIRST_SEAT:]
+        sponsor, seats = accounts[SPONSOR], accounts[FIRST_SEAT:]
         say("compiling, where anything is new, and deploying the contracts")
         deployment = deploy(self.task, {"trim": plan.trim, **plan.terms}, sponsor, self.store, seed=plan.seed, gate=plan.gate)
-        client = FederationClient(deployment.federation)
+        node = FederationReader(Rpc([ape_accounts.node_url()]), federation_abi(), deployment.federation, depth=DEPTH)
         say(f"seating {plan.seats} participants")
-        self._seat(client, deployment, sponsor, checker, seats)
-        manifest = self.store.get_manifest(client.terms.manifest)
-        record = Record(client.terms, manifest, self.store)
-        loop = Loop(client, record, self._agents(seats, checker), watch=self._watch, done=self._done)
-        self.metrics[0] = self._metric(client.terms.genesis, client.terms.depth)
+        self._seat(node, deployment, sponsor, seats)
+        self.metrics[0] = self._metric(node.terms.genesis, node.terms.depth)
         self.watcher.measured(0, self.metrics[0])
-        view = loop.run()
-        say("paying out")
-        owed = self._claim(client, view, seats)
-        loop.look()
-        write_events(self.out / "events.jsonl", client.chain_id, client.address, client.terms, loop.history.events)
-        summary = self._summary(client, deployment, view, owed)
+        view = self._play(node, seats)
+        write_events(self.out / "events.jsonl", node.chain_id, node.address, node.terms, view.history.events)
+        summary = self._summary(node, deployment, view)
         say("auditing from events and store alone")
         path = self.out / "summary.json"
         summary.write(path)
@@ -157,39 +150,55 @@ class _Simulation:
 
     # ---- before
 
-    def _seat(self, client: FederationClient, deployment: Deployment, sponsor: Any, checker: Any, seats: list[Any]) -> None:
+    def _seat(self, node: FederationReader, deployment: Deployment, sponsor: Any, seats: list[Any]) -> None:
         token = ape_accounts.contract("TestToken").at(deployment.token)
-        stake = client.terms.min_stake + 2 * client.terms.fraud_slash  # a fraud or two, and still whole
-        budget = self.plan.rounds * client.terms.round_cost(self.plan.seats)
-        for account, amount in [(sponsor, budget), (checker, 1000 * client.terms.demand_deposit), *((a, stake) for a in seats)]:
-            ape_accounts.transact(token.mint, account, amount, sender=account)
-            ape_accounts.transact(token.approve, client.address, amount, sender=account)
-        funded = client.send(sponsor, "fund", budget)
-        self._note("fund", funded.gas, funded.size)
+        federation, terms = ape_accounts.contract("Federation").at(node.address), node.terms
+        stake = terms.min_stake + 2 * terms.fraud_slash  # a fraud or two, and still whole
+        budget = self.plan.rounds * terms.round_cost(self.plan.seats)
+        deposits = DEPOSITS * terms.demand_deposit  # which each daemon lets the federation take when it needs to
+        for account, amount, more in [(sponsor, budget, 0), *((account, stake, deposits) for account in seats)]:
+            ape_accounts.transact(token.mint, account, amount + more, sender=account)
+            ape_accounts.transact(token.approve, node.address, amount, sender=account)
+        funded = ape_accounts.transact(federation.fund, budget, sender=sponsor)
+        self._note("fund", int(funded.gas_used), len(funded.transaction.data))
         for account in seats:
-            joined = client.send(account, "join", account.address, account.address, stake, b"")
-            self._note("join", joined.gas, joined.size)
+            joined = ape_accounts.transact(federation.join, account.address, account.address, stake, b"", sender=account)
+            self._note("join", int(joined.gas_used), len(joined.transaction.data))
         for name, gas in deployment.gas.items():
             self._note(f"deploy {name}", gas)
 
-    def _agents(self, seats: list[Any], checker: Any) -> list[Agent]:
+    def _play(self, node: FederationReader, seats: list[Any]) -> View:
+        """All rounds, to the last claim; the last moment."""
+        manifest = self.store.get_manifest(node.terms.manifest)
+        with (self.out / "agents.log").open("a") as log:
+            lockstep = Lockstep(
+                node,
+                lambda: Record(node.terms, manifest, self.store),
+                self._agents(seats),
+                log,
+                watch=self._watch,
+                done=self._done,
+            )
+            try:
+                return lockstep.run()
+            finally:
+                lockstep.clock.let_go()
+
+    def _agents(self, seats: list[Any]) -> list[Agent]:
         agents = []
         parts = {seat: self._shard(seat).train for seat in range(self.plan.seats)}
         cohort = Cohort(self.task, parts, self.plan.seed, partial(spread, ray=self.ray) if self.ray else None, self.plan.task)
         for seat, (kind, account) in enumerate(zip(self.kinds, seats, strict=True)):
-            shard = self._shard(seat)
+            shard, signer = self._shard(seat), ape_accounts.AccountSigner(account)
             journal = self.out / "participants" / str(seat)
-            roles = adversaries.cast(kind, seat, self.evaluator, shard, self.plan.seed, journal, self._seats_of(kind))
-            roles[0].cohort = cohort
+            guard = None
             if self.plan.privacy and kind not in adversaries.PARTICIPANTS:
-                roles[0].guard = self.guards[seat] = self._guard(self.plan.privacy, seat, shard, journal)
-            agents.append(Agent(self.name(seat), account, roles, journal, self.store, seat, kind))
-        # Cheats move first; the checker also answers demands and does the housekeeping, as everybody's daemon would.
-        agents.sort(key=lambda agent: agent.kind == "honest")
-        housekeeping = Agent(
-            "checker", checker, (Challenger(), Answerer(), Keeper(self.plan.rounds)), self.out / "checker", self.store
-        )
-        return [*agents, housekeeping]
+                guard = self.guards[seat] = self._guard(self.plan.privacy, seat, shard, journal)
+            cast, trainer = adversaries.cast(kind, self._seats_of(kind)), CohortTrainer(cohort, seat)
+            trio = cast(seat, self.evaluator, shard, self.plan.seed, journal, trainer=trainer, guard=guard)
+            roles = whole_seat(trio, seat, signer.address, self.plan.rounds)
+            agents.append(Agent(self.name(seat), signer, roles, journal, self.store, seat, kind))
+        return sorted(agents, key=lambda agent: agent.kind == "honest")  # whoever cheats moves first
 
     def _guard(self, privacy: Privacy, seat: int, shard: Shard, journal: Path) -> PrivacyGuard:
         seed = self.plan.seed
@@ -218,10 +227,10 @@ class _Simulation:
         self.watcher.view(view)
 
     def _done(self, done: Done) -> None:
-        self._note(done.action.function, done.receipt.gas, done.receipt.size)
-        self.gas_of_round[done.round][done.action.function] += done.receipt.gas
+        self._note(done.function, done.gas, done.size)
+        self.gas_of_round[done.round][done.function] += done.gas
         if done.agent.seat is not None:
-            self.gas_of_seat[done.agent.seat] += done.receipt.gas
+            self.gas_of_seat[done.agent.seat] += done.gas
         self.watcher.done(done)
 
     def _note(self, what: str, gas: int, size: int = 0) -> None:
@@ -233,28 +242,23 @@ class _Simulation:
 
     # ---- after
 
-    def _claim(self, client: FederationClient, view: View, seats: list[Any]) -> dict[int, int]:
-        owed = {seat: client.earned(seat) for seat in sorted(view.history.seats)}
-        for seat, amount in owed.items():
-            if amount:
-                receipt = client.send(seats[seat], "claim", seat, seats[seat].address)
-                self._note("claim", receipt.gas, receipt.size)
-                self.gas_of_seat[seat] += receipt.gas
-        return owed
-
-    def _summary(self, client: FederationClient, deployment: Deployment, view: View, owed: dict[int, int]) -> Summary:
+    def _summary(self, node: FederationReader, deployment: Deployment, view: View) -> Summary:
+        paid = Counter[int]()
+        for event in view.history.events:
+            if event.name == "Claimed":
+                paid[event.fields["seat"]] += event.fields["amount"]
         rounds = tuple(self._round(log) for log in view.history.rounds)
-        seats = tuple(self._seat_facts(seat, view, owed[seat]) for seat in sorted(view.history.seats))
-        size = self.store.get(client.terms.genesis, Kind.MODEL, client.terms.depth)
+        seats = tuple(self._seat_facts(seat, view, paid[seat]) for seat in sorted(view.history.seats))
+        size = self.store.get(node.terms.genesis, Kind.MODEL, node.terms.depth)
         return Summary(
             plan=self.plan,
             metric=self.task.metric,
             higher_is_better=self.task.higher_is_better,
-            chain_id=client.chain_id,
-            federation=client.address,
+            chain_id=node.chain_id,
+            federation=node.address,
             deployment=deployment,
-            token=Token(deployment.token, client.denomination.decimals, client.denomination.symbol),
-            terms=terms_to_json(client.terms),
+            token=Token(deployment.token, node.denomination.decimals, node.denomination.symbol),
+            terms=terms_to_json(node.terms),
             start=self.metrics[0],
             rounds=rounds,
             seats=seats,
@@ -262,28 +266,28 @@ class _Simulation:
             totals=Totals(
                 final=self.metrics[max(self.metrics)],
                 model_root=view.history.rounds[-1].model.hex(),
-                parameters=self.store.get_manifest(client.terms.manifest).parameters,
+                parameters=self.store.get_manifest(node.terms.manifest).parameters,
                 model_bytes=len(size),
                 paid=sum(s.pay for s in seats),
                 slashed=sum(sum(s.slashes.values()) for s in seats),
                 gas=sum(map(sum, self.gas.values())),
             ),
             gas={what: GasUse.of(gas, self.bytes[what]) for what, gas in sorted(self.gas.items())},
-            times=client.times(view.history.events),
+            times=node.times(view.history.events),
             baselines=self._baselines() if self.plan.compare else None,
-            accounting=client.accounting(),
+            accounting=node.accounting(),
         )
 
     def _round(self, log: RoundLog) -> RoundSummary:
         return RoundSummary(**round_facts(log), metric=self.metrics[log.number], gas=dict(self.gas_of_round[log.number]))
 
-    def _seat_facts(self, seat: int, view: View, owed: int) -> SeatSummary:
+    def _seat_facts(self, seat: int, view: View, paid: int) -> SeatSummary:
         return SeatSummary(
             **seat_facts(seat, view.history, view.denomination),
             seat=seat,
             name=self.name(seat),
             kind=self.kinds[seat],
-            pay=view.denomination.tokens(owed),
+            pay=view.denomination.tokens(paid),
             gas=self.gas_of_seat[seat],
             privacy=self._privacy(seat, view),
         )

@@ -187,7 +187,7 @@ class _Local:
     def _play(self, deployment: Deployment, url: str) -> tuple[History, Terms]:
         """Until the rounds are over, or somebody stops it."""
         rpc = Rpc([url])
-        reader = FederationReader(rpc, self.abi, deployment.federation, deployment.federation, 0, deployment.chain_id)
+        reader = FederationReader(rpc, self.abi, deployment.federation, chain_id=deployment.chain_id)
         self.progress.say(f"{self.plan.participants} daemons, each a process of its own; their logs are in {self.plan.out}")
         for seat in range(self.plan.participants):
             self.processes[seat] = self._daemon(seat, deployment, url)

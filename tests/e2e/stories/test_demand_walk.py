@@ -1,12 +1,12 @@
 """Files that a proposer shows to nobody: demands force them open leaf by leaf, and who cannot or may not open one falls."""
 
 import pytest
-from support.in_process import InProcessFederation
-from support.system import STRANGER, operator
+from support.in_process import HOUSE, InProcessFederation, operated
+from support.keys import key_of
 
 from fl.agents import adversaries
 from fl.agents.record.view import View
-from fl.agents.runtime.actions import Action
+from fl.agents.runtime.actions import Action, Call
 from fl.agents.runtime.agent import Agent
 from fl.protocol.artifact import LEAF_PARAMETERS, Kind, pack_model, parse_model
 from fl.protocol.enums import Artifact
@@ -37,7 +37,7 @@ class Forger(adversaries.WrongModel):
                 if not (self.hides and d.leaf == self.leaf):
                     shown = self.forged.show(d.leaf)
                     size = Kind.MODEL.value
-                    answers.append(Action("answer", (Artifact.PROPOSED, 0, d.leaf, shown[:size], shown[size:]), self.seat))
+                    answers.append(Call("answer", (Artifact.PROPOSED, 0, d.leaf, shown[:size], shown[size:]), shared=True))
         return answers or super().decide(view)
 
 
@@ -45,16 +45,15 @@ class RandomRoot(adversaries.WrongModel):
     """Proposes 32 random bytes."""
 
     def decide(self, view: View) -> list[Action]:
-        return [Action("propose", (a.args[0], b"\x99" * 32, b""), self.seat, shared=True) for a in super().decide(view)]
+        wanted = [a for a in super().decide(view) if isinstance(a, Call)]
+        return [Call("propose", (a.args[0], b"\x99" * 32, b""), self.seat, shared=True) for a in wanted]
 
 
 def town_with(tmp_path, role) -> InProcessFederation:
     federation = InProcessFederation(tmp_path, "digits", honest=4, rounds=1)
-    federation.system.join(1).rich(operator(4))
-    federation.loop.agents = [
-        Agent("forger", operator(4), (role,), tmp_path / "forger", federation.store, 4, "forger"),
-        *federation.agents,
-    ]
+    key = operated(federation.system.join(1), 4)
+    forger = Agent("forger", key, (role,), tmp_path / "forger", federation.store, 4, "forger")
+    federation.play([forger, *federation.agents])
     return federation
 
 
@@ -68,9 +67,9 @@ def fell_and_paid(federation: InProcessFederation, demands: int) -> None:
     made = [e for e in federation.loop.history.events if e.name == "Demanded"]
     assert len(made) == demands
     assert federation.system.accounting()["deposits"] == 0
-    answered = sum(e.name == "Answered" and e.fields["by"] == operator(4) for e in federation.loop.history.events)
+    answered = sum(e.name == "Answered" and e.fields["by"] == key_of(4).address for e in federation.loop.history.events)
     won = demands - answered
-    assert federation.system.see("credits", STRANGER) == terms.challenge_fee + won * terms.demand_deposit
+    assert federation.system.see("credits", HOUSE.address) == terms.challenge_fee + won * terms.demand_deposit
     federation.audit()
 
 

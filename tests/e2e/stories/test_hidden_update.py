@@ -7,19 +7,18 @@ from pathlib import Path
 
 import pytest
 from attacks.gallery import files, judge, root
-from support.in_process import LocalClient
+from support.in_process import HOUSE, InProcessChain, lockstep_of, operated
+from support.keys import key_of
 from support.manifests import manifest
-from support.system import STRANGER, System, operator, salt
+from support.system import System, operator, salt
 
-from fl.agents.record.public_record import Record
 from fl.agents.record.view import View
 from fl.agents.roles.answerer import Answerer
 from fl.agents.roles.challenger import Challenger
 from fl.agents.roles.keeper import Keeper
 from fl.agents.roles.proposer import Proposer
-from fl.agents.runtime.actions import Action
+from fl.agents.runtime.actions import Action, Call
 from fl.agents.runtime.agent import Agent
-from fl.agents.runtime.lockstep import Loop
 from fl.network.stores.base import LocalStore
 from fl.protocol.artifact import LEAF_PARAMETERS, Kind, pack_model, parse_model
 from fl.protocol.enums import Artifact
@@ -38,7 +37,7 @@ class Shows:
     def decide(self, view: View) -> list[Action]:
         wanted = [d.leaf for d in view.round.demands if (d.artifact, d.seat) == (Artifact.UPDATE, CHEAT)]
         shown, size = {leaf: self.file.show(leaf) for leaf in wanted}, Kind.UPDATE.value
-        return [Action("answer", (Artifact.UPDATE, CHEAT, leaf, s[:size], s[size:]), CHEAT) for leaf, s in shown.items()]
+        return [Call("answer", (Artifact.UPDATE, CHEAT, leaf, s[:size], s[size:]), shared=True) for leaf, s in shown.items()]
 
 
 class ProposesAgain:
@@ -49,7 +48,7 @@ class ProposesAgain:
 
     def decide(self, view: View) -> list[Action]:
         due = view.phase is Phase.PROPOSE and view.facts.attempts == 1
-        return [Action("propose", (self.seat, root(self.model, Kind.MODEL), b""), self.seat)] if due else []
+        return [Call("propose", (self.seat, root(self.model, Kind.MODEL), b""), self.seat)] if due else []
 
 
 def twisted(name: bytes) -> bytes:
@@ -60,9 +59,9 @@ class Stage:
     """Four updates that everybody has, the cheat's that nobody has, and a checker."""
 
     def __init__(self, folder: Path, depth: int, disguise=lambda name: name):
-        self.s = s = System.create(depth=depth, challenge_window=1200)
-        self.client, self.store, self.data = LocalClient(s), LocalStore(folder), files(5, depth)
-        s.join(5).fund().rich(STRANGER)
+        self.s = s = System.create(InProcessChain(), depth=depth, challenge_window=1200)
+        self.folder, self.store, self.data = folder, LocalStore(folder), files(5, depth)
+        s.join(5).fund().rich(HOUSE.address)
         self.store.put(s.model, Kind.MODEL)
         for seat in range(CHEAT):
             self.store.put(self.data[seat], Kind.UPDATE)
@@ -73,10 +72,10 @@ class Stage:
         s.reveal(*range(CHEAT))
         s.do("reveal", CHEAT, name, salt(CHEAT), b"")
         judge(s)
-        house = Agent("house", STRANGER, (Challenger(), Answerer(), Keeper(1)), folder, self.store)
-        cheat = Agent("cheat", operator(CHEAT), (Shows(self.data[CHEAT]),), folder, self.store, CHEAT)
-        honest = [Agent(f"honest {i}", operator(i), (Proposer(i),), folder, self.store, i) for i in range(CHEAT)]
-        self.loop = Loop(self.client, Record(s.terms, manifest(LEAF_PARAMETERS << depth), self.store), [cheat, house, *honest])
+        house = Agent("house", HOUSE, (Challenger(), Answerer(), Keeper(1)), folder / "house", self.store)
+        cheat = Agent("cheat", key_of(CHEAT), (Shows(self.data[CHEAT]),), folder / "cheat", self.store, CHEAT)
+        honest = [Agent(f"honest {i}", key_of(i), (Proposer(i),), folder / str(i), self.store, i) for i in range(CHEAT)]
+        self.agents = [cheat, house, *honest]
 
     def propose(self, leaf: int, adds: int) -> None:
         """The right model, but for one number that something is added to."""
@@ -85,8 +84,12 @@ class Stage:
         self.store.put(pack_model(values), Kind.MODEL)
         self.s.propose(pack_model(values), CHEAT)
 
-    def run(self) -> tuple[bool, int]:
+    def run(self, *others: Agent) -> tuple[bool, int]:
         """Whether the cheat's proposal fell, and how many leaves were demanded."""
+        for seat in range(CHEAT + 1):  # keys that sign take over
+            operated(self.s, seat)
+        depth = self.s.terms.depth
+        self.loop = lockstep_of(self.s, manifest(LEAF_PARAMETERS << depth), self.store, [*self.agents, *others])
         self.loop.run()
         return self.loop.history.rounds[0].proposals[0].fell, sum(e.name == "Demanded" for e in self.loop.history.events)
 
@@ -119,8 +122,8 @@ def test_leaf_that_one_attempt_showed__is_not_paid_for_in_the_next(tmp_path: Pat
     stage = Stage(tmp_path, 3)
     stage.propose(5, 1 << 29)
     again = ProposesAgain(0, stage.s.proposal)
-    stage.loop.agents = [*stage.loop.agents, Agent("accomplice", operator(0), (again,), tmp_path, stage.store, 0)]
-    assert stage.run() == (True, 1)
+    accomplice = Agent("accomplice", key_of(0), (again,), tmp_path / "accomplice", stage.store, 0)
+    assert stage.run(accomplice) == (True, 1)
     assert [proposal.fell for proposal in stage.loop.history.rounds[0].proposals] == [True, True]
 
 

@@ -12,6 +12,7 @@ from fl.agents.record.view import View
 from fl.agents.roles.participant import Participant
 from fl.agents.runtime.actions import Action
 from fl.errors import AuditError
+from fl.protocol.artifact import Kind
 from fl.protocol.phases import Phase
 
 LATE = 0
@@ -20,27 +21,25 @@ LATE = 0
 class Late(Participant):
     """Honest, but for when it publishes."""
 
-    def decide(self, view: View) -> list[Action]:
-        if view.phase is Phase.IDLE and view.history.rounds:
-            return []
-        if view.phase is Phase.PROPOSE and not view.record.store.has(view.round.reveals[self.seat].root, self.kind):
-            return [replace(self.held[view.round.number], function="")]
-        actions = super().decide(view)
-        for action in actions:
-            if action.function == "reveal":
-                self.held[view.round.number], self.kind = action, action.publish[0].kind
-        return [replace(action, publish=()) for action in actions]
+    def reveals(self, view: View) -> list[Action]:
+        return [replace(action, publish=()) for action in super().reveals(view)]
+
+    def serves(self, view: View) -> list[Action]:
+        return super().serves(view) if view.phase >= Phase.PROPOSE else []
 
 
 def test_file_that_comes_after_the_scores__changes_nobody_s_memory_of_the_round(tmp_path: Path):
     federation = InProcessFederation(tmp_path, "heart", honest=5, rounds=1)
-    agent = next(agent for agent in federation.agents if agent.seat == LATE)
-    participant = agent.roles[0]
-    participant.__class__, participant.held = Late, {}
+    index = next(i for i, agent in enumerate(federation.agents) if agent.seat == LATE)
+    agent = federation.agents[index]
+    old, *others = agent.roles
+    late = Late(LATE, old.task, old.shard, old.seed, old.journal)
+    federation.agents[index] = replace(agent, roles=(late, *others))
+    federation.play(federation.agents)
     federation.run()
     history = federation.loop.history
     log = history.rounds[0]
-    assert LATE not in log.accepted and federation.store.has(log.reveals[LATE].root, participant.kind)
+    assert LATE not in log.accepted and federation.store.has(log.reveals[LATE].root, Kind.UPDATE)
     anew = Record(federation.record.terms, federation.record.manifest, federation.store)
     assert LATE in anew.judged(history, log).inside
     assert anew.state(history, 2) == federation.record.state(history, 2)

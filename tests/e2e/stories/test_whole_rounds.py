@@ -3,10 +3,11 @@
 from dataclasses import replace
 
 import pytest
-from support.in_process import InProcessFederation
-from support.system import SPONSOR, STRANGER, owner
+from support.in_process import HOUSE, InProcessFederation
+from support.system import SPONSOR, owner
 
 from fl.agents.record.view import View
+from fl.agents.roles.participant import Participant
 from fl.agents.runtime.agent import Agent
 from fl.errors import AuditError
 from fl.network.stores.base import write_durably
@@ -24,7 +25,7 @@ def leave_all(federation: InProcessFederation) -> None:
         s.do("withdraw", seat, owner(seat), by=owner(seat))
     s.do("conclude", by=SPONSOR)
     s.do("refund")
-    for account in (SPONSOR, STRANGER):
+    for account in (SPONSOR, HOUSE.address):
         if s.see("credits", account):
             s.do("claimCredit", account, by=account)
     if s.accounting()["slashed"]:
@@ -108,7 +109,7 @@ class Mortal:
 
     def decide(self, view: View):
         self.dead = self.dead or view.phase == self.phase
-        return [] if self.dead else self.agent.decide(view)
+        return [] if self.dead else [action for role in self.agent.roles for action in role.decide(view)]
 
 
 @pytest.mark.parametrize("victims", [1, 2, 4], ids=["one participant", "two of four", "all participants"])
@@ -121,7 +122,7 @@ def test_actors_killed_at_a_phase__leave_a_round_that_ends__and_everybody_can_wi
         federation.agents[i] = Agent(
             agent.name, agent.operator, (Mortal(agent, phase),), agent.journal, agent.store, agent.seat
         )
-    federation.loop.agents = [*federation.agents[:-1], housekeeping]
+    federation.play([*federation.agents[:-1], housekeeping])
     federation.run()
     log = federation.loop.history.rounds[0]
     assert log.finalized
@@ -137,22 +138,25 @@ def test_everybody_killed_at_a_phase__still_leaves_stakes_that_can_be_withdrawn(
         view = federation.loop.look()
         if view.phase is phase:
             break
-        if not federation.loop._act(view):
-            federation.loop._wait(view)
+        if not federation.loop.act():
+            federation.loop.wait(view)
     assert federation.system.phase is phase
     leave_all(federation)
 
 
 def test_crash_after_the_journal_and_before_the_transaction__commits_to_the_same_update(tmp_path):
     federation = InProcessFederation(tmp_path, honest=4, rounds=1)
-    federation.loop._act(federation.loop.look())  # the round opens
     view = federation.loop.look()
+    while view.phase is Phase.IDLE:  # until the round opens
+        federation.loop.act() or federation.loop.wait(view)
+        view = federation.loop.look()
     participant = federation.agents[0].roles[0]
-    action = participant.decide(view)[0]
-    for name, data in action.keep.items():
+    (train,) = participant.decide(view)
+    for name, data in train.run(view).items():
         write_durably(participant.journal / name, data)
-    again = participant.decide(view)[0]
-    assert again.args == action.args and again.keep == {}
+    (call,) = participant.decide(view)
+    again = Participant(participant.seat, participant.task, participant.shard, participant.seed, participant.journal)
+    assert call.function == "commit" and again.decide(view) == [call]
 
 
 def test_same_seed__same_model_roots__whoever_was_drawn(tmp_path):

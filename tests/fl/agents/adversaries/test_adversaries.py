@@ -18,7 +18,7 @@ def played(tmp_path, kind: str, count: int = 1, rounds: int = 2, **terms) -> InP
 
 def sent(federation: InProcessFederation, seat: int, number: int) -> np.ndarray:
     log = federation.loop.history.rounds[number - 1]
-    terms = federation.client.terms
+    terms = federation.system.terms
     data = federation.store.get(log.reveals[seat].root, Kind.UPDATE, terms.depth)
     return to_float(parse_update(data, terms.depth, terms.max_exponent))
 
@@ -93,5 +93,5 @@ def test_accomplices__know_each_other__and_a_minority_of_liars_changes_no_accept
 
 def test_gate__is_the_manifests(tmp_path):
     federation = played(tmp_path, "sign_flip")
-    assert federation.record.gate_name == "agreement"
+    assert federation.record.manifest.gate.name == "agreement"
     assert federation.record.bound(federation.loop.history) is not None

@@ -1,6 +1,7 @@
 """What proposing, checking, disproving, answering, judging, scoring and auditing hold in memory: as much for many updates as
 for few. tracemalloc counts what is allocated, numpy's arrays too, and no map of a file."""
 
+import io
 import tracemalloc
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -9,17 +10,18 @@ from typing import Any
 
 import numpy as np
 import pytest
-from support.in_process import LocalClient
+from support.in_process import InProcessChain, reader_of
 from support.manifests import manifest
 from support.system import CHALLENGER, STRANGER, System, operator, salt
 
-from fl.agents.record.history import History
 from fl.agents.record.public_record import Record
 from fl.agents.record.view import View
 from fl.agents.roles.answerer import Answerer
 from fl.agents.roles.challenger import Challenger
 from fl.agents.roles.proposer import Proposer
+from fl.agents.runtime.consistency import Observer
 from fl.learning.scoring import Scorer
+from fl.log import Log
 from fl.network.events import Event
 from fl.network.stores.base import LocalStore
 from fl.protocol.artifact import LEAF_PARAMETERS, Kind, pack_model, pack_update, size_of
@@ -51,19 +53,21 @@ def play(folder, seats: int) -> Round:
     store = LocalStore(folder)
     genesis = pack_model(rng.integers(-(2**24), 2**24, PARAMETERS).astype(np.int32))
     store.put(genesis, Kind.MODEL)
-    system = System.create(model=genesis, depth=DEPTH, manifest=store.put_manifest(manifest(PARAMETERS)))
-    client, played = LocalClient(system), Round(store, [], b"", {})
+    system = System.create(InProcessChain(), model=genesis, depth=DEPTH, manifest=store.put_manifest(manifest(PARAMETERS)))
+    node, played = reader_of(system), Round(store, [], b"", {})
     system.join(seats, 2 * system.terms.min_stake).fund().rich(CHALLENGER)
 
     def seen_as(name: str) -> None:
-        played.events += client.new_events()
-        moment, upto = (*client.moment(), client.facts()), len(played.events)
+        snapshot = node.look()
+        played.events += snapshot.events
+        past = list(played.events)
 
         def view() -> View:
-            history = History(system.terms.committee)
-            history.apply(played.events[:upto])
-            record = Record(system.terms, manifest(PARAMETERS), store)
-            return View(client.chain_id, client.address, system.terms, *moment, history, record)
+            """As somebody who has just come."""
+            observer = Observer(node, lambda: Record(system.terms, manifest(PARAMETERS), store), Log(io.StringIO()))
+            fresh = replace(snapshot, events=past, anew=True)
+            observer.take_in(fresh)
+            return observer.view(fresh)
 
         played.views[name] = view
 

@@ -2,12 +2,10 @@
 
 import numpy as np
 import pytest
-from support.in_process import LocalClient
+from support.in_process import InProcessChain, seen
 from support.manifests import manifest
 from support.system import CHALLENGER, STRANGER, System, random_model, random_update
 
-from fl.agents.record.history import History
-from fl.agents.record.public_record import Record
 from fl.agents.record.view import View
 from fl.agents.roles import answerer
 from fl.agents.roles.answerer import MAX_DEMANDS, Answerer
@@ -24,8 +22,8 @@ def demanded(tmp_path):
     """(a federation, its store, what is seen of it) after 80 demands, of five files in turn, a second between any two."""
     rng = np.random.default_rng(0)
     updates = {seat: random_update(rng, DEPTH) for seat in range(3)}
-    system = System.create(model=random_model(rng, DEPTH), depth=DEPTH, answer_window=120)
-    client, store, history = LocalClient(system), LocalStore(tmp_path), History(3)
+    system = System.create(InProcessChain(), model=random_model(rng, DEPTH), depth=DEPTH, answer_window=120)
+    store = LocalStore(tmp_path)
     system.join(3).fund().to_challenge(updates).rich(CHALLENGER)
     for model in (system.model, system.proposal):
         store.put(model, Kind.MODEL)
@@ -41,9 +39,7 @@ def demanded(tmp_path):
         ]:
             system.do("demand", *what, leaf, by=CHALLENGER)
             system.evm.warp(system.evm.time + 1)
-    history.apply(client.new_events())
-    record = Record(system.terms, manifest(LEAF_PARAMETERS << DEPTH), store)
-    return system, View(1, client.address, client.terms, *client.moment(), client.facts(), history, record)
+    return system, seen(system, manifest(LEAF_PARAMETERS << DEPTH), store)
 
 
 def made(view: View) -> list[tuple[object, ...]]:

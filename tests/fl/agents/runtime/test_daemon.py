@@ -38,7 +38,7 @@ def test_rounds__end__and_nobody_loses_stake__and_nothing_is_sent_twice(cluster)
     cluster.start().play_round(2)
     assert cluster.system.round.number >= 2
     assert cluster.stakes() == before
-    log = cluster.daemons[0]._history.rounds[1]
+    log = cluster.daemons[0].history.rounds[1]
     assert log.adopted and sorted(log.reveals) == [0, 1, 2, 3]
     assert audit(cluster) >= 2
     for seat, daemon in cluster.daemons.items():
@@ -139,7 +139,7 @@ def test_rotated_key__the_old_daemon_stops__the_new_one_goes_on_with_the_journal
     cluster.daemons[2] = cluster.daemon(2, key=new)
     cluster.play_round(2)
     assert cluster.stakes() == before
-    rounds = cluster.daemons[0]._history.rounds
+    rounds = cluster.daemons[0].history.rounds
     assert 2 in rounds[0].reveals and 2 in rounds[1].reveals
 
 
@@ -154,7 +154,7 @@ def test_rotated_key_in_the_commit_phase__a_fresh_journal_commits_anew(cluster, 
         cluster.daemons[2].tick()
     cluster.mine()
     cluster.play_round(1)
-    assert cluster.stakes() == before and 2 in cluster.daemons[0]._history.rounds[0].reveals
+    assert cluster.stakes() == before and 2 in cluster.daemons[0].history.rounds[0].reveals
 
 
 def test_rotated_key_after_the_commit_phase__a_fresh_journal_says_what_is_at_stake(cluster, tmp_path):

@@ -1,7 +1,6 @@
 """Daemons of a federation over a token of six decimals: what they log and count is in that token."""
 
 from collections.abc import Iterator
-from types import SimpleNamespace
 
 import pytest
 from support.daemon_cluster import DaemonCluster, told
@@ -47,7 +46,8 @@ def test_warnings_and_metrics__are_in_the_federation_s_token(cluster, tmp_path):
     assert metrics(fresh)["treaty_stake_tokens"].endswith(" 28.0") and "e-0" not in text and "e-1" not in text
     assert "# HELP treaty_stake_tokens The seat's stake, in SIX, of 6 decimals." in text
     assert float(metrics(fresh)["treaty_pool_tokens"].split()[-1]) > 10**6  # it was funded with very many
-    assert fresh._deposit(SimpleNamespace(terms=fresh.node.terms), None) is False
+    view = fresh.observer.view(fresh.node.look(None, [fresh.player.party]), fresh.player.party)
+    assert fresh.deposits.ready(view, fresh.node.terms.demand_deposit) is False
     assert "has no tokens for a demand's deposit: send it 1 SIX" in told(fresh)
 
 

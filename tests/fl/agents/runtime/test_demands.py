@@ -5,7 +5,7 @@ import pytest
 from support.daemon_cluster import DaemonCluster, key_of, told
 from support.system import CHALLENGER
 
-from fl.agents.runtime.daemon import Daemon, Pace
+from fl.agents.runtime.daemon import Daemon
 from fl.network.rpc import NodeRefused
 from fl.protocol.phases import Phase
 
@@ -41,7 +41,7 @@ def test_same_leaf_demanded_again__is_answered_again__by_a_seat_that_is_alone(ch
         challenged.settle_down()
         assert challenged.system.round.openDemands == 0, told(challenged.daemons[0])[-1000:]
     challenged.start(1, 2, 3).play_round(1)
-    assert challenged.stakes() == whole and challenged.daemons[0]._history.rounds[0].adopted
+    assert challenged.stakes() == whole and challenged.daemons[0].history.rounds[0].adopted
     assert "is not in the chain any more" not in told(challenged.daemons[0])
 
 
@@ -89,7 +89,7 @@ def test_demands__whose_proposer_is_away__are_answered_once_each_by_turns(challe
 
 def out_of_turn(cluster: DaemonCluster, seat: int) -> Daemon:
     """A daemon whose turn is always there."""
-    cluster.daemons[seat].pace = Pace(0.01, 0.01, turn=0)
+    cluster.daemons[seat].turns.blocks = 0
     return cluster.daemons[seat]
 
 

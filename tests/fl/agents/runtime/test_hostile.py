@@ -48,7 +48,7 @@ def look(daemon: Daemon, cluster: DaemonCluster, times: int = 6) -> None:
         try:
             daemon.tick()
         except Exception as error:
-            daemon._trouble(error)
+            daemon.trouble(error)
         cluster.mine()
 
 
@@ -59,7 +59,7 @@ def finish(cluster: DaemonCluster, whole: list[int], number: int = 1) -> None:
             cluster.start(seat)
     cluster.play_round(number)
     assert cluster.stakes() == whole
-    assert cluster.daemons[VICTIM]._history.rounds[number - 1].adopted
+    assert cluster.daemons[VICTIM].history.rounds[number - 1].adopted
 
 
 # ---- nodes that fail
@@ -116,7 +116,7 @@ def test_half_of_all_calls_are_lost__and_a_round_still_costs_nothing(cluster, pr
             try:
                 return ticking()
             except (NodeError, Distrust) as error:
-                daemon._trouble(error)
+                daemon.trouble(error)
         raise AssertionError(told(daemon))
 
     daemon.tick = patient
@@ -192,7 +192,7 @@ def test_logs_left_out__are_noticed_by_the_state(cluster, proxy):
     assert "logs and state differ" in told(daemon) and cluster.sent(key_of(VICTIM)) == 0
     proxy.change = lambda call, answer: answer
     look(daemon, cluster, 3)
-    assert daemon._history.round.committee
+    assert daemon.history.round.committee
     daemon.journal.close()
 
 
@@ -281,7 +281,7 @@ def test_stale_proposal__is_withdrawn_at_its_own_nonce__since_it_would_be_fraud_
     look_quiet(daemon, cluster)
     proposal = transaction(daemon, "propose")
     assert proposal.mined_at is None
-    daemon._record.next_model = lambda log: None  # what is right has changed under it
+    daemon.observer.record.next_model = lambda log: None  # what is right has changed under it
     daemon._done = None
     daemon.tick()
     assert proposal.last.cancels and proposal.nonce == transaction(daemon, "propose").nonce
@@ -421,7 +421,7 @@ def test_disk_full_at_any_write__nothing_is_sent__and_it_goes_on_when_there_is_r
         try:
             daemon.tick()
         except OSError as error:
-            daemon._trouble(error)
+            daemon.trouble(error)
         monkeypatch.setattr(fl.network.stores.base.os, "fsync", synced)
         if count[0] < fails_at:  # the whole look took fewer writes
             daemon.journal.close()
@@ -470,13 +470,13 @@ def test_store_away_at_the_reveal__the_chain_is_told_in_time__and_the_file_follo
     daemon = cluster.daemons[VICTIM]
     look(daemon, cluster)
     assert record(cluster) == 2 and "the store does not take the file of reveal" in told(daemon)
-    root = daemon._history.round.reveals[VICTIM].root
+    root = daemon.history.round.reveals[VICTIM].root
     assert not cluster.store.has(root, Kind.UPDATE)
     away.away = False
     look(daemon, cluster, 2)
     assert cluster.store.has(root, Kind.UPDATE) and "the revealed update is in the store again" in told(daemon)
     finish(cluster, whole)
-    assert VICTIM in daemon._history.rounds[0].accepted
+    assert VICTIM in daemon.history.rounds[0].accepted
 
 
 @pytest.mark.parametrize("back", [True, False])
@@ -498,7 +498,7 @@ def test_store_away_when_scores_are_due__a_validator_waits__and_scores_what_it_h
         cluster.evm.warp(cluster.now + cluster.system.terms.score_commit_window // 2)
     cluster.play_round(1)
     assert cluster.stakes() == whole
-    assert bool(cluster.daemons[drawn[0]]._history.rounds[0].accepted) is back
+    assert bool(cluster.daemons[drawn[0]].history.rounds[0].accepted) is back
 
 
 def test_no_room_for_files_when_scores_are_due__is_told__and_none_is_left_out_for_it(cluster, monkeypatch, tmp_path):
@@ -516,7 +516,7 @@ def test_no_room_for_files_when_scores_are_due__is_told__and_none_is_left_out_fo
             assert "make room there, or set TMPDIR" in told(cluster.daemons[seat])
     assert [cluster.system.see("scoreRecordOf", i)[0] for i in range(3)] == [0, 0, 0]
     cluster.play_round(1)
-    assert cluster.stakes() == whole and cluster.daemons[drawn[0]]._history.rounds[0].accepted
+    assert cluster.stakes() == whole and cluster.daemons[drawn[0]].history.rounds[0].accepted
 
 
 def test_store_away_at_the_proposal__nothing_is_proposed_that_nobody_could_open(cluster):
@@ -538,7 +538,7 @@ def test_store_that_serves_wrong_bytes__is_found_out__and_an_honest_round_still_
     cluster.start()
     cluster.play_to(Phase.REVEAL)
     cluster.settle_down()
-    root = cluster.daemons[1]._history.round.reveals[2].root
+    root = cluster.daemons[1].history.round.reveals[2].root
     path = cluster.store.path / f"{root.hex()}.update"
     path.write_bytes(bytes(len(path.read_bytes())))
     with pytest.raises(StoreError, match="altered"):

@@ -120,7 +120,7 @@ def test_killed_at_every_step__it_comes_back__sends_nothing_twice__and_loses_not
         cluster.start()
         cluster.play_round(2)
         assert cluster.stakes() == whole
-        assert cluster.daemons[0]._history.rounds[0].adopted
+        assert cluster.daemons[0].history.rounds[0].adopted
     finally:
         cluster.close()
     print(steps_of)

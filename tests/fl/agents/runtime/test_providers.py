@@ -36,7 +36,7 @@ def look(daemon: Daemon, cluster: DaemonCluster, times: int = 6) -> None:
         try:
             daemon.tick()
         except Exception as error:
-            daemon._trouble(error)
+            daemon.trouble(error)
         cluster.mine()
 
 

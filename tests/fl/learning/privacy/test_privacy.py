@@ -310,26 +310,25 @@ def view(number: int) -> SimpleNamespace:
     record = SimpleNamespace(
         model=lambda root: BASE, bound=lambda history: None, store=SimpleNamespace(locator=lambda data: b"")
     )
-    terms = SimpleNamespace(depth=2)
+    terms = SimpleNamespace(depth=2, reveal_window=600)
     return SimpleNamespace(
         phase=Phase.COMMIT, chain_id=31337, federation="0x" + "11" * 20, history=None, round=log, record=record, terms=terms
     )
 
 
 def seat(journal, privacy: Privacy | None = SGD, seeded: bool = True) -> Participant:
-    participant = Participant(0, TASK, Shard("here", PART, PART), 0, journal)
-    if privacy:
-        source = {"source": lambda number: Seeded(0, number, 0)} if seeded else {}
-        participant.guard = PrivacyGuard(privacy, TASK, PART, journal, **source)
-    return participant
+    source = {"source": lambda number: Seeded(0, number, 0)} if seeded else {}
+    guard = PrivacyGuard(privacy, TASK, PART, journal, **source) if privacy else None
+    return Participant(0, TASK, Shard("here", PART, PART), 0, journal, guard=guard)
 
 
 def commit(participant: Participant, number: int) -> dict[str, bytes] | None:
-    """What it keeps, on disk as the loop would put it there; None if it sits out."""
+    """What it keeps, on disk as the executor would put it there; None if it sits out."""
     actions = participant.decide(view(number))
-    for name, data in actions[0].keep.items() if actions else ():
+    made = actions[0].run(view(number)) if actions else {}
+    for name, data in made.items():
         (participant.journal / name).write_bytes(data)
-    return actions[0].keep if actions else None
+    return made or None
 
 
 def test_participant__sits_out_when_the_budget_is_spent__also_after_a_restart(tmp_path):
@@ -390,7 +389,7 @@ def test_participant__publishes_the_statement_with_its_update(tmp_path):
     participant = seat(tmp_path)
     commit(participant, 1)
     now = view(1)
-    now.phase, now.round.commitments = Phase.REVEAL, {0: b""}
+    now.phase, now.phase_end, now.round.commitments = Phase.REVEAL, 600, {0: b""}
     (action,) = participant.decide(now)
     assert [f.kind for f in action.publish] == [Kind.UPDATE, None]
     assert action.publish[1].data == (tmp_path / "1.privacy.json").read_bytes()

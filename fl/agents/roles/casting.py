@@ -1,0 +1,57 @@
+"""Who plays a seat: the honest roles, and what every seat does besides, whatever its first three roles are."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Protocol
+
+from fl.agents.roles.answerer import Answerer
+from fl.agents.roles.challenger import Challenger
+from fl.agents.roles.collector import Collector
+from fl.agents.roles.keeper import Keeper
+from fl.agents.roles.participant import Participant
+from fl.agents.roles.privacy_guard import PrivacyGuard
+from fl.agents.roles.proposer import Proposer
+from fl.agents.roles.training import SeatTrainer
+from fl.agents.roles.validator import Validator
+from fl.agents.runtime.agent import Role
+from fl.learning.data.partition import Shard
+from fl.learning.trainer import Evaluator
+
+Trio = tuple[Participant, Validator, Proposer]
+
+
+class Cast(Protocol):
+    """Makes the three roles of a seat that another kind of participant plays differently."""
+
+    def __call__(
+        self,
+        seat: int,
+        evaluator: Evaluator,
+        shard: Shard,
+        seed: int,
+        journal: Path,
+        *,
+        trainer: SeatTrainer | None = None,
+        guard: PrivacyGuard | None = None,
+    ) -> Trio: ...
+
+
+def honest(
+    seat: int,
+    evaluator: Evaluator,
+    shard: Shard,
+    seed: int,
+    journal: Path,
+    *,
+    trainer: SeatTrainer | None = None,
+    guard: PrivacyGuard | None = None,
+) -> Trio:
+    """The roles of a seat that follows the protocol."""
+    participant = Participant(seat, evaluator.task, shard, seed, journal, trainer=trainer, guard=guard)
+    return participant, Validator(seat, evaluator, shard, journal), Proposer(seat)
+
+
+def whole_seat(trio: Trio, seat: int, account: str, rounds: int | None = None) -> tuple[Role, ...]:
+    """Everything that a seat's daemon does. rounds: after so many no further one is opened, and pay is claimed at the end."""
+    return (*trio, Challenger(), Answerer(), Keeper(rounds), Collector(seat, account, rounds))

@@ -1,0 +1,48 @@
+"""How a seat's honest training is done: on its own, or together with all who sit in the same process."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fl.learning.batched import Cohort
+from fl.learning.data.partition import Part
+from fl.learning.task import Task
+from fl.learning.trainer import generator, local_change
+
+
+class SeatTrainer(Protocol):
+    """What a participant trains with."""
+
+    def change(self, base: NDArray[np.int32], number: int) -> tuple[NDArray[np.float64], np.random.Generator]:
+        """(what training in round `number` changes of the model `base`, in floats (parameters,); the round's stream of
+        randomness as training left it). base: in units, (padded,)."""
+        ...
+
+
+@dataclass(frozen=True)
+class SoloTrainer:
+    """Trains one seat's rows."""
+
+    task: Task
+    part: Part
+    seed: int
+    seat: int
+
+    def change(self, base: NDArray[np.int32], number: int) -> tuple[NDArray[np.float64], np.random.Generator]:
+        rng = generator(self.seed, number, self.seat)
+        return local_change(self.task, base, self.part, rng), rng
+
+
+@dataclass(frozen=True)
+class CohortTrainer:
+    """One seat of many that train at once: the first that asks in a round trains for all."""
+
+    cohort: Cohort
+    seat: int
+
+    def change(self, base: NDArray[np.int32], number: int) -> tuple[NDArray[np.float64], np.random.Generator]:
+        return self.cohort.change(base, number, self.seat)

@@ -1,0 +1,183 @@
+"""Does what a seat's roles want: work, write, publish, send, in this order, so that a crash between any two costs nothing.
+
+The same for a daemon and for a simulation. Of a call it knows what stands on the action and no more.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Collection
+from hashlib import sha256
+from pathlib import Path
+
+from fl.agents.record.view import View
+from fl.agents.runtime.actions import Action, Call, Publish, Wait, Work
+from fl.agents.runtime.deposits import Deposits
+from fl.agents.runtime.turns import Turns, Wake
+from fl.agents.runtime.workers import Workers
+from fl.errors import StoreError
+from fl.log import Log
+from fl.network.federation import FederationReader
+from fl.network.sender import Refused, Sender
+from fl.network.stores.base import Store, write_durably
+from fl.network.transactions import State, name_of
+from fl.protocol.phases import phase_and_end
+
+TRIES = 3  # of a transaction that the contract refused after all, or whose nonce was taken
+
+
+class Executor:
+    """Of one key, and perhaps one seat.
+
+    folder: the seat's journal. trouble: told of what went wrong and hinders nothing else.
+    wakes: when what waits, since the last look began, may be tried again.
+    """
+
+    def __init__(
+        self,
+        node: FederationReader,
+        sender: Sender,
+        store: Store,
+        folder: Path,
+        turns: Turns,
+        deposits: Deposits,
+        workers: Workers,
+        log: Log,
+        trouble: Callable[[Exception], None],
+    ):
+        self.node, self.sender, self.store, self.folder = node, sender, store, folder
+        self.turns, self.deposits, self.workers = turns, deposits, workers
+        self.log, self.trouble = log, trouble
+        self.wakes: list[Wake] = []
+
+    def begin(self, view: View) -> None:
+        """Looks after what was sent before; whatever waited may be tried again."""
+        self.wakes = []
+        self.sender.tend(view.snapshot.head, view.snapshot.confirmed, view.facts.number, view.facts.attempts)
+
+    def execute(self, action: Action, view: View) -> bool:
+        """Whether anything was done: not if it was done before, is under way or must wait. Raises StoreError, NodeError or
+        OSError where it could not be; work that failed is told as trouble, and begins anew when a role asks again."""
+        if isinstance(action, Call):
+            return self._call(action, view)
+        if isinstance(action, Work):
+            return self._work(action, view)
+        if isinstance(action, Publish):
+            return self._publish(action)
+        self._wait(action)
+        return False
+
+    def drop(self, wanted: Collection[Action], view: View) -> None:
+        """Of what no role wants any more: work that is done is forgotten, and what is on its way and must not arrive is
+        withdrawn."""
+        self.workers.drop_all_but([action for action in wanted if isinstance(action, Work)])
+        data = {self._data(action).hex() for action in wanted if isinstance(action, Call) and action.revocable}
+        for transaction in self.sender.transactions.open(self.sender.signer.address):
+            if transaction.revocable and transaction.mined_at is None and transaction.data not in data:
+                self.sender.cancel(transaction, view.snapshot.head)
+
+    # ---- work and files
+
+    def _work(self, work: Work, view: View) -> bool:
+        """Whether it is done and written."""
+        if (outcome := self.workers.outcome(work)) is None:
+            self.workers.start(work, view)
+            outcome = self.workers.outcome(work)
+        if outcome is None:
+            return False
+        if isinstance(outcome, Exception):
+            self.workers.forget(work)
+            self.trouble(outcome)
+            return False
+        for name, data in outcome.items():
+            write_durably(self.folder / name, data, mode=0o600)  # salts are secrets until revealed
+        self.workers.forget(work)  # not before it is on disk: training may have taken hours
+        return True
+
+    def _publish(self, file: Publish) -> bool:
+        if file.kind is None:
+            self.store.put_document(json.loads(bytes(file.data)))
+        else:
+            self.store.put(file.data, file.kind)
+        if file.note:
+            self.log.info(file.note)
+        return True
+
+    def _wait(self, wait: Wait) -> None:
+        self.wakes.append(Wake(time=wait.until))
+        if wait.why:
+            self.log.warn(wait.why)
+
+    # ---- calls
+
+    def _call(self, call: Call, view: View) -> bool:
+        if (wake := self._early(call, view)) is not None:
+            self.wakes.append(wake)
+            return False
+        data = self._data(call)
+        name = self._name(call, view, data)
+        if name is None or not self._publishes(call):
+            return False
+        if call.deposit and not self.deposits.ready(view, call.deposit):
+            return False
+        try:
+            self.sender.send(
+                name,
+                view.facts.number,
+                call.function,
+                self.node.address,
+                data,
+                view.snapshot.head,
+                attempt=call.attempt,
+                lasting=call.lasting,
+                revocable=call.revocable,
+            )
+        except Refused as refusal:
+            if not call.shared:  # of shared calls somebody else was simply faster
+                self.trouble(Refused(f"{call.function} would be refused: {refusal}"))
+            return False
+        return True
+
+    def _data(self, call: Call) -> bytes:
+        return self.node.interface.call(call.function, *call.args)
+
+    def _early(self, call: Call, view: View) -> Wake | None:
+        """When to try again a call that is wanted and must wait; None: it may go out."""
+        if view.block < call.from_block:
+            return Wake(call.from_block)
+        if call.confirmed_until and not self._is_safe(call, view):
+            return Wake(view.block + max(1, self.node.depth), call.confirmed_until)
+        return self.turns.waits(call.turn, view) if call.turn else None
+
+    def _is_safe(self, call: Call, view: View) -> bool:
+        """Whether a secret may go out: by the earliest clock of all nodes its phase has begun, since one that runs ahead would
+        have it out while others may still commit, and no reorganisation can reopen the phase before, or half the time is up."""
+        earliest, confirmed = view.snapshot.earliest, view.snapshot.confirmed.time
+        began, deep = (phase_and_end(view.facts, view.terms, time)[0] is view.phase for time in (earliest, confirmed))
+        return began and (deep or earliest >= call.confirmed_until)
+
+    def _name(self, call: Call, view: View, data: bytes) -> str | None:
+        """The name of a transaction to send now; None if it is under way or settled."""
+        digest = sha256(data + bytes(call.times)).hexdigest()[:12] if call.shared else ""
+        name = name_of(view.facts.number, call.number, call.function, call.seat, digest)
+        for again in range(TRIES):
+            transaction = self.sender.transactions.get(name if not again else f"{name}.{again + 1}")
+            if transaction is None:
+                return name if not again else f"{name}.{again + 1}"
+            if transaction.state is State.OPEN and transaction.sender == self.sender.signer.address:
+                return None
+            if transaction.state is State.DONE:
+                self.sender.contradicted(transaction, view.snapshot.head)
+                return None
+        self.log.error(f"{call.function} was refused {TRIES} times: given up; see the transactions", transaction=name)
+        return None
+
+    def _publishes(self, call: Call) -> bool:
+        """Whether the call may go out: its files go to the store first."""
+        try:
+            for file in call.publish:
+                self._publish(file)
+        except (StoreError, OSError) as error:
+            self.trouble(StoreError(f"the store does not take the file of {call.function}: {error}"))
+            return call.silence_costs
+        return True

@@ -1,0 +1,58 @@
+"""Whose turn it is to make a call that anybody may make, so that of all who could pay its gas one does."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from fl.agents.record.history import Demanded
+from fl.agents.record.view import View
+from fl.agents.runtime.actions import Turn
+from fl.errors import ChainError
+from fl.network.federation import FederationReader
+
+MAX_TURNS = 8  # that anybody waits; who has no place in the order comes last
+
+
+@dataclass(frozen=True)
+class Wake:
+    """When something that waits may be tried again: at a block, at a time, or at whichever comes first. 0: not by that."""
+
+    block: int = 0
+    time: int = 0
+
+
+class Turns:
+    """The turns of one seat. blocks: how many each waits for the one before."""
+
+    def __init__(self, node: FederationReader, seat: int | None, blocks: int):
+        self.node, self.seat, self.blocks = node, seat, blocks
+        self._first: dict[str, tuple[int, int]] = {}  # when a call was first wanted: (block, time)
+
+    def waits(self, turn: Turn, view: View) -> Wake | None:
+        """When to try again; None: it is this seat's turn."""
+        block, time = self._first.setdefault(turn.key, (view.block, view.time))
+        opens = turn.opens or (time - (time - turn.ends) // 2 if turn.ends else 0)
+        if opens and view.time >= opens:
+            return None
+        place = turn.order.index(self.seat) if self.seat in turn.order else MAX_TURNS
+        mine = block + self.blocks * min(place, MAX_TURNS)
+        if view.block < mine:
+            return Wake(mine, opens)
+        if turn.demand is not None and not self._stands_open(turn.demand):
+            return Wake(view.block + 1, opens)
+        return None
+
+    def prune(self, round_: int) -> None:
+        """Forgets what other rounds wanted."""
+        self._first = {key: first for key, first in self._first.items() if key.startswith(f"{round_} ")}
+
+    def forget(self) -> None:
+        self._first.clear()
+
+    def _stands_open(self, demanded: Demanded) -> bool:
+        """Whether a demand would still be open after everything that the node knows to be on its way."""
+        try:
+            demander, _ = self.node.read("demandInfo", demanded.artifact, demanded.seat, demanded.leaf, at="pending")
+        except ChainError:
+            return True  # a node that shows no pending state
+        return int(demander, 16) != 0
