@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fl.agents.record.view import View
+from fl.errors import ContractError
 from fl.log import Log
 from fl.network.federation import FederationReader
 from fl.network.sender import Sender
@@ -38,7 +39,11 @@ class Deposits:
         demands = view.terms.depth + 2
         needed = demands * view.terms.demand_deposit
         account = self.sender.signer.address
-        if needed and (held := self.node.balance(account)) < needed:
+        try:
+            held = self.node.balance(account) if needed else 0
+        except ContractError:  # a token that says nothing of itself is no reason to leave a seat unguarded
+            return
+        if held < needed:
             show = view.denomination.show
             self.log.warn(
                 f"{account} holds {show(held)}, and the deposits of {demands} demands take {show(needed)}: if a proposer hides "

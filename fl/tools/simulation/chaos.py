@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import json
 import multiprocessing
-import os
 import random
 import statistics
-import subprocess
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -31,6 +29,7 @@ from fl.tools.audit.verdict import Verdict
 from fl.tools.federation.deploy import deploy
 from fl.tools.federation.participate import Settings, participate, run
 from fl.tools.simulation.faulty_proxy import KINDS, Proxy, fair
+from fl.tools.simulation.local_chain import start_chain
 
 OWNERS, OPERATORS = 20, 2  # the first local account of each
 LIAR = "wrong_model"
@@ -97,7 +96,7 @@ class Actor:
         return fair(call)
 
 
-def play(settings: Settings, url: str, abi: Sequence[Any], alias: str, log: Path, kind: str) -> None:
+def play(settings: Settings, url: str, abi: Sequence[Any], alias: str, log: Path, kind: str = "honest") -> None:
     """One seat's process, from beginning to end: what `ape run participate` does, with its log in a file. kind: honest, or a
     cheat's."""
     with log.open("a") as out:
@@ -134,7 +133,7 @@ class _ChaosTest:
         self.stage.set_forkserver_preload(["fl.tools.simulation.chaos"])
 
     def run(self) -> dict[str, Any]:
-        node, url = _node(self.out / "chain.log")
+        node, url = start_chain(self.out / "chain.log")
         self.rpc = Rpc([url])
         try:
             self._build(url)
@@ -357,22 +356,3 @@ class _ChaosTest:
         events = self.history.events
         last = max((i for i, e in enumerate(events) if e.name == "Finalized"), default=-1)
         return events[: last + 1]
-
-
-def _node(log: Path) -> tuple[subprocess.Popen[bytes], str]:
-    """A local chain in a process of its own, and its address."""
-    with log.open("wb") as out:
-        command = ["anvil", "--port", "0", "--accounts", "40", "--balance", "1000", "--chain-id", "1337"]
-        try:
-            node = subprocess.Popen(command, stdout=out, stderr=out, env={**os.environ})
-        except FileNotFoundError:
-            raise ChainError("no local chain: run make setup, and `. ./env.sh`") from None
-    for _ in range(300):
-        for line in log.read_text(errors="replace").splitlines():
-            if line.startswith("Listening on"):
-                return node, f"http://{line.split()[-1]}"
-        if node.poll() is not None:
-            break
-        time.sleep(0.1)
-    node.kill()
-    raise ChainError(f"the local chain did not start: see {log}")
