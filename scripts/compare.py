@@ -25,7 +25,7 @@ def cli(tasks, ablation, privacy, seeds, out):
     try:
         if ablation and privacy:
             raise TreatyError("--ablation and --privacy are two tables: give one of them")
-        measure = parts.ablation if ablation else privacy_attack.leaks if privacy else compare
+        measure = parts.ablation if ablation else privacy_attack.privacy_attack if privacy else compare
         measure(tasks, seeds, out)
     except TreatyError as error:
         raise click.ClickException(str(error)) from error

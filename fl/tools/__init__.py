@@ -1,1 +1,1 @@
-"""Layer 3: whole jobs, put together of everything below; used by the scripts alone."""
+"""Layer 3: whole jobs, built from the layers below; only the scripts use it."""

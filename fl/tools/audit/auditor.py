@@ -1,5 +1,5 @@
-"""The audit: every round again, from events and store alone, with the protocol's own arithmetic; it stops at the first
-difference and names it. It trusts nobody's summary, least of all the simulator's."""
+"""The audit: recomputes every round from events and store with the protocol's own arithmetic, stops at the first difference
+and names it. It trusts no summary, least of all the simulator's."""
 
 from __future__ import annotations
 
@@ -29,11 +29,12 @@ from fl.tools.audit.export import read_events, round_facts, seat_facts, terms_to
 from fl.tools.audit.summary import Summary
 from fl.tools.audit.verdict import Verdict
 
-POTS = tuple(f.name for f in fields(Accounting) if f.name != "held")  # where the contract's tokens lie, by its own accounting
+# the parts of the contract's balance, by its own accounting
+POTS = tuple(f.name for f in fields(Accounting) if f.name != "held")
 
 
 def audit_summary(path: Path) -> Verdict:
-    """Audits what `simulate` wrote: events and store first, then what the summary says. Raises AuditError."""
+    """Audits what `simulate` wrote: events and store first, then the summary. Raises AuditError."""
     summary = Summary.read(path)
     chain_id, federation, terms, events = read_events(path.parent / "events.jsonl")
     auditor = Auditor(chain_id, federation, terms, LocalStore(path.parent / "store"))
@@ -101,26 +102,26 @@ class Auditor:
         return self.verdict()
 
     def verdict(self) -> Verdict:
-        """What agreed so far."""
+        """What has agreed so far."""
         rounds = sum(r.finalized for r in self.history.rounds)
         return Verdict(True, rounds, self.model.hex(), dict(self.checks), tuple(self.not_shown))
 
     def compare_accounting(self, reported: Accounting) -> None:
-        """The money recomputed from events against the contract's accounting and its balance."""
+        """Compares the money recomputed from events with the contract's accounting and its balance."""
         for name in POTS:
             self._same(f"the accounting's {name}", self.accounting[name], getattr(reported, name))
         self._same("the tokens held", sum(self.accounting.values()), reported.held)
         self.checks["accounting"] += len(POTS)
 
     def compare_model(self, reported: bytes) -> None:
-        """The model recomputed against the contract's."""
+        """Compares the recomputed model with the contract's."""
         self._same("the final model", self.model.hex(), reported.hex())
 
     def compare_summary(self, summary: Summary) -> None:
-        """What a simulation's summary says that follows from events: everything but what was measured, and names.
+        """Compares everything in a simulation's summary that follows from events: all but measured values and names.
 
-        Events count in token units. How many make a token only the token can say, in no event: the summary's amounts are
-        compared by the decimals that it names itself, so they are right in units, and in tokens if its decimals are."""
+        Events count in token units, and no event says how many units make a token. The summary's amounts are therefore
+        compared with the decimals that it states itself: they are right in units, and right in tokens if its decimals are."""
         denomination = summary.denomination
         logs = self.history.rounds
         self._same("summary: rounds", len(logs), len(summary.rounds))
@@ -156,7 +157,7 @@ class Auditor:
         return pay
 
     def _replay(self, event: Event) -> None:
-        # A deposit is taken back in any later round.
+        # A deposit may be reclaimed in any later round.
         if "round" in event.fields and event.name not in ("RoundOpened", "DepositReclaimed"):
             self._same(f"block {event.block}, event {event.name}: round", self._round.number, event.fields["round"])
         before = getattr(self, f"_before_{event.name}", None)
@@ -226,7 +227,7 @@ class Auditor:
         self.checks["medians"] += len(medians)
 
     def _note_hidden(self, log: RoundLog, seen: Collection[int]) -> None:
-        """A hidden update is left out and no wrong; what the gate would make of it nobody can tell, and so the verdict says."""
+        """Records a hidden update. Leaving it out is not wrong, but nobody can tell whether the gate would have let it in."""
         for seat in log.revealed or []:
             try:
                 if seat not in seen:
@@ -332,7 +333,7 @@ class Auditor:
             raise AuditError(f"{what}: recomputed {recomputed}, recorded {recorded}")
 
     def _all_same(self, where: str, recomputed: Mapping[str, object], recorded: object) -> None:
-        """Facts by name against an object's fields of those names."""
+        """Compares facts by name with an object's fields of those names."""
         for name, value in recomputed.items():
             self._same(f"{where}: {name.replace('_', ' ')}", value, getattr(recorded, name))
 

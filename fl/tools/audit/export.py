@@ -1,4 +1,4 @@
-"""Events as JSON and back: what an audit needs when the chain they came from is gone."""
+"""Writes events as JSON and reads them back, so that an audit is possible after the chain is gone."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def _back(value: Any) -> Any:
 
 
 def round_facts(log: RoundLog) -> dict[str, Any]:
-    """What a summary says of a round that follows from its events."""
+    """The part of a round's summary that follows from its events."""
     revealed, standing = tuple(log.revealed or ()), log.proposal
     return {
         "number": log.number,
@@ -50,7 +50,7 @@ def round_facts(log: RoundLog) -> dict[str, Any]:
 
 
 def seat_facts(seat: int, history: History, denomination: Denomination) -> dict[str, Any]:
-    """What a summary says of a seat that follows from events, its pay aside."""
+    """The part of a seat's summary that follows from events, except its pay."""
     slashes: dict[str, float] = {}
     for event in history.events:
         if event.name == "Slashed" and event.fields["seat"] == seat:

@@ -1,4 +1,4 @@
-"""What a simulation measures beside its events: gas, and what privacy cost. Loads nothing heavy, since every page reads it."""
+"""What a simulation measures besides its events: gas, and privacy spent. Imports little, since every page reads it."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class GasUse:
 
 @dataclass(frozen=True)
 class PrivacySpent:
-    """What a private seat spent of its budget; `statements` by round are the hashes of what it claims."""
+    """What a private seat spent of its budget; `statements` by round are the hashes of its statements."""
 
     mechanism: str
     noise: float | None

@@ -1,4 +1,4 @@
-"""What a simulation wrote last, summary.json, as typed facts. Whoever reads one trusts none of it before the audit."""
+"""A simulation's summary.json as typed facts. Nothing in it should be trusted before the audit."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ class Totals:
 
 @dataclass(frozen=True)
 class Summary:
-    """Everything that a simulation tells. times: block to seconds. audit: None until it was made."""
+    """Everything that a simulation reports. times: block to seconds. audit: None until it was made."""
 
     plan: Plan
     metric: str
@@ -103,7 +103,7 @@ class Summary:
 
     @property
     def denomination(self) -> Denomination:
-        """What its amounts are told in, by its own word."""
+        """The denomination of its amounts, as the summary states it."""
         return Denomination(self.token.decimals, self.token.symbol)
 
     def write(self, path: Path) -> None:
@@ -111,7 +111,7 @@ class Summary:
 
     @classmethod
     def read(cls, path: Path) -> Summary:
-        """What `simulate` wrote. Raises AuditError if the file is not one of its summaries."""
+        """The summary that `simulate` wrote. Raises AuditError if the file is not one."""
         if path.is_dir():
             raise AuditError(f"{path} is a folder: give the summary.json in it")
         try:

@@ -1,4 +1,4 @@
-"""JSON that a stranger may have written, as frozen dataclasses: the fields' own types say what is accepted."""
+"""Reads untrusted JSON into frozen dataclasses: the types of the fields decide what is accepted."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _PLAIN: dict[Any, tuple[str, Callable[[Any], bool]]] = {
 
 
 def read(kind: type[T], value: Any, where: str = "") -> T:
-    """An object of this class from JSON. Raises ValueError that names the first field that is missing or of another kind."""
+    """An object of this class from JSON. Raises ValueError that names the first field that is missing or has the wrong type."""
     if not isinstance(value, dict):
         raise ValueError(f"{where or 'the file'} is not an object")
     hints, given = get_type_hints(kind), {}

@@ -1,4 +1,4 @@
-"""The network of a command that only reads. A node that --network gives by its URL is asked as it stands; only a name has to be
+"""The network of a command that only reads. A node given by its URL in --network is used directly; only a name has to be
 resolved by Ape, whose networks take seconds to load. Nothing is connected before the command asks."""
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ CARRIERS = {"ape", "web3", "requests", "urllib3", "eth_abi"}  # packages whose e
 
 
 class Network:
-    """Where a command reads. `choice` and `settings` as Ape takes them."""
+    """The network that a command reads from. `choice` and `settings` are those of Ape."""
 
     def __init__(self, context: click.Context, choice: str | None, settings: dict[str, Any] | None = None):
         self._context, self._choice, self._settings = context, choice, settings
@@ -40,7 +40,7 @@ class Network:
 
     @cached_property
     def local(self) -> bool:
-        """Whether it is a chain of this machine, which has a clock of its own and keys that everybody knows."""
+        """Whether it is a chain on this machine, which has its own clock and keys that everybody knows."""
         if self._url is not None:
             return self._name in ("", "local") and on_loopback(self._url)
         return bool(self._provider.network.is_dev)
@@ -106,7 +106,7 @@ class _Json(click.ParamType):
 
 
 def silent_node(where: str, why: str, done: str) -> str:
-    """One line about a node that does not answer; `done` says what became of the command."""
+    """One line about a node that does not answer; `done` says whether anything was sent."""
     return plain(f"the node {where} does not answer ({why}): start it, or give another --network; {done}")
 
 
@@ -121,7 +121,7 @@ def failed_node(error: BaseException) -> tuple[str, str] | None:
 
 
 def carried(error: BaseException) -> str:
-    """What a package that talks to nodes said, as one line; empty if the error comes from elsewhere."""
+    """The error of a package that talks to nodes, as one line; empty if the error comes from elsewhere."""
     if not {kind.__module__.partition(".")[0] for kind in type(error).__mro__} & CARRIERS:
         return ""
     return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]

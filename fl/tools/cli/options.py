@@ -113,7 +113,7 @@ def answering(command: type[click.Command]) -> type[click.Command]:
 
 
 def _hushed() -> AbstractContextManager[None]:
-    """No word of Ape's while a key signs; a command that only reads does not load it."""
+    """Silences Ape while a key signs; a command that only reads does not load it."""
     from fl.network import ape_accounts
 
     return ape_accounts.hushed()

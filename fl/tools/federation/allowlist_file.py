@@ -1,4 +1,4 @@
-"""The owners that a sponsor admits, as people write them down: each fault is told with its place before anything is sent."""
+"""The file of owners that a sponsor admits. Every mistake is reported with its line before anything is sent."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from fl.errors import TermsError
 
 
 def read_owners(path: Path) -> tuple[str, ...]:
-    """A file with one address a line; empty lines and what follows a # are for people. Raises TermsError."""
+    """A file with one address a line; empty lines and text after a # are ignored. Raises TermsError."""
     try:
         lines = path.read_text().splitlines()
     except FileNotFoundError:
@@ -25,7 +25,7 @@ def read_owners(path: Path) -> tuple[str, ...]:
 
 
 def checked(entries: Iterable[tuple[str, object]]) -> tuple[str, ...]:
-    """Addresses with their places, as addresses alone, in the one spelling. Raises TermsError at the first that is wrong."""
+    """The addresses, in checksum spelling, of (place, address) pairs. Raises TermsError at the first that is wrong."""
     seen: dict[str, str] = {}
     for place, given in entries:
         if not isinstance(given, str) or not given.startswith("0x") or not is_hex_address(given):

@@ -1,8 +1,8 @@
 """What a federation will cost before it exists: gas, ether, bytes and time, and what each role can earn and lose.
 
 Gas is what `make gas` measured on a real node (a test holds this table against tests/quality/gas/gas.json). A rollup charges
-for execution and, by a formula of its own, for bytes on L1: here that of OP Stack chains since Fjord, with the scalars of a
-large one; others differ, and prices move, so this is an estimate and says so.
+for execution and, by its own formula, for bytes on L1. The formula here is that of OP Stack chains since Fjord, with the
+scalars of a large one. Others differ and prices change, so the output calls this an estimate.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from fl.tools.cli.amounts import show_duration
 
 IMPLEMENTATION, FACTORY, CREATE, PLAY_TOKEN = 4_868_532, 723_000, 340_000, 770_000
 SEATS = (5, 10, 50, 128)
-# One call's gas at so many seats, in a steady round.
+# The gas of one call by the number of seats, in a steady round.
 GAS: dict[str, tuple[int, ...]] = {
     "openRound": (50_450, 50_920, 54_680, 62_012),
     "commit": (37_025, 37_025, 37_024, 37_026),
@@ -37,7 +37,7 @@ WORD, SELECTOR, LOCATOR = 32, 4, 64
 
 @dataclass(frozen=True)
 class Prices:
-    """In gwei, but for `ether` (dollars, or whatever, for one)."""
+    """Prices in gwei, except `ether`: the price of one ether in any currency."""
 
     gas: float
     ether: float | None = None
@@ -47,7 +47,7 @@ class Prices:
 
 
 def gas_of(call: str, seats: int) -> int:
-    """Between the table's columns by a straight line, beyond them along the last one."""
+    """Gas for a number of seats, interpolated between the table's columns and extrapolated beyond them."""
     row = GAS[call]
     i = next((i for i in range(1, len(SEATS) - 1) if seats <= SEATS[i]), len(SEATS) - 1)
     low, high = SEATS[i - 1], SEATS[i]
@@ -55,7 +55,7 @@ def gas_of(call: str, seats: int) -> int:
 
 
 def bytes_of(call: str, seats: int, committee: int) -> int:
-    """Of the signed transaction, roughly; with a locator where one may stand."""
+    """Approximate size of the signed transaction, including a locator where one is allowed."""
     words = {"commit": 2, "reveal": 5, "commitScores": 2, "revealScores": 4, "propose": 4, "join": 5, "claim": 2}
     data = SELECTOR + WORD * words.get(call, 0)
     if call in ("reveal", "propose"):
@@ -68,7 +68,7 @@ def bytes_of(call: str, seats: int, committee: int) -> int:
 
 
 def calls_of_round(seats: int, committee: int) -> dict[str, int]:
-    """How often each is made when everybody acts, alone."""
+    """How often each call is made when everybody acts and sends their own transactions."""
     once = dict.fromkeys(("openRound", "close", "draw", "settle", "propose", "finalize"), 1)
     return {**once, "commit": seats, "reveal": seats, "commitScores": committee, "revealScores": committee}
 
@@ -85,7 +85,7 @@ BASE_SCALAR, BLOB_SCALAR = 0.002269, 1.055762
 def estimate(
     terms: Terms, seats: int, prices: Prices, denomination: Denomination, *, own_factory: bool, own_token: bool
 ) -> dict[str, Any]:
-    """All of it as facts. Amounts of tokens as exact text."""
+    """The whole estimate as facts. Amounts of tokens are exact text."""
     tokens, committee = denomination.number, terms.committee
     deployment = {"create": CREATE}
     if own_factory:
@@ -149,7 +149,7 @@ def _eth(gas: int, gwei: float) -> float:
 
 
 def told(facts: dict[str, Any], prices: Prices, symbol: str) -> list[str]:
-    """For people."""
+    """The estimate as lines for people."""
 
     def money(eth: float) -> str:
         return f"{eth:.6f} ETH" + (f" ({eth * prices.ether:,.2f} at {prices.ether:g} for one)" if prices.ether else "")
@@ -160,7 +160,7 @@ def told(facts: dict[str, Any], prices: Prices, symbol: str) -> list[str]:
     quick, slow = show_duration(one["seconds"]), show_duration(one["seconds_at_most"])
     lines = [
         f"deployment  {whole['total_gas']:,} gas ({parts}): {money(whole['eth'])} at {prices.gas:g} gwei",
-        f"a round of {n} seats, everybody sending alone:",
+        f"a round of {n} seats, everybody sending their own transactions:",
         f"  gas       {one['gas']:,}: {money(one['eth'])} in all, {money(one['eth'] / n)} a seat, at {prices.gas:g} gwei",
         f"  rollup    some {money(one['l2_eth'])} in all for gas at {prices.l2_gas:g} gwei and {one['bytes']:,} bytes "
         f"(L1 gas {prices.l1_gas:g}, blob gas {prices.blob:g} gwei)",

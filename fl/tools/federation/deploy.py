@@ -1,4 +1,4 @@
-"""Putting a federation on a chain: token, implementation, factory, federation. The same on any network."""
+"""Deploys a federation: token, implementation, factory, federation. It is the same on any network."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ SINK = "0x000000000000000000000000000000000000dEaD"
 
 @dataclass(frozen=True)
 class Deployment:
-    """What was put where."""
+    """The addresses of a deployment."""
 
     chain_id: int
     federation: str
@@ -48,8 +48,8 @@ class Deployment:
 
 
 def manifest_of(task: Task, seed: int, gate: str = DEFAULT_GATE) -> Manifest:
-    """Everything off-chain that participants must agree on, the places of files aside. Raises ManifestError if the task's own
-    facts cannot be stated."""
+    """Everything off-chain that participants must agree on, except where files are stored. Raises ManifestError if the task's
+    own facts cannot be stated."""
     stated = Manifest(
         task=task.name,
         metric=task.metric,
@@ -63,7 +63,7 @@ def manifest_of(task: Task, seed: int, gate: str = DEFAULT_GATE) -> Manifest:
 
 
 def tried_task(name: str) -> Task:
-    """The task of this name, tried on its rows where they are here: a sponsor need not hold any. Raises TaskError."""
+    """The task of this name, checked on its rows if they are here; a sponsor need not hold any. Raises TaskError."""
     task = load_task(name)
     try:
         table = table_of(task)
@@ -83,7 +83,7 @@ def make_terms(
     genesis: bytes,
     denomination: Denomination = PLAY,
 ) -> Terms:
-    """Defaults, a terms file's choices and what follows from the task. Raises TermsError that lists every broken rule."""
+    """Terms from defaults, a terms file and the task. Raises TermsError that lists every broken rule."""
     chosen = {**DEFAULTS, **given}
     for name in AMOUNTS:
         chosen[name] = parse_amount(chosen[name], denomination.decimals, name)
@@ -166,7 +166,7 @@ def deploy(
 ) -> Deployment:
     """Deploys what is missing and creates the federation; `account` pays. Genesis model and manifest go to the store.
 
-    publish: hand the sources to the network's block explorer afterwards. options: for every transaction."""
+    publish: submit the sources to the network's block explorer afterwards. options: for every transaction."""
     gas: dict[str, int] = {}
     checked = draft(task, given, account.address, seed=seed, gate=gate, factory=factory, public=public)
     if publish:

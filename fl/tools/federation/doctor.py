@@ -1,5 +1,5 @@
-"""Is everything ready to take part? One look at each thing that later would cost a stake or a day; what is wrong is said with
-its remedy. Sends no transaction; writes one small probe file to the stores given."""
+"""Checks that everything is ready to take part: everything that could later cost a stake or a day. Each problem is reported
+with its remedy. Sends no transaction; writes one small probe file to the stores given."""
 
 from __future__ import annotations
 
@@ -33,22 +33,22 @@ from fl.tools.cli.options import Key, Result
 
 SKEW = 60  # seconds by which clocks may differ
 ROUND_GAS = 400_000  # commit, reveal, scores and a proposal, generously
-ROUNDS = 10  # for which there should be money and disk
+ROUNDS = 10  # rounds for which there should be money and disk
 MARK = {"ok": "ok  ", "warn": "note", "bad": "FIX "}
 
 
 @dataclass(frozen=True)
 class Finding:
-    """What one look found, and what to do about it."""
+    """The result of one check, and what to do about it."""
 
     what: str
-    grade: str  # ok, warn (worth knowing), bad (to be mended first)
+    grade: str  # ok, warn (worth knowing), bad (must be fixed first)
     told: str
 
 
 @dataclass
 class Visit:
-    """What was found so far, and what later looks need of it."""
+    """The findings so far, and what later checks need from earlier ones."""
 
     network: Network
     federation: str
@@ -77,7 +77,7 @@ def examine(
     task: str | None,
     expect_chain: int | None,
 ) -> Result:
-    """Looks at everything; a look that fails is a finding, and the others go on."""
+    """Runs all checks; one that fails is a finding, and the others go on."""
     visit = Visit(network, federation, account, passphrase_file, stores, task, expect_chain)
     for what, look in LOOKS.items():
         try:
@@ -85,10 +85,10 @@ def examine(
         except NodeError as error:
             why = f"{error.where} does not answer ({error.kind}: {error.text})"
             visit.say(what, "bad", f"the node {why}: start it, or give another --network")
-            break  # whatever else would be said is not known
+            break  # later checks depend on this one
         except click.UsageError:
             raise
-        except Exception as error:  # a doctor reports what it meets
+        except Exception as error:  # the doctor reports every error
             known = isinstance(error, TreatyError)
             visit.say(what, "bad", str(error) if known else f"{type(error).__name__}: {' '.join(str(error).split())[:300]}")
     bad = sum(f.grade == "bad" for f in visit.findings)

@@ -1,4 +1,4 @@
-"""Putting a seat's daemon together from node, key, journal, task, data and store; each is checked before anything is sent."""
+"""Builds a seat's daemon from node, key, journal, task, data and store. Each is checked before anything is sent."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def participate(
     metrics: int | None = None,
     cast: Cast = honest,
 ) -> Daemon:
-    """A daemon that is ready to run. Raises TreatyError with the first thing that does not fit.
+    """A daemon that is ready to run. Raises TreatyError with the first problem.
 
     cast: makes the seat's roles; another than the honest one only in a chaos test.
     """
@@ -137,7 +137,7 @@ def _seat_of(node: FederationReader, account: str) -> int:
 
 
 def _check_task(task: Task, manifest: Manifest, node: FederationReader, store: Store) -> None:
-    """The task is the one that the terms name, and its first model is the one that the terms begin with."""
+    """Checks that the task is the one in the terms, and that it builds the first model of the terms."""
     stated = manifest.to_json()
     for name, mine in task.facts().items():
         if stated.get(name) != mine:
@@ -153,7 +153,7 @@ def _check_task(task: Task, manifest: Manifest, node: FederationReader, store: S
 
 
 def run(daemon: Daemon, once: bool = False) -> None:
-    """Until the federation is over, or a signal asks to stop; what was begun is finished first."""
+    """Runs until the federation is over or a signal asks to stop; anything begun is finished first."""
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())

@@ -1,4 +1,4 @@
-"""A seat's money and life, one job each: take it, top it up, claim its pay, leave it, withdraw."""
+"""What an owner does with a seat: join, top up, claim pay, leave, withdraw."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def join(
     approve: bool = False,
     mint: bool = False,
 ) -> Result:
-    """Takes a seat. Everything that can be known beforehand is checked before anything is sent."""
+    """Takes a seat. Everything that can be checked is checked before anything is sent."""
     reader, account = ape_accounts.federation(federation), key.open()
     ape_accounts.check_code(reader)
     terms = reader.terms
@@ -59,7 +59,7 @@ def join(
         )
     if len(reader.seat_sets().taken) >= terms.max_seats:
         raise ChainError(f"all {terms.max_seats} seats are taken: nothing was sent; wait until somebody leaves")
-    if stores:  # whoever stakes should be able to read what the federation is about
+    if stores:  # before staking, people should be able to read what the federation is about
         store, _ = federation_store(terms, stores)
         store.get(terms.genesis, Kind.MODEL, terms.depth)
     args = (account.address, hot, amount, _evidence(terms.allowlist, account.address, evidence, allowlist))
@@ -90,18 +90,18 @@ def top_up(key: Key, federation: str, seat: int | None, amount: str, *, approve:
 
 
 def leave(key: Key, federation: str, seat: int | None) -> Result:
-    """Sits out from the next round on, for good."""
+    """Takes the seat out from the next round on, for good."""
     reader, account = ape_accounts.federation(federation), key.open()
     chosen = _chosen(reader, account.address, seat)
     sent = [send(key, account, reader, "exit", chosen)]
     free = _free_in(reader, chosen)
     when = "now" if free == 0 else f"when the round ends, in {show_duration(free)} at the latest"
-    told = f"seat {chosen} leaves: `ape run withdraw` pays stake and purse out {when}"
+    told = f"seat {chosen} leaves: `ape run withdraw` pays out stake and unclaimed pay {when}"
     return Result([told, told_costs(sent)], {"seat": chosen, "withdraw_in_seconds": free, **costs(sent)})
 
 
 def withdraw(key: Key, federation: str, seat: int | None, to: str | None) -> Result:
-    """Takes stake and purse of a seat that left."""
+    """Withdraws stake and unclaimed pay of a seat that has left."""
     reader, account = ape_accounts.federation(federation), key.open()
     token = Token(reader.rpc, reader.terms.token)
     chosen = _chosen(reader, account.address, seat)
@@ -115,7 +115,7 @@ def withdraw(key: Key, federation: str, seat: int | None, to: str | None) -> Res
 
 
 def claim(key: Key, federation: str, seat: int | None, to: str | None) -> Result:
-    """Takes what the account's seats earned, and its credits (fees for fraud proofs, returned deposits)."""
+    """Claims what the account's seats earned, and its credits (fees for fraud proofs, returned deposits)."""
     reader, account = ape_accounts.federation(federation), key.open()
     token = Token(reader.rpc, reader.terms.token)
     target = account.address if to is None else _address(to, "--to")
@@ -203,7 +203,7 @@ def _hexadecimal(given: str) -> bytes:
 
 
 def _evidence(root: bytes, owner: str, given: str, file: Path | None) -> bytes:
-    """What admits the owner: as given, or its proof from the list. Refused here where the contract would refuse it."""
+    """The owner's proof of admission: as given, or made from the list. Raises TermsError if the contract would reject it."""
     if file is None:
         proof = _hexadecimal(given)
         if any(root) and not admits(root, owner, proof):
@@ -241,7 +241,7 @@ def _chosen(reader: FederationReader, owner: str, seat: int | None) -> int:
 
 
 def _free_in(reader: FederationReader, seat: int) -> int:
-    """Seconds until no round engages the seat, at the latest; 0: now."""
+    """Seconds until no round needs the seat any more, at the latest; 0 means now."""
     head = reader.head()
     facts, terms, time = reader.round_facts(head), reader.terms, head.time
     if not facts.live or not seats.contains(facts.active, seat):
@@ -259,6 +259,6 @@ def costs(sent: Sequence[Any]) -> dict[str, Any]:
 
 
 def told_costs(sent: Sequence[Any]) -> str:
-    """The same as a line."""
+    """The same as one line."""
     facts = costs(sent)
     return f"{', '.join(facts['transactions'])} ({facts['gas']:,} gas)"

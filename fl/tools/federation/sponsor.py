@@ -1,4 +1,4 @@
-"""What a sponsor does: fund rounds to come, and give notice. A contract as sponsor gets the calls to make instead."""
+"""What a sponsor does: fund future rounds, and give notice. If the sponsor is a contract, the calls are printed instead."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from fl.tools.federation.seats import costs, pay, send, told_costs
 
 
 def fund(key: Key | None, federation: str, amount: str, *, approve: bool = False, mint: bool = False) -> Result:
-    """Adds to the pool. Without a key: the calls for a contract to make."""
+    """Adds to the pool. Without a key, returns the calls for a contract to make."""
     reader = ape_accounts.federation(federation)
     token = Token(reader.rpc, reader.terms.token)
     units = parse_amount(amount, token.denomination.decimals, "--amount")

@@ -1,4 +1,4 @@
-"""A federation on one screen: what the chain says of phase, people, money, scores and model, in the words of people."""
+"""A federation on one screen: phase, people, money, scores and model, as the chain has them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from fl.protocol.seats import contains, from_bitmap
 from fl.tools.cli.amounts import show_duration
 from fl.tools.cli.options import Result
 
-SHOWN = 16  # rows of seats, so that it stays one screen
+SHOWN = 16  # rows of seats that fit on one screen
 NEXT = {
     Phase.COMMIT: "active seats commit",
     Phase.REVEAL: "committed seats reveal, or are slashed",
@@ -56,7 +56,7 @@ def status(reader: FederationReader) -> Result:
 
 
 def _next_round(reader: FederationReader, concluded: bool, able: int, pool: int) -> str:
-    """Why the next round opens, or does not."""
+    """Whether the next round can open, and what it waits for."""
     if concluded:
         return "none: the sponsor gave notice"
     if able < (least := reader.terms.min_reveals):

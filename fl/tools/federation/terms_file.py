@@ -1,7 +1,7 @@
 """A sponsor's choices: presets, and a YAML file on top of one, checked whole before anything is sent.
 
-Times in seconds or as people write them (`2h`, `1d 12h`), amounts in whole tokens (`2.5`), addresses in quotes. Whatever is
-wrong is told at once, by name, with what to write instead.
+Times are in seconds or such as `2h` and `1d 12h`, amounts in whole tokens (`2.5`), addresses in quotes. All mistakes are
+reported at once, by name, with what to write instead.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from fl.protocol.terms import Terms
 from fl.tools.cli.amounts import parse_decimal, parse_duration
 from fl.tools.federation.allowlist_file import checked, read_owners
 
-# What a laptop's federation runs under. Windows of minutes: everybody is awake, or the clock is turned.
+# For trying it out on a laptop. Windows of minutes: everybody is awake, or the clock is moved forward.
 LAPTOP: dict[str, Any] = {
     "trim": 0,
     "max_seats": 128,
@@ -48,7 +48,7 @@ LAPTOP: dict[str, Any] = {
     "strictness": 2,
     "proposer_fee": 1,
 }
-# A testnet: rounds of some two hours, so that a day shows several and a restart of a machine costs nobody a stake.
+# For a testnet: rounds of about two hours, so that several fit in a day and restarting a machine costs nobody a stake.
 TESTNET = LAPTOP | {
     "commit_window": 1200,
     "reveal_window": 900,
@@ -60,9 +60,10 @@ TESTNET = LAPTOP | {
     "challenge_window": 4500,
     "answer_window": 300,
 }
-# A rollup with money at stake. Its sequencer may be down, or leave a transaction out, for as long as forcing one through L1
-# takes: 12 hours on OP Stack chains, 24 on Arbitrum. Whatever a slash hangs on therefore stays open for a day, an answer for
-# 25 hours; a challenge window has room for the walk to depth 9 (131,000 parameters) if demands are included within 2.5 hours,
+# For money at stake on a rollup. Its sequencer may be down, or leave a transaction out, for as long as it takes to force one
+# through L1: 12 hours on OP Stack chains, 24 on Arbitrum. Every window that can lead to a slash is therefore a day long, and 25
+# hours for an answer; a challenge window has room for the walk to depth 9 (131,000 parameters) if demands are included
+# within 2.5 hours,
 # to depth 4 (4,096) if each takes a day: raise it for more. Five validators besides an update's author: with four, two liars
 # move a median.
 L2 = LAPTOP | {
@@ -118,7 +119,7 @@ def _count(value: object, _: Path) -> int:
 
 def _amount(value: object, _: Path) -> Decimal:
     try:
-        return parse_decimal(value, "x")  # how many decimals the token has is seen when it is known
+        return parse_decimal(value, "x")  # the number of decimals is only known with the token
     except TermsError as error:
         raise ValueError(str(error).removeprefix("x ")) from None
 
@@ -131,7 +132,7 @@ def _duration(value: object, _: Path) -> int:
 
 
 # How a sponsor writes a term, by what the term counts: the value as YAML gives it and the terms file's folder -> the term.
-# Raises ValueError, which goes on where the term's name left off.
+# Raises ValueError, whose text continues after the term's name.
 _Reader = Callable[[object, Path], Any]
 _OF_TYPE: dict[str, _Reader] = {
     "str": _address,
@@ -144,7 +145,7 @@ _READERS: dict[str, _Reader] = {f.name: _OF_TYPE[str(f.type)] for f in fields(Te
 
 
 class _Loader(yaml.SafeLoader):
-    """Refuses a key that stands twice: the second would silently win."""
+    """Rejects a key that is given twice, where the second would silently win."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         keys = [self.construct_object(key, deep=True) for key, _ in node.value]
@@ -155,7 +156,7 @@ class _Loader(yaml.SafeLoader):
 
 
 def read_terms(path: Path) -> dict[str, Any]:
-    """A terms file in YAML, checked for names, kinds and units; a list that it names lies beside it.
+    """A terms file in YAML, checked for names, types and units; a list that it names is a file beside it.
 
     Raises TermsError that names every wrong key and the remedy."""
     try:

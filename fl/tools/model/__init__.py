@@ -1,1 +1,1 @@
-"""The model as a product: a folder with parameters, card and configuration; and what people do with it."""
+"""Exported models: a folder with parameters, card and configuration, and what people do with it."""

@@ -15,7 +15,7 @@ SHOWN = 128
 
 
 def card(source: Source, chosen: Chosen, config: Config, licence: str, verified: Sequence[str], onnx: bool) -> str:
-    """The card as Markdown, with the front matter that model hubs read. Whatever a stranger wrote stands in it as code."""
+    """The card as Markdown, with the front matter that model hubs read. Untrusted text is shown as code."""
     parts = [
         f"---\nlicense: {_yaml(licence)}\nlibrary_name: pytorch\ntags: [federated-learning, treaty]\n---",
         f"# {_text(config.task.name)}: round {chosen.round} of a federation",
@@ -166,7 +166,7 @@ def _number(value: Any) -> str:
 
 
 def _text(value: object) -> str:
-    """A stranger's words as one harmless line of Markdown."""
+    """Untrusted text as one harmless line of Markdown."""
     words = " ".join(plain(str(value)).split())[:200]
     return "".join(f"\\{c}" if c in "\\`*_{}[]<>()#|!$" else c for c in words)
 

@@ -1,4 +1,4 @@
-"""A model measured on somebody's own rows: the metric with its interval, calibration, and what training on would give."""
+"""Measures a model on local rows: the metric with its interval, calibration, and the effect of further local training."""
 
 from __future__ import annotations
 
@@ -122,7 +122,7 @@ def _personalise(model: Model, rows: Part, data: Path, wishes: Wishes) -> tuple[
 
 
 def _halves(rows: Part, data: Path, seed: int) -> tuple[Part, Part]:
-    """(rows to train on, rows held out), the share of every class alike."""
+    """(rows to train on, rows held out), the same share of every class."""
     if len(rows) < MIN_PERSONAL:
         raise TaskError(
             f"{data} has {len(rows)} rows: --personalise needs {MIN_PERSONAL}, to train on some and measure on others"

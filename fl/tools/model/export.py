@@ -1,4 +1,4 @@
-"""A federation's model as a folder: verified against the record first, then written whole."""
+"""Writes a federation's model as a folder: verified against the record first, then written whole."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def export(
 ) -> Result:
     """Writes the model of a round, by default the last final one. task: the file of a task that is not shipped.
 
-    Raises TreatyError, and has written nothing, where anything does not agree."""
+    Raises TreatyError, and writes nothing, if anything disagrees."""
     check_out(out)
     if onnx:
         onnx_export.need()
@@ -83,7 +83,7 @@ def load_round(source: Source, round: int | None = None, task: str | None = None
 
 
 def _task(source: Source, given: str | None) -> tuple[TaskReference, Task]:
-    """The task of a federation. A manifest is a stranger's file: it names shipped tasks and columns, and no file to run."""
+    """The task of a federation. A manifest is untrusted: it names shipped tasks and columns, but no file to run."""
     manifest = source.manifest
     name = manifest.task
     if isinstance(table := manifest.details.get("table"), dict):
@@ -123,7 +123,7 @@ def _checked_task(source: Source, task: Task) -> str:
 
 
 def _shape(task: Task) -> RowShape | None:
-    """The shape of the task's rows, where its columns or its own table on this machine tell it."""
+    """The shape of the task's rows, if its columns or its table on this machine show it."""
     if isinstance(task, Table):
         return RowShape((sum(column.width for column in task.columns),), (), "int64" if task.kinds > 2 else "float32")
     try:

@@ -1,7 +1,7 @@
 """The folder of a model: `model.safetensors`, `README.md` (its card), `config.json`, and `model.onnx` where it was asked for.
 
 config.json has what it takes to rebuild the module: the shipped task's name, or a table's columns, or the digest of a task
-file. A folder may come from a stranger: nothing in it is ever executed or unpickled, and every file is hashed before use.
+file. A folder may be untrusted: nothing in it is ever executed or unpickled, and every file is hashed before use.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ class Personal:
 
 @dataclass(frozen=True)
 class Config:
-    """What config.json says. files: SHA-256 of each by name; versions: of the packages that wrote it."""
+    """The content of config.json. files: SHA-256 of each by name; versions: of the packages that wrote it."""
 
     task: TaskReference
     rows: RowShape | None
@@ -86,7 +86,7 @@ class Config:
 
     @staticmethod
     def parse(facts: Mapping[str, Any], where: str) -> Config:
-        """Raises TreatyError if these are no facts of a model."""
+        """Raises TreatyError if the facts are malformed."""
         if facts.get("format") != FORMAT:
             raise TreatyError(f"{where} describes no model of a federation: give a folder that `ape run model` wrote")
         if facts.get("version") != VERSION:
@@ -120,7 +120,7 @@ class Model:
 
 
 def read_config(folder: Path) -> Config:
-    """What a folder says of its model. Raises TreatyError with what to do."""
+    """The configuration in a model's folder. Raises TreatyError with the remedy."""
     path = folder / CONFIG
     try:
         with open_regular(path) as file:
@@ -138,9 +138,9 @@ def read_config(folder: Path) -> Config:
 
 
 def load(folder: Path, task: str | None = None) -> Model:
-    """The model of a folder. task: the file that a model of somebody's own task needs; it is run, as the code that it is.
+    """The model of a folder. task: the file of a task that is not shipped; its code is run.
 
-    Raises TreatyError where the folder was altered or the task is another."""
+    Raises TreatyError if the folder was altered or the task is a different one."""
     config = read_config(folder)
     found = referenced_task(config.task, task)
     try:
@@ -198,7 +198,7 @@ def check_out(out: Path) -> None:
         other = min(names - OURS or names)
         raise TreatyError(f"{out} holds other files ({other}): give --out a new folder, so that nothing of yours is replaced")
     if names:
-        read_config(out)  # refuses a config.json that is somebody else's
+        read_config(out)  # rejects a config.json that this program did not write
 
 
 def sorted_header(data: bytes) -> bytes:
@@ -211,7 +211,7 @@ def sorted_header(data: bytes) -> bytes:
 
 
 def _swap(out: Path, made: Path) -> None:
-    """Puts a folder in the place of another; if that fails, the other stands where it stood."""
+    """Replaces a folder by another; if that fails, the first stays where it was."""
     old = Path(mkdtemp(prefix=f".{out.name}.", dir=out.parent))
     os.replace(out, old)
     try:

@@ -15,13 +15,13 @@ from fl.network.stores.base import write_durably
 from fl.tools.cli.options import Result
 from fl.tools.model.folder import load
 
-FORMULA = ("=", "+", "-", "@")  # with which a spreadsheet begins a formula
+FORMULA = ("=", "+", "-", "@")  # a spreadsheet takes a text that begins with one of these for a formula
 
 
 def predict(folder: Path, data: Path, out: Path, task: str | None = None, keep: Sequence[str] = ()) -> Result:
     """Writes a row of predictions for each row of `data`, in its order. keep: columns of `data` to copy beside them.
 
-    Raises TreatyError that names the column, the row and the remedy; then nothing was written."""
+    Raises TreatyError that names the column, the row and the remedy, and then writes nothing."""
     if out.exists() and out.samefile(data):
         raise TreatyError(f"{out} is the table to predict: give --out another file, so that it is not replaced")
     if out.suffix != ".csv":
@@ -60,7 +60,7 @@ def table(told: Predictions) -> pd.DataFrame:
 
 
 def _harmless(text: str) -> str:
-    """A class that a stranger named, so that no spreadsheet takes it for a formula; a number stays one."""
+    """An untrusted class name, changed so that no spreadsheet takes it for a formula; numbers are unchanged."""
     try:
         float(text)
     except ValueError:

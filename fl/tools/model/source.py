@@ -24,9 +24,9 @@ from fl.tools.audit.summary import Summary
 
 @dataclass(frozen=True)
 class Source:
-    """A federation's public record, and where its files are.
+    """A federation's public record, and where its files are stored.
 
-    words: what names it on a command line, without folders of this machine; verified: what was compared already;
+    words: its options on a command line, without folders of this machine; verified: what has already been compared;
     summary: a simulation's, if it is one."""
 
     place: str
@@ -52,7 +52,7 @@ class Chosen:
 
 
 def from_summary(path: Path) -> Source:
-    """What a simulation wrote. Raises TreatyError where summary, events and store disagree."""
+    """The record that a simulation wrote. Raises TreatyError if summary, events and store disagree."""
     summary = Summary.read(path)
     chain_id, federation, terms, events = read_events(path.parent / "events.jsonl")
     history = History(terms.committee)
@@ -73,7 +73,7 @@ def from_summary(path: Path) -> Source:
 
 
 def from_chain(reader: FederationReader, stores: Sequence[str | Path]) -> Source:
-    """A federation as its chain tells it. Raises ChainError or StoreError."""
+    """The record of a federation on a chain. Raises ChainError or StoreError."""
     from fl.network.ape_accounts import check_code  # loads Ape, which a simulation's folder is read without
 
     if not stores:

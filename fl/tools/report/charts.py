@@ -1,7 +1,7 @@
-"""Charts as inline SVG, drawn by hand: small, sharp in print, and styled by the page's own sheet, so that one drawing serves
-light, dark and paper. Shape, dash and words carry what colour carries. Every text is escaped on its way in.
+"""Charts as inline SVG, written directly: small, sharp in print, and styled by the page's own style sheet, so that one drawing
+serves light, dark and paper. Shapes, dashes and words repeat what colours say. Every text is escaped.
 
-Each chart comes in two widths, of which the sheet shows one: a drawing scaled down to a phone could not be read.
+Each chart comes in two widths, of which the style sheet shows one: a drawing scaled down to a phone could not be read.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class Line:
 
 @dataclass(frozen=True)
 class Mark:
-    """A sign on a lane, in a band, at a part of it from 0 to 1."""
+    """A sign on a lane, in a band, at a position from 0 to 1 in it."""
 
     lane: int
     band: int
@@ -51,7 +51,7 @@ def both(draw: Callable[[int], Markup]) -> Markup:
 
 
 def _id(title: str, width: float) -> str:
-    """The same in every rendering, and another for every chart and width: names of parts must not clash on a page."""
+    """An id that is the same in every rendering and differs for every chart and width, so that ids never clash on a page."""
     return sha256(f"{title} {width}".encode()).hexdigest()[:10]
 
 
@@ -100,7 +100,7 @@ def short(text: object, letters: int) -> str:
 
 
 def breadth(text: str) -> float:
-    """How wide a text of 12 pixels is, rather too much than too little: no drawing knows the reader's font."""
+    """An upper estimate of the width of a text of 12 pixels: a drawing cannot know the reader's font."""
     return sum(
         4.2 if c in "iljtfrI.,:;'|!() " else 12.5 if c in "mwMW@%" or c > "\u024f" else 9.2 if c.isupper() else 7.4
         for c in text
@@ -116,7 +116,7 @@ def fit(text: object, pixels: float) -> str:
 
 
 def sign(shape: str, x: float, y: float, size: float = 5, class_: str = "") -> Markup:
-    """A marker that its shape alone tells apart."""
+    """A marker that can be told apart by its shape."""
     looks = f"sign {shape} {class_}".strip()
     if shape in ("circle", "ring"):
         return _tag("circle", cx=float(x), cy=float(y), r=float(size), class_=looks)
@@ -216,7 +216,7 @@ def _apart(ends: list[tuple[float, str, int]], gap: float, top: float, bottom: f
 def timeline(
     lanes: Sequence[str], bands: Sequence[Band], marks: Sequence[Mark], title: str, told: str, begin: str, end: str
 ) -> Markup:
-    """Who did what when. Every phase gets a width that its name fits in; within a phase time runs evenly."""
+    """Who did what and when. Every phase is wide enough for its name; within a phase time runs evenly."""
     if not bands:
         return Markup("")
 
@@ -228,7 +228,7 @@ def timeline(
         shares = _shares([b.end - b.start for b in bands], [len(b.name) for b in bands])
         aslant = any(share * wide < breadth(b.name) for share, b in zip(shares, bands, strict=True))
         top = 66.0 if aslant else 30.0
-        wide -= 34 if aslant else 0  # the last name leans out
+        wide -= 34 if aslant else 0  # the last name sticks out
         edges = [left]
         for share in shares:
             edges.append(edges[-1] + wide * share)
@@ -250,7 +250,7 @@ def timeline(
         for m in marks:
             at = edges[m.band] + 9 + (edges[m.band + 1] - edges[m.band] - 18) * min(max(m.part, 0.0), 1.0)
             parts.append(_tag("g", _tag("title", escape(m.told)) + sign(m.shape, at, top + row * (m.lane + 0.5), 5)))
-        below = 14 if breadth(begin) + breadth(end) + 12 > wide else 0  # a line each where one is too narrow
+        below = 14 if breadth(begin) + breadth(end) + 12 > wide else 0  # one line each if they are too wide for one
         parts += [
             _text(left, bottom + 20, begin, class_="soft"),
             _text(left + wide, bottom + 20 + below, end, "end", "soft"),
@@ -322,7 +322,7 @@ def _hatch(name: str) -> Markup:
 
 
 def dots(columns: Sequence[tuple[str, Sequence[tuple[float, str]]]], title: str, told: str, axis: str, most: float) -> Markup:
-    """Per column some values as rings, with the mean as a bar across them."""
+    """Each column's values as rings, with the mean as a bar across them."""
     if not any(values for _, values in columns):
         return Markup("")
     scale = ticks(0, max(most, max(v for _, values in columns for v, _ in values)))
@@ -361,7 +361,7 @@ def dots(columns: Sequence[tuple[str, Sequence[tuple[float, str]]]], title: str,
 
 
 def stacked(columns: Sequence[tuple[str, Sequence[float]]], kinds: Sequence[str], title: str, told: str, axis: str) -> Markup:
-    """Columns of parts, each part with a look of its own and named in a key."""
+    """Columns of stacked parts, each part with its own look and named in a key."""
     most = max((sum(parts) for _, parts in columns), default=0)
     if most <= 0:
         return Markup("")

@@ -1,4 +1,4 @@
-"""A federation as the page tells it, from events and the clock alone. What only a simulation knows (names, who cheats,
+"""The facts on a federation's page, from events and the clock. What only a simulation knows (names, who cheats,
 baselines, gas by function) is added from its summary; nothing here is needed to follow the protocol."""
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ ACTS = {
     "Proposed": "proposed",
     "ProposalFell": "fell",
 }
-# The event that tells which function a transaction called; of several in one transaction, each counts.
+# The event that shows which function a transaction called; if there are several in one transaction, each counts.
 FUNCTIONS = {
     "Joined": "join",
     "ToppedUp": "topUp",
@@ -67,7 +67,7 @@ FUNCTIONS = {
 
 @dataclass(frozen=True)
 class Act:
-    """What a seat did, and when (seconds; 0 where unknown)."""
+    """What a seat did, and when (seconds; 0 if unknown)."""
 
     seat: int
     what: str
@@ -76,7 +76,7 @@ class Act:
 
 @dataclass(frozen=True)
 class Span:
-    """A phase as it was, or as it stands."""
+    """A phase, past or current."""
 
     phase: str
     start: int
@@ -148,7 +148,7 @@ class Round:
 
 @dataclass(frozen=True)
 class Known:
-    """What the chain does not say: from a simulation's summary, or measured by whoever makes the page."""
+    """What is not on the chain: from a simulation's summary, or measured when the page is made."""
 
     names: Mapping[int, str] = field(default_factory=dict)
     kinds: Mapping[int, str] = field(default_factory=dict)
@@ -163,7 +163,7 @@ class Known:
     manifest: Manifest | None = None
     audit: Verdict | None = None
     privacy: Mapping[str, PrivacySpent] = field(default_factory=dict)  # by name
-    task: str = ""  # as the plan names it; the manifest, where there is one, says it better
+    task: str = ""  # as the plan names it; the manifest is more precise, if there is one
     commands: tuple[str, ...] = ()
 
 
@@ -250,7 +250,7 @@ def gather(
 
 
 def functions_of(events: Iterable[Event]) -> str:
-    """What a transaction did, by the events it left: `commit`, or `finalize + openRound`; deposits and slashes aside."""
+    """What a transaction did, by its events: `commit`, or `finalize + openRound`; without deposits and slashes."""
     told: dict[str, int] = {}
     for event in events:
         if name := FUNCTIONS.get(event.name):
@@ -270,7 +270,7 @@ def _fold(
         f, at = e.fields, times.get(e.block, 0)
         if e.name == "Joined":
             seat = f["seat"]
-            # A seat that is taken again is somebody else, and no name is known for them.
+            # Whoever takes a seat again is somebody else, whose name is not known.
             name = (
                 " ".join(known.names.get(seat, f"seat {seat}").split())[:LONGEST]
                 if not any(p.seat == seat for p in people)

@@ -1,6 +1,6 @@
 """The participant's page: join, top up, leave and claim with a wallet in the browser, after the terms in plain words.
 
-Self-contained, so that anybody may keep or publish it; it talks to the reader's wallet alone. The few calls are encoded by
+Self-contained, so that anybody may keep or publish it; it talks only to the reader's wallet. The few calls are encoded by
 the page's own script (templates/join.js), which a test compares with eth_abi.
 """
 

@@ -1,4 +1,4 @@
-"""The page's facts of a federation on a chain: read as it goes, measured and audited as far as its stores go."""
+"""The page's facts of a federation on a chain: read continuously, measured and audited as far as its stores allow."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from fl.tools.report.sources import write
 def report_federation(
     reader: FederationReader, stores: Sequence[str | Path], out: Path, prices: Prices | None = None, task: str | None = None
 ) -> tuple[Path, Facts]:
-    """Writes the page of a federation as its chain tells it, audited and measured as far as the stores go."""
+    """Writes the page of a federation from its chain, audited and measured as far as the stores allow."""
     source = Source(reader, stores, task)
     source.look()
     facts = source.facts(audit=True, compare=True)
@@ -69,9 +69,9 @@ class Gas:
 
 
 class Source:
-    """A federation as its chain tells it, and as its stores (if given) let it be measured. Reads, never sends.
+    """A federation read from its chain and, if given, measured from its stores. Reads, never sends.
 
-    Raises StoreError if no store shows its manifest."""
+    Raises StoreError if no store has its manifest."""
 
     def __init__(self, reader: FederationReader, stores: Sequence[str | Path], task: str | None = None):
         self.reader = reader
@@ -91,7 +91,7 @@ class Source:
         self._audited: tuple[int, Verdict | None] = (-1, None)
 
     def look(self) -> bool:
-        """Reads on; whether anything was new."""
+        """Reads new events; returns whether there were any."""
         self._pending += self.reader.new_events()
         events = self._pending
         self.gas.add(self.reader, events)  # all of it or, if the chain stops answering meanwhile, nothing
@@ -135,7 +135,7 @@ class Source:
         )
 
     def _audit(self) -> Verdict | None:
-        """The verdict over the rounds that are final; made anew when one more is."""
+        """The verdict over the rounds that are final; made again when another one is."""
         if self.store is None:
             return None
         final = sum(r.finalized for r in self.history.rounds)
@@ -153,7 +153,7 @@ class Source:
         return events[: last + 1]
 
     def _measure(self) -> None:
-        """The models that the store shows, by the task's own table. What cannot be measured is left out."""
+        """Measures the models in the store on the task's own table. Models that cannot be measured are left out."""
         if self.store is None or not self._prepare():
             return
         assert self._evaluator is not None and self._split is not None
@@ -168,12 +168,12 @@ class Source:
         if self._evaluator is None and self.history.seats:
             stated = self.manifest.task if self.manifest else ""
             name = self._given or stated
-            # A manifest is a stranger's file: it may name a shipped task, and never a file to run.
+            # A manifest is untrusted: it may name a shipped task, but never a file to run.
             if self._given is None and name not in SHIPPED:
                 return False
             self._task = load_task(name)
             seats = len(self.history.rounds[0].active) if self.history.rounds else len(self.history.seats)
-            for count in (seats, 4):  # a table that owners divide refuses fewer seats than owners
+            for count in (seats, 4):  # a table with owners cannot be split among fewer seats than owners
                 with suppress(TaskError):
                     self._split = split(self._task.data(), count, None, self._seed)
                     self._evaluator = Evaluator(self._task)

@@ -1,4 +1,4 @@
-"""From facts to a page: one self-contained file without scripts, which opens from disk and asks no network for anything."""
+"""Renders facts as a page: one self-contained file without scripts, which opens from disk and loads nothing from a network."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ GAS_KIND |= {"propose": 3, "finalize": 3, "openRound": 3, "challenge": 4, "deman
 
 @dataclass(frozen=True)
 class Prices:
-    """What gas is taken to cost. Assumptions, named on the page; not quotes."""
+    """Assumed prices of gas, as the page states."""
 
     gas_price: float = 1.0  # gwei, mainnet
     l2_gas_price: float = 0.01  # gwei, a rollup's own gas
@@ -126,7 +126,7 @@ def picture(facts: Facts) -> str:
 
 
 def policy(script_name: str | None) -> str:
-    """What a page may do: its own style, and of scripts this one alone, by its hash."""
+    """The page's content security policy: its own style, and only this script, by its hash."""
     if script_name is None:
         return "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
     digest = b64encode(sha256(script(script_name).encode()).digest()).decode()
@@ -139,12 +139,12 @@ def render(template: str, **given: Any) -> str:
 
 
 def dollars(value: float) -> str:
-    """Money of a few cents as well as of thousands."""
+    """An amount in dollars, from a few cents to thousands."""
     return f"${value:,.0f}" if value >= 100 else f"${value:,.2f}" if value >= 0.1 else f"${value:.4f}"
 
 
 def script(name: str) -> Markup:
-    """A script or style sheet of the folder, to stand in a page as it is."""
+    """A script or style sheet of the folder, to be inserted into a page unchanged."""
     return Markup((TEMPLATES / name).read_text())
 
 
@@ -153,7 +153,7 @@ def _legend_sign(shape: str) -> Markup:
 
 
 def _figures(facts: Facts, prices: Prices) -> list[tuple[str, str, str]]:
-    """(figure, what it is, beside it) for the first screen."""
+    """(figure, what it is, note beside it) for the first screen."""
     told = []
     metrics, symbol = facts.known.metrics, facts.denomination.symbol
     if metrics:
@@ -170,7 +170,7 @@ def _figures(facts: Facts, prices: Prices) -> list[tuple[str, str, str]]:
     each = _per_round(facts, prices)
     if each:
         gas, main, rollup = each
-        told.append((f"{gas:,.0f}", "gas a seat and round", f"{dollars(main)} on mainnet, {dollars(rollup)} on a rollup"))
+        told.append((f"{gas:,.0f}", "gas per seat and round", f"{dollars(main)} on mainnet, {dollars(rollup)} on a rollup"))
     return told
 
 
@@ -192,7 +192,7 @@ def _curve(facts: Facts) -> Markup:
 
 
 def _chosen(facts: Facts) -> list[Round]:
-    """The rounds told one by one: the latest, newest first, and every one in which something went wrong."""
+    """The rounds shown one by one: the latest, newest first, and every round in which something went wrong."""
     recent = facts.rounds[-MAX_ROUNDS:]
     odd = [r for r in facts.rounds[:-MAX_ROUNDS] if r.fallen or r.state == "void"]
     return [*odd[-MAX_ROUNDS:], *recent][::-1]
@@ -204,7 +204,7 @@ def _timeline(facts: Facts, r: Round) -> Markup:
     if len(r.log.active) <= MAX_LANES:
         seats = sorted({*r.log.active, *(a.seat for a in r.acts)})
         lanes, place = [facts.name(s) for s in seats], {s: i for i, s in enumerate(seats)}
-    else:  # a lane a kind of act: 128 seats would make a wall
+    else:  # one lane for each kind of action: 128 lanes for seats would be unreadable
         lanes, place = list(SHAPES), {}
     marks, told = [], Counter[str]()
     for a in r.acts:

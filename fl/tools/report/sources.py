@@ -24,9 +24,9 @@ from fl.tools.simulation.plan import Plan
 def report_summary(
     path: Path, out: Path | None = None, prices: Prices | None = None, *, audited: bool = False
 ) -> tuple[Path, Facts]:
-    """Writes the page of a simulation to `out`, or beside its summary. Raises TreatyError if the summary is none.
+    """Writes the page of a simulation to `out`, or beside its summary. Raises TreatyError if the summary is invalid.
 
-    audited: the summary's verdict was found just now; else it is anybody's word, and the audit is made anew."""
+    audited: the summary's verdict was made just now; otherwise it is not trusted, and the audit is repeated."""
     facts = facts_of_summary(path)
     if not audited:
         try:
@@ -38,7 +38,7 @@ def report_summary(
 
 
 def draw(facts: Facts, path: Path) -> None:
-    """Writes the learning curve alone. Raises TreatyError if no model was measured."""
+    """Writes only the learning curve. Raises TreatyError if no model was measured."""
     write(path, picture(facts))
 
 
@@ -97,7 +97,7 @@ def _known(summary: Summary, path: Path) -> Known:
 
 
 def _again(plan: Plan) -> str:
-    """The command that makes the same roots anew."""
+    """The command that reproduces the same roots."""
     if plan.names:
         return shlex.join(["ape", "run", "demo", "--rounds", str(plan.rounds), "--seed", str(plan.seed)])
     words = ["ape", "run", "simulate"]

@@ -1,6 +1,6 @@
-"""A federation live: the report's page from the chain as it goes, for a browser or a terminal. Reads and shows; never signs.
+"""A live view of a federation: the report's page, updated from the chain, for a browser or a terminal. It never signs.
 
-One thread reads the chain and renders; requests are answered from the last rendering, so that no visitor can make work.
+One thread reads the chain and renders; requests are answered from the last rendering, so that visitors cannot cause work.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from fl.tools.report.render import Prices, page, part, policy
 
 
 class Reader(Protocol):
-    """What is watched; fl.tools.report.live.Source is one."""
+    """A source of facts, such as fl.tools.report.live.Source."""
 
     def look(self) -> bool: ...
 
@@ -48,7 +48,7 @@ class Shown:
 
 
 class Screen:
-    """The last rendering, and how the chain answers."""
+    """The last rendering, and whether the chain answers."""
 
     def __init__(self, source: Reader, prices: Prices, join: Callable[[Facts], str] | None = None):
         self.source, self.prices, self._join = source, prices, join
@@ -58,13 +58,13 @@ class Screen:
         self.failure: Exception | None = None
 
     def refresh(self) -> Facts | None:
-        """Looks at the chain once. What it cannot read it says, and keeps showing what it had."""
+        """Reads the chain once. If that fails, it says so and keeps showing the last state."""
         try:
             self.source.look()
             facts = self.source.facts()
         except TreatyError as error:
             self.trouble, self.failure = str(error), error
-        except Exception as error:  # whatever a node that is down, slow or confused makes of a request
+        except Exception as error:  # a node that is down, slow or faulty may cause any of these
             self.failure = error
             self.trouble = f"the chain does not answer ({type(error).__name__}); trying again"
         else:
@@ -81,7 +81,7 @@ class Screen:
 
 
 def status(facts: Facts) -> str:
-    """One line of where it stands."""
+    """The current state in one line."""
     if not facts.rounds or facts.rounds[-1].state != "running":
         return "between rounds, concluded" if facts.concluded else "between rounds"
     left = f", {text.lasting(facts.phase_end - facts.time)} left" if facts.phase_end > facts.time else ""
@@ -89,7 +89,7 @@ def status(facts: Facts) -> str:
 
 
 class Server(ThreadingHTTPServer):
-    """Serves one screen. `host` other than loopback is the caller's own choice."""
+    """Serves one screen. A `host` other than loopback is the caller's choice."""
 
     daemon_threads = True
 
@@ -119,7 +119,7 @@ class Handler(BaseHTTPRequestHandler):
         screen, path = self.server.screen, self.path.partition("?")[0]
         name = self.headers.get("Host", "").rsplit(":", 1)[0].strip("[]")
         if self.server.names is not None and name not in self.server.names:
-            # A page of another site must not read this one by pointing its own name here.
+            # Prevents DNS rebinding: another site must not read this page by pointing its own name here.
             return self._answer(HTTPStatus.MISDIRECTED_REQUEST, b"this page answers to its own address only\n", "text/plain")
         shown = screen.shown
         if shown is None:
@@ -153,12 +153,12 @@ class Handler(BaseHTTPRequestHandler):
             self.wfile.write(body)
 
     def log_message(self, format: str, *args: object) -> None:
-        """Visitors leave no trace."""
+        """Logs nothing about visitors."""
 
 
 @contextmanager
 def until_interrupted() -> Iterator[None]:
-    """Ends quietly with Ctrl-C, which is how a watch ends. Ape would take it for a failure: its handler exits with 130."""
+    """Ends quietly with Ctrl-C, which is how a watch ends; Ape's own handler would exit with 130."""
     before = None
     if threading.current_thread() is threading.main_thread():
         before = signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -230,7 +230,7 @@ def _rounds(facts: Facts) -> Table:
     table = Table(title="rounds", title_justify="left", box=None, pad_edge=False)
     for column in ("round", facts.metric or "model", "committed", "revealed", "accepted"):
         table.add_column(column, no_wrap=True)
-    table.add_column("how it stands")  # the one that gives way where the terminal is narrow
+    table.add_column("how it stands")  # the column that shrinks if the terminal is narrow
     for r in facts.rounds[-6:]:
         metric = text.measure(facts, r.metric) if r.metric is not None else r.log.model.hex()[:10]
         counts = f"{len(r.log.commitments)}/{len(r.log.active)}", str(len(r.log.reveals)), str(len(r.log.accepted))

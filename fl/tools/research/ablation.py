@@ -1,5 +1,5 @@
-"""Which parts of the compression matter? Stochastic rounding and error feedback, alone, together and neither, at exponents
-from roomy to tight, against float FedAvg on the same splits, seeds and rounds; and bytes per update against float32."""
+"""Which parts of the compression matter? Compares stochastic rounding and error feedback, each, both and neither, at exponents
+from ample to tight, against float FedAvg on the same splits, seeds and rounds; and bytes per update against float32."""
 
 from __future__ import annotations
 

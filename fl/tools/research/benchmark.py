@@ -1,7 +1,7 @@
-"""How fast, and against what: training, aggregation and trees beside a plain loop, and beside Flower where it is installed.
+"""Times training, aggregation and trees against a plain loop, and against Flower if it is installed.
 
-Everybody works on the same data in the same minute, turn by turn, and medians are told: on a busy machine ratios hold better
-than times. Flower lives in an environment of its own (`make flower`), because its packages do not fit beside Treaty's.
+All ways take turns on the same data in the same minute, and medians are reported: on a busy machine ratios are more reliable
+than times. Flower has its own environment (`make flower`), because its packages conflict with Treaty's.
 """
 
 from __future__ import annotations
@@ -92,7 +92,7 @@ def benchmark(settings: Settings, out: Path | None, say: Callable[[str], None] =
 
 
 def machine() -> dict[str, Any]:
-    """What a figure depends on."""
+    """What the figures depend on."""
     names = [line.split(":")[1].strip() for line in _lines(Path("/proc/cpuinfo")) if line.startswith("model name")]
     load = f"{os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else "?"
     return {"processor": names[0] if names else platform.processor(), "cores": cores(), "load": load}
@@ -236,7 +236,7 @@ def _flower_simulation(settings: Settings, folder: Path) -> tuple[list[float], f
 
 
 def random_updates(count: int, size: int, seed: int) -> tuple[bytes, list[bytes]]:
-    """(a model's file, update files) of normal numbers, each update of a size of its own."""
+    """(a model's file, update files) of normal numbers, with a different scale for each update."""
     rng = np.random.default_rng(seed)
     depth = depth_for(size)
     full = LEAF_PARAMETERS << depth
@@ -299,7 +299,7 @@ def _ms(pair: tuple[float, float]) -> list[str]:
 
 
 class _Flower:
-    """Flower's aggregation in a process of its own, asked turn by turn."""
+    """Flower's aggregation in its own process, called in turn."""
 
     def __init__(self, python: Path, count: int, size: int):
         command = [str(python), str(HELPER), "aggregation", f"{count}x{size}"]
@@ -324,7 +324,7 @@ class _Flower:
 
 
 def bandwidth() -> float:
-    """Bytes a second that all cores read together at most, by dot products of arrays that no cache holds."""
+    """The most bytes a second that all cores together can read, by dot products of arrays larger than any cache."""
     pieces: list[NDArray[np.float32]] = [np.ones(1 << 25, np.float32) for _ in range(cores())]
     with ThreadPoolExecutor(len(pieces)) as pool:
         best = min(_timed(list, pool.map(lambda p: float(np.dot(p, p)), pieces))[1] for _ in range(5))
@@ -366,5 +366,5 @@ def markdown(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 
 def show(report: str) -> None:
-    """To the terminal, as it would be pasted."""
+    """Prints the Markdown to the terminal."""
     Console(soft_wrap=True).print(report, markup=False, highlight=False)

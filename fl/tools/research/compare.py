@@ -24,7 +24,7 @@ from fl.network.stores.base import write_durably
 
 @dataclass(frozen=True)
 class Case:
-    """A task as it is compared: seats, rounds, Dirichlet's alpha (None: by owner, else evenly)."""
+    """One comparison: a task, seats, rounds, Dirichlet's alpha (None: by owner, else evenly)."""
 
     task: str
     seats: int
@@ -77,7 +77,7 @@ def cases(tasks: tuple[str, ...], seeds: int) -> list[Case]:
 
 
 def show(name: str, title: str, rows: list[dict[str, str]], figures: Any, out: Path | None) -> None:
-    """Prints a table; with `out` also writes it to OUT/name.md, and what it was made of to OUT/name.json."""
+    """Prints a table; with `out` also writes it to OUT/name.md, and its figures to OUT/name.json."""
     table = Table(title=title, title_justify="left")
     for column in rows[0]:
         table.add_column(column)

@@ -1,7 +1,7 @@
-"""Does it work against bad data and bad people? Federations without a chain, every cell of a grid over many seeds: what the
-model loses, what each kind of cheat earns, what one owner with many seats earns, how near the scores come to Shapley's.
+"""Does it work against bad data and cheats? Simulates federations without a chain, every cell of a grid over many seeds: what
+the model loses, what each kind of cheat earns, what one owner with many seats earns, how close scores are to Shapley values.
 
-Cells are kept as they are done, so that an interrupted run goes on where it was.
+Cells are saved as they finish, so that an interrupted run continues where it stopped.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ COMMITTEE, STRICTNESS = 7, 2  # of ten seats: three liars never hold a majority
 
 @dataclass(frozen=True)
 class Setting:
-    """A task as it is attacked: honest seats, Dirichlet's alpha, and how many cheat for a share of so many per cent."""
+    """A task under attack: honest seats, Dirichlet's alpha, and how many seats cheat for each share in per cent."""
 
     name: str
     task: str
@@ -69,9 +69,9 @@ class Grid:
 def run(
     grid: Grid, out: Path, say: Callable[[str], None] = print, *, processes: int = 1, ray: str | None = None
 ) -> dict[str, Any]:
-    """Runs what is not done yet, writes experiment.json, experiment.md and figures to `out`, returns the figures.
+    """Runs all cells that are not done yet, writes experiment.json, experiment.md and figures to `out`, returns the figures.
 
-    processes, ray: where, as `spread` takes them; the figures are the same wherever they were made, and in the grid's order.
+    processes, ray: where, as `in_parallel` takes them; the figures are the same everywhere, in the order of the grid.
     """
     _check(grid)
     path = out / "experiment.json"
@@ -107,7 +107,7 @@ def _check(grid: Grid) -> None:
         raise TaskError("--trim: per cent dropped on each side, 0 to 49")
 
 
-# What is played in lockstep, by the keys of its results: a function of this module and what to call it with.
+# Cells that run in lockstep, by the keys of their results: a function of this module and its arguments.
 Jobs = list[tuple[list[str], tuple[Any, ...]]]
 
 
@@ -126,7 +126,7 @@ def _splits(setting: Setting, seeds: int) -> tuple[Task, dict[int, Split]]:
 
 
 def _shares(setting: Setting, shares: Sequence[int]) -> list[tuple[int, int]]:
-    """(the share in per cent, how many cheat), for every share that the setting has near one that is asked for."""
+    """(the share in per cent, how many cheat), for every share of the setting that is close to one asked for."""
     return sorted({(have, bad) for share in shares for have, bad in setting.bad.items() if abs(have - share) <= 3})
 
 
@@ -136,7 +136,7 @@ def _gates(grid: Grid) -> Jobs:
     rules = list(dict.fromkeys([("none", 0), *((gate, percent) for gate in grid.gates for percent in grid.trims)]))
     for setting in grid.settings:
         for gate, percent in rules:
-            asked = gate in grid.gates and percent in grid.trims  # else only what everything is measured against
+            asked = gate in grid.gates and percent in grid.trims  # otherwise only the reference of all measurements
             for share, bad in [(0, 0), *(_shares(setting, grid.shares) if asked else ())]:
                 kinds = grid.kinds if bad else ("nobody",)
                 trim = -(-percent * (setting.honest + bad) // 100)
@@ -224,7 +224,7 @@ def _sybil(grid: Grid) -> Jobs:
 
 
 def _divided(grid: Grid, setting: Setting, seats: int) -> list[dict[str, float]]:
-    """One owner, the one with most rows, deals them evenly to so many seats; the others stay as they are."""
+    """The owner with most rows splits them evenly among so many seats; the others stay as they are."""
     task, splits = _splits(setting, grid.seeds)
     dealt = {seed: _deal(data, seats, seed) for seed, data in splits.items()}
     cells = [Cell("nobody", 0, DEFAULT_GATE, 0, seed, COMMITTEE, "honest", STRICTNESS) for seed in dealt]

@@ -1,4 +1,4 @@
-"""The experiment's tables and figures, from its figures alone."""
+"""Renders the experiment's results as tables and figures."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from fl.learning.research.attacks import ADAPTIVE
 from fl.learning.research.offchain import SCORERS
 
 Known = dict[str, Any]
-WITHIN, WORST = -2.0, -3.0  # points below honest seats alone: the aim of every cell, and of the worst
+WITHIN, WORST = -2.0, -3.0  # points below honest-only training: the aim of every cell, and of the worst
 COLOURS = ((-0.5, "#2f7d4f"), (-2.0, "#8bb86b"), (-3.0, "#e3c55b"), (-10.0, "#d98545"), (-1e9, "#b33a3a"))
 
 
 def losses(known: Known) -> dict[tuple[str, ...], dict[str, Any]]:
-    """By (setting, share, kind, rule): points lost against honest seats alone without a gate, over the same seeds."""
+    """By (setting, share, kind, rule): points lost against honest-only training without a gate, over the same seeds."""
     base = {}
     cells = {}
     for key, facts in known.items():
@@ -107,7 +107,7 @@ def _cells(lost: dict[tuple[str, ...], dict[str, Any]]) -> list[str]:
                     "" if facts is None else f"{facts['lost']:+.1f} ± {facts['error']:.1f}, {100 * facts['bad_in']:.0f} %"
                 )
             rows.append(row)
-        title = f"### {setting}, {share} % cheat: points against honest seats alone, and how often a cheat was let in"
+        title = f"### {setting}, {share} % cheat: points against honest-only training, and how often a cheat was let in"
         lines += [title, "", *_table(["kind", *rules], rows), ""]
     return lines
 

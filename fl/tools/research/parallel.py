@@ -1,7 +1,7 @@
-"""Many independent jobs over the processes of this machine or the nodes of a Ray cluster; the answers come in the order asked.
+"""Runs independent jobs on the processes of this machine or the nodes of a Ray cluster; results come in the order of the jobs.
 
-A job is a module-level function and plain arguments, all its randomness among them, so that where it runs has no say in what
-it answers. Ray is an optional extra: pip install 'treaty[ray]'.
+A job is a module-level function and plain arguments, which include all its randomness, so that the result does not depend on
+where it runs. Ray is an optional extra: pip install 'treaty[ray]'.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ T = TypeVar("T")
 SECONDS = 10  # to answer a first call
 
 
-def spread(
+def in_parallel(
     function: Callable[..., T], jobs: Sequence[tuple[Any, ...]], *, processes: int = 1, ray: str | None = None
 ) -> list[T]:
     """function(*job) for every job, in order; where, as in `as_done`."""
@@ -31,10 +31,10 @@ def spread(
 def as_done(
     function: Callable[..., T], jobs: Sequence[tuple[Any, ...]], *, processes: int = 1, ray: str | None = None
 ) -> Iterator[tuple[int, T]]:
-    """(a job's place, function(*job)) for every job, as soon as it is done.
+    """(a job's index, function(*job)) for every job, as soon as it is done.
 
     processes: of this machine; 1 runs here. ray: a cluster's address (host:port or ray://...), 'auto' for the one running here,
-    'local' for one that is begun here with a worker a core and ends with this process.
+    'local' for one that is started here with one worker a core and ends with this process.
     """
     if ray is not None:
         yield from _over_ray(function, jobs, ray)
@@ -73,14 +73,14 @@ def _over_ray(function: Callable[..., T], jobs: Sequence[tuple[Any, ...]], addre
             (done,), waiting = ray.wait(waiting, num_returns=1)
             yield places[done], ray.get(done)
     except ray.exceptions.RayTaskError as error:
-        raise error.cause from None  # what the job itself said
+        raise error.cause from None  # the job's own error
     finally:
         for job in waiting:
             ray.cancel(job)
 
 
 def _reach(address: str) -> None:
-    """Ray itself tries for minutes where nobody listens."""
+    """Fails early if nobody listens, where Ray itself would try for minutes."""
     try:
         parts = urlsplit(address if "://" in address else f"//{address}")
         if not parts.hostname or not parts.port:

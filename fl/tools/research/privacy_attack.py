@@ -1,5 +1,5 @@
-"""What do updates tell, and what does hiding it cost? The strongest known attack for one row, what the guarantee allows any
-attack to reach, and the federation's metric at the same budget."""
+"""What do updates reveal, and what does hiding it cost? Measures the strongest known attack on one row, the bound that the
+guarantee sets for any attack, and the federation's metric at the same budget."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ BUDGETS = ((None, "sgd"), (8.0, "sgd"), (3.0, "sgd"), (1.0, "sgd"), (8.0, "updat
 ATTACKED_ROUNDS, TRIALS = 3, 100
 
 
-def leaks(tasks: tuple[str, ...], seeds: int, out: Path | None) -> list[dict[str, object]]:
+def privacy_attack(tasks: tuple[str, ...], seeds: int, out: Path | None) -> list[dict[str, object]]:
     """Measures, prints and optionally writes the table; returns its figures."""
     chosen = [(case, *budget) for case in cases(tasks or ("heart", "breast_cancer"), seeds) for budget in BUDGETS]
     found = [

@@ -40,8 +40,8 @@ ROUNDS_FUNDED = 2000
 class Script:
     """What a chaos test depends on. Times are in seconds; `every` is the mean time between two faults.
 
-    paced: blocks wait until every daemon that runs has looked, so that a slow machine is no fault of its own; else the chain
-    makes a block every `block_time`, come what may.
+    paced: blocks wait until every running daemon has read the chain, so that a slow machine causes no faults; otherwise the
+    chain makes a block every `block_time`.
     """
 
     minutes: float
@@ -56,10 +56,10 @@ class Script:
 
 @dataclass
 class Tally:
-    """What happened."""
+    """What has happened so far."""
 
     faults: Counter[str] = field(default_factory=Counter)
-    recoveries: list[float] = field(default_factory=list)  # seconds from a kill to the first look afterwards
+    recoveries: list[float] = field(default_factory=list)  # seconds from a kill to the first read of the chain afterwards
 
 
 class Actor:
@@ -110,7 +110,8 @@ def play(settings: Settings, url: str, abi: Sequence[Any], alias: str, log: Path
 
 
 def chaos_test(script: Script, out: Path, say: Callable[[str], None] = lambda text: None) -> dict[str, Any]:
-    """Plays it; writes OUT/summary.json, a log for each seat, journals and store. Raises TreatyError if it cannot begin."""
+    """Runs the test; writes OUT/summary.json, a log for each seat, journals and store. Raises TreatyError if it cannot
+    start."""
     if (out / "summary.json").exists():
         raise TaskError(f"{out} holds an earlier run: give another --out, or remove that folder")
     if script.minutes <= 0 or script.seats < 3:
@@ -128,7 +129,7 @@ class _ChaosTest:
         self.store = LocalStore(out / "store")
         self.actors: list[Actor] = []
         self.told = 0
-        # One process loads what all need and forks the others: a restart costs what a restart costs, and no import.
+        # One process loads what all need and forks the others, so that a restart does not pay for imports.
         self.stage = multiprocessing.get_context("forkserver")
         self.stage.set_forkserver_preload(["fl.tools.simulation.chaos"])
 
@@ -203,7 +204,8 @@ class _ChaosTest:
         self.say(f"{self.script.seats} participants and a lying proposer, each a process of its own")
         for actor in self.actors:
             actor.start()
-        if self.script.paced:  # else the chain's clock would follow this machine's, and a slow one miss deadlines
+        # otherwise the chain's clock would follow this machine's, and a slow machine would miss deadlines
+        if self.script.paced:
             self.rpc("evm_setAutomine", False)
         else:
             self.rpc("evm_setIntervalMining", max(1, round(self.script.block_time)))
@@ -237,7 +239,7 @@ class _ChaosTest:
         return time.monotonic() + self.dice.uniform(0.5, 1.5) * self.script.every
 
     def _block(self) -> None:
-        """One block, a second later, when everybody who runs has looked at the last one and begun to look again."""
+        """Makes a block, a second later, once every running daemon has read the last one and started to read again."""
         running = [a for a in self.actors if a.process is not None and a.process.is_alive()]
         before = {a: a.looks for a in running}
         until = time.monotonic() + 120
@@ -250,7 +252,7 @@ class _ChaosTest:
         self.rpc("evm_mine")
 
     def _fault(self) -> Actor | None:
-        """Draws a fault and makes it. Returns who was killed and is to come back."""
+        """Draws a fault and causes it. Returns the actor that was killed and is to be restarted."""
         honest = [a for a in self.actors[:-1] if a.process is not None and a.killed_at is None]
         kinds = ["kill", "kill", "reorg", *KINDS]
         # Each kind once before any twice, so that a short test shows all of them.
@@ -281,7 +283,7 @@ class _ChaosTest:
             actor.killed_at = None
 
     def _watch(self) -> None:
-        """Reads the chain itself, and tells what is new."""
+        """Reads the chain directly and reports what is new."""
         self.history = History(self.node.terms.committee)
         head = self.node.block("latest")
         self.history.apply(self.node._events(self.node.start, head))
@@ -294,7 +296,7 @@ class _ChaosTest:
         self.told = len(finished)
 
     def _enough(self) -> bool:
-        """Whether a round has ended and nobody is in the middle of one that a stop would cost stake."""
+        """Whether a round has ended and stopping now would cost nobody stake."""
         self._watch()
         return self.told >= 1 and all(a.killed_at is None for a in self.actors) and self.history.rounds[-1].finalized
 
@@ -352,7 +354,7 @@ class _ChaosTest:
         return summary
 
     def _finished(self) -> list[Any]:
-        """The events up to the end of the last finished round: an audit wants whole rounds."""
+        """The events up to the end of the last finished round, since an audit needs whole rounds."""
         events = self.history.events
         last = max((i for i, e in enumerate(events) if e.name == "Finalized"), default=-1)
         return events[: last + 1]

@@ -1,8 +1,9 @@
-"""A simulation that was interrupted goes on from its own folder, and ends with the same model roots.
+"""An interrupted simulation continues from its own folder and ends with the same model roots.
 
-Its checkpoint is what its participants keep anyway: update, salt and residual lie on disk before a commitment leaves, each file
-whole or absent. A new local chain plays the rounds again from the same plan; whoever has an update sends it, and only what was
-never written is trained, with the same streams of randomness. Scores are given anew, since another chain draws others.
+Its checkpoint is what its participants keep anyway: update, salt and residual are on disk before a commitment is sent, each
+file whole or absent. A new local chain replays the rounds of the same plan. Seats that have an update send it, and only
+updates that were never written are trained, with the same randomness. Scores are made again, since another chain draws other
+committees.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from fl.network.stores.base import write_durably
 
 
 def begin(plan: Any, task: str, out: Path) -> int:
-    """Makes `out` the folder of this plan; returns how many updates of an interrupted run lie there.
+    """Makes `out` the folder of this plan; returns how many updates of an interrupted run are there.
 
     Raises TaskError if the folder holds a finished simulation or one of another plan.
     """
@@ -43,7 +44,7 @@ def begin(plan: Any, task: str, out: Path) -> int:
 
 
 def _finished(summary: Path) -> bool:
-    """Whether a run came to its end; the audit's verdict is the last thing that it writes."""
+    """Whether a run was completed; the audit's verdict is the last thing that it writes."""
     facts = _read(summary)
     return facts is not None and facts.get("audit") is not None
 

@@ -18,16 +18,17 @@ KINDS = ("drop", "deaf", "garbage", "limit", "hang", "error")
 
 
 def fair(call: Call) -> str:
-    """The rule of a good day."""
+    """The rule without faults."""
     return ""
 
 
 class Proxy:
     """Forwards JSON-RPC to `upstream`. Change `rule` and `change` at any time, from any thread.
 
-    rule(call): "" forwards; drop: the call never reaches the node; deaf: it does, and the answer is lost; garbage: no JSON;
+    rule(call): "" forwards; drop: the call never reaches the node; deaf: it does, and the answer is lost; garbage: invalid
+    JSON;
     limit: status 429; hang: silence for `pause` seconds; error: status 500.
-    change(call, answer): the answer that is handed on.
+    change(call, answer): the answer that is passed on.
     refuse(call): the code and text of a JSON-RPC error that is answered with status 200, as providers do; None forwards.
     """
 
@@ -95,7 +96,7 @@ class Proxy:
                 else:
                     _reply(handler, json.dumps(answer).encode())
         except OSError:
-            handler.close_connection = True  # whoever asked has gone, or the node has
+            handler.close_connection = True  # the client or the node has gone
 
 
 def _reply(handler: BaseHTTPRequestHandler, data: bytes) -> None:

@@ -1,8 +1,8 @@
-"""A chain on this machine with a clock of its own: rounds last as long as the work in them, and not as long as their windows.
+"""A chain on this machine with its own clock: rounds last as long as the work in them, not as long as their windows.
 
-Windows are hours so that nobody has to hurry. On a chain that nobody else uses, waiting for their ends is waiting for nothing:
-when every participant has done what a phase asks of it, the clock jumps to the end of the phase. Daemons go by the chain's
-clock and by nothing else, so they run here as they would anywhere.
+Windows are hours long so that nobody has to hurry. On a chain that nobody else uses there is no need to wait for their ends:
+when every participant has done what a phase asks for, the clock jumps to the end of the phase. Daemons go only by the chain's
+clock, so they run here as they would anywhere.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ from fl.protocol.phases import Phase, phase_and_end
 
 CHAIN_ID = 1337
 BLOCK_SECONDS = 0.25  # between two blocks
-CHECK_BLOCKS = 12  # that a proposal stands before its window is jumped over: time to check it, and to demand
+CHECK_BLOCKS = 12  # blocks that a proposal stands before its window is skipped: time to check it and to demand leaves
 
 
 def start_chain(log: Path, accounts: int = 40) -> tuple[subprocess.Popen[bytes], str]:
-    """A local chain in a process of its own, and its address. Raises ChainError with what to do."""
+    """A local chain in a process of its own, and its address. Raises ChainError with the remedy."""
     with log.open("wb") as out:
         command = ["anvil", "--port", "0", "--accounts", str(accounts), "--balance", "1000", "--chain-id", str(CHAIN_ID)]
         try:
@@ -71,7 +71,7 @@ class Clock:
             self.rpc("evm_mine")
 
     def _over(self, phase: Phase, log: RoundLog) -> bool:
-        """Whether everybody who is awaited has done what the phase asks."""
+        """Whether all awaited seats have done what the phase asks for."""
         here = self.awaited()
         if phase is Phase.COMMIT:
             return here & set(log.active) <= log.commitments.keys()

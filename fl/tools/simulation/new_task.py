@@ -1,4 +1,4 @@
-"""The first lines of a task of one's own: a file that runs as it is, to be changed bit by bit."""
+"""Templates for a user's own task: files that run as they are, to be changed bit by bit."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ def client_fn(context):
 
 
 def new_task(name: str, folder: Path, client: bool) -> Path:
-    """Writes folder/name.py; returns its path. Raises TaskError if the name is none, or the file is there."""
+    """Writes folder/name.py; returns its path. Raises TaskError if the name is invalid or the file exists."""
     if not re.fullmatch("[a-z][a-z0-9_]*", name):
         raise TaskError(f"{name!r} is not a name for a task: use small letters, digits and underscores, such as my_task")
     path = folder / f"{name}.py"

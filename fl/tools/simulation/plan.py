@@ -1,4 +1,4 @@
-"""What a simulation is asked to play."""
+"""The settings of a simulation."""
 
 from __future__ import annotations
 

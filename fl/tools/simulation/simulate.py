@@ -1,4 +1,4 @@
-"""A whole federation on a local chain: deploy, seat, train, commit, reveal, score, settle, aggregate, pay, audit, tell."""
+"""A whole federation on a local chain: deploy, seat, train, commit, reveal, score, settle, aggregate, pay, audit, report."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ from fl.tools.audit.summary import (
 from fl.tools.audit.verdict import Verdict
 from fl.tools.federation.deploy import Deployment, deploy
 from fl.tools.report.sources import report_summary
-from fl.tools.research.parallel import spread
+from fl.tools.research.parallel import in_parallel
 from fl.tools.simulation import checkpoint
 from fl.tools.simulation.plan import Plan
 
@@ -60,7 +60,7 @@ DEPOSITS = 1000  # demands that each seat can pay for
 
 @dataclass
 class Watcher:
-    """What a simulation tells while it runs; all of it optional."""
+    """Callbacks for the progress of a simulation; all are optional."""
 
     say: Callable[[str], None] = lambda text: None
     view: Callable[[View], None] = lambda view: None
@@ -69,7 +69,7 @@ class Watcher:
 
 
 def parse_adversaries(given: tuple[str, ...]) -> tuple[tuple[str, int], ...]:
-    """KIND:COUNT words to pairs. Raises TaskError that names the kinds."""
+    """Parses KIND:COUNT words. Raises TaskError, which names the kinds."""
     pairs = []
     for word in given:
         kind, _, count = word.partition(":")
@@ -84,8 +84,8 @@ def parse_adversaries(given: tuple[str, ...]) -> tuple[tuple[str, int], ...]:
 def simulate(plan: Plan, out: Path, watcher: Watcher | None = None, ray: str | None = None) -> Summary:
     """Runs the plan on the connected local chain; writes summary.json, events.jsonl and the store to `out`.
 
-    A run that was interrupted goes on when called again with the same plan and `out`. ray: a cluster that trains; it has no
-    say in what comes out.
+    An interrupted run continues when called again with the same plan and `out`. ray: a cluster for training, which does not
+    influence the result.
     """
     watcher = watcher or Watcher()
     kinds = [kind for kind, count in plan.adversaries for _ in range(count)]
@@ -187,7 +187,8 @@ class _Simulation:
     def _agents(self, seats: list[Any]) -> list[Agent]:
         agents = []
         parts = {seat: self._shard(seat).train for seat in range(self.plan.seats)}
-        cohort = Cohort(self.task, parts, self.plan.seed, partial(spread, ray=self.ray) if self.ray else None, self.plan.task)
+        far = partial(in_parallel, ray=self.ray) if self.ray else None
+        cohort = Cohort(self.task, parts, self.plan.seed, far, self.plan.task)
         for seat, (kind, account) in enumerate(zip(self.kinds, seats, strict=True)):
             shard, signer = self._shard(seat), ape_accounts.AccountSigner(account)
             journal = self.out / "participants" / str(seat)

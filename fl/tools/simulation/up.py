@@ -1,7 +1,7 @@
 """A whole federation on this machine in one command: a chain, a store, and one daemon process for each participant.
 
-The daemons are those of `ape run participate`, each with its own key, journal and rows, and they share nothing but the chain
-and the store's folder. Only the chain's clock is this command's own (local_chain.py).
+The daemons are those of `ape run participate`, each with its own key, journal and rows; they share only the chain and the
+store's folder. Only the chain's clock differs (local_chain.py).
 """
 
 from __future__ import annotations
@@ -45,9 +45,9 @@ IDLE_SECONDS = 300.0  # without any event: something is wrong
 
 @dataclass(frozen=True)
 class Plan:
-    """What a local federation is made of: tables with a target column, or a task and a number of seats.
+    """The settings of a local federation: tables with a target column, or a task and a number of seats.
 
-    rounds: after so many final models it ends; 0 goes on until it is told to stop."""
+    rounds: it ends after so many final models; 0 runs until it is stopped."""
 
     out: Path
     tables: tuple[Path, ...] = ()
@@ -76,7 +76,7 @@ class Plan:
 
 
 class Progress:
-    """Tells what a local federation does, and ends it with Ctrl-C or SIGTERM: what was begun is put away in order."""
+    """Reports what a local federation does, and ends it in order on Ctrl-C or SIGTERM."""
 
     def __init__(self, say: Callable[[str], None] = print):
         self.say, self.stop = say, threading.Event()
@@ -95,7 +95,7 @@ class Progress:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a local federation came to. model: the folder of the last final model; None where no round came to its end."""
+    """The result of a local federation. model: the folder of the last final model; None if no round was completed."""
 
     deployment: Deployment
     rounds: int
@@ -106,8 +106,8 @@ class Outcome:
 
 
 def up(plan: Plan, progress: Progress) -> Outcome:
-    """Runs the plan and writes OUT/model, OUT/events.jsonl and OUT/store. Raises TreatyError if it cannot begin or stands
-    still."""
+    """Runs the plan and writes OUT/model, OUT/events.jsonl and OUT/store. Raises TreatyError if it cannot start or makes
+    no progress."""
     if plan.out.exists() and any(plan.out.iterdir()):
         raise TaskError(f"{plan.out} is not empty: give another --out, or remove that folder; nothing was started")
     plan.out.mkdir(parents=True, exist_ok=True)
@@ -185,7 +185,7 @@ class _Local:
     # ---- during
 
     def _play(self, deployment: Deployment, url: str) -> tuple[History, Terms]:
-        """Until the rounds are over, or somebody stops it."""
+        """Runs until the rounds are over or somebody stops it."""
         rpc = Rpc([url])
         reader = FederationReader(rpc, self.abi, deployment.federation, chain_id=deployment.chain_id)
         self.progress.say(f"{self.plan.participants} daemons, each a process of its own; their logs are in {self.plan.out}")

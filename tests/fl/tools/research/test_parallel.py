@@ -21,7 +21,7 @@ from fl.protocol.artifact import Kind, depth_for, pack_model
 from fl.protocol.leaves import root_of
 from fl.protocol.stream import aggregate_files
 from fl.tools.research.experiment import SETTINGS, Grid, run
-from fl.tools.research.parallel import spread
+from fl.tools.research.parallel import in_parallel
 
 pytestmark = pytest.mark.xdist_group("ray")
 
@@ -49,20 +49,20 @@ def cluster():
 
 def test_spread__over_processes__answers_in_order():
     jobs = [(i, 10) for i in range(5)]
-    told = spread(where, jobs, processes=2)
+    told = in_parallel(where, jobs, processes=2)
     assert [n for n, _ in told] == [10, 11, 12, 13, 14] and os.getpid() not in {pid for _, pid in told}
-    assert {pid for _, pid in spread(where, jobs)} == {os.getpid()} and spread(where, [], processes=2) == []
+    assert {pid for _, pid in in_parallel(where, jobs)} == {os.getpid()} and in_parallel(where, [], processes=2) == []
 
 
 def test_spread__over_ray__answers_in_order(cluster):
     sizes = [(1000 * 4**i,) for i in range(6)]
-    assert spread(depth_for, sizes, ray=cluster) == [depth_for(*size) for size in sizes] == [2, 4, 6, 8, 10, 12]
+    assert in_parallel(depth_for, sizes, ray=cluster) == [depth_for(*size) for size in sizes] == [2, 4, 6, 8, 10, 12]
 
 
 def test_spread__a_job_that_fails__says_why(cluster):
     for way in ({}, {"processes": 2}, {"ray": cluster}):
         with pytest.raises(ArtifactError, match=r"^a model needs at least one parameter, not 0$"):
-            spread(depth_for, [(5,), (0,)], **way)
+            in_parallel(depth_for, [(5,), (0,)], **way)
 
 
 def roots(cohort: Cohort) -> list[bytes]:
@@ -89,7 +89,7 @@ def test_cohort__trained_by_two_workers_of_ray__gives_the_model_roots_of_one_pro
 
     def far(function, jobs):
         seen.append(len(jobs))
-        return spread(function, jobs, ray=cluster)
+        return in_parallel(function, jobs, ray=cluster)
 
     assert roots(Cohort(task, parts, 5, far)) == roots(Cohort(task, parts, 5))
     assert seen == [5, 5]  # groups, in each round
