@@ -6,6 +6,7 @@ import click
 from ape.cli import ConnectedProviderCommand
 
 from fl.errors import TreatyError
+from fl.learning.shipped import SHIPPED
 from fl.tools.cli import options
 
 
@@ -19,7 +20,7 @@ from fl.tools.cli import options
     "--task",
     default="heart",
     show_default=True,
-    help="linear, heart, breast_cancer, digits, digits_mlp, adapter, a task file, or table:FILE.csv?target=COLUMN.",
+    help=f"{', '.join(SHIPPED)}, a task file, or table:FILE.csv?target=COLUMN.",
 )
 @click.option(
     "--store",

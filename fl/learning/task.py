@@ -27,12 +27,12 @@ from torch.nn.modules.batchnorm import _NormBase
 from torch.nn.parameter import is_lazy
 
 from fl.errors import TaskError, TreatyError, UserCodeError
+from fl.learning.shipped import SHIPPED
 from fl.protocol.manifest import MAX_PARAMETERS, MAX_SETTING, Manifest, Training
 
 if TYPE_CHECKING:
     import pandas as pd
 
-SHIPPED = ("linear", "heart", "breast_cancer", "digits", "digits_mlp", "adapter")
 # The maximum of each setting, and what to give. A rate of 0 is for tasks that train themselves (see load_task). Parameters lie
 # within 128 of zero, so a model that needs longer steps needs another scale.
 LIMITS = {

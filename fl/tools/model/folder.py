@@ -24,7 +24,8 @@ from fl.errors import TaskError, TreatyError
 from fl.learning.data.given_table import RowShape
 from fl.learning.data.table import stated_table
 from fl.learning.inference import Module, module_from, tensors_of
-from fl.learning.task import SHIPPED, Task, load_task
+from fl.learning.shipped import SHIPPED
+from fl.learning.task import Task, load_task
 from fl.network.stores.base import open_regular, write_durably
 
 FORMAT, VERSION = "treaty-model", 1

@@ -13,7 +13,8 @@ from fl.errors import AuditError, StoreError, TaskError
 from fl.learning.data.partition import Split, split
 from fl.learning.research import baselines
 from fl.learning.research.comparison import Baselines
-from fl.learning.task import SHIPPED, Task, load_task
+from fl.learning.shipped import SHIPPED
+from fl.learning.task import Task, load_task
 from fl.learning.trainer import Evaluator
 from fl.network.events import Event
 from fl.network.federation import FederationReader

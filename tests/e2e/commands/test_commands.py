@@ -308,7 +308,7 @@ def assert_refused(done: Outcome, result: str) -> None:
 HERE = ["--out", "never"]
 NOWHERE = "0x" + "12" * 20
 REFUSED = [
-    (["simulate", *HERE, "--task", "hart"], "no task 'hart': give one of linear, heart"),
+    (["simulate", *HERE, "--task", "hart"], "no task 'hart': give one of adapter, breast_cancer"),
     (["simulate", *HERE, "--task", "ape-config.yaml"], "ape-config.yaml is not a Python file"),
     (["simulate", *HERE, "--task", "scripts/audit.py"], "scripts/audit.py defines no TASK: end the file with TASK ="),
     (["simulate", *HERE, "--adversary", "evil:1"], r"adversary 'evil:1': give KIND:COUNT, .*; kinds are free_rider, "),

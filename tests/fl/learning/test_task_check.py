@@ -16,7 +16,8 @@ from fl.learning.data.partition import Part, Shard, split
 from fl.learning.flower.client_task import ClientTask, LocalClients
 from fl.learning.research import baselines
 from fl.learning.scoring import PublicRound, ScoredRound, Scorer
-from fl.learning.task import SHIPPED, Data, LocalTraining, Task, build, load_task
+from fl.learning.shipped import SHIPPED
+from fl.learning.task import Data, LocalTraining, Task, build, load_task
 from fl.learning.task_check import check_model, check_shard, check_split, check_task, table_of
 from fl.learning.trainer import Evaluator, local_change
 from fl.learning.user_code import during, one_number

@@ -10,7 +10,8 @@ from torch import nn
 from fl.errors import TaskError
 from fl.learning.codec import parameters_of, to_vector
 from fl.learning.data.partition import split
-from fl.learning.task import SHIPPED, build, load_task
+from fl.learning.shipped import SHIPPED
+from fl.learning.task import build, load_task
 from fl.learning.tasks import linear
 from fl.learning.tasks.adapter import ALPHABET
 from fl.learning.tasks.heart import HOSPITALS, NUMBERS

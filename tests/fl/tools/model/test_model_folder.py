@@ -18,7 +18,8 @@ from support.models import source, trained
 from fl.errors import StoreError, TaskError, TreatyError
 from fl.learning.data.table import table_task
 from fl.learning.inference import module_of, outputs_of
-from fl.learning.task import SHIPPED, load_task
+from fl.learning.shipped import SHIPPED
+from fl.learning.task import load_task
 from fl.learning.task_check import table_of
 from fl.network.stores.base import write_durably
 from fl.protocol.artifact import Kind
