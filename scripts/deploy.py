@@ -7,6 +7,7 @@ from ape.cli import ConnectedProviderCommand
 
 from fl.errors import TreatyError
 from fl.learning.shipped import SHIPPED
+from fl.protocol.manifest import GATES
 from fl.tools.cli import options
 
 
@@ -32,7 +33,7 @@ from fl.tools.cli import options
 )
 @click.option("--public", multiple=True, metavar="URL", help="A store that the manifest names for everybody. Repeatable.")
 @click.option("--factory", metavar="ADDRESS", help="Use this factory instead of deploying one.")
-@click.option("--gate", default="agreement", show_default=True, help="Which updates enter: agreement or none.")
+@click.option("--gate", default="agreement", show_default=True, help=f"Which updates enter: {' or '.join(GATES)}.")
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Seeds the first model.")
 @click.option("--publish", is_flag=True, help="Submit the sources to a block explorer, if a plugin is installed.")
 @click.option("--dry-run", is_flag=True, help="Check everything, report gas, cost, time and roles; send nothing.")

@@ -7,6 +7,7 @@ from ape.cli import ConnectedProviderCommand
 
 from fl.errors import TreatyError
 from fl.learning.shipped import SHIPPED
+from fl.protocol.manifest import GATES
 from fl.tools.cli import options
 
 
@@ -25,7 +26,7 @@ from fl.tools.cli import options
 @click.option(
     "--trim", default="0", show_default=True, help=("Drop the K lowest and highest values of each parameter, or 'median'.")
 )
-@click.option("--gate", default="agreement", show_default=True, help="Which updates enter: agreement or none.")
+@click.option("--gate", default="agreement", show_default=True, help=f"Which updates enter: {' or '.join(GATES)}.")
 @click.option(
     "--adversary",
     multiple=True,
