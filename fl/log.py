@@ -1,4 +1,4 @@
-"""What a daemon tells: one line per fact, for people or as JSON. Never a key, a salt, a passphrase or calldata."""
+"""The daemon's log: one line per fact, for people or as JSON. Never a key, a salt, a passphrase or calldata."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from typing import Any, TextIO
 
 from fl.errors import plain
 
-AGAIN = 60.0  # seconds before the same line may be told again
+AGAIN = 60.0  # seconds before the same line may be logged again
 
 
 class Log:
-    """Lines to a stream. `facts` hold for every line from now on (round, phase)."""
+    """Writes lines to a stream. `facts` (round, phase) are added to every following line."""
 
     def __init__(self, out: TextIO | None = None, as_json: bool = False):
         self.out, self.as_json = out or sys.stderr, as_json
@@ -25,12 +25,12 @@ class Log:
         self._write("info", text, facts)
 
     def warn(self, text: str, **facts: Any) -> None:
-        """Something is wrong, and the daemon goes on. The same words are told once a minute."""
+        """Something is wrong, and the daemon goes on. The same text is logged once a minute."""
         if self._fresh("warn", text):
             self._write("warn", text, facts)
 
     def error(self, text: str, **facts: Any) -> None:
-        """Somebody should look. The same words are told once a minute."""
+        """Somebody should look. The same text is logged once a minute."""
         if self._fresh("error", text):
             self._write("error", text, facts)
 

@@ -1,1 +1,1 @@
-"""Layer 1: the world outside, chain and store. What comes from there is checked here before anybody uses it."""
+"""Layer 1: chain and store. Everything that comes from outside is checked here before it is used."""

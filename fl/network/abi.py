@@ -1,6 +1,6 @@
-"""A contract's interface over raw bytes: calls out; results, logs and errors in. A node's bytes are decoded here and checked.
+"""A contract's interface as raw bytes: encodes calls; decodes and checks results, logs and errors.
 
-The daemon talks JSON-RPC itself: it must know exactly which bytes left, which a library that signs and resends by itself hides.
+The daemon speaks JSON-RPC itself: it must know exactly which bytes were sent, which a library that signs and resends hides.
 """
 
 from __future__ import annotations
@@ -40,14 +40,14 @@ TOKEN_ABI: list[dict[str, Any]] = [
 
 @cache
 def federation_abi() -> list[dict[str, Any]]:
-    """The interface of a federation, as the compiler gave it (`python tooling/abi.py` writes it anew): reading needs neither
-    compiler nor Ape."""
+    """The interface of a federation as the compiler wrote it (`python tooling/abi.py` updates it), so that reading needs
+    neither compiler nor Ape."""
     found: list[dict[str, Any]] = json.loads(files("fl.network").joinpath("federation.abi.json").read_text())
     return found
 
 
 class Interface:
-    """What the ABI of one contract says."""
+    """The ABI of one contract."""
 
     def __init__(self, abi: Sequence[Entry]):
         self._functions = {e["name"]: e for e in abi if e["type"] == "function"}
@@ -59,7 +59,7 @@ class Interface:
         return _selector(entry) + encode([_kind(i) for i in entry["inputs"]], args)
 
     def result(self, function: str, data: bytes) -> Any:
-        """What a call returned: one value, or a tuple. Raises ContractError if these bytes cannot be it."""
+        """What a call returned: one value, or a tuple. Raises ContractError if the bytes cannot be decoded."""
         outputs = self._functions[function]["outputs"]
         try:
             values = decode([_kind(o) for o in outputs], data)
@@ -69,7 +69,7 @@ class Interface:
         return values[0] if len(values) == 1 else values
 
     def event(self, log: Mapping[str, Any]) -> Event | None:
-        """A raw log, decoded; None if the ABI does not know it. Raises ChainError if it is malformed."""
+        """A raw log, decoded; None if it is not in the ABI. Raises ChainError if it is malformed."""
         try:
             topics = [bytes.fromhex(t[2:]) for t in log["topics"]]
             entry = self._events.get(topics[0])
@@ -87,7 +87,7 @@ class Interface:
             raise ChainError(f"the node sent an invalid log: {type(error).__name__}: {error}") from error
 
     def error(self, data: bytes, denomination: Denomination) -> str:
-        """A refusal in words: the error's name and its facts, amounts in this unit."""
+        """A contract's error in words: its sentence, or else its name and fields, amounts in this unit."""
         entry = self._errors.get(data[:4])
         if entry is None:
             return f"0x{data.hex()}" if data else "without a reason"
@@ -103,7 +103,7 @@ class Interface:
 
     @property
     def topics(self) -> list[bytes]:
-        """The first topics of all events that the ABI knows."""
+        """The first topics of all events in the ABI."""
         return list(self._events)
 
     @cached_property
@@ -117,7 +117,7 @@ class Interface:
 
 
 def unhex(text: str) -> bytes:
-    """0x... to bytes. Raises ValueError if it is none."""
+    """0x... to bytes. Raises ValueError if it is not hexadecimal."""
     if not isinstance(text, str) or not text.startswith("0x"):
         raise ValueError(f"not hexadecimal: {str(text)[:40]!r}")
     return bytes.fromhex(text[2:])

@@ -1,4 +1,4 @@
-"""The chain. The only module that knows Ape: contracts, accounts, transactions, events, the clock."""
+"""The chain through Ape, in the only module that knows Ape: contracts, accounts, transactions, events, the clock."""
 
 from __future__ import annotations
 
@@ -44,8 +44,8 @@ from fl.protocol.phases import RoundFacts
 from fl.protocol.terms import Terms
 
 PROBE_SECONDS = 5.0
-MIN_GAS = 21_000  # of any transaction
-LOG_BLOCKS = 2_000  # a span that public nodes serve
+MIN_GAS = 21_000  # gas of any transaction
+LOG_BLOCKS = 2_000  # span of blocks that public nodes serve
 NO_SUCH_NETWORK = (EcosystemNotFoundError, NetworkNotFoundError, ProviderNotFoundError)
 NODE_FAILS = (ProviderError, Web3Exception, OSError)
 OTHER_KIND = (VirtualMachineError, ContractDataError, DecodingError, UnicodeDecodeError)  # a contract that is not ours
@@ -73,7 +73,7 @@ def account(name: str, passphrase_file: Path | None = None, local: bool | None =
     """A key by its alias (TEST::0 and so on: those of a local chain), ready to sign without asking.
 
     The passphrase comes from the file, or from APE_ACCOUNTS_<alias>_PASSPHRASE. local: whether the chain is one of this
-    machine, where none is connected. Raises ChainError with what to do."""
+    machine, if none is connected. Raises ChainError with the remedy."""
     if name.startswith("TEST::"):
         if not name[6:].isdecimal() or not (is_local() if local is None else local):
             raise ChainError(f"no account {name!r} here: TEST::0 and so on are keys of a local chain, which everybody knows")
@@ -82,7 +82,7 @@ def account(name: str, passphrase_file: Path | None = None, local: bool | None =
         raise ChainError(f"no account {name!r}: `ape accounts list` shows all accounts, `ape accounts import` adds one")
     found = ape.accounts.load(name)
     if not hasattr(found, "set_autosign"):
-        return found  # a device that asks by itself
+        return found  # a device that asks for confirmation itself
     variable = f"APE_ACCOUNTS_{name}_PASSPHRASE"
     passphrase = os.environ.get(variable)
     if passphrase_file is not None:
@@ -111,7 +111,7 @@ def _test_account(name: str) -> AccountAPI:
 
 @contextmanager
 def hushed() -> Iterator[None]:
-    """Only errors from Ape: it warns of every signature that nobody confirmed."""
+    """Shows only Ape's errors: it warns of every signature that nobody confirmed."""
     before = logger.level
     logger.set_level(max(LogLevel.ERROR, before))
     try:
@@ -121,12 +121,12 @@ def hushed() -> Iterator[None]:
 
 
 def ether_of(address: str) -> int:
-    """What an address can pay gas with, in wei."""
+    """The ether of an address, in wei."""
     return int(ape.chain.provider.get_balance(address))
 
 
 def gas_price() -> int:
-    """What the network asks for a unit of gas now, in wei."""
+    """The network's current price per gas, in wei."""
     return int(ape.chain.provider.gas_price)
 
 
@@ -140,7 +140,7 @@ def account_address(name: str) -> str:
 
 
 def explorer() -> Any:
-    """The network's block explorer. Raises ChainError where no plugin serves one."""
+    """The network's block explorer. Raises ChainError if no plugin serves one."""
     if (found := ape.chain.provider.network.explorer) is None:
         name = ape.chain.provider.network.name
         raise ChainError(f"no explorer plugin serves {name}: install one, such as ape-etherscan, or leave --publish out")
@@ -148,7 +148,7 @@ def explorer() -> Any:
 
 
 def publish(address: str) -> None:
-    """Hands a contract's sources to the explorer, which compares them with the code; a failure is told and changes nothing."""
+    """Submits a contract's sources to the explorer, which compares them with the code; a failure is only reported."""
     try:
         explorer().publish_contract(address)
     except Exception as error:  # whatever a plugin or its service answers
@@ -175,7 +175,8 @@ def _silent(error: Exception) -> ChainError:
 def asked(provider: Any = None) -> tuple[str, str]:
     """(where the node of a network is, without secrets; why it does not answer, "" if it does). The connected one by default.
 
-    Ape tells a dead node in twenty ways, some of which blame the contract: who met an odd error asks the node itself."""
+    Ape reports a dead node in many ways, some of which blame the contract. After an unclear error, this asks the node
+    itself."""
     try:
         url = address_of(ape.chain.provider if provider is None else provider)
     except (ChainError, ProviderError):
@@ -191,7 +192,7 @@ def asked(provider: Any = None) -> tuple[str, str]:
 
 
 def sendings() -> int:
-    """How many transactions this process began to send by `transact` and `deploy`."""
+    """How many transactions this process has started to send by `transact` and `deploy`."""
     return _sendings
 
 
@@ -205,9 +206,9 @@ def _first_line(error: Exception) -> str:
 
 
 def check_code(reader: FederationReader) -> None:
-    """Raises ChainError unless a federation is a clone of this project's contract: whoever stakes trusts its code.
+    """Raises ChainError unless a federation is a clone of this project's contract: anybody who stakes trusts its code.
 
-    The compiler's note of its sources is left aside, since it changes with a comment."""
+    The compiler's metadata is ignored, since it changes with every comment."""
     head, tail = PROXY
     address, code = reader.address, reader.code(reader.address)
     with hushed():  # Ape may have to compile first
@@ -222,7 +223,7 @@ def check_code(reader: FederationReader) -> None:
 
 
 def _without_note(code: bytes) -> bytes:
-    """Bytecode up to the compiler's note, whose length is the last two bytes."""
+    """Bytecode without the compiler's metadata, whose length is in the last two bytes."""
     return code[: -2 - int.from_bytes(code[-2:])]
 
 
@@ -244,14 +245,14 @@ class AccountSigner:
 
 @contextmanager
 def connected(url: str) -> Iterator[None]:
-    """Connected to a local chain at this address, for the time of the block."""
+    """Connects to a local chain at this address within the `with` block."""
     with ape.networks.parse_network_choice(f"ethereum:local:{url}"):
         yield
 
 
 @contextmanager
 def network(choice: str | None, settings: dict[str, Any] | None = None) -> Iterator[Any]:
-    """Connected to a network by Ape's name for it, by default the project's own; gives the provider."""
+    """Connects to a network by Ape's name for it, by default the project's; returns the provider."""
     with hushed(), ape.networks.parse_network_choice(choice, provider_settings=settings) as provider:
         yield provider
 
@@ -288,13 +289,13 @@ def abi(name: str) -> list[dict[str, Any]]:
 
 
 def quiet() -> None:
-    """No line per transaction from Ape; warnings stay."""
+    """Silences Ape's line per transaction; warnings stay."""
     if logger.level == LogLevel.INFO:
         logger.set_level(LogLevel.WARNING)
 
 
 def is_local() -> bool:
-    """Whether the connected network is a chain of this machine, whose clock we may turn."""
+    """Whether the connected network is a chain of this machine, whose clock may be moved."""
     return bool(ape.chain.provider.network.is_dev)
 
 
@@ -308,9 +309,9 @@ def now() -> int:
 
 
 def listen_low() -> None:
-    """Has a local chain that Ape starts listen below the ports of outgoing connections. Ape draws among those, and a node
-    cannot begin on a port that somebody has just dialled from."""
-    foundry = sys.modules.get("ape_foundry.provider")  # imported with the network that was asked for, or not needed
+    """Has a local chain that Ape starts listen below the ports of outgoing connections. Ape draws a port among those, and
+    a node cannot start on a port that an outgoing connection is using."""
+    foundry = sys.modules.get("ape_foundry.provider")  # already imported with the requested network, or not needed
     if foundry is not None:
         foundry.EPHEMERAL_PORTS_START, foundry.EPHEMERAL_PORTS_END = 20_000, 32_767  # type: ignore[attr-defined]
 
@@ -334,7 +335,7 @@ def call(
 
 
 def attach(name: str, address: str, what: str) -> Any:
-    """A deployed contract of this project. Raises ChainError if the address is none, or holds no code."""
+    """A deployed contract of this project. Raises ChainError if the address is invalid or holds no code."""
     if not is_hex_address(address):
         raise ChainError(f"{address!r} is not a valid address: give 0x and 40 hexadecimal digits")
     address = to_checksum_address(address)
@@ -344,7 +345,7 @@ def attach(name: str, address: str, what: str) -> Any:
 
 
 def read(function: Callable[..., Any], what: str) -> Any:
-    """Calls a view of what should be `what`. Raises ContractError if the contract is of another kind, else as `view`."""
+    """Calls a view of what should be `what`. Raises ContractError if the contract is of another kind, otherwise like `view`."""
     try:
         return view(function)
     except ContractError as error:
@@ -367,8 +368,8 @@ def view(function: Callable[..., Any], *args: Any) -> Any:
 def transact(
     function: Callable[..., Any], *args: Any, sender: AccountAPI, denomination: Denomination = RAW, **kwargs: Any
 ) -> Any:
-    """Sends one transaction and waits for it; a refusal becomes a ChainError that names the contract's error. unit: what the
-    amounts in it are told in."""
+    """Sends one transaction and waits for it; a rejection becomes a ChainError that names the contract's error. unit: for
+    the amounts in it."""
     try:
         can_pay_gas(sender)
         with _no_call_tree():
@@ -378,7 +379,7 @@ def transact(
         raise ContractError(f"the contract rejected the call: {_reason(error, denomination)}") from error
     except TransactionError as error:
         raise ChainError(f"the transaction failed: {' '.join(str(error).split())[:300]}; see `ape run status`") from error
-    except AccountsError as error:  # the key stays locked, or cannot pay the gas
+    except AccountsError as error:  # the key is locked or cannot pay for gas
         raise ChainError(f"{sender.address} cannot send this: {_first_line(error)}") from error
     except NODE_FAILS as error:
         raise _silent(error) from error
@@ -393,7 +394,7 @@ def can_pay_gas(sender: AccountAPI) -> None:
 
 @contextmanager
 def _no_call_tree() -> Iterator[None]:
-    """Ape draws the tree of calls of whatever was refused; people get one line that says what to do."""
+    """Suppresses Ape's call tree of a rejected transaction; people get one line that says what to do."""
     show = Trace.show
     Trace.show = lambda *_, **__: None
     try:
@@ -431,7 +432,7 @@ class FederationClient:
 
     @cached_property
     def denomination(self) -> Denomination:
-        """What its amounts are told in."""
+        """The denomination of its amounts."""
         return federation(self.address).denomination
 
     def _terms(self) -> Terms:
@@ -450,7 +451,7 @@ class FederationClient:
         return int(head.timestamp), int(head.number) + 1
 
     def wait_until(self, time_: int) -> None:
-        """Until the chain's clock reaches `time_`: at once on a local chain, by sleeping on a real one."""
+        """Waits until the chain's clock reaches `time_`: at once on a local chain, by sleeping on a real one."""
         if is_local():
             if time_ > now():
                 turn_clock(time_)
@@ -459,7 +460,7 @@ class FederationClient:
             time.sleep(min(left, 12))
 
     def wait_blocks(self, number: int) -> None:
-        """Until the next transaction would be in block `number` or later."""
+        """Waits until the next transaction would be in block `number` or later."""
         while (head := int(ape.chain.provider.get_block("latest").number)) < number - 1:
             if is_local():
                 ape.chain.mine(number - 1 - head)
@@ -467,7 +468,7 @@ class FederationClient:
                 time.sleep(2)
 
     def pool(self) -> int:
-        """What the pool holds for rounds to come, in token units."""
+        """What the pool holds for future rounds, in token units."""
         return self.accounting().pool
 
     def seat_sets(self) -> tuple[int, int, int]:
@@ -485,11 +486,11 @@ class FederationClient:
         return bytes(self.contract.model())
 
     def earned(self, seat: int) -> int:
-        """A seat's pay that was not yet claimed, in token units."""
+        """A seat's unclaimed pay, in token units."""
         return int(self.contract.seatInfo(seat).earned)
 
     def concluded(self) -> bool:
-        """Whether the sponsor gave notice."""
+        """Whether the sponsor has given notice."""
         return bool(self.contract.concluded())
 
     def accounting(self) -> Accounting:
@@ -498,7 +499,7 @@ class FederationClient:
         return Accounting(*map(int, (*self.contract.accounting(), held)))
 
     def events_since(self, time_: int) -> list[Event]:
-        """The events from the block of this time on; the block is found by its header, so that no archive is needed."""
+        """The events from the block of this time on; the block is found by headers, so that no archive node is needed."""
         provider = ape.chain.provider
         low, high = 0, int(provider.get_block("latest").number)
         head = high
@@ -537,7 +538,7 @@ class FederationClient:
             yield Event(log.event_name, fields, int(log.block_number), int(log.log_index), transaction)
 
     def times(self, events: Iterable[Event]) -> dict[int, int]:
-        """When the blocks of these events were made: block to seconds. Asks the chain once a block."""
+        """When the blocks of these events were made: block to seconds. Asks the chain once per block."""
         provider = ape.chain.provider
         for block in {event.block for event in events} - set(self._times):
             self._times[block] = int(provider.web3.eth.get_block(block)["timestamp"])
@@ -549,6 +550,6 @@ class FederationClient:
         return int(eth.get_transaction_receipt(transaction)["gasUsed"]), len(eth.get_transaction(transaction)["input"])
 
     def send(self, sender: AccountAPI, function: str, *args: Any) -> Receipt:
-        """Calls a function of the federation and waits for the receipt. Raises ChainError if it is refused."""
+        """Calls a function of the federation and waits for the receipt. Raises ChainError if it is rejected."""
         receipt = transact(getattr(self.contract, function), *args, sender=sender, denomination=self.denomination)
         return Receipt(str(receipt.txn_hash), int(receipt.gas_used), len(receipt.transaction.data))

@@ -10,8 +10,8 @@ from fl.network.rpc import NodeError
 
 
 def view(rpc: Chain, to: str, interface: Interface, function: str, *args: Any) -> Any:
-    """What a view answers at the newest block. Raises ContractError if the contract reverts or does not answer as its interface
-    says, NodeError if no node answers."""
+    """The result of a view at the newest block. Raises ContractError if the contract reverts or does not answer as its
+    interface says, NodeError if no node answers."""
     call = {"to": to, "data": "0x" + interface.call(function, *args).hex()}
     return interface.result(function, bytes_of(function, rpc("eth_call", call, "latest")))
 
@@ -27,7 +27,7 @@ def chain_id(rpc: Chain) -> int:
 
 
 def bytes_of(what: str, answer: Any) -> bytes:
-    """A node's hexadecimal answer. Raises NodeError if it is none."""
+    """A node's hexadecimal answer as bytes. Raises NodeError if it is not one."""
     try:
         return unhex(answer)
     except ValueError as error:
@@ -35,7 +35,7 @@ def bytes_of(what: str, answer: Any) -> bytes:
 
 
 def number_of(what: str, answer: Any) -> int:
-    """A node's answer as a number. Raises NodeError if it is none."""
+    """A node's answer as a number. Raises NodeError if it is not one."""
     try:
         return int(answer, 16)
     except (TypeError, ValueError) as error:

@@ -1,5 +1,5 @@
-"""What the project asks of a chain: JSON-RPC calls, by whatever way they travel. `Rpc` speaks HTTP to nodes; the tests answer
-the same calls from an engine in their own process, so that reader, sender, journal and executor are the same code there."""
+"""The interface to a chain: JSON-RPC calls over any transport. `Rpc` speaks HTTP to nodes; the tests answer the same calls
+from an engine in their own process, so that reader, sender, journal and executor are the same code there."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from typing import Any, Protocol
 
 
 class Chain(Protocol):
-    """A JSON-RPC endpoint, or several behind one face. Called with a method and its parameters, it returns the result.
+    """A JSON-RPC endpoint, or several behind one interface. Called with a method and its parameters, it returns the result.
 
-    Raises NodeRefused where the contract reverted, NodeError where no node gave a usable answer.
+    Raises NodeRefused if the contract reverted, NodeError if no node gave a usable answer.
     """
 
     @property
     def urls(self) -> list[str]:
-        """Where the nodes are."""
+        """The addresses of the nodes."""
         ...
 
     @property
@@ -26,9 +26,9 @@ class Chain(Protocol):
     def __call__(self, method: str, *params: Any) -> Any: ...
 
     def each(self, method: str, *params: Any) -> list[Any]:
-        """What every node answers; those that fail are left out."""
+        """The answer of every node; those that fail are left out."""
         ...
 
     def turn(self) -> None:
-        """The next call begins with another node, if there are several."""
+        """Makes the next call start with another node, if there are several."""
         ...

@@ -1,5 +1,5 @@
-"""What a federation's amounts count in: its own token. A token says how many decimals it has, and what it is called; whoever
-shows an amount asks the unit, so that 100 of a token of six decimals are 100 wherever a person reads them."""
+"""The token that a federation's amounts are in. The token states its decimals and its symbol, and every amount shown to people
+uses them, so that 100 of a token with six decimals are 100 everywhere."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from typing import Any
 
 from fl.errors import plain
 
-LONGEST = 20  # letters of a symbol, which is a stranger's word
+LONGEST = 20  # letters of a symbol, which is untrusted
 
 
 @dataclass(frozen=True)
 class Denomination:
-    """A token as its amounts are told: 10 ** decimals token units make one. Raises ValueError for decimals that are none."""
+    """A token's symbol and decimals: 10 ** decimals token units make one. Raises ValueError for invalid decimals."""
 
     decimals: int
     symbol: str
@@ -35,7 +35,7 @@ class Denomination:
         return f"{self.number(units)} {self.symbol}"
 
     def brief(self, units: int) -> str:
-        """The number where there is little room: two places, or the first two digits that are not zero."""
+        """The number in short form: two decimal places, or the first two digits that are not zero."""
         tokens = self.tokens(units)
         if tokens >= 1e6:
             return f"{tokens:,.0f}"
@@ -44,14 +44,14 @@ class Denomination:
         return text.rstrip("0").rstrip(".") if places else text
 
     def tokens(self, units: int) -> float:
-        """As a number to plot or to gauge, no longer exact."""
+        """An inexact float, for plots and gauges."""
         return units / 10**self.decimals
 
 
 PLAY = Denomination(18, "TTT")  # TestToken
-RAW = Denomination(0, "token units")  # of a token that does not say its decimals: exact, and no guess
+RAW = Denomination(0, "token units")  # for a token that does not state its decimals: exact, without guessing
 
 
 def denomination_of(decimals: int | None, symbol: Any) -> Denomination:
-    """By what a token answered; None where it did not."""
+    """The denomination that a token states; None if it does not."""
     return RAW if decimals is None else Denomination(decimals, symbol or "")

@@ -1,4 +1,4 @@
-"""One log of a federation, decoded; apart from the chain module, so that reading history needs no Ape."""
+"""One log of a federation, decoded; separate from the chain module, so that reading history does not need Ape."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A federation seen through nodes that may lie: read at one block, some confirmations deep; contradictions are refused."""
+"""Reads a federation through nodes that may lie: at one block, some confirmations deep; contradictions are rejected."""
 
 from __future__ import annotations
 
@@ -20,26 +20,26 @@ from fl.protocol.phases import RoundFacts
 from fl.protocol.seats import from_bitmap
 from fl.protocol.terms import Terms
 
-LOG_BLOCKS = 2_000  # a span that public nodes serve; smaller ones are found by halving it
-MAX_LOG_BLOCKS = 128_000  # a span grows up to this where the node takes it
-GROWS_AFTER = 4  # whole spans that were taken before a larger one is tried
-MAX_LOGS = 10_000  # providers cut an answer of this length off, some of them silently
+LOG_BLOCKS = 2_000  # span of blocks that public nodes serve; halved if a node does not
+MAX_LOG_BLOCKS = 128_000  # a span grows up to this if the node accepts it
+GROWS_AFTER = 4  # whole spans that succeed before a larger one is tried
+MAX_LOGS = 10_000  # providers truncate answers at this length, some of them silently
 SEEN = 256  # hashes of past heads that are remembered
 MAX_AHEAD = 120  # seconds by which a head may be ahead of this machine's clock
-STUCK = 300  # seconds by which a node's head may be older than the newest one before its clock counts no more
+STUCK = 300  # seconds by which a node's head may be older than the newest one before its clock is ignored
 
 
 class WrongChain(ChainError):
-    """The node is on another chain: nothing is sent, and nobody goes on."""
+    """The node is on another chain: nothing is sent, and the daemon stops."""
 
 
 class Distrust(ChainError):
-    """The node says what cannot be, or less than it said before: nothing is done on its word."""
+    """The node contradicts itself, or shows less than it did before: nothing is done on its word."""
 
 
 @dataclass(frozen=True)
 class Head:
-    """A block, as far as anybody here cares. base_fee in wei per gas."""
+    """The parts of a block that are used here. base_fee in wei per gas."""
 
     number: int
     time: int
@@ -50,7 +50,7 @@ class Head:
 
 @dataclass(frozen=True)
 class SeatFacts:
-    """A seat as the contract stores it, and its record in the present round: 0 nothing, 1 committed, 2 revealed.
+    """A seat as the contract stores it, and its record in the current round: 0 nothing, 1 committed, 2 revealed.
 
     stake, earned: token units.
     """
@@ -64,7 +64,7 @@ class SeatFacts:
 
 @dataclass(frozen=True)
 class Party:
-    """Somebody for whom a look is made: an account, and the seat that it acts for."""
+    """Somebody for whom the chain is read: an account, and the seat that it acts for."""
 
     account: str
     seat: int | None = None
@@ -79,13 +79,13 @@ class Own:
 
     @property
     def earned(self) -> int:
-        """The seat's pay that was not yet claimed, in token units."""
+        """The seat's unclaimed pay, in token units."""
         return self.seat.earned if self.seat else 0
 
 
 @dataclass(frozen=True)
 class SeatSets:
-    """Seats by their standing, ascending. Eligible seats take part in the next round; leaving ones wait to be withdrawn."""
+    """Seats by status, ascending. Eligible seats take part in the next round; leaving ones can be withdrawn afterwards."""
 
     taken: list[int]
     eligible: list[int]
@@ -108,12 +108,12 @@ class Accounting:
 
 @dataclass(frozen=True)
 class Snapshot:
-    """One look. Facts and events are those of `confirmed`; the clock is the head's.
+    """One reading of the chain. Facts and events are those of `confirmed`; the clock is the head's.
 
-    earliest: the earliest time that the head of any node shows which is not stuck. Secrets go by this clock, so that one node
-    that lies about the time does not get one early.
-    own: what concerns the parties for whom the look was made.
-    events: new since the last look; all of them if `anew` (the first look, or after the chain changed below `confirmed`).
+    earliest: the earliest time that the head of any node shows, except stuck ones. Secrets are revealed by this clock, so
+    that one node that lies about the time does not get one early.
+    own: what concerns the parties for whom the chain was read.
+    events: new since the last reading; all of them if `anew` (the first look, or after the chain changed below `confirmed`).
     """
 
     head: Head
@@ -128,12 +128,12 @@ class Snapshot:
 
 
 class FederationReader:
-    """Reads one federation, for whoever looks.
+    """Reads one federation.
 
     depth: blocks that lie above what counts as confirmed.
-    chain_id: the chain that it must be; by default the one that the node serves.
+    chain_id: the expected chain; by default the one that the node serves.
     clock: the time in seconds, such as time.time; a head that is far ahead of it is not believed. None on a chain of this
-    machine, which has a clock of its own.
+    machine, which has its own clock.
     Raises ChainError if there is no federation at the address, WrongChain, or NodeError.
     """
 
@@ -164,7 +164,7 @@ class FederationReader:
 
     @classmethod
     def open(cls, rpc: Chain, address: str) -> FederationReader:
-        """A reader for whoever looks and holds no key."""
+        """A reader for commands that hold no key."""
         return cls(rpc, federation_abi(), address)
 
     @cached_property
@@ -174,7 +174,7 @@ class FederationReader:
 
     @cached_property
     def denomination(self) -> Denomination:
-        """What amounts are shown in."""
+        """The denomination of its amounts."""
         return denomination_of(self._of_token("decimals"), self._of_token("symbol"))
 
     @cached_property
@@ -189,13 +189,13 @@ class FederationReader:
                 where = f"the node is on chain {int(answer, 16)}, the federation on {self.chain_id}"
                 raise WrongChain(f"{where}: check --rpc and --network")
 
-    # ---- what a daemon does
+    # ---- for daemons
 
     def look(self, known: Head | None = None, parties: Sequence[Party] = ()) -> Snapshot | None:
-        """What there is to see, for these parties; None if the head is still `known`. Raises Distrust, NodeError or
+        """Reads the chain for these parties; None if the head is still `known`. Raises Distrust, NodeError or
         WrongChain.
 
-        Nothing is remembered of a look that raised.
+        A reading that raised leaves no trace.
         """
         head = self.head()
         if known is not None and head.hash == known.hash:
@@ -213,7 +213,7 @@ class FederationReader:
         return snapshot
 
     def forget(self) -> None:
-        """The next look takes every event anew."""
+        """Makes the next reading fetch every event again."""
         self._anew = True
 
     def balance(self, account: str) -> int:
@@ -225,10 +225,10 @@ class FederationReader:
         return int(self._call(self.terms.token, self.token, "allowance", (account, self.address), "latest"))
 
     def refusal(self, data: bytes) -> str:
-        """What the federation answered to a call that it refused, in words."""
+        """The error of the federation for a call that it rejected, in words."""
         return self.interface.error(data, self.denomination)
 
-    # ---- what the contract stores; `at` is a block, or a tag such as "latest"
+    # ---- the contract's state; `at` is a block, or a tag such as "latest"
 
     def head(self) -> Head:
         """The newest block."""
@@ -254,7 +254,7 @@ class FederationReader:
         return self._call(self.address, self.interface, function, args, at)
 
     def read_all(self, calls: Sequence[tuple[str, tuple[Any, ...]]], at: Head | str = "latest") -> list[Any]:
-        """Several views in one call, and so of one block: pairs of function and arguments to their results."""
+        """Several views in one call, and so at one block: pairs of function and arguments to their results."""
         data = [self.interface.call(function, *args) for function, args in calls]
         answers = self.read("multicall", data, at=at)
         if len(answers) != len(calls):
@@ -262,7 +262,7 @@ class FederationReader:
         return [self.interface.result(function, answer) for (function, _), answer in zip(calls, answers, strict=True)]
 
     def round_facts(self, at: Head | str = "latest") -> RoundFacts:
-        """The present round, or the last one."""
+        """The current round, or the last one."""
         return RoundFacts(*self.read("roundInfo", at=at))
 
     def accounting(self, at: Head | str = "latest") -> Accounting:
@@ -290,7 +290,7 @@ class FederationReader:
         return bytes(self.read("model", at=at))
 
     def concluded(self, at: Head | str = "latest") -> bool:
-        """Whether the sponsor gave notice."""
+        """Whether the sponsor has given notice."""
         return bool(self.read("concluded", at=at))
 
     def credit(self, account: str) -> int:
@@ -304,14 +304,14 @@ class FederationReader:
     # ---- what happened
 
     def new_events(self) -> list[Event]:
-        """The events up to the newest block since the last call, in order; nothing is remembered of a call that raised."""
+        """The events up to the newest block since the last call, in order; a call that raised leaves no trace."""
         head = self.head()
         events = self._events(self.start if self._seen is None else self._seen + 1, head)
         self._seen = max(head.number, -1 if self._seen is None else self._seen)
         return events
 
     def events_since(self, time: int) -> list[Event]:
-        """The events from the block of this time on. The block is found by headers, so that no archive is needed."""
+        """The events from the block of this time on. The block is found by headers, so that no archive node is needed."""
         head = self.head()
         low, high = 0, head.number
         while low < high:
@@ -377,7 +377,7 @@ class FederationReader:
         return found
 
     def _compare(self, head: Head, confirmed: Head) -> bool:
-        """Whether the chain changed below what counted as confirmed. Raises Distrust."""
+        """Whether the chain changed below the last confirmed block. Raises Distrust."""
         if confirmed.time > head.time:
             raise Distrust(f"block {confirmed.number} is later than its successor {head.number}: the node lies about its head")
         self._agree(confirmed)
@@ -418,7 +418,7 @@ class FederationReader:
         return interface.result(function, bytes_of(function, answer))
 
     def _at_block(self, call: dict[str, str], block: Head) -> Any:
-        """A call at a block, named by its hash; by its number where nodes know no EIP-1898, and then the hash is compared."""
+        """A call at a block, by its hash; or by its number if nodes do not support EIP-1898, and then the hash is compared."""
         if self._by_hash:
             try:
                 return self.rpc("eth_call", call, {"blockHash": block.hash})
@@ -441,7 +441,7 @@ class FederationReader:
         return Terms(*facts)
 
     def _of_token(self, function: str) -> Any:
-        """What the token says of itself; None if it does not, which is no reason to leave a seat unguarded."""
+        """The token's denomination; None if it states none, which is no reason to leave a seat unguarded."""
         try:
             return self._call(self.terms.token, self.token, function, (), "latest")
         except ContractError:
@@ -481,7 +481,7 @@ class FederationReader:
         return sorted(found, key=lambda e: (e.block, e.index))
 
     def _logs(self, start: int, end: int) -> list[Any] | None:
-        """The raw logs of a span; None if it is too large for the node: from then on smaller ones are asked for."""
+        """The raw logs of a span; None if it is too large for the node, which is then asked for smaller ones."""
         topics = [["0x" + topic.hex() for topic in self.interface.topics]]
         asked = {"address": self.address, "topics": topics, "fromBlock": hex(start), "toBlock": hex(end)}
         size = end - start + 1
@@ -490,7 +490,7 @@ class FederationReader:
         except NodeError as error:
             if error.kind in ("refused", "garbage", "timed out"):
                 self._span, self._whole = max(1, size // 2), 0
-            if size == 1 or error.kind not in ("refused", "garbage"):  # after a time-out the next look asks for less
+            if size == 1 or error.kind not in ("refused", "garbage"):  # after a time-out the next reading asks for less
                 raise
             return None
         if not isinstance(logs, list):
@@ -504,7 +504,7 @@ class FederationReader:
         return logs
 
     def _creation(self) -> int:
-        """The block that created the federation; 0 where the node has no past state to show."""
+        """The block that created the federation; 0 if the node has no past state."""
         low, high = 0, self.head().number
         try:
             while low < high:

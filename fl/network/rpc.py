@@ -1,11 +1,12 @@
-"""JSON-RPC to nodes that may be slow, absent, rate-limited or wrong: bounded in time and size, tried again, then reported.
+"""JSON-RPC to nodes that may be slow, absent, rate-limited or wrong: calls are bounded in time and size, retried, then
+reported.
 
 Several addresses may be given: after a failure the next one is asked at once, and only when all have failed is there a pause.
 Sending a signed transaction twice is harmless, so every call may be repeated.
 
 Providers report their own trouble as JSON-RPC errors with HTTP status 200: rate limits, spans of blocks that are too large,
-state that was pruned, parameters that they do not support. None of that says anything about the contract. Only a revert does,
-and so only a revert (or a transaction pool's answer to a signed transaction) is raised as NodeRefused.
+state that was pruned, parameters that they do not support. None of this says anything about the contract. Only a revert does,
+so only a revert (or a transaction pool's answer to a signed transaction) is raised as NodeRefused.
 """
 
 from __future__ import annotations
@@ -28,24 +29,24 @@ MAX_ANSWER_BYTES = 64 << 20
 TRIES = 4
 PAUSE = 0.1  # seconds before the second try; doubled after each
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
-MAX_PATIENCE = 5.0  # seconds that a node's Retry-After is heeded
-LIMITED_PAUSE = 1.0  # seconds to wait for a node that limits the rate and does not say how long
+MAX_PATIENCE = 5.0  # seconds up to which a node's Retry-After is respected
+LIMITED_PAUSE = 1.0  # seconds to wait for a node that limits the rate without a Retry-After
 
 SEND = "eth_sendRawTransaction"
-RUNS_CODE = ("eth_call", "eth_estimateGas")  # the only methods in which a contract can have spoken
+RUNS_CODE = ("eth_call", "eth_estimateGas")  # the only methods that can carry a contract's revert
 REVERT_CODE = 3
 # How Geth, Erigon, Besu, Nethermind, anvil, Hardhat and Ganache say that a contract reverted.
 REVERT = re.compile(r"\brevert(ed)?\b|vm exception while processing|vm execution error|invalid opcode|bad instruction", re.I)
-LIMIT_CODES = (-32005, -32007, -32016, -32029, -32090, -32097, 15, 429)  # how nodes and gateways say "slower"
+LIMIT_CODES = (-32005, -32007, -32016, -32029, -32090, -32097, 15, 429)  # how nodes and gateways report rate limits
 LIMIT = re.compile(r"rate limit|rate-limit|too many request|request limit|request count exceeded|throughput|capacity", re.I)
-TOO_MUCH = re.compile(r"range|results|logs|blocks|size", re.I)  # an answer about one large call, whatever its code
+TOO_MUCH = re.compile(r"range|results|logs|blocks|size", re.I)  # an error about one large call, whatever its code
 
 
 class NodeError(ChainError):
     """No node gave a usable answer. Nothing is known, so nothing is done.
 
     kind: what the last node did ("refused": it answered with an error of its own); where: its address without secrets;
-    text: what it said.
+    text: its message.
     """
 
     def __init__(self, message: str, kind: str = "garbage", where: str = "", text: str = ""):
@@ -54,7 +55,7 @@ class NodeError(ChainError):
 
 
 class NodeRefused(ContractError):
-    """The contract reverted, or a node's pool does not take a signed transaction. `data`: the bytes of the revert."""
+    """The contract reverted, or a node's pool rejected a signed transaction. `data`: the bytes of the revert."""
 
     def __init__(self, method: str, code: int, text: str, data: bytes):
         super().__init__(f"{method}: {text}")
@@ -68,9 +69,9 @@ class _Failure(Exception):
 
 
 class Rpc:
-    """One or more nodes behind one face.
+    """One or more nodes behind one interface.
 
-    failed: told of every failure, as (kind, address without path, text).
+    failed: called for every failure with (kind, address without path, text).
     """
 
     def __init__(
@@ -91,7 +92,7 @@ class Rpc:
         """The result. Raises NodeRefused for a revert, and NodeError after some tries for everything else."""
         count, pause, last = len(self.urls), PAUSE, _Failure("silent", "")
         refused: NodeRefused | None = None
-        longest = 0.0  # that a node of this turn asked us to wait
+        longest = 0.0  # seconds that a node of this turn asked us to wait
         for attempt in range(max(TRIES, 2 * count if count > 1 else 0)):
             if attempt and attempt % count == 0:  # everybody was asked
                 self.sleep(max(pause, longest))
@@ -102,7 +103,7 @@ class Rpc:
             except NodeRefused as refusal:
                 if method != SEND or attempt + 1 >= count:
                     raise
-                refused = refusal  # a pool's own rule, such as a minimum tip: another pool may take it
+                refused = refusal  # a pool's own rule, such as a minimum tip: another pool may accept it
             except _Failure as failure:
                 last, longest = failure, max(longest, failure.pause)
                 self.failures[failure.kind] += 1
@@ -116,11 +117,11 @@ class Rpc:
         raise NodeError(f"{failed}; see that it runs, and check --network or --rpc", last.kind, where, last.text)
 
     def turn(self) -> None:
-        """The next call begins with the next address."""
+        """Makes the next call start with the next address."""
         self._at += 1
 
     def each(self, method: str, *params: Any) -> list[Any]:
-        """What every address says, those that fail left out: for comparing."""
+        """The answer of every address, for comparison; those that fail are left out."""
         answers = []
         for url in self.urls:
             try:
@@ -140,7 +141,7 @@ class Rpc:
             raise _Failure("unreachable", f"{type(error).__name__}: {error}") from error
 
     def _exchange(self, url: str, body: bytes) -> bytes:
-        """The answer's bytes. A connection is kept; one that the node closed meanwhile is opened anew."""
+        """The answer's bytes. The connection is kept open, and opened again if the node has closed it."""
         kept = self._kept.pop((os.getpid(), url), None)  # a forked process must not share its parent's connection
         for connection in [kept, self._connect(url)] if kept else [self._connect(url)]:
             try:
@@ -155,9 +156,9 @@ class Rpc:
                 connection.close()
                 raise
             try:
-                # The time-out bounds each wait for bytes; the deadline bounds a node that drips them.
+                # The time-out bounds each wait for bytes; the deadline bounds a node that sends them slowly.
                 data = _read(reply, time.monotonic() + 2 * self.timeout)
-                reply.close()  # or http.client does not know that it was read to its end
+                reply.close()  # otherwise http.client does not notice the end of the answer
             except BaseException:
                 connection.close()
                 raise
@@ -192,7 +193,7 @@ def _path(url: str) -> str:
 def _read(reply: Any, deadline: float) -> bytes:
     parts: list[bytes] = []
     size = 0
-    while part := reply.read1(1 << 16):  # what is there, at once
+    while part := reply.read1(1 << 16):  # whatever has arrived, without waiting
         parts.append(part)
         size += len(part)
         if size > MAX_ANSWER_BYTES:
@@ -218,7 +219,7 @@ def _result(method: str, number: int, data: bytes) -> Any:
 
 
 def _trouble(method: str, error: Any) -> NodeRefused | _Failure:
-    """What a JSON-RPC error means: the contract's word, a pool's, or the node's own trouble."""
+    """Classifies a JSON-RPC error: the contract's revert, a pool's rejection, or the node's own failure."""
     if not isinstance(error, dict):
         return _Failure("refused", str(error)[:300])
     code, text, data = error.get("code"), str(error.get("message", ""))[:300], _data(error.get("data"))
@@ -246,11 +247,11 @@ def _patience(given: str) -> float:
 
 
 def on_loopback(url: str) -> bool:
-    """Whether an address names this very machine."""
+    """Whether an address is on this machine."""
     return urlsplit(url).hostname in LOOPBACK
 
 
 def host(url: str) -> str:
-    """Where a node is, without user, path or query: keys to paid nodes stand there."""
+    """A node's host, without user, path or query, which may hold the keys to paid nodes."""
     rest = url.partition("://")[2] or url
     return rest.partition("/")[0].rpartition("@")[2]

@@ -1,8 +1,8 @@
-"""Sending: sign once, keep the bytes, then broadcast them; again after a drop or a reorganisation; never a second nonce.
+"""Sending: sign once, keep the bytes, then broadcast them, and again after a drop or a reorganisation; never a second nonce.
 
-The fee alone may change, upwards and below a cap, at the same nonce. A new nonce is taken only when the old one was provably
-used by something else. What is sent is written down first: when the disk is full nothing leaves. What was signed for a round or
-an attempt that is over is withdrawn before anything else is looked after: a right proposal is a fraud one round later.
+Only the fee may change, upwards and below a cap, at the same nonce. A new nonce is used only when the old one was provably used
+by something else. Everything is written to disk before it is sent, so with a full disk nothing is sent. Transactions signed for
+a round or an attempt that is over are cancelled before anything else: a correct proposal is a fraud one round later.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from fl.network.rpc import NodeError, NodeRefused
 from fl.network.transactions import Signed, SignedTransaction, State, TransactionJournal
 
 GWEI = 10**9
-BUMP = 1.125  # nodes replace a transaction for 10 % more
+BUMP = 1.125  # nodes replace a transaction if the fee is 10 % higher
 KNOWN = ("already known", "already imported", "known transaction", "nonce too low", "already in pool")
 
 
@@ -37,7 +37,7 @@ class Signer(Protocol):
 
 @dataclass(frozen=True)
 class Fees:
-    """What may be paid. cap: most wei per gas, ever; patience: blocks before a transaction's fee is raised."""
+    """Limits for fees. cap: highest price in wei per gas; patience: blocks before a transaction's fee is raised."""
 
     cap: int = 200 * GWEI
     tip: int = GWEI
@@ -45,13 +45,13 @@ class Fees:
 
 
 class Refused(ChainError):
-    """The contract would refuse now; nothing was signed."""
+    """The contract would reject the call now; nothing was signed."""
 
 
 class Sender:
     """Sends for one key on one chain.
 
-    explain: turns the bytes of a refusal into words. mined: told of each transaction that a block holds, with its receipt.
+    explain: turns the bytes of a revert into words. mined: called for each transaction in a block, with its receipt.
     """
 
     def __init__(
@@ -84,18 +84,19 @@ class Sender:
         lasting: bool = False,
         revocable: bool = False,
     ) -> SignedTransaction:
-        """Signs, keeps and broadcasts. Raises Refused if the contract would refuse, OSError if the journal cannot.
+        """Signs, keeps and broadcasts. Raises Refused if the contract would reject it, OSError if the journal cannot be
+        written.
 
         attempt, lasting, revocable: as SignedTransaction has them."""
         call = {"from": self.signer.address, "to": to, "data": "0x" + data.hex()}
         try:
-            # By what is mined: what somebody else has on its way may never arrive.
+            # Estimated on mined state only: another account's pending transaction may never arrive.
             gas = int(self.rpc("eth_estimateGas", call, "latest"), 16)
         except NodeRefused as error:
             raise Refused(self._why(error)) from error
         except (TypeError, ValueError) as error:
             raise NodeError(f"eth_estimateGas did not answer with a number: {error}") from error
-        gas += gas // 4 + 10_000  # the state may move before it is mined
+        gas += gas // 4 + 10_000  # the state may change before it is mined
         account, nonce = self.signer.address, self._nonce()
         transaction = SignedTransaction(
             name,
@@ -120,19 +121,19 @@ class Sender:
         return transaction
 
     def _nonce(self) -> int:
-        """After everything that this key ever signed here and everything that the chain counts."""
+        """The next nonce, after everything that this key has signed here and everything on the chain."""
         counted = self._count("latest")
         return max([counted, *(d.nonce + 1 for d in self.transactions.open(self.signer.address))])
 
     def _count(self, block: str) -> int:
         return _number(self.rpc("eth_getTransactionCount", self.signer.address, block))
 
-    # ---- what is under way
+    # ---- open transactions
 
     def tend(self, head: Head, confirmed: Head, round_: int, attempts: int) -> None:
         """Looks after every open transaction, by nonce: mined and deep? dropped? too cheap? undone?
 
-        round_, attempts: the present ones. What was signed for others and is in no block is withdrawn first.
+        round_, attempts: the current ones. Transactions for others that are in no block are cancelled first.
         """
         waiting = []
         for transaction in self.transactions.open(self.signer.address):
@@ -147,7 +148,7 @@ class Sender:
                 self._again(transaction, head)
 
     def contradicted(self, transaction: SignedTransaction, head: Head) -> None:
-        """The chain does not show what a transaction that counted as done must have caused: it is open again."""
+        """Reopens a transaction that counted as done, because the chain does not show its effect."""
         transaction.state, transaction.mined_at = State.OPEN, None
         self.undone += 1
         self.transactions.keep(transaction)
@@ -157,7 +158,7 @@ class Sender:
         self._broadcast(transaction)
 
     def cancel(self, transaction: SignedTransaction, head: Head) -> None:
-        """Withdraws a transaction that must not happen any more, by an empty transaction to oneself at the same nonce."""
+        """Cancels a transaction that must not happen any more, by an empty transaction to itself at the same nonce."""
         if transaction.last.cancels:
             return
         fee, tip = self._raised(transaction.last, head)
@@ -179,7 +180,7 @@ class Sender:
         return None
 
     def _in_chain(self, receipt: dict[str, Any], signed: Signed) -> bool:
-        """A receipt counts only if its block is in the chain that the node itself shows."""
+        """A receipt counts only if its block is on the node's own chain."""
         block = self.rpc("eth_getBlockByNumber", receipt["blockNumber"], False)
         same = isinstance(block, dict) and block.get("hash") == receipt.get("blockHash")
         return same and receipt.get("transactionHash") == signed.hash
@@ -253,7 +254,7 @@ class Sender:
     # ---- fees and bytes
 
     def _market(self, head: Head) -> tuple[int, int]:
-        """(most per gas, tip per gas) that gets in soon, below the cap."""
+        """(fee cap per gas, tip per gas) for inclusion soon, below the overall cap."""
         fee = min(self.fees.cap, 2 * head.base_fee + self.fees.tip)
         return fee, min(self.fees.tip, fee)
 

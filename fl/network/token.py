@@ -1,5 +1,5 @@
-"""The ERC-20 of a federation, as its holder sees it: what it is, what one has, and an allowance by signature where it knows
-ERC-2612, so that joining takes one transaction."""
+"""The ERC-20 of a federation, for its holders: denomination, balances, and an allowance by signature if it supports ERC-2612,
+so that joining takes one transaction."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ PERMIT_SECONDS = 3600
 
 @dataclass(frozen=True)
 class Permit:
-    """What `permit` of a federation takes."""
+    """The permit argument of the federation's functions."""
 
     amount: int
     deadline: int
@@ -34,7 +34,7 @@ class Permit:
 
 
 class Token:
-    """One ERC-20, read by JSON-RPC; what is sent goes through Ape's accounts.
+    """One ERC-20, read by JSON-RPC; transactions go through Ape's accounts.
 
     Raises ContractError if there is no token at the address, NodeError if no node answers."""
 
@@ -51,7 +51,7 @@ class Token:
             raise ContractError(f"no {what} at {where}: check address and network") from error
         try:
             symbol = self._view("symbol")
-        except ContractError:  # some old tokens answer with something else than text
+        except ContractError:  # some old tokens do not answer with text
             symbol = None
         self.denomination = denomination_of(decimals, symbol)
 
@@ -64,14 +64,14 @@ class Token:
         return int(self._view("allowance", owner, spender))
 
     def approve(self, account: Any, spender: str, amount: int, **options: Any) -> Any:
-        """Lets `spender` take exactly so much."""
+        """Lets `spender` take exactly this amount."""
         return self._send(account, "approve", spender, amount, **options)
 
     def mint(self, account: Any, amount: int, **options: Any) -> Any:
-        """Makes play money; real tokens refuse."""
+        """Mints play money; real tokens reject this."""
         try:
             return self._send(account, "mint", account.address, amount, **options)
-        except ContractError as error:  # it has no mint for everybody
+        except ContractError as error:  # not everybody may mint
             raise ChainError(
                 f"{self.denomination.symbol} at {self.address} is not play money: get tokens, and leave --mint out"
             ) from error
@@ -80,18 +80,18 @@ class Token:
         return view(self.rpc, self.address, self._interface, function, *args)
 
     def _send(self, account: Any, function: str, *args: Any, **options: Any) -> Any:
-        from fl.network import ape_accounts  # loads Ape, which reading does without
+        from fl.network import ape_accounts  # loads Ape, which reading does not need
 
         return ape_accounts.call(
             "TestToken", self.address, function, *args, sender=account, denomination=self.denomination, **options
         )
 
     def approve_data(self, spender: str, amount: int) -> bytes:
-        """The same as calldata, for a contract that is to send it."""
+        """The same as calldata, for a contract to send."""
         return self._interface.call("approve", spender, amount)
 
     def permit(self, account: Any, spender: str, amount: int) -> Permit | None:
-        """The allowance as a signature; None where the token, or the account, cannot do that."""
+        """The allowance as a signature; None if the token or the account does not support it."""
         try:
             nonce = int(self._view("nonces", account.address))
             separator = bytes(self._view("DOMAIN_SEPARATOR"))
@@ -101,7 +101,7 @@ class Token:
         number = chain_id(self.rpc)
         head = self.rpc("eth_getBlockByNumber", "latest", False)
         deadline = number_of("the newest block's time", (head or {}).get("timestamp")) + PERMIT_SECONDS
-        for version in ("1", "2"):  # a token that uses another is approved in a transaction of its own
+        for version in ("1", "2"):  # a token that uses another one is approved in a separate transaction
             message = _message(name, version, number, self.address, account.address, spender, amount, nonce, deadline)
             if message.header == separator:
                 break
@@ -109,7 +109,7 @@ class Token:
             return None
         try:
             signature = account.sign_message(message)
-        except Exception as error:  # whatever a signer's plugin raises
+        except Exception as error:  # a signer's plugin may raise anything
             raise ChainError(f"{account.address} did not sign the permit: {error}; use --approve") from error
         return Permit(amount, deadline, signature.v, _word(signature.r), _word(signature.s)) if signature else None
 

@@ -1,7 +1,8 @@
-"""The journal of signed transactions: every one that was ever signed for a seat, on disk before it left this machine.
+"""The journal of signed transactions: every one that was signed for a seat, on disk before it is sent.
 
-One file per transaction, replaced whole. A transaction has one name for ever (round, attempt, function, seat), one nonce, and
-the signed forms that were sent for it, each a replacement of the one before by fee alone. A restart sends the same bytes again.
+There is one file per transaction, which is replaced as a whole. A transaction has one permanent name (round, attempt, function,
+seat), one nonce, and the signed forms that were sent for it, which differ only in the fee. A restart sends the same bytes
+again.
 """
 
 from __future__ import annotations
@@ -17,13 +18,13 @@ from fl.network.stores.base import write_durably
 
 
 class State(Enum):
-    """Where a transaction stands."""
+    """The state of a transaction."""
 
     OPEN = "open"  # signed, perhaps sent, not yet deep in the chain
-    DONE = "done"  # deep in the chain, and it worked
-    FAILED = "failed"  # deep in the chain, and the contract refused
-    LOST = "lost"  # its nonce was used by something else: it can never be mined
-    CANCELLED = "cancelled"  # withdrawn by an empty transaction with the same nonce
+    DONE = "done"  # deep in the chain, and successful
+    FAILED = "failed"  # deep in the chain, and reverted
+    LOST = "lost"  # its nonce was used by another transaction: it can never be mined
+    CANCELLED = "cancelled"  # cancelled by an empty transaction with the same nonce
 
 
 @dataclass(frozen=True)
@@ -40,10 +41,10 @@ class Signed:
 
 @dataclass
 class SignedTransaction:
-    """One thing that was done, or is being done, for the seat.
+    """One transaction for the seat, in all its signed forms.
 
-    attempt: the proposal attempt of its round outside of which it must not happen; None where any will do.
-    lasting: it is right in any round. revocable: it is withdrawn once nobody wants it any more.
+    attempt: the proposal attempt of its round outside of which it must not happen; None if any will do.
+    lasting: it is correct in any round. revocable: it is cancelled once no role wants it any more.
     """
 
     name: str
@@ -56,7 +57,7 @@ class SignedTransaction:
     gas: int
     sent: list[Signed] = field(default_factory=list)
     state: State = State.OPEN
-    mined_at: int | None = None  # the block that holds it, as far as is known
+    mined_at: int | None = None  # the block that holds it, if known
     attempt: int | None = None
     lasting: bool = False
     revocable: bool = False
@@ -73,13 +74,13 @@ class SignedTransaction:
 
 
 def name_of(round_: int, attempt: int, function: str, seat: int | None, digest: str = "") -> str:
-    """A transaction's name. digest: of the calldata, where one attempt may hold several of them."""
+    """A transaction's name. digest: of the calldata, if one attempt may have several of them."""
     who = "any" if seat is None else str(seat)
     return "-".join([f"{round_:06d}", str(attempt), function, who, *([digest] if digest else [])])
 
 
 class TransactionJournal:
-    """The transactions of one seat, in a folder of their own."""
+    """The transactions of one seat, in their own folder."""
 
     def __init__(self, folder: Path):
         self.folder = folder
@@ -92,13 +93,13 @@ class TransactionJournal:
         return self._transactions.get(name)
 
     def keep(self, transaction: SignedTransaction) -> None:
-        """On disk when this returns, or OSError."""
+        """Writes it to disk before this returns. Raises OSError."""
         data = json.dumps(asdict(transaction) | {"state": transaction.state.value}, sort_keys=True).encode()
         write_durably(self.folder / f"{transaction.name}.json", data, mode=0o600)
         self._transactions[transaction.name] = transaction
 
     def open(self, sender: str) -> list[SignedTransaction]:
-        """What this sender signed and is not yet settled for good, by nonce."""
+        """Transactions of this sender that are not yet final, by nonce."""
         transactions = [d for d in self._transactions.values() if d.state is State.OPEN and d.sender == sender]
         return sorted(transactions, key=lambda d: d.nonce)
 
@@ -106,7 +107,7 @@ class TransactionJournal:
         return list(self._transactions.values())
 
     def forget(self, before: int) -> None:
-        """Drops what was settled in rounds before `before`."""
+        """Deletes final transactions of rounds before `before`."""
         for transaction in [d for d in self._transactions.values() if d.round < before and d.state is not State.OPEN]:
             (self.folder / f"{transaction.name}.json").unlink(missing_ok=True)
             del self._transactions[transaction.name]

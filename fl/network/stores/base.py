@@ -1,8 +1,8 @@
-"""The content store: files named by what they hold. Every read is bounded in size and re-hashed before use.
+"""The content store: files named by their content. Every read is bounded in size and hashed before use.
 
-A name is the kind and the root of the leaf tree (for a JSON document such as the manifest: the SHA-256), so that no name can
-lead outside and no content can pass for another. Here the interface and the local directory; remote.py has the other kinds,
-several.py makes one store of several.
+A name is the kind and the root of the leaf tree (for a JSON document such as the manifest, the SHA-256), so that no name can
+point outside and no content can pass for another. This module has the interface and the local directory; remote.py has the
+other kinds, several.py combines several stores into one.
 """
 
 from __future__ import annotations
@@ -26,24 +26,24 @@ from fl.protocol.manifest import Manifest
 
 MAX_DOCUMENT_BYTES = 1 << 20
 PIECE = 1 << 20
-MAX_DOCUMENT_NESTING = 32  # a deeper one would overrun the JSON reader's stack
+MAX_DOCUMENT_NESTING = 32  # a deeper one would overflow the JSON reader's stack
 
 
 class Store(ABC):
-    """Files by the root of their leaf tree, JSON documents by their SHA-256. Every read is bounded and re-hashed before anybody
-    sees it, whoever brought the bytes."""
+    """Files by the root of their leaf tree, JSON documents by their SHA-256. Every read is bounded and hashed before it
+    is used, whoever provided the bytes."""
 
     label: str  # for people
     writable = True
-    afar = False  # whether a look at it may take seconds
+    afar = False  # whether a read may take seconds
 
     @abstractmethod
     def put(self, data: Data, kind: Kind) -> bytes:
-        """Keeps an update or a model; returns its root."""
+        """Stores an update or a model; returns its root."""
 
     @abstractmethod
     def get(self, root: bytes, kind: Kind, depth: int) -> Data:
-        """The file whose tree has this root, a large one as a map of a private copy: nobody can alter it any more, and it takes
+        """The file whose tree has this root, a large one as a map of a private copy: nobody can alter it any more, and it needs
         no memory. Raises StoreError if missing, of a wrong size, or altered."""
 
     @abstractmethod
@@ -52,30 +52,30 @@ class Store(ABC):
 
     @abstractmethod
     def put_document(self, facts: dict[str, Any]) -> bytes:
-        """Keeps a JSON object in its canonical spelling; returns its SHA-256."""
+        """Stores a JSON object in canonical form; returns its SHA-256."""
 
     @abstractmethod
     def get_document(self, digest: bytes) -> dict[str, Any]:
         """The JSON object of this SHA-256. Raises StoreError if it is missing, altered or not canonical."""
 
     def put_manifest(self, manifest: Manifest) -> bytes:
-        """Keeps a manifest; returns its SHA-256, which the contract holds."""
+        """Stores a manifest; returns its SHA-256, which the contract holds."""
         return self.put_document(manifest.to_json())
 
     def get_manifest(self, digest: bytes) -> Manifest:
-        """The manifest of this SHA-256. Raises StoreError if it cannot be shown, ManifestError if it cannot be followed."""
+        """The manifest of this SHA-256. Raises StoreError if it is not available, ManifestError if it is invalid."""
         return Manifest.parse(self.get_document(digest))
 
     def locator(self, data: Data) -> bytes:
-        """What `reveal` and `propose` should say of where a file is: nothing, where the store is keyed by root."""
+        """The locator of a file for `reveal` and `propose`: empty if the store is keyed by root."""
         return b""
 
     def hint(self, root: bytes, locator: bytes) -> None:  # noqa: B027  most kinds need none
-        """What an event said of where a file is; anybody may have written it."""
+        """Takes an event's locator of a file as a hint; anybody may have written it."""
 
 
 class FileStore(Store):
-    """A store that keeps bytes under names; one of each kind says how."""
+    """A store that keeps bytes under names; its subclasses define how."""
 
     def put(self, data: Data, kind: Kind) -> bytes:
         root = root_of(data, kind)
@@ -128,7 +128,7 @@ def _name(root: bytes, kind: Kind) -> str:
 
 
 class LocalStore(FileStore):
-    """A directory, which may be shared, synchronised or served. Writes are atomic and durable; writing what is there is a
+    """A directory, which may be shared, synchronised or served. Writes are atomic and durable; writing a file that exists is a
     no-op."""
 
     def __init__(self, path: Path | str):
@@ -149,7 +149,7 @@ class LocalStore(FileStore):
                 size = os.fstat(file.fileno()).st_size
                 if size != most if exact else size > most:
                     raise StoreError(f"{path.name} in {self.path} has {size:,} bytes, not {most:,}: fetch it again")
-                return gathered(iter(partial(file.read, PIECE), b""), most + 1)  # it may grow while it is read
+                return gathered(iter(partial(file.read, PIECE), b""), most + 1)  # the file may grow while it is read
         except FileNotFoundError:
             raise StoreError(f"{path.name} is not in {self.path}: ask its owner to publish it") from None
         except NotRegularError:
@@ -161,7 +161,7 @@ class LocalStore(FileStore):
             raise StoreError(f"{path.name} in {self.path} cannot be read: {error}") from error
 
     def _write(self, name: str, data: Data) -> None:
-        # An altered file is written anew: whoever has the content heals the store.
+        # An altered file is written again: anybody who has the content repairs the store.
         path = self.path / name
         try:
             if not _holds(path, data):
@@ -172,12 +172,12 @@ class LocalStore(FileStore):
 
 
 class NotRegularError(OSError):
-    """A folder, a pipe or a device where a file belongs."""
+    """A folder, a pipe or a device instead of a file."""
 
 
 def open_regular(path: Path) -> BinaryIO:
-    """A regular file, open to be read. What was looked at is what was opened, and opening waits for nobody: in a folder that
-    others share, a pipe or a device may take a file's place at any time. Raises OSError, NotRegularError among them."""
+    """A regular file, open to be read. The file checked is the file opened, and opening never blocks: in a shared folder, a
+    pipe or a device may take a file's place at any time. Raises OSError, NotRegularError among them."""
     handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     if not stat.S_ISREG(os.fstat(handle).st_mode):
         os.close(handle)
@@ -195,14 +195,14 @@ def _holds(path: Path, data: Data) -> bool:
 
 
 def canonical(facts: dict[str, Any]) -> bytes:
-    """The one way to write a document: sorted keys, no spaces, UTF-8."""
+    """A document in canonical form: sorted keys, no spaces, UTF-8."""
     return json.dumps(facts, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
 
 
 def _parse_canonical(data: bytes) -> dict[str, Any] | None:
-    """The JSON object that these bytes are the one way to write; None if they are not."""
+    """The JSON object of which these bytes are the canonical form; None if they are not."""
     nesting = deepest = 0
-    for byte in data:  # brackets inside strings count too, which no document comes near
+    for byte in data:  # brackets inside strings count too; no real document comes near the limit
         nesting += (byte in b"[{") - (byte in b"]}")
         deepest = max(deepest, nesting)
     if deepest > MAX_DOCUMENT_NESTING:
@@ -215,7 +215,7 @@ def _parse_canonical(data: bytes) -> dict[str, Any] | None:
 
 
 def write_durably(path: Path, data: Data, mode: int = 0o644) -> None:
-    """The whole file or nothing, on disk under its name when this returns. `mode`: less what the umask takes."""
+    """Writes the whole file or nothing; it is on disk under its name when this returns. `mode` is reduced by the umask."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.parent / f".partial-{secrets.token_hex(8)}"
     handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)

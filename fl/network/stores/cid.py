@@ -1,4 +1,4 @@
-"""IPFS content identifiers in pure Python, so that no node's word is needed for what a file is called.
+"""IPFS content identifiers in pure Python, so that no node has to be trusted for a file's name.
 
 Profile unixfs-v1-2025 (IPIP-499): CIDv1, SHA-256, raw leaves of 1 MiB, balanced nodes of at most 1,024 links. A file of up to
 1 MiB is named by its plain SHA-256: a manifest's CID follows from the hash that the contract holds.
@@ -24,7 +24,7 @@ CID_BYTES = 36  # version, codec, hash function, hash length, 32 bytes
 class _Node:
     cid: bytes
     file_bytes: int
-    dag_bytes: int  # of the node and all below it
+    dag_bytes: int  # size of the node and all below it
     block: bytes | memoryview
 
 
@@ -55,7 +55,7 @@ def cid_of_digest(digest: bytes, codec: int = RAW) -> bytes:
 
 
 def to_text(cid: bytes) -> str:
-    """As IPFS tools write it: multibase base32, `bafk...` for one block, `bafy...` for a tree."""
+    """The text that IPFS tools use: multibase base32, `bafk...` for one block, `bafy...` for a tree."""
     return "b" + b32encode(cid).decode().lower().rstrip("=")
 
 
@@ -72,7 +72,7 @@ def from_text(text: str) -> bytes:
 
 
 def is_cid(locator: bytes) -> bool:
-    """Whether bytes from an event are a CID of the kind that we write."""
+    """Whether bytes from an event are a CID of the kind written here."""
     return len(locator) == CID_BYTES and locator[0] == 1 and locator[1] in (RAW, DAG_PB) and locator[2:4] == b"\x12\x20"
 
 

@@ -1,9 +1,9 @@
-"""Bytes from elsewhere in a file of one's own: what was hashed is what is used, and memory does not grow with it.
+"""Copies foreign bytes into a private file, so that the bytes used are the bytes hashed, without using memory for them.
 
-A file of the store is never mapped itself: whoever shares the folder could change it after its hash was checked, and so have a
-wrong model proposed, or cut it short, which kills whoever reads the map. Its bytes are copied into a file without a name that
-this user alone may open, hashed there, and gone when nobody looks at them any more, however the process ends. Assumed: this
-user and root are no enemies, and the disk gives back what was written.
+A file in the store is never mapped itself: somebody who shares the folder could change it after its hash was checked, and so
+cause a wrong model to be proposed, or truncate it, which would kill the reading process. Its bytes are copied into a file
+without a name that only this user can open, and hashed there. The file disappears when it is no longer used, however the
+process ends. This assumes that this user and root are trusted, and that the disk returns what was written.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from contextlib import contextmanager
 from fl.errors import NoRoomError
 from fl.protocol.artifact import Data
 
-FEW = 1 << 16  # bytes that stay in memory: 128 such updates are 8 MiB, and a map has its price
+FEW = 1 << 16  # up to this many bytes stay in memory: 128 such updates are 8 MiB, and a map has a cost
 
 
 def gathered(pieces: Iterable[bytes], most: int) -> Data:
-    """The first `most` bytes of these pieces: few as they are, more as a read-only map, which holds one file handle.
+    """The first `most` bytes of these pieces: a few in memory, more as a read-only map, which holds one file handle.
 
-    Raises NoRoomError if there is no room for them, and what `pieces` raises.
+    Raises NoRoomError if there is no room for them, and whatever `pieces` raises.
     """
     folder, size = scratch_folder(), 0
     with _in(folder):
@@ -44,9 +44,9 @@ def gathered(pieces: Iterable[bytes], most: int) -> Data:
 
 
 def scratch_folder() -> str:
-    """Where such files lie: what TMPDIR says; else not /tmp, which many systems keep in memory, if there is another.
+    """The folder for such files: TMPDIR, or else one other than /tmp, if possible, since many systems keep /tmp in memory.
 
-    Raises NoRoomError if no folder takes files."""
+    Raises NoRoomError if no folder is writable."""
     elsewhere = "TMPDIR" not in os.environ and os.access("/var/tmp", os.W_OK | os.X_OK)
     try:
         return "/var/tmp" if elsewhere else tempfile.gettempdir()

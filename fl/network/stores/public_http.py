@@ -1,8 +1,8 @@
-"""Connections to addresses that a stranger's file names: to public machines alone, whatever the name resolves to.
+"""Connections to addresses from an untrusted file: only to public machines, whatever the name resolves to.
 
 A manifest is written by the sponsor, and every participant's daemon reads from the stores that it names. A public name may
-lead to a private address, or to another one at the second look (DNS rebinding), so that the sponsor could have a daemon ask
-machines of the participant's own network. Here the addresses are looked up once, checked, and the connection goes to the very
+lead to a private address, or to another one at the second look (DNS rebinding), so that the sponsor could make a daemon contact
+machines in the participant's own network. Here the addresses are looked up once and checked, and the connection goes to the
 address that was checked; TLS still verifies the name.
 """
 
@@ -30,7 +30,7 @@ def public_addresses(host: str, port: int) -> list[str]:
 
 
 class _Pinned:
-    """Connects to an address that was checked, in the place of the name."""
+    """Connects to a checked address instead of the name."""
 
     def _new_conn(self: Any) -> socket.socket:
         try:
@@ -68,7 +68,7 @@ class _Adapter(HTTPAdapter):
 
 
 def public_session() -> requests.Session:
-    """A session that reaches public addresses alone, and of this user's settings heeds none: no proxy, no .netrc."""
+    """A session that reaches only public addresses and ignores this user's settings: no proxy, no .netrc."""
     session = requests.Session()
     session.trust_env = False
     session.mount("http://", _Adapter())

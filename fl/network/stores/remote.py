@@ -1,7 +1,7 @@
-"""Stores at the other end of a wire: plain HTTP, IPFS gateways, a Kubo node, and whatever fsspec reaches (S3 and others).
+"""Remote stores: plain HTTP, IPFS gateways, a Kubo node, and anything that fsspec reaches (S3 and others).
 
-None is trusted: bytes are counted while they arrive and hashed afterwards, a CID is computed here and not taken from a reply,
-and no call waits longer than its seconds, however slowly the other side drips.
+None is trusted: bytes are counted while they arrive and hashed afterwards, CIDs are computed here and not taken from replies,
+and no call exceeds its time-out, however slowly the other side sends.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ from fl.network.stores.private_copy import gathered
 from fl.protocol.artifact import Data
 
 SECONDS = 20.0  # for one file; longer for a large one
-SLOWEST = 250_000  # bytes a second that a store must manage
+SLOWEST = 250_000  # least bytes a second that a store must deliver
 PIECE = 1 << 16
-RANGE = 1 << 22  # bytes asked for at once where a store gives no stream
-GONE = (404, 410, 504)  # 504 is how a gateway says that it found nobody who has the file
+RANGE = 1 << 22  # bytes requested at a time from a store without streaming
+GONE = (404, 410, 504)  # a gateway answers 504 if it found nobody who has the file
 MAX_HINTS = 16  # CIDs remembered for one file: anybody may announce wrong ones
 
-CIDS_AT_ONCE = 4  # of one file: each that nobody has costs the node's whole patience
+CIDS_AT_ONCE = 4  # CIDs tried for one file: each missing one costs the node's whole time-out
 
 T = TypeVar("T")
 U = TypeVar("U")
@@ -42,8 +42,8 @@ _until: contextvars.ContextVar[float | None] = contextvars.ContextVar("until", d
 
 @contextmanager
 def deadline(seconds: float) -> Iterator[None]:
-    """Bounds every call of a store within the block, all of them together: a file that many stores lack, or that many silent
-    ones are asked for, costs no more than one that a single store is slow with."""
+    """Bounds all store calls within the block together: a file that many stores lack, or do not answer for, takes no longer
+    than one that a single store is slow with."""
     token = _until.set(time.monotonic() + seconds)
     try:
         yield
@@ -58,8 +58,8 @@ def seconds_left(wanted: float) -> float:
 
 
 def within(seconds: float, what: str, work: Callable[[], T]) -> T:
-    """What `work` returns, or StoreError after so many seconds: a name look-up or a half-open connection obeys no timeout of
-    its own. The thread that is left behind ends with its connection."""
+    """What `work` returns, or StoreError after so many seconds, since a name look-up or a half-open connection has no time-out
+    of its own. The abandoned thread ends with its connection."""
     result: list[T] = []
     failure: list[Exception] = []
     if (seconds := seconds_left(seconds)) == 0:
@@ -68,7 +68,7 @@ def within(seconds: float, what: str, work: Callable[[], T]) -> T:
     def run() -> None:
         try:
             result.append(work())
-        except Exception as error:  # told to the caller below
+        except Exception as error:  # raised to the caller below
             failure.append(error)
 
     thread = threading.Thread(target=contextvars.copy_context().run, args=(run,), daemon=True)
@@ -82,15 +82,15 @@ def within(seconds: float, what: str, work: Callable[[], T]) -> T:
 
 
 def concurrently(work: Callable[[T], U], items: Iterable[T], at_once: int) -> Iterator[tuple[T, U]]:
-    """Each item with what `work` made of it, as they come; at most so many under way, and no more results held. Who stops
-    looking waits for nothing: threads left behind end with their calls. What `work` raises is raised here."""
+    """Each item with the result of `work`, as they finish; at most so many run at a time, and no more results are held. A
+    caller that stops iterating does not wait: abandoned threads end with their calls. Errors of `work` are raised here."""
     results: queue.SimpleQueue[tuple[T, U | None, Exception | None]] = queue.SimpleQueue()
     waiting, running = iter(items), 0
 
     def run(item: T) -> None:
         try:
             results.put((item, work(item), None))
-        except Exception as error:  # told to whoever looks
+        except Exception as error:  # raised to the caller
             results.put((item, None, error))
 
     while True:
@@ -118,16 +118,16 @@ def _told(error: Exception, what: str) -> StoreError | NoRoomError:
 
 
 class Http:
-    """Bounded requests: no redirects (name the final address instead), no more bytes than asked for, no waiting for ever."""
+    """Bounded requests: no redirects (name the final address instead), no more bytes than asked for, no unlimited waiting."""
 
     def __init__(self, base: str, seconds: float = SECONDS, session: Callable[[], requests.Session] = requests.Session):
         self.base = base.rstrip("/")
         self.seconds, self._session = seconds, session
-        # Reads are identified by hash; a compressed reply would need a bound of its own.
+        # Replies must not be compressed: a compressed reply would need its own bound.
         self.headers = {"Accept-Encoding": "identity"}
 
     def call(self, method: str, path: str, most: int, **options: Any) -> tuple[int, Data]:
-        """(status, at most one byte more than `most`). Raises StoreError where there is no answer, or not in time."""
+        """(status, at most one byte more than `most`). Raises StoreError if there is no answer in time."""
         url = f"{self.base}/{path}"
         seconds = seconds_left(self.seconds + (most + _sent(options)) / SLOWEST) or self.seconds
 
@@ -140,7 +140,7 @@ class Http:
         return within(seconds, self.base, work)
 
     def _pieces(self, response: requests.Response, began: float, seconds: float) -> Iterator[bytes]:
-        """As they arrive: a slow sender must not hold us until a whole piece is there."""
+        """Pieces as they arrive: a slow sender must not block until a whole piece is there."""
         size = 0
         while piece := response.raw.read1(PIECE, decode_content=False):
             yield piece
@@ -154,7 +154,7 @@ def _sent(options: dict[str, Any]) -> int:
 
 
 class _Remote(FileStore):
-    """What the kinds below share."""
+    """The common part of the stores below."""
 
     afar = True
 
@@ -199,8 +199,8 @@ class HttpStore(_Remote):
 
 
 class _Named:
-    """Which CIDs a file is said to have. A manifest's follows from its hash; the others are computed when a file is put, or
-    come from events, where a wrong one costs a look and no more."""
+    """Which CIDs a file may have. A manifest's follows from its hash; the others are computed when a file is stored, or come
+    from events, where a wrong one costs only one look-up."""
 
     def __init__(self) -> None:
         self._cids: dict[str, list[bytes]] = {}
@@ -219,7 +219,7 @@ class _Named:
 
 
 class GatewayStore(HttpStore):
-    """An IPFS gateway: `https://HOST/ipfs`. Read only, and not believed."""
+    """An IPFS gateway: `https://HOST/ipfs`. Read only, and not trusted."""
 
     def __init__(self, url: str, seconds: float = SECONDS, session: Callable[[], requests.Session] = requests.Session):
         super().__init__(url, seconds, session)
@@ -235,7 +235,7 @@ class GatewayStore(HttpStore):
 class IpfsStore(_Remote):
     """A Kubo node, by its RPC (`ipfs://HOST:PORT`, usually 127.0.0.1:5001): adds and pins, and reads through it.
 
-    What it adds must come out under the CID computed here, or others would not find it."""
+    A file it adds must get the CID computed here, or others would not find it."""
 
     PROFILE = "cid-version=1&raw-leaves=true&chunker=size-1048576&max-file-links=1024&hash=sha2-256"
 
@@ -262,7 +262,7 @@ class IpfsStore(_Remote):
             raise StoreError(f"{self.label} filed {name} as {told}, not {cid.to_text(expected)}: update the node")
 
     def _read(self, name: str, most: int, exact: bool) -> Data:
-        # The node gives up a little before we do, and then says so: one missing file is no dead node.
+        # The node times out a little earlier than we do and says so: a missing file does not mean a dead node.
         limit = f"{max(1, int(self._http.seconds * 3 / 4))}s"
 
         def cat(text: str) -> tuple[int, Data]:
@@ -274,7 +274,7 @@ class IpfsStore(_Remote):
         raise self._missing(name)
 
     def _has(self, name: str) -> bool:
-        """Whether this node pins it; what others have is found by reading."""
+        """Whether this node pins it; files of others are found by reading."""
         try:
             asked = (f"api/v0/pin/ls?arg={text}&type=recursive" for text in self._named.of(name))
             return any(self._http.call("POST", path, 1 << 12)[0] == 200 for path in asked)
@@ -292,9 +292,9 @@ def _field_of(reply: Data, field: str) -> str:
 class FsspecStore(_Remote):
     """A folder in anything that fsspec knows: `s3://bucket/folder`, `gs://`, `sftp://`, `memory://`.
 
-    Keys and endpoints come from where the backend looks for them (for S3: AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY,
-    AWS_ENDPOINT_URL), never from the address. `anonymous`: read only and without any of the user's keys, for an address that a
-    stranger named; only for s3:// and gs://."""
+    Keys and endpoints come from the backend's own settings (for S3: AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY,
+    AWS_ENDPOINT_URL), never from the address. `anonymous`: read only and without any of the user's keys, for an
+    untrusted address; only for s3:// and gs://."""
 
     def __init__(self, url: str, seconds: float = SECONDS, anonymous: bool = False):
         self.label = url.rstrip("/")

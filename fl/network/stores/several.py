@@ -1,7 +1,7 @@
-"""Several stores as one: read from the first that shows the right bytes, write to all that take them.
+"""Several stores as one: reads come from the first that has the right bytes, writes go to all that accept them.
 
-Given on the command line in order, `--store WORD` several times, and before them whatever the manifest names for everybody.
-What came from afar is kept in the first local folder, so that whoever scored an update can show it again.
+The stores are those of `--store`, in order, and before them the ones that the manifest names for everybody. Files from remote
+stores are kept in the first local folder, so that a validator can show an update again after it scored it.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ from fl.protocol.terms import Terms
 
 log = logging.getLogger("treaty.store")
 
-AT_ONCE = 16  # files under way, so that many that nobody has cost a window no more than one does
-REST = 30.0  # seconds for which a store that did not answer is left alone; twice as long each time in a row
+AT_ONCE = 16  # files fetched at a time, so that many missing files delay a window no more than one does
+REST = 30.0  # seconds for which a store that did not answer is not asked again; doubled each time in a row
 MAX_REST = 960.0
-MAX_NAMED = 4  # stores of a manifest that are asked: its author is a stranger, and each costs every daemon time
+MAX_NAMED = 4  # stores of a manifest that are used: it is untrusted, and each store costs every daemon time
 SLOW = 1.0
 MAX_RESTING = 4096
 PUBLIC = ("https://", "http://", "s3://", "gs://")
@@ -39,7 +39,7 @@ T = TypeVar("T")
 
 
 def open_store(words: Sequence[str | Path], *, seconds: float = SECONDS) -> Store:
-    """The store that these words name: one, or several in order. Raises StoreError for a word that names none."""
+    """The store that these words name: one, or several in order. Raises StoreError for a word that is not a store."""
     stores = [_open(str(word), seconds) for word in words]
     if not stores:
         raise StoreError("no store is named: give --store FOLDER, or an address such as ipfs://127.0.0.1:5001")
@@ -64,7 +64,7 @@ def _open(word: str, seconds: float) -> Store:
 
 
 def _open_named(word: str) -> Store:
-    """A store that a manifest names: read only, at public addresses, with no key of this user's."""
+    """A store that a manifest names: read only, at public addresses, without this user's keys."""
     if word.startswith(("s3://", "gs://")):
         return FsspecStore(word, anonymous=True)
     kind = GatewayStore if word.rstrip("/").endswith("/ipfs") else HttpStore
@@ -72,8 +72,8 @@ def _open_named(word: str) -> Store:
 
 
 class Stores(Store):
-    """Every call tries the stores in order. A store that does not answer rests for a while, so that a dead one cannot eat a
-    round's windows."""
+    """Every call tries the stores in order. A store that does not answer is skipped for a while, so that a dead one cannot use
+    up a round's windows."""
 
     def __init__(self, stores: Sequence[Store], clock: Callable[[], float] = time.monotonic):
         self.stores = list(stores)
@@ -81,7 +81,7 @@ class Stores(Store):
         self.afar = any(store.afar for store in self.stores)
         self._clock = clock
         self._resting: dict[tuple[str, str], float] = {}
-        self._silences: dict[str, int] = {}  # of a store, in a row
+        self._silences: dict[str, int] = {}  # failures of a store in a row
         self._cache = next((store for store in self.stores if isinstance(store, LocalStore)), None)
 
     def put(self, data: Data, kind: Kind) -> bytes:
@@ -92,7 +92,7 @@ class Stores(Store):
 
     def get(self, root: bytes, kind: Kind, depth: int) -> Data:
         name = f"{root.hex()}.{kind.name.lower()}"
-        with deadline(SECONDS + size_of(kind, depth) / SLOWEST):  # one for the file, however many stores are asked
+        with deadline(SECONDS + size_of(kind, depth) / SLOWEST):  # one deadline for the file, however many stores are asked
             data, source = self._first(name, lambda store: store.get(root, kind, depth))
         self._keep(source, lambda store: store.put(data, kind))
         return data
@@ -157,7 +157,7 @@ class Stores(Store):
         return self._resting.get((store.label, name), 0.0) > self._clock()
 
     def _failed(self, store: Store, name: str, error: StoreError, lasted: float) -> None:
-        """A silent store rests whole; one that only took long over this file rests for this file."""
+        """Skips a store that does not answer for all files, and one that was only slow with this file for this file."""
         if len(self._resting) >= MAX_RESTING:
             self._resting = {key: end for key, end in self._resting.items() if end > self._clock()}
         if isinstance(error, StoreSilentError):
@@ -168,7 +168,7 @@ class Stores(Store):
 
 
 def fetched(store: Store, roots: Iterable[bytes], kind: Kind, depth: int) -> Iterator[tuple[bytes, Data | None]]:
-    """Files with their roots, in the order in which they come; None for one that the store cannot show."""
+    """Files with their roots, in the order in which they come; None for one that is not available."""
 
     def get(root: bytes) -> Data | None:
         try:
@@ -183,11 +183,11 @@ def fetched(store: Store, roots: Iterable[bytes], kind: Kind, depth: int) -> Ite
 
 
 def federation_store(terms: Terms, words: Sequence[str | Path]) -> tuple[Store, Manifest]:
-    """(the stores given and those that the manifest names for everybody, the manifest). Raises StoreError if no store shows
-    it, ManifestError if it cannot be followed.
+    """(the stores given and those that the manifest names for everybody, the manifest). Raises StoreError if no store has
+    it, ManifestError if it is invalid.
 
-    The sponsor wrote the manifest: of its addresses only public kinds count, never a path or a node of this machine; the first
-    four of them are read, without any key of this user's, and none is written to."""
+    The sponsor wrote the manifest, so only its public addresses are used, never a path or a node on this machine; the first
+    four are read without this user's keys, and none is written to."""
     store = open_store(words)
     manifest = store.get_manifest(terms.manifest)
     public = [word for word in dict.fromkeys(manifest.stores) if is_public(word)]
@@ -195,19 +195,19 @@ def federation_store(terms: Terms, words: Sequence[str | Path]) -> tuple[Store, 
         held = store.stores if isinstance(store, Stores) else [store]
         store = Stores([*held, *(_open_named(word) for word in more)])
     if store.afar and not isinstance(store, Stores):
-        store = Stores([store])  # which remembers for a while what was asked for in vain
+        store = Stores([store])  # it remembers for a while which files were missing
     if manifest.genesis_cid is not None:
         store.hint(terms.genesis, cid.from_text(manifest.genesis_cid))
     return store, manifest
 
 
 def is_public(word: str) -> bool:
-    """Whether a word names a store that others can reach: no machine of a private network, however its number is written, since
-    a sponsor could have everybody's daemon ask it something. (A public name may still lead to a private address.)"""
+    """Whether a word names a store that others can reach: not a machine in a private network, however its address is written,
+    since a sponsor could otherwise make everybody's daemon contact it. (A public name may still lead to a private address.)"""
     if not word.startswith(PUBLIC) or re.search(r"[?#@\s]", word):
         return False
     if not word.startswith("http"):
-        return "::" not in word  # fsspec would take what follows for a store behind the store
+        return "::" not in word  # fsspec would take the rest for a nested store
     host = ""
     try:
         host = urlsplit(word).hostname or ""
