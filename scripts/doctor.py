@@ -14,6 +14,7 @@ from fl.tools.cli.network import ReadingCommand
 @click.option("--passphrase-file", type=click.Path(path_type=Path), help="Default: APE_ACCOUNTS_<ALIAS>_PASSPHRASE.")
 @options.stores
 @click.option("--task", help="Task or task file, to read its data and rebuild the first model. Default: the manifest's.")
+@click.option("--data", type=click.Path(path_type=Path), help="Your rows: also says which values the task cannot use.")
 @click.option("--expect-chain", type=int, metavar="ID", help="The chain id that you expect.")
 @options.command
 def cli(**choices):

@@ -216,9 +216,12 @@ def _materialise(task: Task, model: nn.Module) -> None:
 
 
 def federation_task(manifest: Manifest, given: str | None) -> Task:
-    """The task given, or the shipped one that a manifest names: a manifest is untrusted and must not name a file to run."""
+    """The task given, or the shipped one or the table's columns that a manifest states: a manifest is untrusted and must not
+    name a file to run."""
     if given is not None:
         return load_task(given)
+    if manifest.task == "table" and "table" in manifest.details:
+        return importlib.import_module("fl.learning.data.table").manifest_table(manifest)  # type: ignore[no-any-return]
     if manifest.task not in SHIPPED:
         cause = f"the federation's task is {manifest.task[:80]!r}, which is not shipped"
         raise TaskError(f"{cause}: get its file, read it as the code that it is, and give --task FILE")

@@ -16,7 +16,7 @@ from dataclasses import asdict, dataclass
 from math import ceil, floor, isfinite, log10
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qsl
+from urllib.parse import unquote
 
 import numpy as np
 import pandas as pd
@@ -26,6 +26,7 @@ from torch import Tensor, nn
 
 from fl.errors import TaskError
 from fl.learning.data.columns import class_text, numbers, row_of, targets, within
+from fl.learning.data.reading import oddity, read_table
 from fl.learning.task import Data, LocalTraining, Task
 from fl.protocol.manifest import Manifest
 
@@ -33,7 +34,7 @@ PREFIX = "table:"
 MAX_CLASSES = 50
 FEW_NUMBERS = 10  # a whole-number target with no more values is a class
 HIDDEN = 32
-WORDS = ("target", "owner", "drop", "manifest")
+WORDS = ("target", "owner", "drop", "manifest", "missing")
 
 
 @dataclass(frozen=True)
@@ -66,20 +67,31 @@ class Column:
         return np.stack(columns + ([missing.to_numpy(np.float32)] if self.optional else []), axis=1)
 
 
+@dataclass(frozen=True)
+class Outside:
+    """How many values of a column mean nothing to the task, and why, by the first of them."""
+
+    column: str
+    count: int
+    cause: str
+
+
 class Table(Task):
     """A small network on a table: one hidden layer, which can also fit linear relations."""
 
     training = LocalTraining(learning_rate=0.1, epochs=2, batch_size=16, momentum=0.5)
 
     def __init__(self, path: Path, target: Column, columns: tuple[Column, ...], owner: str | None, frame: pd.DataFrame):
-        self.path, self.target, self.columns, self.owner, self._frame = path, target, columns, owner, frame
+        self.path, self.target, self.columns, self.owner, self.frame = path, target, columns, owner, frame
         self.name = f"table {path.stem}"
         self.kinds = len(target.classes)
         self.metric = {0: "mean absolute error", 2: "AUC"}.get(self.kinds, "accuracy")
         self.higher_is_better = self.kinds > 0
 
     def data(self) -> Data:
-        frame, where = self._frame, str(self.path)
+        if self.frame.empty:
+            raise TaskError("the task is a table whose columns the manifest states, without rows: give yours with --data TABLE")
+        frame, where = self.frame, str(self.path)
         _need(frame, [self.target.name, *(c.name for c in self.columns), *([self.owner] if self.owner else [])], where)
         with within(where):
             x, y = self.encode(frame), self.encode_target(frame[self.target.name])
@@ -111,21 +123,24 @@ class Table(Task):
         return targets(values, self.classes) if self.classes else self.target.encode(values)[:, 0]
 
     def remarks(self, table: pd.DataFrame) -> list[str]:
-        told = []
-        for column in self.columns:
+        return [f"column {o.column}: {o.count} of {len(table)} rows, of which the first {o.cause}" for o in self.outside(table)]
+
+    def outside(self, table: pd.DataFrame) -> list[Outside]:
+        """By column, the values that are encoded to a constant: beyond a range, or a class that the task does not know."""
+        found = []
+        for column in (*self.columns, *(() if self.classes or self.target.name not in table else (self.target,))):
             values = table[column.name].dropna()
             if column.classes:
-                odd = values[~values.map(class_text).isin(column.classes)]
-                what = "says {}, a class that the task does not know: the model sees no class"
+                texts = values.map(class_text)
+                odd = values[~texts.isin(column.classes)]
+                cause = "says {}, a class that the task does not know: the model sees no class"
             else:
-                found = numbers(values)
-                odd = values[(found < column.low) | (found > column.high)]
-                what = "says {}, outside " + f"{column.low:g}..{column.high:g}: the model sees the nearer end"
+                told = numbers(values)
+                odd = values[(told < column.low) | (told > column.high)]
+                cause = "says {}, outside " + f"{column.low:g}..{column.high:g}: the model sees the nearer end"
             if len(odd):
-                told.append(
-                    f"column {column.name}: {len(odd)} of {len(table)} rows, of which the first " + what.format(odd.iloc[0])
-                )
-        return told
+                found.append(Outside(column.name, len(odd), cause.format(odd.iloc[0])))
+        return found
 
     def answers(self, outputs: Tensor) -> Tensor:
         if self.kinds:
@@ -162,17 +177,13 @@ class Table(Task):
 
 def table_task(address: str) -> Table:
     """The task of a `table:` address. Raises TaskError that names the column and the remedy."""
-    where, _, query = address.removeprefix(PREFIX).partition("?")
-    try:
-        given = dict(parse_qsl(query, keep_blank_values=True, strict_parsing=bool(query)))
-    except ValueError as error:
-        raise TaskError(f"{address}: after the question mark come NAME=VALUE pairs joined by &: {error}") from None
-    frame = read_table(Path(where))
+    where, given, lists = _parse(address)
+    frame = read_table(Path(where), lists.get("missing", ()))
     if "manifest" in given:
         return _from_manifest(Path(where), frame, Path(given["manifest"]))
     if "target" not in given:
         raise TaskError(f"{address}: say which column to predict, {PREFIX}{where}?target={frame.columns[-1]}")
-    owner, dropped = given.get("owner"), [name for name in given.get("drop", "").split(",") if name]
+    owner, dropped = given.get("owner"), lists.get("drop", ())
     stated = {name: value for name, value in given.items() if name not in WORDS}
     _need(frame, [given["target"], *([owner] if owner else []), *dropped, *stated], where)
     if len(frame) < 8:
@@ -185,6 +196,20 @@ def table_task(address: str) -> Table:
     return Table(Path(where), target, columns, owner, frame)
 
 
+def _parse(address: str) -> tuple[str, dict[str, str], dict[str, tuple[str, ...]]]:
+    """(path, values, the same as lists). %26 and the like stand for what an address needs itself; a plus is a plus."""
+    place = address.removeprefix(PREFIX)
+    cuts = [i for i, c in enumerate(place) if c == "?"]
+    cut = next((i for i in cuts if Path(place[:i]).is_file()), cuts[0] if cuts else len(place))  # a path may hold one too
+    where, query = place[:cut], place[cut + 1 :]
+    pairs = [part.partition("=") for part in query.split("&")] if query else []
+    if wrong := next((name for name, equals, _ in pairs if not equals), None):
+        raise TaskError(f"{address}: after the question mark come NAME=VALUE pairs joined by &, not {wrong!r} (write & as %26)")
+    given = {unquote(name): unquote(value) for name, _, value in pairs}
+    lists = {name: tuple(unquote(one) for one in value.split(",") if one) for name, _, value in pairs}
+    return where, given, lists
+
+
 def _from_manifest(path: Path, frame: pd.DataFrame, manifest: Path) -> Table:
     try:
         facts = json.loads(manifest.read_bytes())
@@ -194,6 +219,14 @@ def _from_manifest(path: Path, frame: pd.DataFrame, manifest: Path) -> Table:
         raise TaskError(
             f"{manifest} is not the manifest of a table task ({error!r}): fetch it from the federation's store"
         ) from error
+
+
+def manifest_table(manifest: Manifest) -> Table:
+    """The task that a manifest states, without rows: each participant gives its own. Raises TaskError."""
+    try:
+        return stated_table(manifest.details["table"])
+    except (ValueError, LookupError, TypeError, AttributeError) as error:
+        raise TaskError(f"the manifest states no table that can be read ({error!r}): ask its sponsor") from error
 
 
 def stated_table(facts: Mapping[str, Any], path: Path = Path("table"), frame: pd.DataFrame | None = None) -> Table:
@@ -214,26 +247,6 @@ def _stated(facts: dict[str, Any]) -> Column:
     if not column.classes and not column.low < column.high:
         raise TaskError(f"column {column.name}: the manifest's range {column.low}..{column.high} is empty")
     return column
-
-
-def read_table(path: Path) -> pd.DataFrame:
-    """A .csv or .parquet file with at least one row. Raises TaskError with what to do."""
-    if not path.is_file():
-        raise TaskError(f"no table {path}: give the path of a .csv or .parquet file")
-    try:
-        frame = pd.read_parquet(path) if path.suffix == ".parquet" else pd.read_csv(path, skipinitialspace=True)
-    except UnicodeDecodeError:
-        raise TaskError(f"{path} is not in UTF-8: save it as UTF-8") from None
-    except Exception as error:  # pandas and pyarrow raise many kinds of error for a broken file
-        raise TaskError(f"{path} cannot be read as a table: {' '.join(str(error).split())[:200]}") from error
-    frame.columns = [str(name) for name in frame.columns]
-    if len(set(frame.columns)) < len(frame.columns):
-        raise TaskError(f"{path} names a column twice: {frame.columns[frame.columns.duplicated()][0]}")
-    if len(frame.columns) == 1 and (mark := next((m for m in (";", "\t") if m in frame.columns[0]), None)):
-        raise TaskError(f"{path} separates its columns by {mark!r}: use commas")
-    if frame.empty or not len(frame.columns):
-        raise TaskError(f"{path} holds no rows: there is nothing to learn from")
-    return frame
 
 
 def _column(frame: pd.DataFrame, name: str, stated: str | None, where: str, *, target: bool = False) -> Column:
@@ -259,6 +272,8 @@ def _column(frame: pd.DataFrame, name: str, stated: str | None, where: str, *, t
     present = values.dropna()
     if present.empty:
         raise TaskError(f"{where}, column {name} is empty: leave it out with drop={name}")
+    if (cause := oddity(values)) is not None:
+        raise TaskError(f"{where}, column {name}: {cause}; or name its classes ({name}=a|b|c), or leave it out (drop={name})")
     number = pd.api.types.is_numeric_dtype(present) and not pd.api.types.is_bool_dtype(present)
     whole = number and bool((present == np.floor(present)).all())
     if number and not (target and whole and present.nunique() <= FEW_NUMBERS):

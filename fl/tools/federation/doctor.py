@@ -7,6 +7,7 @@ import shutil
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,10 @@ import click
 
 from fl.errors import ChainError, TreatyError
 from fl.learning.codec import to_vector
+from fl.learning.data.local_rows import local_shard
+from fl.learning.data.table import Table
 from fl.learning.task import build, federation_task, load_task
-from fl.learning.task_check import check_task, table_of
+from fl.learning.task_check import check_model, check_shard, check_task, table_of
 from fl.network.calls import chain_id, number_of
 from fl.network.federation import FederationReader
 from fl.network.rpc import NodeError
@@ -57,6 +60,7 @@ class Visit:
     stores: Sequence[str]
     task: str | None
     expect_chain: int | None
+    data: Path | None = None
     reader: FederationReader | None = None
     token: Token | None = None
     address: str | None = None
@@ -75,10 +79,11 @@ def examine(
     passphrase_file: Path | None,
     stores: Sequence[str],
     task: str | None,
+    data: Path | None,
     expect_chain: int | None,
 ) -> Result:
     """Runs all checks; one that fails is a finding, and the others go on."""
-    visit = Visit(network, federation, account, passphrase_file, stores, task, expect_chain)
+    visit = Visit(network, federation, account, passphrase_file, stores, task, expect_chain, data)
     for what, look in LOOKS.items():
         try:
             look(visit)
@@ -227,6 +232,16 @@ def _task(visit: Visit) -> None:
             )
             return
         visit.say("task", "ok", f"task {name} builds the federation's first model from seed {seed}, bit for bit")
+    if visit.data is not None:
+        shard = local_shard(task, visit.data, None, 0, partial(visit.say, "data", "warn"))
+        check_shard(task, shard)
+        parts = f"{len(shard.train):,} to train on and {len(shard.held_out):,} to score with"
+        visit.say("data", "ok", f"the task takes every row of {visit.data}: {parts}")
+        return
+    if isinstance(task, Table) and task.frame.empty:
+        check_model(task)
+        visit.say("data", "warn", "the manifest states the columns of a table: give --data TABLE to have yours checked")
+        return
     table = table_of(task)
     check_task(task, table)
     rows = len(table.x)

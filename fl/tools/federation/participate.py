@@ -100,7 +100,7 @@ def _assemble(
     store, manifest = federation_store(node.terms, settings.store)
     task = federation_task(manifest, settings.task)
     _check_task(task, manifest, node, store)
-    shard = local_shard(task, settings.data, settings.shard, settings.seed)
+    shard = local_shard(task, settings.data, settings.shard, settings.seed, log.warn)
     check_shard(task, shard, private=settings.privacy is not None)
     rows = f"{len(shard.train)} rows to train on, {len(shard.held_out)} to score with"
     log.info(f"task {task.name}: {rows}", journal=journal.folder)

@@ -108,7 +108,7 @@ def test_table__manifest_states_the_columns__and_another_s_table_is_encoded_by_t
         ("", r"target=note"),
         ("target=sik", "no column 'sik'; it has age, dose"),
         ("target=sick", "column note: 80 different texts .*drop=note"),
-        ("target=sick&drop=note&age=young..old", "column age: 'young..old' is no range"),
+        ("target=sick&drop=note&age=young..old", "column age: 'young..old' is not a range"),
         ("target=sick&drop=note&age=9..1", r"column age: the range 9\.\.1 is empty"),
         ("target=sick&drop=note&place=0..1", "column place: row 1 holds 'B.*', which is not a number"),
         ("target=sick&drop=note&place=Basel", "column place: 'Basel' is neither a range"),
@@ -130,7 +130,7 @@ def test_table__file_that_is_missing_or_no_table__is_told(folder):
     (folder / "empty.csv").write_text("")
     (folder / "noise.parquet").write_bytes(b"noise")
     (folder / "twice.csv").write_text("a,b\n")
-    for name, told in [("none.csv", "no table"), ("empty.csv", "cannot be read"), ("noise.parquet", "cannot be read")]:
+    for name, told in [("none.csv", "no table"), ("empty.csv", "has no heading"), ("noise.parquet", "holds no rows")]:
         with pytest.raises(TaskError, match=told):
             load_task(f"table:{folder}/{name}?target=a")
     with pytest.raises(TaskError, match="holds no rows"):
@@ -150,7 +150,7 @@ def test_new_task__runs_at_once__and_learns(tmp_path, client):
 
 @pytest.mark.parametrize("name", ["My-Task", "", "../x", "1st"])
 def test_new_task__with_no_name__is_refused(tmp_path, name):
-    with pytest.raises(TaskError, match="no name for a task"):
+    with pytest.raises(TaskError, match="not a name for a task"):
         new_task(name, tmp_path, False)
 
 
@@ -357,7 +357,7 @@ def test_flower_app__that_fails_or_dies__is_told(app):
 
 
 def test_flower_app__that_is_not_there__is_told(tmp_path):
-    with pytest.raises(TaskError, match="no Flower app"):
+    with pytest.raises(TaskError, match="not a Flower app"):
         load_task(f"flower:{tmp_path}")
     (tmp_path / "pyproject.toml").write_text("")
     with pytest.raises(TaskError, match="make flower"):

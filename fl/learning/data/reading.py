@@ -1,0 +1,185 @@
+"""Reads a CSV or Parquet file: nothing differs from what stands in it, and the same rows give the same columns from both.
+
+Only an empty field is a missing value, unless more words are named: "NA" and "None" are texts like others. Text columns whose
+values are all numbers are numbers. What cannot be meant (a row longer than the heading, a column without a name) is refused.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from fl.errors import TaskError
+
+# Files that people take for tables, by their first bytes.
+OTHERS = {
+    b"\x1f\x8b": "compressed (gzip): decompress it",
+    b"BZh": "compressed (bzip2): decompress it",
+    b"\xfd7zXZ": "compressed (xz): decompress it",
+    b"(\xb5/\xfd": "compressed (zstd): decompress it",
+    b"PK\x03\x04": "an Excel workbook or a zip archive: save the table as CSV",
+    b"\xd0\xcf\x11\xe0": "an old Excel workbook: save the table as CSV",
+    b"\xff\xfe": "in UTF-16: save it as UTF-8",
+    b"\xfe\xff": "in UTF-16: save it as UTF-8",
+    b"\x93NUMPY": "a NumPy array: give a table with a heading",
+}
+PARQUET = b"PAR1"
+NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
+LEADING_ZERO = re.compile(r"[+-]?0\d")  # a code, such as a postcode: as a number it would lose its zero
+DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+|[+-]?\d{1,3}(\.\d{3})+,\d+")
+DATE = re.compile(r"\d{4}-\d\d?-\d\d?([T ].*)?|\d{1,2}[./]\d{1,2}[./]\d{2,4}")
+MOSTLY = 0.5  # the share of numbers from which a column's texts are taken for mistakes
+INDEX = re.compile(r"__index_level_\d+__|Unnamed: \d+")  # what pandas calls an index that has no name
+FIELD = 1 << 24  # bytes of a field, at most
+
+
+def read_table(path: Path, missing: Sequence[str] = ()) -> pd.DataFrame:
+    """A CSV or Parquet file with at least one row: columns of int64, float64 (missing is NaN) or text (missing is None).
+
+    missing: what stands for a missing value beside the empty field. Raises TaskError with what to do.
+    """
+    if not path.is_file():
+        raise TaskError(f"no table {path}: give the path of a .csv or .parquet file")
+    try:
+        with path.open("rb") as file:
+            begins = file.read(8)
+    except OSError as error:
+        raise TaskError(f"{path} cannot be read: {error.strerror}") from error
+    for mark, kind in OTHERS.items():
+        if begins.startswith(mark):
+            raise TaskError(f"{path} is {kind}")
+    names, columns = _parquet(path) if begins.startswith(PARQUET) else _csv(path)
+    _check_names(path, names)
+    if not columns or not len(columns[0]):
+        raise TaskError(f"{path} holds no rows: there is nothing to learn from")
+    gone = {"", *missing}
+    return pd.DataFrame({name: _typed(column, gone) for name, column in zip(names, columns, strict=True)})
+
+
+def oddity(values: pd.Series) -> str | None:
+    """What is wrong with a text column that most likely was meant as numbers or dates, with the remedy; None if nothing is."""
+    texts = values.dropna()
+    if pd.api.types.is_numeric_dtype(values) or not len(texts):
+        return None
+    rows = np.flatnonzero(values.notna().to_numpy()) + 1
+    number = np.array([bool(NUMBER.fullmatch(text)) for text in texts])
+    if all(DATE.fullmatch(text) for text in texts):
+        return f"holds dates, such as {texts.iloc[0]!r}: turn them into numbers (a year, or days since a date)"
+    comma = np.array([bool(DECIMAL_COMMA.fullmatch(text)) for text in texts])
+    if (number | comma).all() and comma.any():
+        return f"row {rows[comma][0]} holds {texts[comma].iloc[0]!r}: write decimals with a point"
+    if number.mean() < MOSTLY or number.all():
+        return None
+    some = list(dict.fromkeys(texts[~number]))
+    count, word = int((~number).sum()), some[0]
+    cause = f"row {rows[~number][0]} holds {word!r}, and {int(number.sum())} of {len(texts)} values are numbers"
+    if comma.any():
+        return f"{cause}: write decimals with a point"
+    also = f" (as do {count - 1} more that are not numbers)" if count > 1 else ""
+    return f"{cause}{also}: correct it, or add missing={','.join(some[:3])} if that stands for a missing value"
+
+
+def _csv(path: Path) -> tuple[list[str], list[list[str]]]:
+    """(names, columns of texts). A record's number counts from the heading, as an editor counts lines."""
+    csv.field_size_limit(FIELD)
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            rows = csv.reader(file, skipinitialspace=True, strict=True)
+            names = [name.strip() for name in next(rows, [])]
+            if len(names) == 1 and (mark := next((m for m in (";", "\t", "|") if m in names[0]), None)):
+                raise TaskError(f"{path} separates its columns by {mark!r}: use commas")
+            columns: list[list[str]] = [[] for _ in names]
+            number = 0
+            for row in rows:
+                if not row:
+                    continue  # an empty line
+                number += 1
+                if len(row) != len(names):
+                    raise TaskError(_other_width(path, number, row, names))
+                for column, text in zip(columns, row, strict=True):
+                    column.append(text)
+    except UnicodeDecodeError:
+        raise TaskError(f"{path} is not in UTF-8: save it as UTF-8") from None
+    except (OSError, csv.Error) as error:
+        raise TaskError(f"{path} cannot be read as a table: {' '.join(str(error).split())[:200]}") from error
+    if not names or any("\0" in name for name in names):
+        raise TaskError(f"{path} cannot be read as a table: it has no heading: give a .csv or .parquet file")
+    _check_heading(path, names, columns)
+    return names, columns
+
+
+def _other_width(path: Path, number: int, row: list[str], names: list[str]) -> str:
+    cause = f"{path}, row {number} has {len(row)} fields, and the heading names {len(names)} columns"
+    if len(row) == len(names) + 1 and not row[-1]:
+        return f"{cause}: remove the comma at the end of the rows, or name its column"
+    if len(row) > len(names):
+        return f"{cause}: name every column, and put texts with commas in double quotes"
+    return f"{cause}: write a comma for every field, also for empty ones"
+
+
+def _check_heading(path: Path, names: list[str], columns: list[list[str]]) -> None:
+    """Refuses a first row that is data: where every column of numbers has a number for its name."""
+    numeric = [name for name, column in zip(names, columns, strict=True) if column and all(map(_number_or_empty, column))]
+    counted = any(names == [str(i + first) for i in range(len(names))] for first in (0, 1))  # as pandas names columns
+    if numeric and all(map(NUMBER.fullmatch, numeric)) and not counted:
+        raise TaskError(f"{path} begins with a row of values ({', '.join(names)[:60]}): put a heading of names above it")
+
+
+def _number_or_empty(text: str) -> bool:
+    return not text.strip() or NUMBER.fullmatch(text.strip()) is not None
+
+
+def _check_names(path: Path, names: list[str]) -> None:
+    for place, name in enumerate(names, 1):
+        if not name or INDEX.fullmatch(name):
+            cause = f"{path}: column {place} has no name" if not name else f"{path}: column {place} is called {name!r}"
+            raise TaskError(f"{cause}, as pandas writes an index: write the table without it (index=False), or name the column")
+        if name in names[: place - 1]:
+            raise TaskError(f"{path} names a column twice: {name}")
+
+
+def _parquet(path: Path) -> tuple[list[str], list[Any]]:
+    """(names, columns of numbers or texts), as a CSV file of the same rows would have them."""
+    import pyarrow as pa  # seconds to import, and only Parquet needs it
+    import pyarrow.parquet as pq
+
+    try:
+        with path.open("rb") as file:
+            table = pq.ParquetFile(file).read()
+    except (OSError, pa.ArrowException) as error:
+        raise TaskError(f"{path} cannot be read as a table: {' '.join(str(error).split())[:200]}") from error
+    columns: list[Any] = []
+    for field, column in zip(table.schema, table.columns, strict=True):
+        kind = field.type
+        if pa.types.is_dictionary(kind):
+            column, kind = column.cast(kind.value_type), kind.value_type
+        if pa.types.is_nested(kind) or pa.types.is_binary(kind) or pa.types.is_large_binary(kind):
+            raise TaskError(f"{path}, column {field.name} holds {kind}: give one number or text a row")
+        if pa.types.is_integer(kind) and not column.null_count:
+            columns.append(column.to_numpy())
+        elif pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind):
+            columns.append(column.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False))
+        else:
+            columns.append(["" if value is None else str(value) for value in column.to_pylist()])
+    return [str(name).strip() for name in table.schema.names], columns
+
+
+def _typed(column: Iterable[Any], missing: set[str]) -> pd.Series:
+    """Numbers where every value that is there is one; else texts."""
+    if isinstance(column, np.ndarray):
+        return pd.Series(column)
+    texts = [text.strip() for text in column]
+    present = [text for text in texts if text not in missing]
+    if present and all(map(NUMBER.fullmatch, present)) and not any(map(LEADING_ZERO.match, present)):
+        if len(present) == len(texts) and not any("." in text or "e" in text.lower() for text in texts):
+            whole = [int(text) for text in texts]
+            if max(map(abs, whole)) < 1 << 63:
+                return pd.Series(whole, dtype=np.int64)
+        return pd.Series([np.nan if text in missing else float(text) for text in texts], dtype=np.float64)
+    return pd.Series([None if text in missing else text for text in texts], dtype=object)

@@ -1,0 +1,182 @@
+"""A table is read as it stands in its file, CSV and Parquet alike, and what cannot be meant is refused by name."""
+
+import datetime
+import decimal
+import gzip
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from fl.errors import TaskError
+from fl.learning.data.reading import read_table
+from fl.learning.data.table import table_task
+
+ROWS = [(1, 61, 5.5, "south"), (0, 48, 6.25, "None"), (1, 83, 2.0, "NA"), (0, 35, 7.125, "null")] * 4
+NAMES = ["sick", "age", "dose", "ward"]
+
+
+def written(path, rows=ROWS, heading="sick,age,dose,ward"):
+    path.write_text("\n".join([heading, *(",".join(map(str, row)) for row in rows)]) + "\n")
+    return path
+
+
+def test_read__only_the_empty_field_is_missing__and_whole_numbers_stay(tmp_path):
+    frame = read_table(written(tmp_path / "t.csv", [*ROWS, (1, "", 1, "nan")]))
+    assert frame.ward.tolist() == [row[3] for row in ROWS] + ["nan"]
+    assert frame.sick.dtype == np.int64 and frame.dose.tolist()[-1] == 1.0
+    assert frame.age.isna().tolist() == [False] * 16 + [True] and frame.age.dtype == np.float64
+
+
+def test_read__what_is_said_to_be_missing__is(tmp_path):
+    path = written(tmp_path / "t.csv", [*ROWS, (1, "?", -9, "-")])
+    frame = read_table(path, ("?", "-"))
+    assert frame.isna().sum().to_dict() == {"sick": 0, "age": 1, "dose": 0, "ward": 1}
+    task = table_task(f"table:{path}?target=sick&missing=?,-")
+    assert [c.optional for c in task.columns] == [True, False, True]
+
+
+def test_read__numbers_and_texts__are_what_stands_there(tmp_path):
+    texts = ["0.1", "1e-7", "+3", "123456789.123456789", ".5", "7."]
+    frame = read_table(written(tmp_path / "t.csv", [(text, "007", f" a b{i} ") for i, text in enumerate(texts)], "x,code,word"))
+    assert frame.x.tolist() == [float(text) for text in texts]
+    assert frame.code.tolist() == ["007"] * 6 and frame.word.tolist() == [f"a b{i}" for i in range(6)]
+    large = [(2**63 - 1, "1_000", "0x1F", "Infinity")] * 3
+    frame = read_table(written(tmp_path / "u.csv", large, "a,b,c,d"))
+    assert frame.a.tolist() == [2**63 - 1] * 3 and frame.b.tolist() == ["1_000"] * 3
+    assert frame.c.tolist() == ["0x1F"] * 3 and frame.d.tolist() == ["Infinity"] * 3
+
+
+def test_read__quotes_blank_lines_and_a_mark_of_utf8__are_no_trouble(tmp_path):
+    path = tmp_path / "t.csv"
+    path.write_bytes('\ufeffa, "b, c"\r\n1,"x ""y"", z"\r\n\r\n2,"two\nlines"\r\n'.encode())
+    frame = read_table(path)
+    assert list(frame.columns) == ["a", "b, c"] and frame["b, c"].tolist() == ['x "y", z', "two\nlines"]
+
+
+@pytest.mark.parametrize("text, told", [
+    ("a,b\n1,2\n1,2,3\n", "row 2 has 3 fields, and the heading names 2 columns: name every column"),
+    ("a,b\n1,2,\n1,2,\n", "row 1 has 3 fields, and the heading names 2 columns: remove the comma at the end"),
+    ("a,b,c\n1,2,3\n1,2\n", "row 2 has 2 fields, and the heading names 3 columns: write a comma for every field"),
+    ("a,b,a\n1,2,3\n", "names a column twice: a"),
+    ("a, a\n1,2\n", "names a column twice: a"),
+    (",a\n0,1\n1,2\n", "column 1 has no name, as pandas writes an index: write the table without it"),
+    ("a,\n0,1\n1,2\n", "column 2 has no name"),
+    ("Unnamed: 0,a\n0,1\n1,2\n", "column 1 is called 'Unnamed: 0', as pandas writes an index"),
+    ("86,5.9,south,1\n63,6.2,north,0\n", r"begins with a row of values \(86, 5.9, south, 1\): put a heading of names"),
+    ("0.0,0.0\n0.1,0.2\n", "begins with a row of values"),
+    ("a;b\n1,5;2\n", "separates its columns by ';'"),
+    ("a\tb\n1\t2\n", r"separates its columns by '\\t'"),
+    ('a,b\n1,"2\n3,4\n', "cannot be read as a table: unexpected end of data"),
+    ("a,b\n", "holds no rows"),
+    ("", "it has no heading"),
+])  # fmt: skip
+def test_read__what_cannot_be_meant__is_refused_by_name(tmp_path, text, told):
+    path = tmp_path / "t.csv"
+    path.write_text(text)
+    with pytest.raises(TaskError, match=told) as caught:
+        read_table(path)
+    assert str(caught.value).startswith(str(path)) and "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("text", ["0,1\n5,6\n", "1,2\n5,6\n", "name,2019\na,7\n,8\n".replace("2019", "y2019")])
+def test_read__a_heading_of_places__or_of_names__is_one(tmp_path, text):
+    (tmp_path / "t.csv").write_text(text)
+    assert len(read_table(tmp_path / "t.csv").columns) == 2
+
+
+@pytest.mark.parametrize("content, told", [
+    (gzip.compress(b"a,b\n1,2\n"), "is compressed"),
+    (b"PK\x03\x04rest", "is an Excel workbook"),
+    ("a,b\n1,2\n".encode("utf-16"), "is in UTF-16"),
+    ("a,b\nn\u00f6,2\n".encode("latin-1"), "is not in UTF-8"),
+    (b"PAR1noise", "cannot be read as a table"),
+    (b"\x00\x01", "it has no heading"),
+])  # fmt: skip
+def test_read__a_file_of_another_kind__is_told_by_its_first_bytes(tmp_path, content, told):
+    (tmp_path / "t.csv").write_bytes(content)
+    with pytest.raises(TaskError, match=told):
+        read_table(tmp_path / "t.csv")
+
+
+def test_read__the_name_of_a_file__does_not_matter(tmp_path):
+    pd.DataFrame(ROWS, columns=NAMES).to_parquet(tmp_path / "t.csv")
+    written(tmp_path / "t.parquet")
+    pd.testing.assert_frame_equal(read_table(tmp_path / "t.csv"), read_table(tmp_path / "t.parquet"))
+
+
+def test_csv_and_parquet__of_the_same_rows__give_the_same_columns(tmp_path):
+    day = datetime.date(2020, 3, 1)
+    frame = pd.DataFrame(
+        {
+            "whole": pd.array([1, 2, None, 4] * 3, dtype="Int64"),
+            "small": np.arange(12, dtype=np.int8),
+            "float": [0.1, np.nan, 2.5, 3.0] * 3,
+            "price": [decimal.Decimal("1.25"), decimal.Decimal("2.50"), None, decimal.Decimal("100.00")] * 3,
+            "text": ["None", "NA", "", "b"] * 3,
+            "digits": ["1", "2", "3", None] * 3,
+            "kind": pd.Categorical(["x", "y", "x", None] * 3),
+            "flag": [True, False, True, True] * 3,
+            "day": [day, day + datetime.timedelta(1), day, day] * 3,
+        }
+    )
+    frame.to_parquet(tmp_path / "t.parquet")
+    frame.to_csv(tmp_path / "t.csv", index=False)
+    one, other = read_table(tmp_path / "t.csv"), read_table(tmp_path / "t.parquet")
+    pd.testing.assert_frame_equal(one, other, check_dtype=False)
+    assert {n: one[n].dtype.kind for n in one} == {n: other[n].dtype.kind for n in other}
+    assert one.text.tolist()[:4] == ["None", "NA", None, "b"] and one.price.tolist()[0] == 1.25
+
+
+def test_parquet__an_index__is_a_column_as_in_csv__or_refused_without_a_name(tmp_path):
+    frame = pd.DataFrame(ROWS, columns=NAMES).set_index("age")
+    frame.to_parquet(tmp_path / "t.parquet")
+    assert set(read_table(tmp_path / "t.parquet").columns) == set(NAMES)
+    frame.rename_axis(None).to_parquet(tmp_path / "t.parquet")
+    with pytest.raises(TaskError, match="is called '__index_level_0__', as pandas writes an index"):
+        read_table(tmp_path / "t.parquet")
+
+
+@pytest.mark.parametrize("values, kind", [([[1], [2]], "list"), ([b"a", b"b"], "binary"), ([{"a": 1}, {"a": 2}], "struct")])
+def test_parquet__what_is_no_number_or_text__is_refused(tmp_path, values, kind):
+    pq.write_table(pa.table({"a": values, "b": [1, 2]}), tmp_path / "t.parquet")
+    with pytest.raises(TaskError, match=f"column a holds {kind}.*give one number or text a row"):
+        read_table(tmp_path / "t.parquet")
+
+
+# ---- what an address makes of it
+
+
+@pytest.mark.parametrize("values, told", [
+    (["1", "2", "?"] * 4, r"column dose: row 3 holds '\?', and 8 of 12 values are numbers .as do 3 more.*add missing=\? if"),
+    (["1.5", "2,5", "3"] * 4, "column dose: row 2 holds '2,5': write decimals with a point"),
+    (["1.5", "2.5", "3.5", "n/a"] * 3, "column dose: row 4 holds 'n/a'.*missing=n/a"),
+    (["2020-01-01", "2021-05-06"] * 6, "column dose: holds dates, such as '2020-01-01': turn them into numbers"),
+    (["1", "2", "inf"] * 4, "column dose: row 3 holds 'inf'"),
+])  # fmt: skip
+def test_table__texts_among_numbers__are_told_with_the_words_that_mend_it(tmp_path, values, told):
+    quoted = [(i % 2, f'"{value}"') for i, value in enumerate(values)]
+    path = written(tmp_path / "t.csv", quoted, "sick,dose")
+    with pytest.raises(TaskError, match=told) as caught:
+        table_task(f"table:{path}?target=sick")
+    assert "(dose=a|b|c)" in str(caught.value) and "(drop=dose)" in str(caught.value)
+    classes = "|".join(dict.fromkeys(values)).replace(",", "%2C")
+    assert len(table_task(f"table:{path}?target=sick&dose={classes}").columns[0].classes) == len(set(values))
+
+
+def test_table__a_class_named_none__is_a_class__in_target_and_feature(tmp_path):
+    path = written(tmp_path / "t.csv", [(i % 2, ("None", "Light", "Heavy")[i % 3]) for i in range(24)], "sick,drinks")
+    assert table_task(f"table:{path}?target=sick").columns[0].classes == ("Heavy", "Light", "None")
+    assert table_task(f"table:{path}?target=drinks").data().y.tolist() == [(2, 1, 0)[i % 3] for i in range(24)]
+
+
+def test_table__any_column_and_path_can_be_named(tmp_path):
+    names = ["CD4+", "a&b", "x=y", "p,q", "50%", "sick?"]
+    rows = [(i, i, i, i, i, i % 2) for i in range(12)]
+    path = written(tmp_path / "what?&how.csv", rows, ",".join(f'"{name}"' for name in names))
+    query = "target=sick?&CD4+=0..20&a%26b=0..30&x%3Dy=0..40&drop=p%2Cq,50%"
+    task = table_task(f"table:{path}?{query}")
+    assert [(c.name, c.high) for c in task.columns] == [("CD4+", 20), ("a&b", 30), ("x=y", 40)]
+    assert task.data().y.tolist() == [i % 2 for i in range(12)]
