@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from fl.errors import TreatyError
-from fl.tools.cli.network import ReadingCommand
+from fl.tools.cli.network import Network, ReadingCommand
 
 
 @click.command(cls=ReadingCommand, short_help="Recompute a federation from events and store.")
@@ -15,7 +15,7 @@ from fl.tools.cli.network import ReadingCommand
 @click.option("--federation", metavar="ADDRESS", help="A federation on the connected network.")
 @click.option("--store", "stores", multiple=True, metavar="PLACE", help="The federation's store. Repeatable; tried in order.")
 @click.option("--json", "as_json", is_flag=True, help="Print the verdict as JSON.")
-def cli(network, summary, federation, stores, as_json):
+def cli(network: Network, summary: Path | None, federation: str | None, stores: tuple[str, ...], as_json: bool) -> None:
     """Rebuilds every round: commitments, draws, medians, payments, gate, models, money. Stops at the first difference, names
     it and exits with 1. Give either --summary, or --federation and --store."""
     from fl.tools.audit.auditor import audit_federation, audit_summary

@@ -19,7 +19,15 @@ from fl.errors import TreatyError
 )
 @click.option("--no-flower", is_flag=True, help="Measure without Flower.")
 @click.option("--out", type=click.Path(path_type=Path), help="Also write benchmark.md and benchmark.json here.")
-def cli(parts, clients, rounds, runs, flower, no_flower, out):
+def cli(
+    parts: tuple[str, ...],
+    clients: tuple[int, ...],
+    rounds: int,
+    runs: int,
+    flower: Path | None,
+    no_flower: bool,
+    out: Path | None,
+) -> None:
     """Times local training of many participants (digits, a network of 64-128-10, Dirichlet 0.5), aggregation of 50 x 1M and
     10 x 25M parameters, and the tree over 25M. Prints tables in Markdown. Needs no chain."""
     from fl.tools.research.benchmark import FLOWER, PARTS, Settings, benchmark, show

@@ -1,6 +1,7 @@
 """ape run chaos: runs each participant as a separate process and injects failures."""
 
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -18,7 +19,7 @@ from fl.errors import TreatyError
 @click.option("--every", type=float, default=15.0, show_default=True, help="Mean seconds between two faults.")
 @click.option("--task", default="heart", show_default=True, help="The task to learn.")
 @click.option("--paced", is_flag=True, help="Blocks wait for the daemons: for slow machines and for tests.")
-def cli(minutes, seed, out, **given):
+def cli(minutes: float, seed: int, out: Path, **given: Any) -> None:
     """Starts a chain with real block times, a store, a daemon for each honest participant and one that proposes wrong models.
     Then kills daemons, breaks their nodes and reorganises the chain. Writes OUT/summary.json. Exits with 1 if an honest
     participant lost stake, or if the audit disagrees."""

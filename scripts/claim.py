@@ -4,6 +4,7 @@ import click
 from ape.cli import ConnectedProviderCommand
 
 from fl.tools.cli import options
+from fl.tools.cli.options import Key, Result
 
 
 @click.command(cls=options.answering(ConnectedProviderCommand), short_help="Claim what your seats have earned.")
@@ -12,7 +13,7 @@ from fl.tools.cli import options
 @options.seat
 @options.to
 @options.command
-def cli(federation, key, seat, to):
+def cli(federation: str, key: Key, seat: int | None, to: str | None) -> Result:
     """Claims the pay of all the account's seats and its credits (fees for fraud proofs, deposits) in one transaction. With
     --seat, claims the pay of that seat only."""
     from fl.tools.federation.seats import claim

@@ -15,7 +15,7 @@ from fl.errors import TreatyError
     "--seeds", type=int, default=5, show_default=True, help="Seeds 0 to N-1; each gives another split, first model and order."
 )
 @click.option("--out", type=click.Path(path_type=Path), help="Also write compare.json and compare.md here.")
-def cli(tasks, ablation, privacy, seeds, out):
+def cli(tasks: tuple[str, ...], ablation: bool, privacy: bool, seeds: int, out: Path | None) -> None:
     """Trains every task with the protocol's own arithmetic (8-bit updates, integer aggregation) and in three other ways on the
     same splits, seeds and rounds, and prints a table. Needs no chain."""
     from fl.tools.research import ablation as parts

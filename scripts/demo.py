@@ -16,11 +16,12 @@ from fl.tools.cli import options
 @click.option("--rounds", type=int, default=8, show_default=True, help="Rounds to play, at least 4.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Another seed gives another split and first model.")
 @click.option("--out", type=click.Path(path_type=Path), help="Keep summary, events and store in this folder.")
-def cli(rounds, seed, out):
+def cli(rounds: int, seed: int, out: Path | None) -> None:
     """Starts a local chain and runs the heart-disease federation of four real hospitals. One bad actor poisons its updates and
     once commits without revealing; the other proposes a wrong model. Watch how both are caught, and what it costs them."""
     from fl.tools.simulation import console
-    from fl.tools.simulation.simulate import Plan, simulate
+    from fl.tools.simulation.plan import Plan
+    from fl.tools.simulation.simulate import simulate
 
     cheats = (("poisoner_once_silent", 1), ("wrong_model_once", 1))
     plan = Plan("heart", 6, max(rounds, 4), seed=seed, adversaries=cheats, names=("the poisoner", "the forger"))

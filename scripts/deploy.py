@@ -1,6 +1,7 @@
 """ape run deploy: deploys a federation to the connected network."""
 
 from pathlib import Path
+from typing import Any
 
 import click
 from ape.cli import ConnectedProviderCommand
@@ -9,6 +10,7 @@ from fl.errors import TreatyError
 from fl.learning.shipped import SHIPPED
 from fl.protocol.manifest import GATES
 from fl.tools.cli import options
+from fl.tools.cli.options import Key
 
 
 @click.command(cls=options.answering(ConnectedProviderCommand), short_help="Deploy a federation to a network.")
@@ -43,7 +45,20 @@ from fl.tools.cli import options
 @click.option(
     "--l2-gas-price", type=options.Finite(0), default=0.01, show_default=True, help=("Dry run: gas price in gwei on a rollup.")
 )
-def cli(key, preset, terms, task, stores, dry_run, seats, gas_price, eth_price, l2_gas_price, publish, **choices):
+def cli(
+    key: Key,
+    preset: str,
+    terms: Path | None,
+    task: str,
+    stores: tuple[str, ...],
+    dry_run: bool,
+    seats: int,
+    gas_price: float | None,
+    eth_price: float | None,
+    l2_gas_price: float,
+    publish: bool,
+    **choices: Any,
+) -> None:
     """Deploys factory and implementation (unless --factory is given) and a federation under the terms, prints its address and
     terms, and records both in deployments/<chain id>.json. If the terms name no `token`, a play-money token is deployed.
     Nothing is sent before everything has been checked."""

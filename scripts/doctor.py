@@ -1,11 +1,13 @@
 """ape run doctor: checks that everything is ready to take part."""
 
 from pathlib import Path
+from typing import Any
 
 import click
 
 from fl.tools.cli import options
 from fl.tools.cli.network import ReadingCommand
+from fl.tools.cli.options import Result
 
 
 @click.command(cls=ReadingCommand, short_help="Check that everything is ready to take part.")
@@ -17,7 +19,7 @@ from fl.tools.cli.network import ReadingCommand
 @click.option("--data", type=click.Path(path_type=Path), help="Your rows: also says which values the task cannot use.")
 @click.option("--expect-chain", type=int, metavar="ID", help="The chain id that you expect.")
 @options.command
-def cli(**choices):
+def cli(**choices: Any) -> Result:
     """Checks node, chain, clock, federation, account, gas money, tokens, seat, stores, model, data and disk, and tells you
     what to fix. Exits with 1 if anything must be fixed before you take part. Sends no transaction."""
     from fl.tools.federation.doctor import examine

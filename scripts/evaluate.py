@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from fl.tools.cli import options
+from fl.tools.cli.options import Result
 
 
 @click.command(short_help="Measure a federation's model on your own rows.")
@@ -17,7 +18,16 @@ from fl.tools.cli import options
 @click.option("--personalise", type=click.IntRange(1), metavar="EPOCHS", help="Train on with your rows; tell what it gives.")
 @click.option("--save", type=click.Path(path_type=Path), metavar="DIR", help="Keep the personalised model here.")
 @options.command
-def cli(model, data, task, seed, resamples, picture, personalise, save):
+def cli(
+    model: Path,
+    data: Path,
+    task: str | None,
+    seed: int,
+    resamples: int,
+    picture: Path | None,
+    personalise: int | None,
+    save: Path | None,
+) -> Result:
     """Tells the task's metric with a bootstrap interval of 95 % and, where the task has classes, whether its probabilities mean
     what they say. --personalise trains the model on three quarters of the rows and compares both on the rest. Rows and
     personal model stay on this machine."""

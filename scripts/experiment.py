@@ -1,6 +1,7 @@
 """ape run experiment: measures gates, pay and sybils against cheating participants."""
 
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -25,7 +26,19 @@ from fl.errors import TreatyError
 @click.option(
     "--out", type=click.Path(path_type=Path), required=True, help="Output folder; an interrupted run continues in it."
 )
-def cli(parts, tasks, kinds, gates, trims, shares, seeds, rounds, all_seeing, ray, out):
+def cli(
+    parts: tuple[str, ...],
+    tasks: tuple[str, ...],
+    kinds: tuple[str, ...],
+    gates: tuple[str, ...],
+    trims: tuple[int, ...],
+    shares: tuple[int, ...],
+    seeds: int,
+    rounds: int,
+    all_seeing: bool,
+    ray: str | None,
+    out: Path,
+) -> None:
     """Simulates federations with the code that agents run, and writes OUT/experiment.md, experiment.json and figures: the final
     metric against honest-only training, who was left out, and what each kind of cheat earned. Needs no chain."""
     from fl.protocol.stream import cores
@@ -35,7 +48,7 @@ def cli(parts, tasks, kinds, gates, trims, shares, seeds, rounds, all_seeing, ra
         chosen = tuple(s for s in SETTINGS if not tasks or s.task.removesuffix("_small") in tasks)
         if not chosen:
             raise TreatyError(f"--task {tasks[0]}: give heart, breast_cancer or digits")
-        given = {"parts": parts, "kinds": kinds, "gates": gates, "trims": trims, "shares": shares}
+        given: dict[str, Any] = {"parts": parts, "kinds": kinds, "gates": gates, "trims": trims, "shares": shares}
         grid = Grid(settings=chosen, seeds=seeds, rounds=rounds, omniscient=all_seeing, **{k: v for k, v in given.items() if v})
         run(grid, out, processes=cores(), ray=ray)
     except TreatyError as error:

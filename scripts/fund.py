@@ -1,9 +1,12 @@
 """ape run fund: adds tokens to the pool that pays for future rounds."""
 
+from typing import Any
+
 import click
 from ape.cli import ConnectedProviderCommand
 
 from fl.tools.cli import options
+from fl.tools.cli.options import Key, Result
 
 
 @click.command(cls=options.answering(ConnectedProviderCommand), short_help="Pay for future rounds.")
@@ -14,7 +17,7 @@ from fl.tools.cli import options
 @options.approve
 @options.mint
 @options.command
-def cli(federation, key, amount, **choices):
+def cli(federation: str, key: Key, amount: str, **choices: Any) -> Result:
     """Anybody may fund. A round opens only when the pool covers the most it can cost; what it does not spend returns to the
     pool."""
     from fl.tools.federation.sponsor import fund

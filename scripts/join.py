@@ -1,11 +1,13 @@
 """ape run join: takes a seat in a federation."""
 
 from pathlib import Path
+from typing import Any
 
 import click
 from ape.cli import ConnectedProviderCommand
 
 from fl.tools.cli import options
+from fl.tools.cli.options import Key, Result
 
 
 @click.command(cls=options.answering(ConnectedProviderCommand), short_help="Take a seat in a federation.")
@@ -24,7 +26,7 @@ from fl.tools.cli import options
 @options.approve
 @options.mint
 @options.command
-def cli(federation, key, **choices):
+def cli(federation: str, key: Key, **choices: Any) -> Result:
     """Stakes from the account, which becomes the seat's owner. Takes one transaction if the token supports permits. With
     --store, manifest and first model are fetched and checked first."""
     from fl.tools.federation.seats import join

@@ -6,7 +6,8 @@ import click
 
 from fl.errors import TreatyError
 from fl.tools.cli import options
-from fl.tools.cli.network import ReadingCommand
+from fl.tools.cli.network import Network, ReadingCommand
+from fl.tools.cli.options import Result
 
 
 @click.command(cls=ReadingCommand, short_help="Get a federation's model, ready for use.")
@@ -19,7 +20,17 @@ from fl.tools.cli.network import ReadingCommand
 @click.option("--licence", default="not stated", show_default=True, help="What the card says of the model's licence.")
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="The folder to write.")
 @options.command
-def cli(network, summary, federation, stores, number, task, onnx, licence, out):
+def cli(
+    network: Network,
+    summary: Path | None,
+    federation: str | None,
+    stores: tuple[str, ...],
+    number: int | None,
+    task: str | None,
+    onnx: bool,
+    licence: str,
+    out: Path,
+) -> Result:
     """Checks the model against chain or summary, says what it checked, and writes OUT/model.safetensors with PyTorch's own
     names, OUT/README.md (the model's card) and OUT/config.json. Give either --summary, or --federation and --store."""
     if bool(summary) == bool(federation) or (federation and not stores):
@@ -27,5 +38,5 @@ def cli(network, summary, federation, stores, number, task, onnx, licence, out):
     from fl.tools.model import source
     from fl.tools.model.export import export
 
-    found = source.from_summary(summary) if summary else source.from_chain(network.reader(federation), stores)
+    found = source.from_summary(summary) if summary else source.from_chain(network.reader(str(federation)), stores)
     return export(found, out, round=number, task=task, onnx=onnx, licence=licence)

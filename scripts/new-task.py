@@ -11,7 +11,7 @@ from fl.errors import TreatyError
 @click.argument("name")
 @click.option("--client", is_flag=True, help="Write one like Flower's NumPyClient (get_parameters, fit, evaluate) instead.")
 @click.option("--folder", type=click.Path(path_type=Path), default=".", help="Folder for the file. Default: the current one.")
-def cli(name, client, folder):
+def cli(name: str, client: bool, folder: Path) -> None:
     """Writes NAME.py and tells you how to run it. A table needs no file: --task 'table:PATH?target=COLUMN'."""
     from fl.tools.simulation.new_task import new_task
 

@@ -1,6 +1,7 @@
 """ape run participate: runs one seat's daemon."""
 
 from pathlib import Path
+from typing import Any
 
 import click
 from ape.cli import network_option
@@ -44,7 +45,20 @@ from fl.tools.cli import options
 @click.option("--log-json", is_flag=True, help="Log JSON lines.")
 @click.option("--once", is_flag=True, help="Do what is due now and end; for cron.")
 @click.option("--seed", type=int, default=0, hidden=True)
-def cli(provider, account, passphrase_file, urls, max_fee, tip, rpc_timeout, metrics, log_json, once, confirmations, **given):
+def cli(
+    provider: Any,
+    account: str,
+    passphrase_file: Path | None,
+    urls: tuple[str, ...],
+    max_fee: float,
+    tip: float,
+    rpc_timeout: float,
+    metrics: int | None,
+    log_json: bool,
+    once: bool,
+    confirmations: int,
+    **given: Any,
+) -> None:
     """Trains, commits, reveals, scores, proposes, checks every proposal, challenges wrong ones, and makes the calls that move a
     round on. Holds the operator's key only. It may be killed at any moment and started again; SIGINT or SIGTERM stops it."""
     from fl.learning.privacy.budget import wanted

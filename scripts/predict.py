@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from fl.tools.cli import options
+from fl.tools.cli.options import Result
 
 
 @click.command(short_help="Predict a table with a federation's model.")
@@ -14,7 +15,7 @@ from fl.tools.cli import options
 @click.option("--keep", multiple=True, metavar="COLUMN", help="A column of the table to copy, such as an id; again for more.")
 @click.option("--task", metavar="FILE", help="The task's file, for a model of somebody's own task. It is run.")
 @options.command
-def cli(model, data, out, keep, task):
+def cli(model: Path, data: Path, out: Path, keep: tuple[str, ...], task: str | None) -> Result:
     """Writes a row for each row of the table, in its order: the class predicted and the probability of each class by name, or
     the number predicted. The target may be missing; where it stands, it is left aside."""
     from fl.tools.model.predict import predict

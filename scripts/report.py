@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from fl.errors import TreatyError
-from fl.tools.cli.network import ReadingCommand
+from fl.tools.cli.network import Network, ReadingCommand
 
 
 @click.command(cls=ReadingCommand, short_help="Write a page about a federation, in plain words.")
@@ -24,7 +24,20 @@ from fl.tools.cli.network import ReadingCommand
 @click.option("--data-price", type=float, help="Price in gwei of a byte that a rollup posts. Default: --gas-price / 16.")
 @click.option("--ether", type=float, default=3000.0, show_default=True, help="Price of one ether in US dollars; an assumption.")
 @click.option("--json", "as_json", is_flag=True, help="Print the page's path and the audit's verdict as JSON.")
-def cli(network, summary, federation, stores, task, out, picture, gas_price, l2_gas_price, data_price, ether, as_json):
+def cli(
+    network: Network,
+    summary: Path | None,
+    federation: str | None,
+    stores: tuple[str, ...],
+    task: str | None,
+    out: Path | None,
+    picture: Path | None,
+    gas_price: float,
+    l2_gas_price: float,
+    data_price: float | None,
+    ether: float,
+    as_json: bool,
+) -> None:
     """Writes one self-contained HTML page: how the model learned, the course of each round, scores, pay, stake and slashes, the
     committee, what it cost, the audit's verdict. Give either --summary, or --federation and --store. The page loads nothing
     from a network and runs no script."""

@@ -47,12 +47,29 @@ from fl.tools.cli import options
 @click.option(
     "--out", type=click.Path(path_type=Path), required=True, help=("Folder for all files. A second call continues in it.")
 )
-def cli(task, seats, rounds, alpha, trim, gate, adversary, private, epsilon, delta, clip, noise, seed, ray, out):
+def cli(
+    task: str,
+    seats: int,
+    rounds: int,
+    alpha: float | None,
+    trim: str,
+    gate: str,
+    adversary: tuple[str, ...],
+    private: str | None,
+    epsilon: float | None,
+    delta: float,
+    clip: float,
+    noise: float | None,
+    seed: int,
+    ray: str | None,
+    out: Path,
+) -> None:
     """Deploys to the local chain, seats participants, runs rounds of commit, reveal, scoring, settlement and aggregation,
     pays, audits, and writes OUT/summary.json, OUT/events.jsonl, OUT/store and OUT/report.html."""
     from fl.learning.privacy.budget import wanted
     from fl.tools.simulation import console
-    from fl.tools.simulation.simulate import Plan, parse_adversaries, simulate
+    from fl.tools.simulation.plan import Plan
+    from fl.tools.simulation.simulate import parse_adversaries, simulate
 
     try:
         if trim != "median" and not trim.isdecimal():

@@ -1,9 +1,12 @@
 """ape run topup: adds stake to a seat."""
 
+from typing import Any
+
 import click
 from ape.cli import ConnectedProviderCommand
 
 from fl.tools.cli import options
+from fl.tools.cli.options import Key, Result
 
 
 @click.command(cls=options.answering(ConnectedProviderCommand), short_help="Add stake to a seat.")
@@ -14,7 +17,7 @@ from fl.tools.cli import options
 @options.approve
 @options.mint
 @options.command
-def cli(federation, key, seat, amount, **choices):
+def cli(federation: str, key: Key, seat: int | None, amount: str, **choices: Any) -> Result:
     """A seat that was slashed below the minimum sits out until it is topped up."""
     from fl.tools.federation.seats import top_up
 

@@ -15,7 +15,7 @@ from fl.errors import TreatyError
 @click.option("--rounds", type=int, default=3, show_default=True, help="Rounds to run; 0 runs until you press Ctrl-C.")
 @click.option("--out", type=click.Path(path_type=Path), default=Path("out/up"), show_default=True, help="Folder for all files.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Seeds the first model, the split and the training.")
-def cli(tables, target, task, seats, rounds, out, seed):
+def cli(tables: tuple[Path, ...], target: str | None, task: str | None, seats: int, rounds: int, out: Path, seed: int) -> None:
     """Starts a local chain, deploys and funds a federation with play money, seats the participants and runs the daemon of
     `ape run participate` for each of them, as a process with a key, a journal and rows of its own. Ends after --rounds with
     the model in OUT/model, ready for `ape run predict`. Everything stays on this machine."""

@@ -3,7 +3,7 @@
 import click
 
 from fl.errors import TreatyError
-from fl.tools.cli.network import ReadingCommand
+from fl.tools.cli.network import Network, ReadingCommand
 
 
 @click.command(cls=ReadingCommand, short_help="Watch a federation live, in a browser or a terminal.")
@@ -17,7 +17,17 @@ from fl.tools.cli.network import ReadingCommand
 @click.option("--every", type=float, default=2.0, show_default=True, help="Seconds between two reads of the chain.")
 @click.option("--terminal", is_flag=True, help="Show it here instead of serving a page.")
 @click.option("--once", is_flag=True, help="Print the terminal view once and end.")
-def cli(network, federation, stores, task, host, port, every, terminal, once):
+def cli(
+    network: Network,
+    federation: str,
+    stores: tuple[str, ...],
+    task: str | None,
+    host: str,
+    port: int,
+    every: float,
+    terminal: bool,
+    once: bool,
+) -> None:
     """Serves the report's page live from the chain, and at /join a page where participants join, top up, leave and claim with a
     wallet in the browser. It only reads: it holds no key and sends nothing. Ctrl-C ends it."""
     from fl.tools.report.join_page import join_page

@@ -12,6 +12,7 @@ import sys
 import time
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -34,7 +35,7 @@ def simulation() -> None:
     def make() -> nn.Module:
         return nn.Sequential(nn.Flatten(), nn.Linear(64, 128), nn.ReLU(), nn.Linear(128, 10))
 
-    def put(model: nn.Module, weights: list) -> None:
+    def put(model: nn.Module, weights: list[Any]) -> None:
         with torch.no_grad():
             for p, w in zip(model.parameters(), weights, strict=True):
                 p.copy_(torch.from_numpy(np.array(w)))
@@ -45,7 +46,7 @@ def simulation() -> None:
             self.x = torch.from_numpy(shards[f"x{number}"])
             self.y = torch.from_numpy(shards[f"y{number}"])
 
-        def fit(self, parameters, config):
+        def fit(self, parameters: list[Any], config: dict[str, Any]) -> tuple[list[Any], int, dict[str, Any]]:
             model = make()
             put(model, parameters)
             weights = list(model.parameters())
@@ -59,21 +60,21 @@ def simulation() -> None:
             return [w.detach().numpy() for w in weights], 1, {}  # equal weights, as in Treaty
 
     stamps: list[float] = []
-    final: list = []
+    final: list[Any] = []
 
     class Timed(FedAvg):
-        def aggregate_fit(self, server_round, results, failures):
+        def aggregate_fit(self, server_round: int, results: list[Any], failures: list[Any]) -> Any:
             if failures or len(results) != work["clients"]:
                 raise RuntimeError(f"{len(failures)} clients failed: {failures[:1]}")
-            told = super().aggregate_fit(server_round, results, failures)
+            aggregated = super().aggregate_fit(server_round, results, failures)
             stamps.append(time.perf_counter())
-            final[:] = parameters_to_ndarrays(told[0])
-            return told
+            final[:] = parameters_to_ndarrays(aggregated[0])
+            return aggregated
 
-    def client_fn(context: Context):
+    def client_fn(context: Context) -> Any:
         return Client(int(context.node_config["partition-id"])).to_client()
 
-    def server_fn(context: Context):
+    def server_fn(context: Context) -> Any:
         start = ndarrays_to_parameters([shards[f"w{i}"] for i in range(4)])
         n = work["clients"]
         strategy = Timed(

@@ -13,6 +13,10 @@ import shutil
 import subprocess
 import sys
 
+TYPE_CHECKING = False  # the typing module's own name for it; old Pythons lack that module
+if TYPE_CHECKING:
+    from typing import Any, Callable, List, Tuple  # noqa: F401, UP035  the type comments below read them
+
 HOME = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 VENV = os.path.join(HOME, ".venv")
 STAMPS = os.path.join(VENV, "stamps")
@@ -21,20 +25,28 @@ SOLC = "0.8.37"
 
 
 def path(*parts):
+    # type: (*str) -> str
     return os.path.join(HOME, *parts)
 
 
 def pinned(package):
+    # type: (str) -> str
     """The package and its version as pyproject.toml has them."""
     with open(path("pyproject.toml")) as source:
-        return re.search(r'^  "(%s==[^"]+)",' % package, source.read(), re.MULTILINE).group(1)
+        found = re.search(r'^  "(%s==[^"]+)",' % package, source.read(), re.MULTILINE)
+    if found is None:
+        fail("pyproject.toml does not pin %s" % package)
+        return ""
+    return found.group(1)
 
 
 def fail(message):
+    # type: (str) -> None
     sys.exit("set-up: " + message)
 
 
 def run(what, remedy, *command, **kwargs):
+    # type: (str, str, *str, **Any) -> None
     """Run a command quietly; when it fails, one line that says what to do, and the log's place for the curious."""
     print("set-up: " + what, flush=True)
     env = dict(os.environ, PATH=BIN + os.pathsep + os.environ["PATH"], npm_config_cache=path(".venv", "npm"))
@@ -47,6 +59,7 @@ def run(what, remedy, *command, **kwargs):
 
 
 def done(name, *inputs):
+    # type: (str, *str) -> Tuple[bool, Callable[[], None]]
     """Whether the step ran on these very inputs; returns (bool, a function that records it)."""
     digest = hashlib.sha256()
     for item in inputs:
@@ -55,6 +68,7 @@ def done(name, *inputs):
     same = os.path.isfile(stamp) and open(stamp).read() == digest.hexdigest()
 
     def record():
+        # type: () -> None
         os.makedirs(STAMPS, exist_ok=True)
         with open(stamp, "w") as out:
             out.write(digest.hexdigest())
@@ -63,6 +77,7 @@ def done(name, *inputs):
 
 
 def python_packages():
+    # type: () -> None
     network = "check the network and the free disk space (3 GB), then call again"
     if not os.path.isfile(os.path.join(BIN, "python")):
         print("set-up: virtual environment", flush=True)
@@ -85,6 +100,7 @@ def python_packages():
 
 
 def bytecode():
+    # type: () -> None
     """Compiles Python's sources ahead: where Python may not write, each command would compile them anew, for seconds.
 
     What does not compile (packages carry sources for other Pythons) is left to whoever imports it.
@@ -101,6 +117,7 @@ def bytecode():
 
 
 def node_packages():
+    # type: () -> None
     ready, record = done("node", path("package-lock.json"))
     if not ready or not os.path.isdir(path("node_modules")):
         run(
@@ -117,6 +134,7 @@ def node_packages():
 
 
 def compiler():
+    # type: () -> None
     target = path(".solcx", "solc-v" + SOLC)
     ready, record = done("solc", SOLC, path("tooling", "solc.js"))
     if ready and os.path.isfile(target):
@@ -133,6 +151,7 @@ def compiler():
 
 
 def openzeppelin():
+    # type: () -> None
     """A slim copy of what the contracts import: past 500 files Ape silently loses contracts."""
     source, target = path("node_modules", "@openzeppelin", "contracts"), path(".openzeppelin")
     wanted, queue = set(), []
@@ -166,6 +185,7 @@ def openzeppelin():
 
 
 def contracts():
+    # type: () -> List[str]
     """Their sources."""
     found = []
     for place, _, names in os.walk(path("contracts")):
@@ -175,6 +195,7 @@ def contracts():
 
 
 def stale_build():
+    # type: () -> None
     """Ape does not recompile a contract when only what it imports has changed: after an update everything is compiled anew."""
     same, record = done("contracts", *contracts())
     if not same:
@@ -183,6 +204,7 @@ def stale_build():
 
 
 def main():
+    # type: () -> None
     if not (3, 11) <= sys.version_info[:2] < (3, 13):
         fail("Python %d.%d does not fit: install Python 3.11 or 3.12, or name one with PYTHON=/path" % sys.version_info[:2])
     if shutil.disk_usage(HOME).free < 1 << 30:

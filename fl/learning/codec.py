@@ -27,7 +27,10 @@ def depth_of(model: nn.Module) -> int:
 def floats_of(model: nn.Module) -> NDArray[np.float64]:
     """All parameters, flat, float64 (parameters,)."""
     with torch.no_grad():
-        return np.concatenate([p.detach().numpy().reshape(-1) for p in model.parameters()]).astype(np.float64)
+        flat: NDArray[np.float64] = np.concatenate([p.detach().numpy().reshape(-1) for p in model.parameters()]).astype(
+            np.float64
+        )
+    return flat
 
 
 def to_vector(model: nn.Module) -> NDArray[np.int32]:

@@ -41,7 +41,7 @@ def train(task: Task, model: nn.Module, part: Part, rng: np.random.Generator) ->
                 task.fit(model, who, of, int(rng.integers(2**31)))
         return
     with torch.random.fork_rng():
-        torch.manual_seed(int(rng.bit_generator.seed_seq.generate_state(1)[0]))  # type: ignore[attr-defined]
+        torch.manual_seed(int(rng.bit_generator.seed_seq.generate_state(1)[0]))
         _train(task, model.train(), part, rng)
 
 

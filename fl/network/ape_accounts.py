@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import os
-import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import ape
 from ape.api.accounts import AccountAPI
@@ -28,12 +28,12 @@ from ape.exceptions import (
 )
 from ape.logging import LogLevel, logger
 from ape_accounts.accounts import InvalidPasswordError
-from ape_ethereum.trace import Trace
 from eth_abi.exceptions import DecodingError
 from eth_utils import is_hex_address, to_checksum_address, to_hex
 from web3.exceptions import Web3Exception
 
 from fl.errors import ChainError, ContractError
+from fl.network.ape_patches import no_call_tree
 from fl.network.denomination import RAW, Denomination
 from fl.network.error_messages import explain
 from fl.network.events import Event
@@ -50,9 +50,6 @@ NO_SUCH_NETWORK = (EcosystemNotFoundError, NetworkNotFoundError, ProviderNotFoun
 NODE_FAILS = (ProviderError, Web3Exception, OSError)
 OTHER_KIND = (VirtualMachineError, ContractDataError, DecodingError, UnicodeDecodeError)  # a contract that is not ours
 PROXY = bytes.fromhex("363d3d373d3d3d363d73"), bytes.fromhex("5af43d82803e903d91602b57fd5bf3")  # around the implementation
-
-
-_sendings = 0
 
 
 @dataclass(frozen=True)
@@ -82,7 +79,7 @@ def account(name: str, passphrase_file: Path | None = None, local: bool | None =
         raise ChainError(f"no account {name!r}: `ape accounts list` shows all accounts, `ape accounts import` adds one")
     found = ape.accounts.load(name)
     if not hasattr(found, "set_autosign"):
-        return found  # a device that asks for confirmation itself
+        return cast(AccountAPI, found)  # a device that asks for confirmation itself
     variable = f"APE_ACCOUNTS_{name}_PASSPHRASE"
     passphrase = os.environ.get(variable)
     if passphrase_file is not None:
@@ -97,7 +94,7 @@ def account(name: str, passphrase_file: Path | None = None, local: bool | None =
             found.set_autosign(True, passphrase=passphrase)
         except InvalidPasswordError:
             raise ChainError(f"account {name}: wrong passphrase; check --passphrase-file or {variable}") from None
-    return found
+    return cast(AccountAPI, found)
 
 
 def _test_account(name: str) -> AccountAPI:
@@ -106,7 +103,7 @@ def _test_account(name: str) -> AccountAPI:
         raise ChainError(
             f"no account {name!r}: those of a local chain are TEST::0 to TEST::{len(ape.accounts.test_accounts) - 1}"
         )
-    return ape.accounts.test_accounts[int(number)]
+    return cast(AccountAPI, ape.accounts.test_accounts[int(number)])
 
 
 @contextmanager
@@ -191,14 +188,30 @@ def asked(provider: Any = None) -> tuple[str, str]:
     return host(url), ""
 
 
-def sendings() -> int:
-    """How many transactions this process has started to send by `transact` and `deploy`."""
-    return _sendings
+@dataclass
+class Sends:
+    """How many transactions began to be sent."""
+
+    count: int = 0
+
+
+_SENDS: ContextVar[Sends] = ContextVar("sends")  # where `transact` and `deploy` count, for whoever asked to know
+
+
+@contextmanager
+def counting_sends() -> Iterator[Sends]:
+    """Counts the transactions that begin to be sent inside."""
+    sends = Sends()
+    token = _SENDS.set(sends)
+    try:
+        yield sends
+    finally:
+        _SENDS.reset(token)
 
 
 def _begin_sending() -> None:
-    global _sendings
-    _sendings += 1
+    if (sends := _SENDS.get(None)) is not None:
+        sends.count += 1
 
 
 def _first_line(error: Exception) -> str:
@@ -308,14 +321,6 @@ def now() -> int:
     return int(ape.chain.provider.get_block("latest").timestamp)
 
 
-def listen_low() -> None:
-    """Has a local chain that Ape starts listen below the ports of outgoing connections. Ape draws a port among those, and
-    a node cannot start on a port that an outgoing connection is using."""
-    foundry = sys.modules.get("ape_foundry.provider")  # already imported with the requested network, or not needed
-    if foundry is not None:
-        foundry.EPHEMERAL_PORTS_START, foundry.EPHEMERAL_PORTS_END = 20_000, 32_767  # type: ignore[attr-defined]
-
-
 def turn_clock(time_: int) -> None:
     """Mines one block at `time_` on a local chain."""
     ape.chain.provider.set_timestamp(time_)
@@ -344,7 +349,7 @@ def attach(name: str, address: str, what: str) -> Any:
     return contract(name).at(address)
 
 
-def read(function: Callable[..., Any], what: str) -> Any:
+def read(function: Any, what: str) -> Any:
     """Calls a view of what should be `what`. Raises ContractError if the contract is of another kind, otherwise like `view`."""
     try:
         return view(function)
@@ -353,7 +358,7 @@ def read(function: Callable[..., Any], what: str) -> Any:
         raise ContractError(f"no {what} at {where} on chain {chain_id()}: check address and network") from error
 
 
-def view(function: Callable[..., Any], *args: Any) -> Any:
+def view(function: Any, *args: Any) -> Any:
     """Calls a view. Raises ContractError if the contract does not answer as its interface says, ChainError if no node does."""
     try:
         return function(*args)
@@ -372,7 +377,7 @@ def transact(
     the amounts in it."""
     try:
         can_pay_gas(sender)
-        with _no_call_tree():
+        with no_call_tree():
             _begin_sending()
             return function(*args, sender=sender, **kwargs)
     except ContractLogicError as error:
@@ -390,17 +395,6 @@ def can_pay_gas(sender: AccountAPI) -> None:
     if (held := ether_of(str(sender.address))) < MIN_GAS * gas_price():
         told = f"{sender.address} holds {held / 1e18:.6f} ETH, too little for gas"
         raise ChainError(f"{told}: send it some; nothing was sent, no token moved")
-
-
-@contextmanager
-def _no_call_tree() -> Iterator[None]:
-    """Suppresses Ape's call tree of a rejected transaction; people get one line that says what to do."""
-    show = Trace.show
-    Trace.show = lambda *_, **__: None
-    try:
-        yield
-    finally:
-        Trace.show = show
 
 
 def _reason(error: ContractLogicError, denomination: Denomination) -> str:
@@ -437,13 +431,14 @@ class FederationClient:
 
     def _terms(self) -> Terms:
         facts = read(self.contract.terms, "federation")
-        values = [bytes(v) if isinstance(v, bytes) else v for v in facts]
-        return Terms(*[int(v) if isinstance(v, int) else v for v in values])
+        values: list[Any] = [bytes(v) if isinstance(v, bytes) else int(v) if isinstance(v, int) else v for v in facts]
+        return Terms(*values)
 
     def facts(self) -> RoundFacts:
         """The round's facts, in one call."""
         values = self.contract.roundInfo()
-        return RoundFacts(*[bytes(v) if isinstance(v, bytes) else v for v in values])
+        plain: list[Any] = [bytes(v) if isinstance(v, bytes) else v for v in values]
+        return RoundFacts(*plain)
 
     def moment(self) -> tuple[int, int]:
         """(time, number) of the block that the next transaction would be in, at the earliest."""

@@ -45,7 +45,7 @@ class Denomination:
 
     def tokens(self, units: int) -> float:
         """An inexact float, for plots and gauges."""
-        return units / 10**self.decimals
+        return float(units / 10**self.decimals)
 
 
 PLAY = Denomination(18, "TTT")  # TestToken

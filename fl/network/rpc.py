@@ -210,9 +210,8 @@ def _result(method: str, number: int, data: bytes) -> Any:
         raise _Failure("garbage", f"no JSON: {data[:40]!r}") from error
     if not isinstance(answer, dict) or answer.get("id") != number:
         raise _Failure("garbage", f"an answer to something else: {data[:60]!r}")
-    error = answer.get("error")
-    if error is not None:
-        raise _trouble(method, error)
+    if (refused := answer.get("error")) is not None:
+        raise _trouble(method, refused)
     if "result" not in answer:
         raise _Failure("garbage", f"neither result nor error: {data[:60]!r}")
     return answer["result"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import chain
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,7 +43,13 @@ def find_wrong(
     return divmod(int(wrong[0]), LEAF_PARAMETERS) if wrong.size else None
 
 
-def challenge_proof(leaf: int, updates: Iterable[Opened], previous: Opened, proposed: Opened) -> bytes:
+class Shows(Protocol):
+    """A file opened, or one leaf of it that an answer showed."""
+
+    def show(self, leaf: int) -> bytes: ...
+
+
+def challenge_proof(leaf: int, updates: Iterable[Shows], previous: Shows, proposed: Shows) -> bytes:
     """The bytes of `challenge`: every accepted update's leaf and path (seats ascending), the previous model's, the proposed."""
     return b"".join(part.show(leaf) for part in chain(updates, (previous, proposed)))
 

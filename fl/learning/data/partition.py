@@ -69,8 +69,8 @@ def split(data: Data, seats: int, alpha: float | None, seed: int) -> Split:
         groups = _by_owner(data, seats, rng)
     else:
         test, rest = _stratified(everything, data.y, TEST_SHARE, rng)
-        evenly = alpha is None
-        dealt = np.array_split(rng.permutation(rest), seats) if evenly else _dirichlet(rest, data.y, seats, alpha, rng)
+        mixed = rng.permutation(rest) if alpha is None else rest
+        dealt = np.array_split(mixed, seats) if alpha is None else _dirichlet(mixed, data.y, seats, alpha, rng)
         groups = [(f"seat {i}", np.empty(0, np.int64), rows) for i, rows in enumerate(dealt)]
         groups[0] = (groups[0][0], test, groups[0][2])
     shards = []

@@ -255,9 +255,9 @@ def _column(frame: pd.DataFrame, name: str, stated: str | None, where: str, *, t
     optional = bool(values.isna().any()) and not target
     if stated is not None:
         if ".." in stated:
-            low, _, high = stated.partition("..")
+            first, _, last = stated.partition("..")
             try:
-                column = Column(name, (), float(low), float(high), optional)
+                column = Column(name, (), float(first), float(last), optional)
             except ValueError:
                 raise TaskError(f"column {name}: {stated!r} is not a range: write LOW..HIGH, such as 0..100") from None
             if not (isfinite(column.low) and isfinite(column.high) and column.low < column.high):

@@ -20,6 +20,7 @@ from urllib.parse import parse_qsl
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import nn
 
 from fl.errors import TaskError, TreatyError, UserCodeError
@@ -27,7 +28,7 @@ from fl.learning.flower import worker
 from fl.learning.task import LocalTraining, SelfTrained, said
 from fl.learning.user_code import one_number
 
-Arrays = list[np.ndarray]
+Arrays = list[NDArray[Any]]
 PREFIX = "flower:"
 PYTHON = Path(".venv-flower/bin/python")
 BETTER_WHEN_HIGH = ("acc", "auc", "f1", "r2")
@@ -167,7 +168,7 @@ class FlowerClients:
     def _hear(self) -> tuple[dict[str, Any], Arrays]:
         assert self._process.stdout
         try:
-            frame = worker.unpack(self._process.stdout)  # type: ignore[arg-type]
+            frame = worker.unpack(self._process.stdout)
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise UserCodeError(f"the Flower app's process sent an answer that cannot be read: {error}") from error
         if frame is None:

@@ -61,7 +61,8 @@ def normal(source: Source, n: int) -> Vector:
     privacy", 2021): the low bits of a single one would reveal its pre-image."""
     u = source.uniform(4 * n).reshape(4, n)
     radius, angle = np.sqrt(-2 * np.log1p(-u[:2])), 2 * np.pi * u[2:]
-    return (radius * np.cos(angle) + radius * np.sin(angle)).sum(axis=0) / 2
+    drawn: Vector = (radius * np.cos(angle) + radius * np.sin(angle)).sum(axis=0) / 2
+    return drawn
 
 
 def private_change(
@@ -72,7 +73,7 @@ def private_change(
         return _sgd(task, base, part, privacy.clip, plan, source)
     delta = local_change(task, base, part, rng)
     # A NaN would show by a missing commitment, and no clip bounds it: it is replaced by zero.
-    norm = np.linalg.norm(delta)
+    norm = float(np.linalg.norm(delta))
     clipped = delta * min(1.0, privacy.clip / max(norm, 1e-12)) if np.isfinite(norm) else np.zeros_like(delta)
     return clipped + normal(source, delta.size) * 2 * privacy.clip * plan.noise
 

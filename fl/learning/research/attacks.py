@@ -51,18 +51,19 @@ def _alie(sight: Sight) -> Change:
     needed = sight.seats // 2 + 1 - sight.accomplices
     honest = max(1, sight.seats - sight.accomplices)
     z = NormalDist().inv_cdf(min(0.99, max(0.6, (honest - needed) / honest)))
-    return sight.others.mean(axis=0) - z * sight.others.std(axis=0)
+    sent: Change = sight.others.mean(axis=0) - z * sight.others.std(axis=0)
+    return sent
 
 
 def _min_max(sight: Sight) -> Change:
     """Shejwalkar and Houmansadr, "Manipulating the Byzantine", 2021: against the mean, no further from any honest update than
     honest ones are from each other."""
-    middle = sight.others.mean(axis=0)
+    middle: Change = sight.others.mean(axis=0)
     square = (sight.others**2).sum(axis=1)
     apart = float((square[:, None] + square[None] - 2 * sight.others @ sight.others.T).max())
     against = -middle / _norm(middle)
     for gamma in np.geomspace(4.0, 0.05, 24) * _norm(middle):
-        sent = middle + gamma * against
+        sent: Change = middle + gamma * against
         if float(((sight.others - sent) ** 2).sum(axis=1).max()) <= apart:
             return sent
     return middle
@@ -70,23 +71,25 @@ def _min_max(sight: Sight) -> Change:
 
 def _lean(sight: Sight) -> Change:
     """Subtracts as much of the others' mean as the gate lets pass."""
-    middle = sight.others.mean(axis=0)
+    middle: Change = sight.others.mean(axis=0)
     for back in (3.0, 2.0, 1.5, 1.0, 0.75, 0.5, 0.25):
-        if sight.passes(sent := sight.own - back * middle):
+        sent: Change = sight.own - back * middle
+        if sight.passes(sent):
             return sent
     return sight.own
 
 
 def _edge(sight: Sight) -> Change:
     """Poisoned training turned just far enough toward the others to pass, and as long as passes."""
-    middle = sight.others.mean(axis=0)
+    middle: Change = sight.others.mean(axis=0)
     toward = middle / _norm(middle)
     harm = sight.own - (sight.own @ toward) * toward
     harm = harm / _norm(harm)
     size = float(np.median(np.linalg.norm(sight.others, axis=1)))
     for cosine in (0.02, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7):
         for length in (2.9, 1.9, 1.4, 1.2, 1.0):
-            if sight.passes(sent := length * size * (cosine * toward + np.sqrt(1 - cosine**2) * harm)):
+            sent: Change = length * size * (cosine * toward + np.sqrt(1 - cosine**2) * harm)
+            if sight.passes(sent):
                 return sent
     return sight.honest
 

@@ -27,7 +27,7 @@ from fl.protocol.fixed_point import to_float
 def canary(part: Part) -> Part:
     """One more row: the features of the first, and the label of another class."""
     other = part.y[part.y != part.y[0]][:1]
-    return Part(part.x[:1], other if len(other) else part.y[:1] + 1)
+    return Part(part.x[:1], other if len(other) else np.add(part.y[:1], 1))
 
 
 def with_row(part: Part, row: Part) -> Part:

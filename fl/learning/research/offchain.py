@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -126,13 +127,13 @@ def _round(task: Task, p: Play, number: int, changes: NDArray[np.float64], depth
         updates[seat] = parse_update(data, depth, task.max_exponent)
     present = np.stack([to_float(updates[seat])[:size] for seat in range(honest)])
     others = present if cell.omniscient else p.seen if p.seen is not None else changes[honest:]
-    known = {seat: np.rint(pad(other, depth) * 2.0**24).astype(np.int32) for seat, other in enumerate(others)}
+    known = {seat: pad(np.rint(other * 2.0**24), depth).astype(np.int32) for seat, other in enumerate(others)}
     p.seen = present
     last = np.zeros(size) if p.earlier is None else to_float(p.vector)[:size] - to_float(p.earlier)[:size]
     bad = range(honest, p.seats)
 
     def passes(seat: int, change: NDArray[np.float64]) -> bool:
-        sent = np.clip(np.rint(pad(change, depth) * 2.0**24), -(2**30), 2**30).astype(np.int32)
+        sent = pad(np.clip(np.rint(change * 2.0**24), -(2**30), 2**30), depth).astype(np.int32)
         return seat in gate.judge(p.state, {**known, **dict.fromkeys(bad, sent)})[0]
 
     for seat in bad:
@@ -149,7 +150,7 @@ def _round(task: Task, p: Play, number: int, changes: NDArray[np.float64], depth
             round=number,
             rng=rngs[seat],
             limit=127 * 2.0 ** (task.max_exponent - 24),
-            passes=lambda change, seat=seat: passes(seat, change),
+            passes=partial(passes, seat),
         )
         data, _ = encode_update(change_of(cell.kind, sight), None, depth, task.max_exponent, rngs[seat])
         updates[seat] = parse_update(data, depth, task.max_exponent)

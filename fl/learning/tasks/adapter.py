@@ -32,7 +32,7 @@ STEPS, BATCH, RATE = 400, 48, 3e-3
 BASE = Path(__file__).with_suffix(".safetensors")
 
 
-def windows(names: tuple[str, ...], stride: int) -> tuple[np.ndarray, np.ndarray]:
+def windows(names: tuple[str, ...], stride: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """(int64 (n, CONTEXT + 1) pieces of text, which name each comes from)."""
     pieces, owners = [], []
     for owner, name in enumerate(names):
@@ -133,7 +133,7 @@ class Adapter(Task):
 
     def encode(self, table: pd.DataFrame) -> NDArray[np.float32]:
         codes = []
-        for text in table["text"].fillna("").astype(str):
+        for text in map(str, table["text"].fillna("")):
             known = [ALPHABET.index(c) for c in text.lower() if c in ALPHABET][-CONTEXT:]
             codes.append([ALPHABET.index(" ")] * (CONTEXT - len(known)) + known)
         return np.array(codes, np.float32)

@@ -38,7 +38,8 @@ MEASURED = (
 
 def scaled(measured: NDArray[np.float64]) -> NDArray[np.float32]:
     """Measurements (n, 30) in standard units."""
-    return ((measured - SCALE[:, 0]) / SCALE[:, 1]).astype(np.float32)
+    x: NDArray[np.float32] = ((measured - SCALE[:, 0]) / SCALE[:, 1]).astype(np.float32)
+    return x
 
 
 class BreastCancer(Task):

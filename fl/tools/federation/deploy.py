@@ -214,6 +214,6 @@ def dry_run(checked: Draft, seats: int, prices: Prices) -> Result:
 def remember(deployment: Deployment, folder: Path) -> Path:
     """Adds a deployment to `folder`/<chain id>.json; returns the file."""
     path = folder / f"{deployment.chain_id}.json"
-    known = json.loads(path.read_text()) if path.is_file() else []
-    write_durably(path, canonical({"all": [*(known["all"] if known else []), asdict(deployment)]}))
+    known = json.loads(path.read_text())["all"] if path.is_file() else []
+    write_durably(path, canonical({"all": [*known, asdict(deployment)]}))
     return path

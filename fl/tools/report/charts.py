@@ -174,10 +174,10 @@ def curves(lines: Sequence[Line], title: str, told: str, axis: str, levels: Sequ
             points = [(x(i), y(v)) for i, v in enumerate(line.values) if v is not None and math.isfinite(v)]
             path = " ".join(f"{'L' if i else 'M'}{a:.1f} {b:.1f}" for i, (a, b) in enumerate(points))
             parts.append(_tag("path", d=path, class_=f"curve k{line.look}"))
-            for i, v in enumerate(line.values):
-                if v is not None and math.isfinite(v):
-                    dot = sign(MARKERS[line.look % 6], x(i), y(v), 3 if line.look else 4, f"k{line.look}")
-                    parts.append(_tag("g", _tag("title", escape(f"{line.name}, round {i}: {v:.4g}")) + dot))
+            for i, value in enumerate(line.values):
+                if value is not None and math.isfinite(value):
+                    dot = sign(MARKERS[line.look % 6], x(i), y(value), 3 if line.look else 4, f"k{line.look}")
+                    parts.append(_tag("g", _tag("title", escape(f"{line.name}, round {i}: {value:.4g}")) + dot))
         total = height
         if slim:
             for name, look in named:

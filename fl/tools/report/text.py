@@ -31,7 +31,8 @@ def moment(seconds: float) -> str:
 
 def lasting(seconds: float) -> str:
     """`2 h 10 min`: the two largest units that are not zero."""
-    left, parts = max(int(seconds), 0), []
+    left = max(int(seconds), 0)
+    parts: list[str] = []
     for unit, size in (("d", 86400), ("h", 3600), ("min", 60), ("s", 1)):
         if left >= size and len(parts) < 2:
             parts.append(f"{left // size} {unit}")

@@ -25,8 +25,10 @@ def measure(case: Case, exponent: int, seed: int) -> list[float]:
     data = split(task.data(), case.seats, case.alpha, seed)
     found = [baselines.float_fedavg(task, data, case.rounds, seed)]
     for feedback, stochastic in WAYS.values():
-        options = {"feedback": feedback, "stochastic": stochastic}
-        found.append(baselines.exact_fedavg(task, data, case.rounds, seed, max_exponent=exponent, **options))
+        exact = baselines.exact_fedavg(
+            task, data, case.rounds, seed, max_exponent=exponent, feedback=feedback, stochastic=stochastic
+        )
+        found.append(exact)
     return found
 
 

@@ -131,11 +131,13 @@ def simulation(settings: Settings, clients: int) -> tuple[dict[str, Any], str]:
 
     def ours(make: Callable[[], Any]) -> Callable[[], tuple[list[float], float, str]]:
         def run() -> tuple[list[float], float, str]:
-            stamps, vector = [time.perf_counter()], None
-            for vector in make():  # noqa: B007  the last one is the final model
+            stamps, vectors = [time.perf_counter()], []
+            for vector in make():
                 stamps.append(time.perf_counter())
+                vectors = [vector]
+            (final,) = vectors
             seconds = [b - a for a, b in pairwise(stamps)]
-            return seconds, evaluator.metric(vector, test), sha256(vector.tobytes()).hexdigest()
+            return seconds, evaluator.metric(final, test), sha256(final.tobytes()).hexdigest()
 
         return run
 
@@ -150,7 +152,7 @@ def simulation(settings: Settings, clients: int) -> tuple[dict[str, Any], str]:
         for _ in range(settings.runs):
             for way, run in ways.items():
                 seen[way].append(run())
-    figures = {}
+    figures: dict[str, dict[str, Any]] = {}
     for way, runs in seen.items():
         later = [s for seconds, _, _ in runs for s in seconds[1:]] or [s for seconds, _, _ in runs for s in seconds]
         figures[way] = {

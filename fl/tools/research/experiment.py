@@ -14,6 +14,7 @@ from statistics import mean
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from fl.errors import TaskError
 from fl.learning.data.partition import Part, Shard, Split, split
@@ -196,7 +197,7 @@ def _all_paid(grid: Grid, setting: Setting, cells: Sequence[Cell]) -> list[dict[
 
 
 def _paid(plays: Sequence[Play], rounds: int) -> dict[str, float]:
-    def each(amounts: Callable[[Play], np.ndarray], bad: bool) -> float:
+    def each(amounts: Callable[[Play], NDArray[np.float64]], bad: bool) -> float:
         parts = [amounts(p)[p.honest :] if bad else amounts(p)[: p.honest] for p in plays]
         return float(np.mean(np.concatenate(parts))) if sum(map(len, parts)) else 0.0
 
@@ -275,7 +276,7 @@ def _ranked(grid: Grid, name: str, alpha: float | None, seats: int = 8, rounds: 
         totals = {way: dict.fromkeys(range(seats), 0.0) for way in ("exact", *ways)}
         for round_ in played:
 
-            def losses(vectors: np.ndarray, held: Part = held) -> np.ndarray:
+            def losses(vectors: NDArray[np.int32], held: Part = held) -> NDArray[np.float64]:
                 return evaluator.losses(vectors, held)
 
             true = shapley.exact(shapley.Worth(round_, losses), range(seats))

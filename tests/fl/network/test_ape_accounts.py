@@ -12,7 +12,7 @@ from web3 import HTTPProvider, Web3
 
 from fl.errors import ChainError, ContractError
 from fl.learning.task import load_task
-from fl.network import ape_accounts
+from fl.network import ape_accounts, ape_patches
 from fl.network.denomination import RAW, Denomination
 from fl.network.stores.base import LocalStore
 from fl.network.token import Token
@@ -120,6 +120,6 @@ def test_refusal__is_told_in_the_federation_s_own_token(node, tmp_path):
 def test_local_chains_of_ape__listen_below_the_ports_of_outgoing_connections(monkeypatch):
     monkeypatch.setattr(foundry, "EPHEMERAL_PORTS_START", 49_152)
     monkeypatch.setattr(foundry, "EPHEMERAL_PORTS_END", 60_999)
-    ape_accounts.listen_low()
+    ape_patches.listen_low()
     lowest = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
     assert 1024 < foundry.EPHEMERAL_PORTS_START < foundry.EPHEMERAL_PORTS_END < lowest

@@ -1,0 +1,31 @@
+"""Everything of Ape's that is changed at run time, with its reason upstream. Nothing else in the project patches a library."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from ape_ethereum.trace import Trace
+
+LOW_PORTS = 20_000, 32_767  # below the ports of outgoing connections, which begin at 32,768 on Linux
+
+
+@contextmanager
+def no_call_tree() -> Iterator[None]:
+    """Ape's `transact` prints the tree of calls of a refused transaction by itself, and has no setting against it
+    (ape_ethereum.transactions, `Receipt.raise_for_status`); people get one line that says what to do."""
+    show = Trace.show
+    Trace.show = lambda *_, **__: None  # type: ignore[method-assign]
+    try:
+        yield
+    finally:
+        Trace.show = show  # type: ignore[method-assign]
+
+
+def listen_low() -> None:
+    """Has a local chain that Ape starts listen below the ports of outgoing connections. ape_foundry draws its port among those,
+    and a node cannot begin on a port that somebody has just dialled from; the range is no setting of its."""
+    foundry = sys.modules.get("ape_foundry.provider")  # imported with the network that was asked for, or not needed
+    if foundry is not None:
+        foundry.EPHEMERAL_PORTS_START, foundry.EPHEMERAL_PORTS_END = LOW_PORTS  # type: ignore[attr-defined]
