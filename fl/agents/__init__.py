@@ -1,1 +1,1 @@
-"""Layer 2: who acts. Deciding is pure, `decide(view) -> list[Action]`; one loop acts. An adversary is another `decide`."""
+"""Layer 2: agents. A role decides, `decide(view) -> list[Action]`; one executor acts. An adversary is another `decide`."""

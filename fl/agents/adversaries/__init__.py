@@ -1,4 +1,4 @@
-"""People who do not follow the protocol: the honest roles with one method changed. Named on the command line as KIND:COUNT."""
+"""Participants that do not follow the protocol: the honest roles with one method changed. On the command line: KIND:COUNT."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ __all__ = ["FLAWS", "KINDS", "PARTICIPANTS", "PROPOSERS", "VALIDATORS", "Withhol
 
 
 def cast(kind: str, accomplices: Collection[int] = ()) -> Cast:
-    """Makes the roles of a cheat's seat; of any other kind (`honest`) those of one that follows the protocol.
+    """Makes the roles of a cheat's seat; for any other kind (`honest`), those that follow the protocol.
 
-    accomplices: the seats of its own kind.
+    accomplices: the seats of the same kind.
     """
 
     def made(

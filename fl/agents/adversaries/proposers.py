@@ -8,7 +8,7 @@ from fl.protocol.artifact import pack_model, parse_model
 
 
 class WrongModel(Proposer):
-    """Proposes out of turn, first of all, and adds to one number of the right model."""
+    """Proposes out of turn, before anybody else, and changes one number of the correct model."""
 
     def is_turn(self, view: View) -> bool:
         return view.facts.attempts == 0 and self.seat in view.eligible()
@@ -33,7 +33,7 @@ class WrongModelOnce(WrongModel):
 
 
 class Withholder(WrongModel):
-    """Proposes a wrong root and shows nobody its file."""
+    """Proposes a wrong root and withholds the file."""
 
     def publishes(self, view: View) -> bool:
         return False

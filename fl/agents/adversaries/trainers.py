@@ -1,4 +1,4 @@
-"""Cheats among trainers: what they send is in fl.learning.research.attacks, how they see the federation is here."""
+"""Cheats among trainers: what they send is in fl.learning.research.attacks; what they see is here."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from fl.protocol.fixed_point import to_fixed, to_float
 
 
 class Dishonest(Participant):
-    """A participant that may know seats of its own kind. Privacy is for the honest."""
+    """A participant that may know seats of the same kind, and trains without privacy."""
 
     def __init__(self, *args: Any, accomplices: Collection[int] = (), **options: Any):
         super().__init__(*args, **options)
@@ -28,7 +28,7 @@ class Dishonest(Participant):
 
 
 class Cheat(Dishonest):
-    """Sends what fl.learning.research.attacks makes of what is public: the past. Commitments hide the present round."""
+    """Sends what fl.learning.research.attacks makes from past rounds, since commitments hide the current one."""
 
     attack = "sign_flip"
 
@@ -89,7 +89,7 @@ class PoisonerOnceSilent(Cheat):
 
 
 class ColludingTrainer(Cheat):
-    """Of a minority that also lies together as validators: hides as far from the others as their own spread allows."""
+    """One of a minority that also lies together as validators: stays within the standard deviation of the others."""
 
     attack = "alie"
 
@@ -99,7 +99,7 @@ HUGE = 1 << 24  # bytes, at least
 
 
 class Malformed(Dishonest):
-    """Commits to a file that nobody should take: another flaw each round, or always the one named."""
+    """Commits to a file that nobody should accept: another flaw each round, or always the one named."""
 
     flaw: str | None = None
 

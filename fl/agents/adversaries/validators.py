@@ -10,7 +10,7 @@ from fl.agents.roles.validator import Validator
 
 
 class DishonestValidator(Validator):
-    """A validator that may know seats of its own kind."""
+    """A validator that may know seats of the same kind."""
 
     def __init__(self, *args: Any, accomplices: Collection[int] = ()):
         super().__init__(*args)
@@ -18,21 +18,21 @@ class DishonestValidator(Validator):
 
 
 class LyingValidator(DishonestValidator):
-    """Turns its scores round: the best get nothing, those left out get everything."""
+    """Inverts its scores: the best get nothing, those left out get the maximum."""
 
     def scores(self, view: View) -> bytes:
         return bytes(255 - byte for byte in super().scores(view))
 
 
 class LazyValidator(DishonestValidator):
-    """Gives everybody the same without looking."""
+    """Gives everybody the same score without looking."""
 
     def scores(self, view: View) -> bytes:
         return bytes([128] * len(view.round.revealed or []))
 
 
 class ColludingValidator(DishonestValidator):
-    """Gives its accomplices everything and all others nothing."""
+    """Gives its accomplices the maximum and all others nothing."""
 
     def scores(self, view: View) -> bytes:
         return bytes(255 if seat in self.accomplices else 0 for seat in view.round.revealed or [])

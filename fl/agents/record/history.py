@@ -1,4 +1,4 @@
-"""What happened, folded from a federation's events alone: seats, rounds, proposals, demands."""
+"""The history of a federation, built from its events: seats, rounds, proposals, demands."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from fl.protocol.seats import from_bitmap
 
 @dataclass
 class SeatLog:
-    """A seat as its events tell it."""
+    """A seat, built from its events."""
 
     owner: str
     operator: str
@@ -32,7 +32,7 @@ class Reveal:
 
 @dataclass
 class Proposal:
-    """A proposed model, and whether it fell."""
+    """A proposed model, and whether it was disproved."""
 
     attempt: int
     seat: int
@@ -42,7 +42,7 @@ class Proposal:
 
 @dataclass(frozen=True)
 class Demanded:
-    """What a demand asks to see: a leaf of an artifact (fl.protocol.enums.Artifact), of a seat where it is an update."""
+    """The leaf that a demand asks for: of an artifact (fl.protocol.enums.Artifact), and of a seat if that is an update."""
 
     attempt: int
     artifact: int
@@ -52,7 +52,7 @@ class Demanded:
 
 @dataclass
 class RoundLog:
-    """One round as its events tell it. Lists of seats ascend, the committee is in the order drawn."""
+    """One round, built from its events. Lists of seats are ascending; the committee is in the order drawn."""
 
     number: int
     active: list[int]
@@ -74,7 +74,7 @@ class RoundLog:
     paid: int = 0
     settled: bool = False
     proposals: list[Proposal] = field(default_factory=list)
-    demands: dict[Demanded, int] = field(default_factory=dict)  # open ones, to their deadline
+    demands: dict[Demanded, int] = field(default_factory=dict)  # open demands, with their deadlines
     answers: dict[Demanded, tuple[bytes, bytes]] = field(default_factory=dict)  # (leaf, path)
     voided: bool = False
     finalized: bool = False
@@ -82,7 +82,7 @@ class RoundLog:
     model: bytes = b""
 
     def copy(self) -> RoundLog:
-        """The same round, which stays as it is when this one goes on."""
+        """A copy of the round that does not change when this one does."""
         other = copy(self)
         for name, value in vars(self).items():
             if isinstance(value, dict | list):
@@ -92,7 +92,7 @@ class RoundLog:
 
     @property
     def validators(self) -> list[int]:
-        """Committee members that revealed scores, in the order drawn: the order in which `settle` wants their vectors."""
+        """Committee members that revealed scores, in the order drawn: the order in which `settle` takes their vectors."""
         return [seat for seat in self.committee if seat in self.scores]
 
     @property
@@ -102,7 +102,7 @@ class RoundLog:
 
 
 class History:
-    """Grows by events in order. Readers treat it as read-only."""
+    """Grows event by event, in order. Readers treat it as read-only."""
 
     def __init__(self, committee_size: int) -> None:
         self._committee_size = committee_size
@@ -115,7 +115,7 @@ class History:
         return self.rounds[-1] if self.rounds else None
 
     def copy(self) -> History:
-        """The same past, which stays as it is when this one grows. Rounds before the last do not change any more."""
+        """A copy of the history that does not change when this one grows. Rounds before the last never change."""
         other = History(self._committee_size)
         other.seats = {seat: copy(log) for seat, log in self.seats.items()}
         other.rounds = [*self.rounds[:-1], *(log.copy() for log in self.rounds[-1:])]
@@ -123,7 +123,7 @@ class History:
         return other
 
     def apply(self, events: Iterable[Event]) -> None:
-        """Folds further events in."""
+        """Applies further events."""
         for event in events:
             self.events.append(event)
             handler = getattr(self, f"_{event.name}", None)

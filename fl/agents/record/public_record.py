@@ -1,8 +1,8 @@
-"""The public record, recomputed: which revealed updates are available and well-formed, what the gate makes of them, what
-the next model is. Pure functions of events and store, kept per round, since everybody needs them and none may differ.
+"""Recomputes the public record: which revealed updates are available and well-formed, which the gate lets in, and what the
+next model is. These are pure functions of events and store, cached per round, since all roles need them and must agree.
 
-Updates stay what the store gives, maps of files for all but small ones, and are decoded part by part: of whole vectors only
-models are in memory, however many updates there are."""
+Updates stay as the store returns them, memory maps of files for all but small ones, and are decoded part by part. The only
+whole vectors in memory are models, however many updates there are."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ from fl.protocol.manifest import Manifest
 from fl.protocol.stream import aggregate_files
 from fl.protocol.terms import Terms
 
-MODELS_KEPT = 3  # the one that a round begins with, the one before, the proposed
+MODELS_KEPT = 3  # the models that a round starts with, the one before, and the proposed one
 
 Vector = NDArray[np.int32]
 
 
 @dataclass(frozen=True)
 class Judged:
-    """What everybody must find about a round's revealed updates."""
+    """What everybody must conclude about a round's revealed updates."""
 
     seen: frozenset[int]  # well-formed and available, by seat
     inside: frozenset[int]  # let in by the gate
@@ -42,23 +42,25 @@ class Judged:
 
 
 class Record:
-    """What the record of one federation says, as far as this store shows it."""
+    """The record of one federation, as far as this store has the files."""
 
     def __init__(self, terms: Terms, manifest: Manifest, store: Store):
         self.terms, self.manifest, self.store = terms, manifest, store
         self._gate = GATES[manifest.gate.name]
-        self._files: dict[bytes, Data] = {}  # the updates last asked for
+        self._files: dict[bytes, Data] = {}  # the updates requested last
         self._judged: dict[int, Judged] = {}
         self._states: dict[int, GateState] = {}  # after settled rounds
         self._models: dict[bytes, Vector] = {}
-        self._model_files: dict[bytes, Data] = {}  # the models last asked for, the latest last
+        self._model_files: dict[bytes, Data] = {}  # the models requested last, the latest last
         self._next: dict[int, bytes] = {}
         self._trees: dict[int, Tree] = {}
-        self._opened: dict[bytes, bytes] = {}  # what the chain keeps of an update's root, to the root that an answer led to
+        # the part of an update's root that the chain keeps, to the root that an answer led to
+        self._opened: dict[bytes, bytes] = {}
 
     def copy(self) -> Record:
-        """The same record for another thread, so that a tick never waits for who reads many files. Both have what was cached
-        until now; what the gate made of past rounds they go on sharing, since it is the same whoever computes it."""
+        """A copy of the record for another thread, so that a tick never waits for a thread that reads many files. Both start
+        with the same cache, and continue to share the gate's results for past rounds, which do not depend on who computes
+        them."""
         other = Record(self.terms, self.manifest, self.store)
         other._judged, other._states = self._judged, self._states
         other._files, other._models, other._opened = dict(self._files), dict(self._models), dict(self._opened)
@@ -66,7 +68,7 @@ class Record:
         return other
 
     def note(self, events: Iterable[Event]) -> None:
-        """Takes in what events say of where files are."""
+        """Records where events say that files are."""
         for event in events:
             if event.name in ("Revealed", "Proposed") and event.fields["locator"]:
                 self.store.hint(event.fields["root"], event.fields["locator"])
@@ -76,7 +78,7 @@ class Record:
                 self._opened[root[:ROOT_KEPT]] = root
 
     def update(self, root: bytes) -> Data | None:
-        """An update's file, or None if the store cannot show it."""
+        """An update's file, or None if it is not available."""
         name = self._name(root)
         try:
             return self._files.get(name) or self.store.get(name, Kind.UPDATE, self.terms.depth)
@@ -84,10 +86,10 @@ class Record:
             return None
 
     def updates(self, roots: Iterable[bytes]) -> dict[bytes, Data]:
-        """The files of those updates that the store can show, by root as revealed.
+        """The files of the updates that are available, by revealed root.
 
-        A revealed root may differ from its file's in the bytes that the chain forgets: no store knows that name, and the
-        contract takes the file all the same. Answers to demands say under which name it lies."""
+        A revealed root may differ from its file's in the bytes that the chain does not keep. No store has a file of that
+        name, but the contract accepts the file. Answers to demands show under which name it is stored."""
         names = {root: self._name(root) for root in roots}
         files = self._held(names.values())
         return {root: files[name] for root, name in names.items() if name in files}
@@ -96,8 +98,8 @@ class Record:
         return self._opened.get(root[:ROOT_KEPT], root)
 
     def _held(self, names: Iterable[bytes]) -> dict[bytes, Data]:
-        """The updates of these names that the store can show. Asked for all at once: ten that nobody has must not cost ten
-        times what one does. Kept until others are asked for, so that gate, proposal and check read a round's files once."""
+        """The available updates of these names. They are fetched at the same time, since ten missing files must not take ten
+        times as long as one, and are cached until others are needed, so that a round's files are read once."""
         wanted = dict.fromkeys(names)
         if missing := [name for name in wanted if name not in self._files]:
             self._files = {name: data for name, data in self._files.items() if name in wanted}
@@ -106,21 +108,21 @@ class Record:
         return self._files
 
     def model_file(self, root: bytes) -> Data | None:
-        """A model's file, or None if the store cannot show it."""
+        """A model's file, or None if it is not available."""
         try:
             return self._model_file(root)
         except StoreError:
             return None
 
     def _model_file(self, root: bytes) -> Data:
-        """Read once a round: a checker looks at each block, and one look at a store that is away must not have it demand what
-        it had."""
+        """A model's file, read once a round: a checker needs it at every block, and a store that is down for a moment must not
+        make it demand what it already had."""
         data = self._model_files.pop(root, None) or self.store.get(root, Kind.MODEL, self.terms.depth)
         self._model_files = dict([*self._model_files.items()][1 - MODELS_KEPT :]) | {root: data}
         return data
 
     def model(self, root: bytes) -> Vector:
-        """A model in units. Raises StoreError if the store cannot show it."""
+        """A model in units. Raises StoreError if it is not available."""
         if root not in self._models:
             self._models = {root: parse_model(self._model_file(root), self.terms.depth)}
         return self._models[root]
@@ -131,14 +133,14 @@ class Record:
 
     def _judge(self, log: RoundLog, before: GateState) -> Judged:
         known = self._judged.get(log.number)
-        # What the store lacked when scores were due, and the committee accepted, may have come since.
+        # A file that was missing when scores were due, but that the committee accepted, may have arrived since.
         if known is None or not known.seen.issuperset(log.accepted):
             updates = self.well_formed(log)
             known = self._judged[log.number] = Judged(frozenset(updates), *self.gate(before, updates))
         return known
 
     def well_formed(self, log: RoundLog) -> dict[int, Numbers]:
-        """A closed round's updates that are well-formed and that the store can show, in units, by seat."""
+        """A closed round's updates that are well-formed and available, in units, by seat."""
         depth, exponent = self.terms.depth, self.terms.max_exponent
         roots = {seat: log.reveals[seat].root for seat in log.revealed or []}
         files = self._held(roots.values())
@@ -147,11 +149,11 @@ class Record:
         return {seat: UpdateNumbers(held[seat], depth, exponent) for seat in good}
 
     def gate(self, state: GateState, updates: Mapping[int, Numbers]) -> tuple[frozenset[int], GateState]:
-        """The manifest's gate on well-formed updates, in units, by seat."""
+        """Applies the manifest's gate to well-formed updates, in units, by seat."""
         return self._gate.judge(state, updates)
 
     def state(self, history: History, number: int) -> GateState:
-        """What the gate remembers when round `number` begins."""
+        """The gate's state when round `number` begins."""
         state = GateState()
         for log in history.rounds[: number - 1]:
             if log.settled:
@@ -162,7 +164,7 @@ class Record:
 
     def _state_after(self, log: RoundLog, before: GateState) -> GateState:
         judged = self._judge(log, before)
-        # The committee left out what the gate would let in: its file came too late, or they lied. Those who judged in time
+        # The committee left out an update that the gate lets in: its file came too late, or they lied. Those who judged in time
         # and those who read the past must remember one round, and the chain says which.
         if out := judged.inside.difference(log.accepted):
             seen = {seat: update for seat, update in self.well_formed(log).items() if seat in judged.seen - out}
@@ -170,11 +172,11 @@ class Record:
         return judged.state
 
     def bound(self, history: History) -> int | None:
-        """The largest norm, in units, that the gate lets in this round; None if it sets none beforehand."""
+        """The largest norm, in units, that the gate lets in this round; None if it is not known beforehand."""
         return self._gate.bound(self.state(history, history.rounds[-1].number))
 
     def next_model(self, log: RoundLog) -> bytes | None:
-        """The file of the model that a settled round must give; None while the store lacks an accepted update."""
+        """The file of the model that a settled round must lead to; None while an accepted update is missing."""
         if log.number not in self._next:
             roots = [log.reveals[seat].root for seat in log.accepted]
             files, base = self.updates(roots), self.model_file(log.base)
@@ -185,7 +187,7 @@ class Record:
         return self._next[log.number]
 
     def next_tree(self, log: RoundLog) -> Tree | None:
-        """The tree over that file: whoever checks looks at it in each block."""
+        """The tree over that file, which a checker needs at every block."""
         if (right := self.next_model(log)) is None:
             return None
         if log.number not in self._trees:
@@ -193,10 +195,10 @@ class Record:
         return self._trees[log.number]
 
     def public_round(self, history: History, log: RoundLog, accepted: frozenset[int] | list[int]) -> PublicRound:
-        """What scoring reads of a round, with the seats taken to be accepted."""
+        """The part of a round that scoring uses, with the seats assumed to be accepted."""
         updates = self.well_formed(log)
         older = next((r.base for r in reversed(history.rounds[: log.number - 1]) if r.base != log.base), None)
-        file = None if older is None else self.model_file(older)  # a store may have forgotten it: scoring goes on without
+        file = None if older is None else self.model_file(older)  # a store may have deleted it: scoring continues without
         return PublicRound(
             log.number,
             self.model(log.base),

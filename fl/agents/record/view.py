@@ -1,4 +1,4 @@
-"""What an agent decides on: the chain's facts at one moment, the history, and the public record."""
+"""What an agent decides by: the chain's facts at one moment, the history, and the public record."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ NOBODY = Own()
 
 @dataclass(frozen=True)
 class Setting:
-    """What never changes: which federation on which chain, its terms, what its amounts are told in."""
+    """What never changes: which federation on which chain, its terms, the denomination of its amounts."""
 
     chain_id: int
     federation: str
@@ -26,7 +26,7 @@ class Setting:
 
 @dataclass(frozen=True, kw_only=True)
 class View:
-    """A moment. Agents read it and change nothing. own: what concerns the one who looks."""
+    """The state at one moment, which agents only read. own: what concerns this agent."""
 
     setting: Setting
     snapshot: Snapshot
@@ -35,7 +35,7 @@ class View:
     own: Own = NOBODY
 
     def frozen(self) -> View:
-        """This moment for whoever reads it later, from a thread of its own, while history and record go on."""
+        """A copy of this moment for another thread, while history and record go on."""
         return replace(self, history=self.history.copy(), record=self.record.copy())
 
     @property
@@ -70,12 +70,12 @@ class View:
 
     @property
     def concluded(self) -> bool:
-        """Whether the sponsor gave notice."""
+        """Whether the sponsor has given notice."""
         return self.snapshot.concluded
 
     @property
     def pool(self) -> int:
-        """What the pool holds for rounds to come, in token units."""
+        """What the pool holds for future rounds, in token units."""
         return self.snapshot.pool
 
     @property
@@ -89,10 +89,10 @@ class View:
 
     @property
     def round(self) -> RoundLog:
-        """The present round, or the last one. Only where a round was ever opened."""
+        """The current round, or the last one. Valid only if a round was ever opened."""
         return self.history.rounds[-1]
 
     def eligible(self) -> list[int]:
-        """Seats that may propose and that the next round counts on."""
+        """Seats that may propose and that take part in the next round."""
         whole = self.terms.min_stake
         return [i for i, s in sorted(self.history.seats.items()) if not s.leaving and s.stake >= whole]

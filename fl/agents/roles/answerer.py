@@ -1,4 +1,4 @@
-"""An answerer shows the leaves that a data-availability challenge asks for, from files that its store holds."""
+"""An answerer shows the leaves that a data-availability challenge asks for, from files in its store."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from fl.protocol.phases import Phase
 
 
 class Answerer:
-    """Answers demands from files that its store holds: for the deposits, and so that a right model stands.
+    """Answers demands from files in its store, to earn the deposits and to keep a correct model standing.
 
-    All that are due, the soonest first: whoever demands everything at once counts on an answer that comes too late. Deciding
-    reads the files asked for from the store."""
+    It answers all that are due, the soonest first, because an attacker who demands everything at once hopes for one late
+    answer. Deciding reads the demanded files from the store."""
 
     def decide(self, view: View) -> list[Action]:
         if view.phase is not Phase.CHALLENGE:
             return []
         due = {d: end for d, end in view.round.demands.items() if view.time < end and d.attempt == view.facts.attempts}
         answers: dict[Demanded, Call] = {}
-        for what, demands in groupby(sorted(due, key=lambda d: (_file(d), due[d])), key=_file):  # a file's tree at a time
+        for what, demands in groupby(sorted(due, key=lambda d: (_file(d), due[d])), key=_file):  # one file's tree at a time
             soonest = list(islice(demands, MAX_DEMANDS))
             if (opened := self._opened(view, soonest[0])) is not None:
                 for demanded in soonest:
@@ -37,9 +37,9 @@ class Answerer:
         return [answers[demanded] for demanded in sorted(answers, key=lambda d: due[d])[:MAX_DEMANDS]]
 
     def _call(self, view: View, demanded: Demanded, args: tuple[object, ...]) -> Call:
-        """Of many that can answer one shall pay the gas: the proposer, whose stake hangs on it, at once; the others by turns,
-        and not while an answer is on its way. After a third of the window all of that counts no more: who demanded might have
-        sent an answer that never arrives."""
+        """If many can answer, only one should pay the gas. The proposer, whose stake is at risk, answers at once; the others
+        take turns, and wait while an answer is pending. After a third of the window nobody waits any more, because the
+        demander might have sent an answer that never arrives."""
         attempt, deadline, proposal = view.facts.attempts, view.round.demands[demanded], view.round.proposal
         wanted = {"artifact": demanded.artifact, "seat": demanded.seat, "leaf": demanded.leaf}
         wanted |= {"round": view.facts.number, "attempt": attempt}

@@ -1,4 +1,4 @@
-"""Who plays a seat: the honest roles, and what every seat does besides, whatever its first three roles are."""
+"""The roles of a seat: the honest ones, and those that every seat has, whatever its first three roles are."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Trio = tuple[Participant, Validator, Proposer]
 
 
 class Cast(Protocol):
-    """Makes the three roles of a seat that another kind of participant plays differently."""
+    """Makes the three roles of a seat that may differ between kinds of participant."""
 
     def __call__(
         self,
@@ -53,5 +53,5 @@ def honest(
 
 
 def whole_seat(trio: Trio, seat: int, account: str, rounds: int | None = None) -> tuple[Role, ...]:
-    """Everything that a seat's daemon does. rounds: after so many no further one is opened, and pay is claimed at the end."""
+    """All roles of a seat's daemon. rounds: after so many rounds none is opened, and pay is claimed at the end."""
     return (*trio, Challenger(), Answerer(), Keeper(rounds), Collector(seat, account, rounds))

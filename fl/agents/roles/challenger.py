@@ -1,7 +1,7 @@
 """A challenger checks every proposal: recomputes it, disproves a wrong one, and forces a withheld one open.
 
-Where the proposed file is withheld, it walks: an answered demand shows a path, and the lowest sibling that differs from the
-right tree's says in which half the wrong leaf lies. At most depth + 1 demands reach it.
+If the proposed file is withheld, it walks down the tree: an answered demand shows a path, and the lowest sibling that differs
+from the correct tree's shows in which half the wrong leaf is. At most depth + 1 demands reach it.
 """
 
 from __future__ import annotations
@@ -37,8 +37,8 @@ class Shown:
 
 
 class Challenger:
-    """Checks for anybody; demands and challenges from the key that signs for it. Deciding reads the store for the round's
-    updates and models, and rebuilds the right one from them, once a round."""
+    """Checks every proposal; demands and challenges with this agent's key. Deciding reads the round's updates and models from
+    the store and rebuilds the correct model from them, once a round."""
 
     def decide(self, view: View) -> list[Action]:
         if view.phase is not Phase.CHALLENGE:
@@ -59,9 +59,9 @@ class Challenger:
         if right is None:
             return self._force(view, Kind.MODEL, [(Artifact.PREVIOUS, 0)])
         tree = record.next_tree(log)
-        assert tree is not None  # there is a right model
+        assert tree is not None  # the correct model is known
         wrong = record.model_file(proposal.root)
-        if tree.root == proposal.root:  # one that its proposer shows to nobody would leave the next round nothing to begin with
+        if tree.root == proposal.root:  # if its proposer withheld the file, the next round would have nothing to start with
             return [] if wrong is not None else [Publish(right, Kind.MODEL)]
         if wrong is not None:
             opened = Opened.of(wrong, Kind.MODEL)
@@ -70,13 +70,13 @@ class Challenger:
         return self._walk(view, tree, right)
 
     def _challenge(self, view: View, leaf: int, proposed: Opened | Shown, wanted: bytes) -> list[Action]:
-        """`wanted`: the leaf as it must be."""
+        """`wanted`: the correct leaf."""
         log, record = view.round, view.record
         is_, must = parse_model(proposed.show(leaf)[: Kind.MODEL.value], 0), parse_model(wanted, 0)
         coordinate = next(i for i in range(LEAF_PARAMETERS) if is_[i] != must[i])
         files = record.updates(log.reveals[seat].root for seat in log.accepted)
         shown = {seat: answer for seat in log.accepted if (answer := _shown(view, Artifact.UPDATE, seat, leaf))}
-        updates = (  # a tree at a time
+        updates = (  # one tree at a time
             Opened.of(files[root], Kind.UPDATE) if (root := log.reveals[seat].root) in files else shown[seat]
             for seat in log.accepted
         )
@@ -97,13 +97,13 @@ class Challenger:
         return self._demand(view, Artifact.PROPOSED, 0, leaf)
 
     def _doubt(self, view: View, missing: list[int]) -> list[Action]:
-        """Demands the accepted updates that the store lacks: first the one leaf where the proposal strays farthest from what
-        the others alone would give, and when that was shown, all others at once. A wrong leaf that all have shown is disproved
-        at once, so that no gross lie costs a whole file."""
+        """Demands the accepted updates that the store lacks: first the leaf where the proposal deviates most from the result
+        of the other updates, and after that was shown, all others at once. A wrong leaf is disproved as soon as it is shown for
+        every update, so that disproving a large error does not cost a whole file."""
         log, record, terms = view.round, view.record, view.terms
         lacking = [(Artifact.UPDATE, seat) for seat in missing]
         base, proposed = record.model_file(log.base), record.model_file(log.proposals[-1].root)
-        if proposed is None:  # a root of nothing falls here
+        if proposed is None:  # a root without a file falls here
             return [*self._demand(view, Artifact.PROPOSED, 0, 0), *self._force(view, Kind.UPDATE, lacking)]
         if base is None:
             return self._force(view, Kind.UPDATE, lacking)
@@ -127,8 +127,8 @@ class Challenger:
     def _force(
         self, view: View, kind: Kind, lacking: Sequence[tuple[int, int]], order: Sequence[int] | None = None
     ) -> list[Action]:
-        """Demands every leaf of files that the store lacks, or those of `order`, each file an artifact and a seat; one whose
-        leaves were all shown is published."""
+        """Demands every leaf of files that the store lacks, or the leaves in `order`; each file is an artifact and a seat. A
+        file whose leaves were all shown is published."""
         leaves = range(1 << view.terms.depth)
         for artifact, seat in lacking:
             shown = [answer.content for leaf in leaves if (answer := _shown(view, artifact, seat, leaf))]
@@ -152,7 +152,7 @@ class Challenger:
 
 
 def _shown(view: View, artifact: int, seat: int, leaf: int) -> Shown | None:
-    """What an answer showed; in any attempt, unless it is the proposed model: nobody pays twice to see what stays as it is."""
+    """What an answer showed: in any attempt, except for the proposed model, so that nobody pays twice for the same leaf."""
     last = view.facts.attempts
     tries = (
         Demanded(attempt, artifact, seat, leaf) for attempt in range(last if artifact == Artifact.PROPOSED else 1, last + 1)
@@ -161,6 +161,6 @@ def _shown(view: View, artifact: int, seat: int, leaf: int) -> Shown | None:
 
 
 def _call(view: View, function: str, *args: object, deposit: int = 0) -> Call:
-    """A call that pays whoever makes it first, and holds for one attempt alone."""
+    """A call that pays whoever makes it first, and that is valid for one attempt only."""
     attempt = view.facts.attempts
     return Call(function, args, shared=True, number=attempt, attempt=attempt, deposit=deposit)

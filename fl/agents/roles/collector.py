@@ -1,4 +1,4 @@
-"""Pay and fees to where the owner wants them. Pay is the owner's call: a daemon makes it only if it holds the owner's key."""
+"""Sends pay and fees to the owner. Only the owner can claim pay: a daemon does so only if it holds the owner's key."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from fl.protocol.phases import Phase
 
 
 class Collector:
-    """Claims for one seat, when a full round's pay has gathered; sends what this key was credited to the owner.
+    """Claims for one seat once a full round's pay has accumulated; sends this key's credits to the owner.
 
-    last: a round after whose end whatever has gathered is claimed, and nothing before.
+    last: the round after whose end everything accumulated is claimed, and nothing before.
     """
 
     def __init__(self, seat: int, account: str, last: int | None = None):
@@ -33,6 +33,6 @@ class Collector:
         return view.phase in (Phase.IDLE, Phase.COMMIT, Phase.CHALLENGE)
 
     def _call(self, view: View, function: str, args: tuple[object, ...], event: str, **wanted: object) -> Call:
-        """The next call of its kind: each that the chain answered was a transaction of its own."""
+        """The next call of its kind; each one before it was a separate transaction."""
         times = sum(e.name == event and wanted.items() <= e.fields.items() for e in view.history.events)
         return Call(function, args, self.seat, number=times, lasting=True)

@@ -6,11 +6,11 @@ from fl.agents.record.view import View
 from fl.agents.runtime.actions import Action, Call, Turn
 from fl.protocol.phases import Phase
 
-BLOCKS_TO_DRAW = 2  # after the one that closed the reveals, whose successor's hash is the seed
+BLOCKS_TO_DRAW = 2  # blocks after the one that closed the reveals, whose successor's hash is the seed
 
 
 class Keeper:
-    """Opens, closes, draws, settles and finalizes, in turns with all other seats; stops opening after `rounds`."""
+    """Opens, closes, draws, settles and finalizes, taking turns with all other seats; opens no more than `rounds` rounds."""
 
     def __init__(self, rounds: int | None = None):
         self.rounds = rounds
@@ -38,7 +38,7 @@ class Keeper:
 
 
 def _call(view: View, function: str, *args: object, number: int = 0, from_block: int = 0) -> Call:
-    """A call that pays nobody. The turn begins at another seat in each round."""
+    """A call that pays nobody. The turns start at another seat in each round."""
     everybody = sorted(view.history.seats)
     first = view.facts.number % max(1, len(everybody))
     key = f"{view.facts.number} {function} {view.facts.close_block}"

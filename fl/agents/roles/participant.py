@@ -1,4 +1,4 @@
-"""A participant trains, commits and reveals. Update, salt, locator and residual are on disk before a commitment leaves."""
+"""A participant trains, commits and reveals. Update, salt, locator and residual are on disk before a commitment is sent."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ from fl.protocol.commitment import update_commitment
 from fl.protocol.leaves import root_of
 from fl.protocol.phases import Phase
 
-SEALED = ("update", "salt", "locator")  # what a commitment binds, one file each in the journal
+SEALED = ("update", "salt", "locator")  # the parts of a commitment, one file each in the journal
 
 
 class Participant:
-    """Trains one seat's shard. What it must not lose lies in `journal`, one folder per seat.
+    """Trains one seat's shard. What it must not lose is in `journal`, one folder per seat.
 
     Deciding reads this folder (what was trained, what the privacy ledger allows) and, once revealed, whether the store has
-    the update; it writes nothing, draws nothing and trains nothing.
+    the update; it writes nothing, draws no randomness and trains nothing.
 
-    trainer: how it trains; by default on its own. guard: of its privacy, where it chose a budget.
+    trainer: how it trains; by default by itself. guard: of its privacy, if it has a budget.
     """
 
     def __init__(
@@ -63,13 +63,13 @@ class Participant:
         """(the update's file, what rounding lost). Adversaries differ here."""
         delta, rng = self.trained(view)
         residual, bound = self._residue(view), view.record.bound(view.history)
-        # The residual is added after clip and noise, and holds noised numbers only: it costs no privacy.
+        # The residual is added after clipping and noise, and holds only noised numbers: it costs no privacy.
         return encode_update(delta, residual, depth_for(delta.size), self.task.max_exponent, rng, bound)
 
     def trained(self, view: View) -> tuple[NDArray[np.float64], np.random.Generator]:
-        """(what honest training changes, in floats (parameters,); the stream of randomness as training left it).
+        """(what honest training changes, in floats (parameters,); the random generator after training).
 
-        Raises UserCodeError; nothing is committed then, so that nothing is lost but the round's pay.
+        Raises UserCodeError; then nothing is committed, and only the round's pay is lost.
         """
         number = view.round.number
         base = view.record.model(view.round.base)
@@ -80,7 +80,7 @@ class Participant:
             return self.trainer.change(base, number)
 
     def train(self, view: View) -> Files:
-        """The worker's part: what must be on disk before a commitment leaves, the privacy ledger first."""
+        """The worker's part: returns what must be on disk before a commitment is sent, the privacy ledger first."""
         number = view.round.number
         data, residual = self.update(view)
         sealed = data, os.urandom(32), view.record.store.locator(data)
@@ -90,16 +90,16 @@ class Participant:
 
     def commits(self, view: View) -> list[Action]:
         number = view.round.number
-        # After a crash the same update and salt are used again: a second salt would be a second secret to lose.
+        # After a crash the same update and salt are used again: a second salt could be lost as well.
         kept = self._sealed(number)
         if kept is None and self.guard is not None and not self.guard.allows(view):
-            return []  # the budget is spent: it sits out, unpaid, and nobody slashes who did not commit
+            return []  # the budget is spent: it sits out, unpaid, and is not slashed, since it did not commit
         if kept is None:
             return [Train(number, self.train)]
         commitment = self._commitment(view, kept)
         if view.round.commitments.get(self.seat) == commitment:
             return []
-        # Another one that stands, of a salt that was lost, is replaced while there is time.
+        # A commitment on the chain whose salt was lost is replaced while there is time.
         return [Call("commit", (self.seat, commitment), self.seat, number=int(self.seat in view.round.commitments))]
 
     def reveals(self, view: View) -> list[Action]:
@@ -116,7 +116,7 @@ class Participant:
         return [Call("reveal", args, self.seat, publish=tuple(files), silence_costs=True, confirmed_until=half)]
 
     def serves(self, view: View) -> list[Action]:
-        """Puts the revealed update into the store again while the round is open and the store lacks it."""
+        """Publishes the revealed update again while the round is open and the store lacks it."""
         root = view.round.reveals[self.seat].root
         if view.record.store.has(root, Kind.UPDATE):
             return []
@@ -126,7 +126,7 @@ class Participant:
         return [Publish(data, Kind.UPDATE, "the revealed update is in the store again")]
 
     def _commitment(self, view: View, sealed: tuple[bytes, bytes, bytes]) -> bytes:
-        """What a commitment to these files is; remembered, since hashing a large update takes longer than a look should."""
+        """The commitment to these files; cached, since hashing a large update takes longer than a tick should."""
         data, salt, locator = sealed
         facts = view.chain_id, view.federation, view.round.number, self.seat
         if self._made[0] != (facts, salt, locator):
@@ -134,12 +134,12 @@ class Participant:
         return self._made[1]
 
     def _sealed(self, number: int) -> tuple[bytes, bytes, bytes] | None:
-        """What this round's commitment was made of, if all of it was kept."""
+        """The parts of this round's commitment, if all of them were kept."""
         update, salt, locator = (self._kept(f"{number}.{name}") for name in SEALED)
         return None if update is None or salt is None or locator is None else (update, salt, locator)
 
     def _residue(self, view: View) -> NDArray[np.float64] | None:
-        """What the last update's rounding lost; where privacy is on, of private rounds only, since others hold raw numbers."""
+        """The rounding residual of the last update; with privacy, of private rounds only, since others hold raw numbers."""
         private = None if self.guard is None else set(self.guard.rounds(view))
         for earlier in range(view.round.number - 1, 0, -1):
             if private is not None and earlier not in private:

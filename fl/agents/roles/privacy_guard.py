@@ -1,4 +1,5 @@
-"""Keeps one participant within the privacy budget that it chose: trains privately, enters the release, states the guarantee."""
+"""Keeps one participant within the privacy budget that it chose: trains privately, records each release, states the
+guarantee."""
 
 from __future__ import annotations
 
@@ -19,10 +20,10 @@ from fl.network.stores.base import canonical
 
 
 class PrivacyGuard:
-    """One participant's rows, budget and ledger. Raises PrivacyError at once if the promise cannot be kept.
+    """One participant's rows, budget and ledger. Raises PrivacyError at once if the guarantee cannot be kept.
 
     ledger: the folder of privacy.json; federations that train on the same rows must share it.
-    source: of a round's randomness; only a simulation gives another than the operating system's.
+    source: of a round's randomness; only simulations use one other than the operating system's.
     """
 
     def __init__(
@@ -49,7 +50,7 @@ class PrivacyGuard:
         return self.ledger().rounds(_where(view))
 
     def release(self, view: View) -> Spending:
-        """What taking part in this round spends."""
+        """The release of this round, as the accountant sees it."""
         return spending(self.privacy, self.task.training, len(self.part), _where(view), view.round.number)
 
     def allows(self, view: View) -> bool:
@@ -62,14 +63,14 @@ class PrivacyGuard:
         return private_change(self.task, base, self.part, self.privacy, self.release(view), self.source(number), rng)
 
     def keep(self, view: View, seat: int, root: bytes) -> dict[str, bytes]:
-        """What must be on disk before anything of the update is: the ledger first, then the statement."""
+        """What must be on disk before any part of the update: the ledger first, then the statement."""
         release = self.release(view)
         after = self.ledger().with_(release)
         told = statement(self.privacy, after, release, self.source(view.round.number).name, seat, root)
         return {LEDGER: after.to_json(), statement_name(view.round.number): canonical(told)}
 
     def spent(self) -> dict[str, Any]:
-        """For people: what was spent of what."""
+        """For people: how much of the budget was spent."""
         ledger, privacy = self.ledger(), self.privacy
         return {
             "mechanism": privacy.mechanism,

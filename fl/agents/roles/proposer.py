@@ -1,4 +1,4 @@
-"""A proposer aggregates what was accepted and posts the new model's root. Its turn goes round, so that not all pay gas."""
+"""A proposer aggregates the accepted updates and posts the new model's root. Seats take turns, so that not all pay gas."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ TURNS = 4  # seats that may try within one window
 
 
 class Proposer:
-    """Proposes for one seat, only models that it has rebuilt from files that it holds. Deciding reads the store for them."""
+    """Proposes for one seat, and only models that it has rebuilt from files it holds. Deciding reads them from the store."""
 
     def __init__(self, seat: int):
         self.seat = seat
@@ -29,12 +29,12 @@ class Proposer:
         args = (self.seat, root_of(model, Kind.MODEL), view.record.store.locator(model))
         attempt = view.facts.attempts
         files = (Publish(model, Kind.MODEL),) if self.publishes(view) else ()
-        # On its way when the model is no longer right, or a round later, it would be a fraud.
+        # Revocable: if it arrived after the model changed, or a round later, it would be a fraud.
         return [Call("propose", args, self.seat, shared=True, publish=files, number=attempt, attempt=attempt, revocable=True)]
 
     def is_turn(self, view: View) -> bool:
-        """Whose turn it is: round and attempt go through the eligible seats that have not fallen, and so does time,
-        so that a seat that sleeps costs a part of the window and not the round."""
+        """Whether it is this seat's turn. The turn rotates with round, attempt and time through the eligible seats whose
+        proposals have not fallen, so that a seat that does not act costs a part of the window and not the round."""
         able = self._able(view)
         asleep = TURNS * (view.time - self._begin(view)) // view.terms.propose_window
         return bool(able) and able[(view.facts.number + view.facts.attempts + asleep) % len(able)] == self.seat
@@ -44,13 +44,13 @@ class Proposer:
         return view.record.next_model(view.round)
 
     def publishes(self, view: View) -> bool:
-        """Whether the file goes to the store. Adversaries may withhold it."""
+        """Whether the file is published. Adversaries may withhold it."""
         return True
 
     def _waits(self, view: View) -> list[Action]:
-        """Until the part of the window begins in which it is this seat's turn, if one does."""
+        """Waits until the part of the window in which it is this seat's turn, if there is one."""
         able, begin, window = self._able(view), self._begin(view), view.terms.propose_window
-        parts = [begin - (-part * window // TURNS) for part in range(1, TURNS)]  # the first second of each
+        parts = [begin - (-part * window // TURNS) for part in range(1, TURNS)]  # the first second of each part
         first = view.facts.number + view.facts.attempts
         mine = [at for part, at in enumerate(parts, 1) if able and able[(first + part) % len(able)] == self.seat]
         later = [at for at in mine if at > view.time]

@@ -1,4 +1,4 @@
-"""How a seat's honest training is done: on its own, or together with all who sit in the same process."""
+"""How a seat's honest training is done: by itself, or together with all seats in the same process."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from fl.learning.trainer import generator, local_change
 
 
 class SeatTrainer(Protocol):
-    """What a participant trains with."""
+    """The interface of a participant's training."""
 
     def change(self, base: NDArray[np.int32], number: int) -> tuple[NDArray[np.float64], np.random.Generator]:
-        """(what training in round `number` changes of the model `base`, in floats (parameters,); the round's stream of
-        randomness as training left it). base: in units, (padded,)."""
+        """(what training in round `number` changes of the model `base`, in floats (parameters,); the round's
+        random generator after training). base: in units, (padded,)."""
         ...
 
 
@@ -39,7 +39,7 @@ class SoloTrainer:
 
 @dataclass(frozen=True)
 class CohortTrainer:
-    """One seat of many that train at once: the first that asks in a round trains for all."""
+    """One of many seats that train at once: the first that asks in a round trains for all."""
 
     cohort: Cohort
     seat: int

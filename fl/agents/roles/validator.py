@@ -1,4 +1,4 @@
-"""A validator scores what was revealed, if it was drawn: the gate says who is left out, held-out rows say what each earns."""
+"""A validator scores the revealed updates, if it was drawn: the gate decides who is left out, held-out rows what each earns."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from fl.protocol.phases import Phase
 
 
 class Validator:
-    """Scores for one seat. Deciding reads the journal (what was scored) and which updates the store shows."""
+    """Scores for one seat. Deciding reads the journal (what was scored) and which updates the store has."""
 
     def __init__(self, seat: int, evaluator: Evaluator, shard: Shard, journal: Path):
         self.seat, self.journal = seat, journal
@@ -52,7 +52,7 @@ class Validator:
         commitment = score_commitment(view.chain_id, view.federation, number, self.seat, vector, salt)
         if view.round.score_commitments.get(self.seat) == commitment:
             return []
-        # Another one that stands, of a salt that was lost, is replaced while there is time.
+        # A commitment on the chain whose salt was lost is replaced while there is time.
         return [Call("commitScores", (self.seat, commitment), self.seat, number=int(committed))]
 
     def reveals(self, view: View) -> list[Action]:
@@ -64,8 +64,8 @@ class Validator:
         return [Call("revealScores", (self.seat, vector, salt), self.seat, confirmed_until=half)]
 
     def _waits(self, view: View) -> list[Action]:
-        """Scores wait for half of their window where the store lacks an update. It may be on its way, or the store away: zeros
-        for it would take its author's pay, and the validator's own where others have seen it."""
+        """Waits up to half of the score window if the store lacks an update. It may be on its way, or the store may be down:
+        scoring it 0 would cost its author the pay, and the validator its own if others have seen it."""
         half = view.phase_end - view.terms.score_commit_window // 2
         if view.time >= half:
             return []

@@ -1,7 +1,7 @@
-"""What a role may want done: plain facts, policy included. The executor turns them into files, work and transactions.
+"""The actions that a role may return: plain facts, including policy. The executor turns them into files, work and transactions.
 
-When a call may go out, and what tells it apart from an earlier one, is known to the role that wants it and stands on the
-action; the executor knows no function by its name.
+The role knows when a call may be sent and how it differs from an earlier one, and states this in the action; the executor
+treats no function by its name.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ Files = dict[str, bytes]  # file name in the seat's journal to content, in the o
 
 @dataclass(frozen=True)
 class Publish:
-    """Put a file into the store. kind None: facts, as canonical JSON. note: what the log says when it was put."""
+    """Puts a file into the store. kind None: facts, as canonical JSON. note: the log's text afterwards."""
 
     data: Data
     kind: Kind | None
@@ -27,11 +27,11 @@ class Publish:
 
 @dataclass(frozen=True)
 class Turn:
-    """Whose turn it is to make a call that anybody may make, so that few pay gas for nothing.
+    """The turns for a call that anybody may make, so that few pay gas for nothing.
 
-    key: the same for everybody who means the same call. order: the seats, the first at once, each after a few blocks.
-    opens: from this time on nobody waits any more. ends: the same from half of what was left until then at first sight.
-    demand: nobody answers it either while an answer is on its way, as far as the node knows.
+    key: the same for everybody who means the same call. order: the seats; the first calls at once, each next one a few blocks
+    later. opens: from this time on nobody waits. ends: nobody waits after half of the time from first sight until this.
+    demand: nobody answers it either while the node knows of a pending answer.
     """
 
     key: str
@@ -45,16 +45,18 @@ class Turn:
 class Call:
     """One call of the federation.
 
-    seat: whose operator makes it; None where anybody may.
-    shared: others may want the same call, which only one can make: a refusal is no news. The calldata is a part of its name.
-    publish: files for the store, before the transaction leaves.
-    silence_costs: it goes out even if the store does not take its files, since not making it costs stake.
+    seat: whose operator makes it; None if anybody may.
+    shared: others may make the same call, and only one can succeed, so a rejection is expected. The calldata is part of its
+    name.
+    publish: files for the store, before the transaction is sent.
+    silence_costs: it is sent even if the store does not accept its files, since not making it costs stake.
     number, times: what else tells it from other calls of one round and function: the attempt, the block of closing; how often
     the chain answered this very call before, to the byte.
-    attempt: the proposal attempt outside of which it must not happen; None where any will do.
-    lasting: it is right in any round.
-    revocable: it is withdrawn, while no block holds it, once its role does not want it any more.
-    confirmed_until: it shows a secret, which waits until no reorganisation can reopen the phase before; at most until then.
+    attempt: the proposal attempt outside of which it must not happen; None if any will do.
+    lasting: it is correct in any round.
+    revocable: it is cancelled, while no block holds it, once its role does not want it any more.
+    confirmed_until: it reveals a secret, and waits until no reorganisation can reopen the earlier phase, but at most until
+    then.
     from_block: the first block that may hold it.
     deposit: token units that the contract takes with it.
     """
@@ -78,10 +80,10 @@ class Call:
 
 @dataclass(frozen=True)
 class Work:
-    """Something long, run by a worker while the seat goes on looking. What it makes is written to the journal, in its order,
-    before the role is asked again; what nobody wants any more when it is done is dropped.
+    """Long work, run by a worker while the seat goes on watching the chain. Its results are written to the journal, in order,
+    before the role is asked again; results that no role wants any more are dropped.
 
-    run: reads the view that it is given and nothing that changes; it may draw randomness.
+    run: reads the given view and nothing that changes; it may draw randomness.
     """
 
     round: int
@@ -98,7 +100,7 @@ class Score(Work):
 
 @dataclass(frozen=True)
 class Wait:
-    """Nothing before a time. why: what somebody should know about it."""
+    """Do nothing before a time. why: the reason, for people."""
 
     until: int
     why: str = ""

@@ -1,4 +1,4 @@
-"""Who acts for a seat, or for nobody: the roles that are played, the key that signs, the journal."""
+"""An agent, with or without a seat: its roles, the key that signs, the journal."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from fl.network.stores.base import Store
 
 
 class Role(Protocol):
-    """One part that is played. `decide` is a function of the view, of the files of the seat's own journal and of what the
-    store shows: it writes nothing, draws no randomness and does no long work, so that asking twice gives the same answer."""
+    """One role of an agent. `decide` is a function of the view, of the seat's own journal and of the files in the store: it
+    writes nothing, draws no randomness and does no long work, so that calling it twice gives the same answer."""
 
     def decide(self, view: View) -> list[Action]: ...
 
 
 @dataclass(frozen=True)
 class Agent:
-    """Who acts."""
+    """One agent."""
 
     name: str
     operator: Signer

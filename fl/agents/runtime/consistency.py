@@ -1,4 +1,4 @@
-"""Looks that add up: what a node shows is folded into history and record, and believed only where its logs and state agree."""
+"""Checks consistency: what a node shows enters history and record, and is believed only if its logs and state agree."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from fl.protocol.seats import to_bitmap
 
 
 class Observer:
-    """What one reader has shown until now. record: makes an empty public record, whenever the past must be read anew."""
+    """What one reader has shown so far. record: makes an empty public record, whenever the past must be read again."""
 
     def __init__(self, node: FederationReader, record: Callable[[], Record], log: Log):
         self.node, self.log = node, log
@@ -22,7 +22,7 @@ class Observer:
         self.setting = Setting(node.chain_id, node.address, node.terms, node.denomination)
 
     def take_in(self, snapshot: Snapshot) -> None:
-        """Folds a look in. Raises Distrust where its logs and its state differ; the next look takes every event anew then."""
+        """Applies a reading. Raises Distrust if its logs and state differ; the next reading then fetches every event again."""
         if snapshot.anew:
             if self.history.events:
                 text = "the chain was reorganised below what was confirmed: the past is read anew"
@@ -36,13 +36,13 @@ class Observer:
             raise Distrust(f"the node's logs and state differ {where}: it leaves logs out")
 
     def view(self, snapshot: Snapshot, party: Party | None = None) -> View:
-        """The moment as a party sees it; without one, as anybody does."""
+        """The view of a party, or of anybody."""
         own = Own() if party is None else snapshot.own[party]
         return View(setting=self.setting, snapshot=snapshot, history=self.history, record=self.record, own=own)
 
 
 def disagreement(snapshot: Snapshot, history: History) -> str:
-    """Where a block's state differs from what its logs add up to; empty if nowhere."""
+    """Where a block's state differs from the sum of its logs; empty if nowhere."""
     facts, log = snapshot.facts, history.round
     if facts.number != len(history.rounds):
         return f"round {facts.number}, of {len(history.rounds)} in the logs"

@@ -1,8 +1,8 @@
-"""One seat's daemon: the clock. It looks, lets its roles decide, has done what they want; for as long as the federation lives.
+"""One seat's daemon: it reads the chain, lets its roles decide and executes their actions, as long as the federation lives.
 
-It acts on what is some confirmations deep, by the chain's clock alone, and does nothing on the word of a node that contradicts
-itself. Everything that must not be lost is on disk before it leaves, so that it may be killed at any instant. Training and
-scoring run beside it: it goes on looking.
+It acts on blocks that are some confirmations deep, by the chain's clock only, and not on a node that contradicts itself.
+Everything that must not be lost is on disk before it is sent, so that the daemon may be killed at any moment. Training and
+scoring run beside it and never stop it from watching the chain.
 """
 
 from __future__ import annotations
@@ -36,13 +36,13 @@ class OperatorReplaced(ChainError):
 
 
 class Over(Exception):
-    """There is nothing left to do, for good."""
+    """There is nothing left to do, permanently."""
 
 
 @dataclass(frozen=True)
 class Pace:
-    """poll: seconds between looks; most: the same, in trouble; turn: blocks that each waits for the one before to make a call
-    that anybody may make."""
+    """poll: seconds between readings; most: the same, in trouble; turn: blocks that each seat waits for the one before it with
+    a call that anybody may make."""
 
     poll: float = 2.0
     most: float = 15.0
@@ -50,8 +50,8 @@ class Pace:
 
 
 class Daemon:
-    """Plays one seat. record: makes an empty public record, whenever the past must be read anew. workers: who trains and
-    scores; by default threads."""
+    """Runs one seat. record: makes an empty public record, whenever the past must be read again. workers: run training and
+    scoring; by default threads."""
 
     def __init__(
         self,
@@ -84,8 +84,8 @@ class Daemon:
             self.trouble,
         )
         self.player = Player(agent, executor)
-        self._done: Snapshot | None = None  # the last look that was acted on to its end
-        self._still = 0  # looks in a row that saw no new block
+        self._done: Snapshot | None = None  # the last reading that was acted on completely
+        self._still = 0  # readings in a row without a new block
 
     @property
     def history(self) -> History:
@@ -94,7 +94,7 @@ class Daemon:
     # ---- the loop
 
     def run(self, stop: threading.Event, once: bool = False) -> None:
-        """Until told to stop, or there is nothing left to do. Raises what makes going on pointless."""
+        """Runs until stopped, or until there is nothing left to do. Raises errors that make going on pointless."""
         pause = self.pace.poll
         while not stop.is_set():
             try:
@@ -107,7 +107,7 @@ class Daemon:
                 return
             except (WrongChain, OperatorReplaced):
                 raise
-            except Exception as error:  # a guard of stakes goes on, whatever it meets, and says so
+            except Exception as error:  # a daemon that guards a stake goes on after any error, and reports it
                 self.trouble(error)
                 if once:
                     raise
@@ -116,7 +116,7 @@ class Daemon:
         self.log.info("stopped; the journal has everything, start again at any time")
 
     def tick(self) -> bool:
-        """One look and what follows from it. Returns whether anything was sent or made."""
+        """Reads the chain once and acts on it. Returns whether anything was sent or made."""
         self.metrics.looks.inc()
         known = self._done.head if self._done and not self.workers.ready else None
         snapshot = self.node.look(known, [self.player.party])
@@ -124,7 +124,7 @@ class Daemon:
             self._stands_still()
             return False
         self._still = 0
-        self._done = None  # whatever goes wrong below is tried again, new block or not
+        self._done = None  # anything that fails below is tried again, with or without a new block
         view = self._view(snapshot)
         self._belongs(view)
         played = self.player.play(view)
@@ -139,7 +139,7 @@ class Daemon:
         return played.acted
 
     def trouble(self, error: Exception) -> None:
-        """Counts what went wrong, and says it."""
+        """Counts and logs a failure."""
         kind = type(error).__name__
         self.metrics.trouble.labels(kind).inc()
         if isinstance(error, Distrust):
@@ -162,7 +162,7 @@ class Daemon:
             where = f"block {head.number} is still the newest" if head else "no block"
             self.log.warn(f"the chain stands still: {where}; waiting, by its clock no deadline passes")
 
-    # ---- seeing
+    # ---- reading
 
     def _view(self, snapshot: Snapshot) -> View:
         if snapshot.anew:
@@ -176,7 +176,7 @@ class Daemon:
         return view
 
     def _belongs(self, view: View) -> None:
-        """Raises if the seat is gone or this key no longer acts for it; warns of what the owner should mend."""
+        """Raises if the seat is gone or this key no longer acts for it; warns of what the owner should fix."""
         facts = view.own.seat
         if facts is None or int(facts.owner, 16) == 0:
             raise Over(f"seat {self.seat} is free: its owner has withdrawn")

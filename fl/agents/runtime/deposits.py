@@ -1,4 +1,4 @@
-"""The deposits that demands take: whether the key that signs can pay them, and what to do where it cannot."""
+"""The deposits for demands: whether the signing key can pay them, and what to do if it cannot."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from fl.network.federation import FederationReader
 from fl.network.sender import Sender
 from fl.network.transactions import name_of
 
-AT_ONCE = 64  # deposits that the federation is allowed to take
+AT_ONCE = 64  # deposits that the federation may take
 
 
 class Deposits:
-    """Of one key."""
+    """The deposits of one key."""
 
     def __init__(self, node: FederationReader, sender: Sender, seat: int | None, log: Log):
         self.node, self.sender, self.seat, self.log = node, sender, seat, log
 
     def ready(self, view: View, amount: int) -> bool:
-        """Whether a deposit can be taken now; lets the federation take it where the key holds tokens."""
+        """Whether a deposit can be taken now; approves it if the key holds tokens."""
         account = self.sender.signer.address
         if self.node.balance(account) < amount:
             deposit = view.denomination.show(amount)
@@ -34,14 +34,14 @@ class Deposits:
         return False
 
     def check(self, view: View) -> None:
-        """Warns while the key could not pay for the longest walk to a hidden wrong number, which takes depth + 1 demands, and
-        one demand more."""
+        """Warns if the key could not pay for the longest walk to a hidden wrong number, which takes depth + 1 demands, plus
+        one demand."""
         demands = view.terms.depth + 2
         needed = demands * view.terms.demand_deposit
         account = self.sender.signer.address
         try:
             held = self.node.balance(account) if needed else 0
-        except ContractError:  # a token that says nothing of itself is no reason to leave a seat unguarded
+        except ContractError:  # a token that states no decimals is no reason to leave a seat unguarded
             return
         if held < needed:
             show = view.denomination.show

@@ -1,6 +1,6 @@
-"""Does what a seat's roles want: work, write, publish, send, in this order, so that a crash between any two costs nothing.
+"""Executes the actions of a seat's roles: work, write, publish, send, in this order, so that a crash in between costs nothing.
 
-The same for a daemon and for a simulation. Of a call it knows what stands on the action and no more.
+It is the same for a daemon and for a simulation. All it knows of a call is what the action states.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ from fl.network.stores.base import Store, write_durably
 from fl.network.transactions import State, name_of
 from fl.protocol.phases import phase_and_end
 
-TRIES = 3  # of a transaction that the contract refused after all, or whose nonce was taken
+TRIES = 3  # of a transaction that reverted after all, or whose nonce was taken
 
 
 class Executor:
-    """Of one key, and perhaps one seat.
+    """Executes actions for one key, and perhaps one seat.
 
-    folder: the seat's journal. trouble: told of what went wrong and hinders nothing else.
-    wakes: when what waits, since the last look began, may be tried again.
+    folder: the seat's journal. trouble: called for failures that stop nothing else.
+    wakes: when actions that wait may be tried again.
     """
 
     def __init__(
@@ -51,13 +51,13 @@ class Executor:
         self.wakes: list[Wake] = []
 
     def begin(self, view: View) -> None:
-        """Looks after what was sent before; whatever waited may be tried again."""
+        """Tends transactions sent before; waiting actions may be tried again."""
         self.wakes = []
         self.sender.tend(view.snapshot.head, view.snapshot.confirmed, view.facts.number, view.facts.attempts)
 
     def execute(self, action: Action, view: View) -> bool:
         """Whether anything was done: not if it was done before, is under way or must wait. Raises StoreError, NodeError or
-        OSError where it could not be; work that failed is told as trouble, and begins anew when a role asks again."""
+        OSError if it failed; failed work is reported as trouble, and starts again when a role asks for it again."""
         if isinstance(action, Call):
             return self._call(action, view)
         if isinstance(action, Work):
@@ -68,8 +68,7 @@ class Executor:
         return False
 
     def drop(self, wanted: Collection[Action], view: View) -> None:
-        """Of what no role wants any more: work that is done is forgotten, and what is on its way and must not arrive is
-        withdrawn."""
+        """Drops what no role wants any more: finished work is forgotten, and revocable transactions are cancelled."""
         self.workers.drop_all_but([action for action in wanted if isinstance(action, Work)])
         data = {self._data(action).hex() for action in wanted if isinstance(action, Call) and action.revocable}
         for transaction in self.sender.transactions.open(self.sender.signer.address):
@@ -133,7 +132,7 @@ class Executor:
                 revocable=call.revocable,
             )
         except Refused as refusal:
-            if not call.shared:  # of shared calls somebody else was simply faster
+            if not call.shared:  # for shared calls, somebody else was faster
                 self.trouble(Refused(f"{call.function} would be refused: {refusal}"))
             return False
         return True
@@ -142,7 +141,7 @@ class Executor:
         return self.node.interface.call(call.function, *call.args)
 
     def _early(self, call: Call, view: View) -> Wake | None:
-        """When to try again a call that is wanted and must wait; None: it may go out."""
+        """When to try a call that must wait again; None: it may be sent."""
         if view.block < call.from_block:
             return Wake(call.from_block)
         if call.confirmed_until and not self._is_safe(call, view):
@@ -150,8 +149,9 @@ class Executor:
         return self.turns.waits(call.turn, view) if call.turn else None
 
     def _is_safe(self, call: Call, view: View) -> bool:
-        """Whether a secret may go out: by the earliest clock of all nodes its phase has begun, since one that runs ahead would
-        have it out while others may still commit, and no reorganisation can reopen the phase before, or half the time is up."""
+        """Whether a secret may be revealed. Its phase must have begun by the earliest clock of all nodes, since a node that
+        runs ahead would have it revealed while others can still commit. And no reorganisation can reopen the earlier phase, or
+        half of the time is up."""
         earliest, confirmed = view.snapshot.earliest, view.snapshot.confirmed.time
         began, deep = (phase_and_end(view.facts, view.terms, time)[0] is view.phase for time in (earliest, confirmed))
         return began and (deep or earliest >= call.confirmed_until)
@@ -173,7 +173,7 @@ class Executor:
         return None
 
     def _publishes(self, call: Call) -> bool:
-        """Whether the call may go out: its files go to the store first."""
+        """Publishes the call's files first; returns whether it may be sent."""
         try:
             for file in call.publish:
                 self._publish(file)

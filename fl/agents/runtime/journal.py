@@ -15,7 +15,7 @@ from fl.errors import TreatyError
 from fl.network.stores.base import write_durably
 from fl.network.transactions import TransactionJournal
 
-KEEP_ROUNDS = 16  # rounds whose files stay; nothing of an older round can matter any more
+KEEP_ROUNDS = 16  # rounds whose files are kept; older ones cannot matter any more
 
 
 class JournalError(TreatyError):
@@ -33,7 +33,7 @@ class Identity:
 
 
 class Journal:
-    """Opened by one daemon; everybody else is refused until it ends, however it ends."""
+    """Opened by one daemon; no other can open it until that process ends, however it ends."""
 
     def __init__(self, folder: Path, identity: Identity):
         self.folder, self.identity = folder, identity
@@ -44,7 +44,7 @@ class Journal:
             told = f"{folder} cannot be a journal: {error.strerror or error}"
             raise JournalError(f"{told}; give --journal a folder that you may write; nothing was sent") from error
         name = sha256(json.dumps(asdict(identity), sort_keys=True).encode()).hexdigest()[:24]
-        # The second lock catches a second daemon with another folder. The kernel lets both go when a process dies.
+        # The second lock catches a second daemon with another folder. The kernel releases both when a process dies.
         user = Path(tempfile.gettempdir()) / f"treaty-{os.getuid()}"
         _check_own(user)
         self._locks: list[int] = []
@@ -63,7 +63,7 @@ class Journal:
         self._locks = []
 
     def prune(self, round_: int) -> None:
-        """Removes what belongs to rounds long over, so that the disk does not fill. The last residual stays."""
+        """Removes files of rounds long over, so that the disk does not fill. The last residual stays."""
         before = round_ - KEEP_ROUNDS
         self.transactions.forget(before)
         for path in self.folder.iterdir():
@@ -81,7 +81,7 @@ class Journal:
 
 
 def _check_own(folder: Path) -> None:
-    """Makes a folder where everybody may; refuses one that another user laid there, with locks of theirs or links in it."""
+    """Creates a folder in a shared place; rejects one made by another user, which could hold their locks or links."""
     folder.mkdir(mode=0o700, exist_ok=True)
     facts = folder.lstat()
     if not stat.S_ISDIR(facts.st_mode) or facts.st_uid != os.getuid() or facts.st_mode & 0o022:

@@ -1,8 +1,8 @@
-"""Many seats in one process, look by look, on a chain whose clock this process turns: simulations, and tests.
+"""Many seats in one process, tick by tick, on a chain whose clock this process moves: for simulations and tests.
 
-Each seat is the player that a daemon is made of; what differs is the clock. One look serves all of them, and everybody sees one
-history and one public record. Blocks are mined while somebody waits for blocks, and time is skipped only when nobody can do
-anything before the next deadline.
+Each seat is the player that a daemon consists of; only the clock differs. One reading serves all seats, which share one history
+and one public record. Blocks are mined while somebody waits for blocks, and time is skipped only when nobody can do anything
+before the next deadline.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from fl.network.sender import Fees, Sender
 from fl.network.transactions import SignedTransaction, TransactionJournal
 
 TURN = 1  # blocks that each seat waits for the one before
-MAX_WAITED = 100  # blocks, for a transaction that nobody can do more for
+MAX_WAITED = 100  # blocks to wait for a transaction that needs nothing more
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ class TurnedClock:
         self.chain("anvil_mine", hex(blocks), "0x1")
 
     def let_go(self) -> None:
-        """The clock goes by itself again."""
+        """Lets the clock run by itself again."""
         self.chain("anvil_removeBlockTimestampInterval")
 
     def jump(self, time: int) -> None:
@@ -65,10 +65,10 @@ class TurnedClock:
 
 
 class Lockstep:
-    """Plays agents against one federation until none has anything left to do.
+    """Runs agents on one federation until none has anything left to do.
 
-    Trouble ends it: nothing is wrong with the node, disk and store of a simulation but what somebody should know.
-    out: for what everybody logs. watch: called after every look with the view. done: called for every transaction that a block
+    Trouble ends it, because failures of node, disk or store in a simulation must not be hidden.
+    out: for all logs. watch: called after every reading with the view. done: called for every transaction that a block
     holds.
     """
 
@@ -99,14 +99,14 @@ class Lockstep:
         return self.observer.record
 
     def look(self) -> View:
-        """The present moment."""
+        """The current view."""
         self._snapshot = self.node.look(None, [player.party for player in self.players])
         assert self._snapshot is not None  # no head was known
         self.observer.take_in(self._snapshot)
         return self.observer.view(self._snapshot)
 
     def run(self) -> View:
-        """Until nobody has anything to do and no clock is running."""
+        """Runs until nobody has anything to do and no deadline is pending."""
         while True:
             view = self.look()
             self.watch(view)
@@ -114,7 +114,7 @@ class Lockstep:
                 return view
 
     def act(self) -> bool:
-        """Everybody does what is due, one after the other, and sees what was sent when it is confirmed."""
+        """Every agent does what is due, one after the other; what they send is visible once it is confirmed."""
         assert self._snapshot is not None  # somebody has looked
         acted = False
         for player in self.players:
@@ -126,7 +126,8 @@ class Lockstep:
         return acted
 
     def wait(self, view: View) -> bool:
-        """To the next moment at which somebody may act: a block that somebody waits for, else a time. False: there is none."""
+        """Moves to the next moment at which somebody may act: a block that somebody waits for, else a time. False if there is
+        none."""
         wakes = [wake for player in self.players for wake in player.executor.wakes]
         blocks = [wake.block for wake in wakes if wake.block]
         if any(self._is_under_way(player) for player in self.players):

@@ -1,4 +1,4 @@
-"""What a daemon counts, as Prometheus text on loopback."""
+"""A daemon's metrics, as Prometheus text on loopback."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from fl.network.transactions import SignedTransaction, State
 
 
 class Metrics:
-    """Gauges and counters of one daemon, in a registry of its own. Amounts are whole tokens, as the help of each says."""
+    """Gauges and counters of one daemon, in their own registry. Amounts are whole tokens, as the help of each says."""
 
     def __init__(self, federation: str, seat: int, denomination: Denomination):
         self._unit, tokens = denomination, f"in {denomination.symbol}, of {denomination.decimals} decimals."
@@ -54,7 +54,7 @@ class Metrics:
         return generate_latest(self.registry).decode()
 
     def saw(self, view: View, transactions: list[SignedTransaction], undone: int, failures: Mapping[str, int]) -> None:
-        """What a look that went well shows: the moment, the journal's transactions, how many were undone, failed calls."""
+        """Records a successful tick: the view, the journal's transactions, how many were undone, failed calls."""
         snapshot = view.snapshot
         self.round.set(view.facts.number)
         self.phase.set(view.phase)

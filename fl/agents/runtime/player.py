@@ -1,4 +1,4 @@
-"""One seat's part in every look, in a daemon and in a simulation alike: tend what was sent, ask each role, do what it wants."""
+"""One seat's part in every tick, in daemons and in simulations: tend transactions, ask each role, execute its actions."""
 
 from __future__ import annotations
 
@@ -10,33 +10,33 @@ from fl.agents.runtime.agent import Agent, Role
 from fl.agents.runtime.executor import Executor
 from fl.network.federation import Party
 
-MAX_ASKED = 3  # times that a role is asked in one look: again, after each piece of work that it asked for was done
+MAX_ASKED = 3  # times that a role is asked in one tick: again after each piece of work that it asked for
 
 
 @dataclass(frozen=True)
 class Played:
-    """acted: something was sent, made or shown. whole: nothing that was wanted was left undone for trouble."""
+    """acted: something was sent, made or shown. whole: nothing was left undone because of trouble."""
 
     acted: bool
     whole: bool
 
 
 class Player:
-    """Plays an agent's roles."""
+    """Runs an agent's roles."""
 
     def __init__(self, agent: Agent, executor: Executor):
         self.agent, self.executor = agent, executor
         self.party = Party(agent.operator.address, agent.seat)
 
     def play(self, view: View) -> Played:
-        """Everything that is due at this moment. One role's trouble is no reason for another's missed reveal."""
+        """Does everything that is due now. One role's trouble must not make another miss a reveal."""
         self.executor.begin(view)
         acted, whole, asked_all = False, True, True
         wanted: list[Action] = []
         for role in self.agent.roles:
             try:
                 actions, played = self._role(role, view)
-            except Exception as error:  # a guard of stakes goes on, whatever it meets, and says so
+            except Exception as error:  # a daemon that guards a stake goes on after any error, and reports it
                 self.executor.trouble(error)
                 asked_all = False
                 continue
@@ -47,7 +47,7 @@ class Player:
         return Played(acted, whole)
 
     def _role(self, role: Role, view: View) -> tuple[list[Action], Played]:
-        """(what it wanted when it was last asked, what came of it)."""
+        """(the actions that it returned last, their results)."""
         acted, whole = False, True
         actions: list[Action] = []
         for _ in range(MAX_ASKED):

@@ -1,4 +1,4 @@
-"""Whose turn it is to make a call that anybody may make, so that of all who could pay its gas one does."""
+"""Turns for calls that anybody may make, so that only one of all who could pay its gas does."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from fl.agents.runtime.actions import Turn
 from fl.errors import ChainError
 from fl.network.federation import FederationReader
 
-MAX_TURNS = 8  # that anybody waits; who has no place in the order comes last
+MAX_TURNS = 8  # the most that anybody waits; seats that are not in the order come last
 
 
 @dataclass(frozen=True)
 class Wake:
-    """When something that waits may be tried again: at a block, at a time, or at whichever comes first. 0: not by that."""
+    """When a waiting action may be tried again: at a block, at a time, or at whichever comes first. 0: not set."""
 
     block: int = 0
     time: int = 0
 
 
 class Turns:
-    """The turns of one seat. blocks: how many each waits for the one before."""
+    """The turns of one seat. blocks: how many each seat waits for the one before."""
 
     def __init__(self, node: FederationReader, seat: int | None, blocks: int):
         self.node, self.seat, self.blocks = node, seat, blocks
@@ -43,16 +43,16 @@ class Turns:
         return None
 
     def prune(self, round_: int) -> None:
-        """Forgets what other rounds wanted."""
+        """Forgets the calls of other rounds."""
         self._first = {key: first for key, first in self._first.items() if key.startswith(f"{round_} ")}
 
     def forget(self) -> None:
         self._first.clear()
 
     def _stands_open(self, demanded: Demanded) -> bool:
-        """Whether a demand would still be open after everything that the node knows to be on its way."""
+        """Whether a demand would still be open after all pending transactions that the node knows."""
         try:
             demander, _ = self.node.read("demandInfo", demanded.artifact, demanded.seat, demanded.leaf, at="pending")
         except ChainError:
-            return True  # a node that shows no pending state
+            return True  # a node without pending state
         return int(demander, 16) != 0

@@ -1,4 +1,4 @@
-"""Long work, beside the look at the chain or within it."""
+"""Long work, in threads beside the ticks or within them."""
 
 from __future__ import annotations
 
@@ -13,37 +13,37 @@ Outcome = Files | Exception
 
 
 class Workers(Protocol):
-    """Runs work, one piece of a kind at a time."""
+    """Runs work, one piece of each kind at a time."""
 
     def start(self, work: Work, view: View) -> None:
-        """Begins, unless a piece of the same kind is still being worked at."""
+        """Starts the work, unless a piece of the same kind is running."""
         ...
 
     def outcome(self, work: Work) -> Outcome | None:
-        """What came of it; None while it is not done."""
+        """The outcome; None while it is not done."""
         ...
 
     def forget(self, work: Work) -> None:
-        """Its outcome was taken."""
+        """Drops an outcome that was taken."""
         ...
 
     def drop_all_but(self, wanted: Collection[Work]) -> None:
-        """Forgets what came of everything else."""
+        """Drops all other outcomes."""
         ...
 
     @property
     def ready(self) -> bool:
-        """Whether something is done and was not taken."""
+        """Whether an outcome is ready and not yet taken."""
         ...
 
     @property
     def busy(self) -> bool:
-        """Whether something is being worked at, or ready."""
+        """Whether work is running or an outcome is ready."""
         ...
 
 
 class Inline:
-    """Works at once, so that whoever asked waits: for simulations, where many seats train together."""
+    """Works at once, and the caller waits: for simulations, where many seats train together."""
 
     def __init__(self) -> None:
         self._outcomes: dict[tuple[type[Work], int], Outcome] = {}
@@ -71,9 +71,9 @@ class Inline:
 
 
 class Threads(Inline):
-    """Works beside the looks, in a thread for each kind of work. The view is frozen for it: history and record go on.
+    """Works beside the ticks, in a thread for each kind of work, on a frozen copy of the view.
 
-    Threads do not outlive the process: what was not done is done again after a restart.
+    Threads do not outlive the process: unfinished work is done again after a restart.
     """
 
     def __init__(self) -> None:
@@ -84,7 +84,7 @@ class Threads(Inline):
         running = self._threads.get(type(work))
         if running is None or not running.is_alive():
             frozen, name = view.frozen(), f"{type(work).__name__} {work.round}"
-            # Not joined when the process ends: a daemon that is asked to stop does not wait for hours of training.
+            # Not joined when the process ends: a daemon that should stop does not wait for hours of training.
             thread = self._threads[type(work)] = threading.Thread(target=self._run, args=(work, frozen), name=name, daemon=True)
             thread.start()
 
@@ -93,7 +93,7 @@ class Threads(Inline):
         return self.ready or any(thread.is_alive() for thread in self._threads.values())
 
     def _run(self, work: Work, view: View) -> None:
-        self._outcomes[_key(work)] = _outcome(work, view)  # one assignment: whoever looks sees all of it or nothing
+        self._outcomes[_key(work)] = _outcome(work, view)  # one assignment, so that other threads see all of it or nothing
 
 
 def _key(work: Work) -> tuple[type[Work], int]:
@@ -103,5 +103,5 @@ def _key(work: Work) -> tuple[type[Work], int]:
 def _outcome(work: Work, view: View) -> Outcome:
     try:
         return work.run(view)
-    except Exception as error:  # one role's trouble, told where it is asked for
+    except Exception as error:  # one role's trouble, reported when the outcome is taken
         return error

@@ -189,5 +189,5 @@ def _unknown(name: str) -> str:
     if name in DERIVED:
         return f"{name} follows from the task: leave it out"
     near = difflib.get_close_matches(name, KNOWN, 1)
-    remedy = f"did you mean {near[0]}?" if near else f"known are {', '.join(KNOWN)}"
+    remedy = f"did you mean {near[0]}?" if near else f"the terms are {', '.join(KNOWN)}"
     return f"no term is called {name!r}: {remedy}"

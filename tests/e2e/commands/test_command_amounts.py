@@ -66,6 +66,6 @@ def test_report_and_watch__in_tokens(here, store, tmp_path):
     done = here("report", "--store", store, "--out", tmp_path / "page.html")
     assert done.code == 0, done.err
     page = (tmp_path / "page.html").read_text()
-    assert "<td>150.5</td>" in page and "<td>100 SIX</td>" in page and "Amounts are in SIX, counted with 6" in page
+    assert "<td>150.5</td>" in page and "<td>100 SIX</td>" in page and "Amounts are in SIX, which has 6 decimals" in page
     shown = here("watch", "--once")
     assert re.search("participants \\(amounts in SIX\\)", shown.out) and re.search(r"seat 2 .* 150\.5 ", shown.out), shown.out

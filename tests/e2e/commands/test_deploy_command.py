@@ -42,7 +42,7 @@ def test_terms__units_are_read__and_what_is_left_out_stays_the_presets(tmp_path)
     [
         ("commitee: 3", "no term is called 'commitee': did you mean committee?"),
         ("xyzzy: 3", "no term is called 'xyzzy': the terms are token, sponsor, "),
-        ("committee: 3\ncommittee: 5", "is not valid YAML: committee stands twice"),
+        ("committee: 3\ncommittee: 5", "is not valid YAML: committee is given twice"),
         (
             "commit_window: 2 hours",
             "commit_window must be a time in whole seconds, or such as 90s, 45m, 2h, 1d 12h; not '2 hours'",
@@ -51,7 +51,7 @@ def test_terms__units_are_read__and_what_is_left_out_stays_the_presets(tmp_path)
         ("min_stake:", "min_stake has no value: write one, or leave the line out to use the preset's value"),
         ("committee: 3.0", "committee must be a whole number, not 3.0"),
         ("5: 3", "no term is called '5'"),
-        ("? [1, 2]\n: 3", "is no YAML"),
+        ("? [1, 2]\n: 3", "is not valid YAML"),
         (
             "commitee: 3\nmin_stake: x",
             "did you mean committee?.*; min_stake must be a number of tokens|min_stake must be .*; no term is",

@@ -37,7 +37,7 @@ def here(commands, federation):
 
 
 @pytest.fixture
-def told(here):
+def result(here):
     """The same, as the facts of --json."""
 
     def call(command: str, *words: object) -> dict:
