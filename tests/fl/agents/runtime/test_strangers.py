@@ -5,6 +5,7 @@ import io
 import os
 import tempfile
 
+import click
 import pytest
 from support.daemon_cluster import key_of
 from support.evm import contract_types
@@ -13,6 +14,7 @@ from support.manifests import manifest
 from fl.agents.runtime.journal import Identity, Journal, JournalError
 from fl.errors import TaskError
 from fl.log import Log
+from fl.tools.cli.network import Network
 from fl.tools.federation import doctor
 from fl.tools.federation import participate as command
 from fl.tools.federation.doctor import Visit
@@ -37,8 +39,8 @@ def test_manifest_that_names_a_file__does_not_run_it(cluster, trap, monkeypatch,
     abi = contract_types()["Federation"].abi
     with pytest.raises(TaskError, match="which is not shipped: get its file, read it as the code that it is"):
         command.participate(settings, [cluster.url], abi, key_of(0), Log(io.StringIO()))
-    visit = Visit("", None, None, [], None, None)
-    visit.client, visit.manifest = object(), stated
+    visit = Visit(Network(click.Context(click.Command("doctor")), None), "", None, None, [], None, None)
+    visit.reader, visit.manifest = object(), stated
     with pytest.raises(TaskError, match="which is not shipped"):
         doctor._task(visit)
     assert not (trap.parent / "sprung").exists()

@@ -3,9 +3,11 @@
 from collections import namedtuple
 from types import SimpleNamespace
 
+import click
 import pytest
 from support.system import BASE_TERMS
 
+from fl.tools.cli.network import Network
 from fl.tools.federation import doctor
 
 ROUND = 128 * 264 + 1024  # bytes, of one leaf
@@ -18,7 +20,16 @@ Disk = namedtuple("Disk", "free")
 def test_disk__too_small_for_rounds__or_for_reading_one__is_to_be_mended(here, there, grades, monkeypatch, tmp_path):
     monkeypatch.setattr(doctor, "scratch_folder", lambda: str(tmp_path))
     monkeypatch.setattr(doctor.shutil, "disk_usage", lambda folder: Disk(there if str(folder) == str(tmp_path) else here))
-    visit = doctor.Visit("", None, None, [], None, None, client=SimpleNamespace(terms=BASE_TERMS))
+    visit = doctor.Visit(
+        Network(click.Context(click.Command("doctor")), None),
+        "",
+        None,
+        None,
+        [],
+        None,
+        None,
+        reader=SimpleNamespace(terms=BASE_TERMS),
+    )
     doctor._disk(visit)
     assert [finding.grade for finding in visit.findings] == grades
     if len(grades) > 1:
