@@ -11,6 +11,8 @@ from fl.learning.shipped import SHIPPED
 from fl.protocol.manifest import GATES
 from fl.tools.cli import options
 from fl.tools.cli.options import Key
+from fl.tools.cli.prices import FLAGS, prices
+from fl.tools.cli.prices import given as prices_given
 
 
 @click.command(cls=options.answering(ConnectedProviderCommand), short_help="Deploy a federation to a network.")
@@ -40,11 +42,7 @@ from fl.tools.cli.options import Key
 @click.option("--publish", is_flag=True, help="Submit the sources to a block explorer, if a plugin is installed.")
 @click.option("--dry-run", is_flag=True, help="Check everything, report gas, cost, time and roles; send nothing.")
 @click.option("--seats", type=click.IntRange(1, 128), default=10, show_default=True, help="Dry run: number of participants.")
-@click.option("--gas-price", type=options.Finite(0), help="Dry run: gas price in gwei. Default: the network's.")
-@click.option("--eth-price", type=options.Finite(0), help="Dry run: price of one ether in your currency.")
-@click.option(
-    "--l2-gas-price", type=options.Finite(0), default=0.01, show_default=True, help=("Dry run: gas price in gwei on a rollup.")
-)
+@prices
 def cli(
     key: Key,
     preset: str,
@@ -54,8 +52,9 @@ def cli(
     dry_run: bool,
     seats: int,
     gas_price: float | None,
+    l2_gas_price: float | None,
+    blob_price: float | None,
     eth_price: float | None,
-    l2_gas_price: float,
     publish: bool,
     **choices: Any,
 ) -> None:
@@ -63,10 +62,9 @@ def cli(
     terms, and records both in deployments/<chain id>.json. If the terms name no `token`, a play-money token is deployed.
     Nothing is sent before everything has been checked."""
     if not dry_run:
-        options.only_with("--dry-run", "--seats", "--gas-price", "--eth-price", "--l2-gas-price")
+        options.only_with("--dry-run", "--seats", *FLAGS)
     from fl.network import ape_accounts
     from fl.network.stores.several import open_store
-    from fl.tools.federation.cost_estimate import Prices
     from fl.tools.federation.deploy import deploy, draft, remember, tried_task
     from fl.tools.federation.deploy import dry_run as estimated
     from fl.tools.federation.terms_file import PRESETS, read_terms
@@ -77,7 +75,8 @@ def cli(
         if dry_run:
             price = ape_accounts.gas_price() / 1e9 if gas_price is None else gas_price
             checked = draft(tried_task(task), given, ape_accounts.account_address(key.account), **choices)
-            click.echo("\n".join(estimated(checked, seats, Prices(price, eth_price, l2_gas_price)).lines))
+            assumed = prices_given(gas_price=price, l2_gas_price=l2_gas_price, blob_price=blob_price, eth_price=eth_price)
+            click.echo("\n".join(estimated(checked, seats, assumed).lines))
             return
         with ape_accounts.hushed():
             done = deploy(tried_task(task), given, key.open(), open_store(stores), publish=publish, **choices, **key.options)

@@ -6,6 +6,7 @@ import click
 
 from fl.errors import TreatyError
 from fl.tools.cli.network import Network, ReadingCommand
+from fl.tools.cli.prices import given, prices
 
 
 @click.command(cls=ReadingCommand, short_help="Write a page about a federation, in plain words.")
@@ -17,12 +18,7 @@ from fl.tools.cli.network import Network, ReadingCommand
     "--out", type=click.Path(path_type=Path), help="The file to write. Default: report.html beside the summary, or here."
 )
 @click.option("--picture", type=click.Path(path_type=Path), help="Also write the learning curve as an SVG.")
-@click.option("--gas-price", type=float, default=1.0, show_default=True, help="Gas price in gwei on mainnet; an assumption.")
-@click.option(
-    "--l2-gas-price", type=float, default=0.01, show_default=True, help="Gas price in gwei on a rollup; an assumption."
-)
-@click.option("--data-price", type=float, help="Price in gwei of a byte that a rollup posts. Default: --gas-price / 16.")
-@click.option("--ether", type=float, default=3000.0, show_default=True, help="Price of one ether in US dollars; an assumption.")
+@prices
 @click.option("--json", "as_json", is_flag=True, help="Print the page's path and the audit's verdict as JSON.")
 def cli(
     network: Network,
@@ -32,26 +28,22 @@ def cli(
     task: str | None,
     out: Path | None,
     picture: Path | None,
-    gas_price: float,
-    l2_gas_price: float,
-    data_price: float | None,
-    ether: float,
     as_json: bool,
+    **assumed: float | None,
 ) -> None:
     """Writes one self-contained HTML page: how the model learned, the course of each round, scores, pay, stake and slashes, the
     committee, what it cost, the audit's verdict. Give either --summary, or --federation and --store. The page loads nothing
     from a network and runs no script."""
-    from fl.tools.report.render import Prices
     from fl.tools.report.sources import draw, report_summary, told
 
     try:
-        prices = Prices(gas_price, l2_gas_price, data_price, ether)
+        assumptions = given(**assumed)
         if summary and not federation:
-            path, facts = report_summary(summary, out, prices)
+            path, facts = report_summary(summary, out, assumptions)
         elif federation and stores and not summary:
             from fl.tools.report.live import report_federation  # loads torch, which a simulation's files do without
 
-            path, facts = report_federation(network.reader(federation), stores, out or Path("report.html"), prices, task)
+            path, facts = report_federation(network.reader(federation), stores, out or Path("report.html"), assumptions, task)
         else:
             raise TreatyError("give --summary FILE, or --federation ADDRESS with --store PLACE")
         if picture:

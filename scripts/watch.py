@@ -4,6 +4,7 @@ import click
 
 from fl.errors import TreatyError
 from fl.tools.cli.network import Network, ReadingCommand
+from fl.tools.cli.prices import given, prices
 
 
 @click.command(cls=ReadingCommand, short_help="Watch a federation live, in a browser or a terminal.")
@@ -17,6 +18,7 @@ from fl.tools.cli.network import Network, ReadingCommand
 @click.option("--every", type=float, default=2.0, show_default=True, help="Seconds between two reads of the chain.")
 @click.option("--terminal", is_flag=True, help="Show it here instead of serving a page.")
 @click.option("--once", is_flag=True, help="Print the terminal view once and end.")
+@prices
 def cli(
     network: Network,
     federation: str,
@@ -27,18 +29,18 @@ def cli(
     every: float,
     terminal: bool,
     once: bool,
+    **assumed: float | None,
 ) -> None:
     """Serves the report's page live from the chain, and at /join a page where participants join, top up, leave and claim with a
     wallet in the browser. It only reads: it holds no key and sends nothing. Ctrl-C ends it."""
     from fl.tools.report.join_page import join_page
     from fl.tools.report.live import Source
-    from fl.tools.report.render import Prices
     from fl.tools.report.watch import Screen, Server, print_once, serve, watch_terminal
 
     try:
         if not 0.2 <= every <= 3600:
             raise TreatyError(f"--every {every}: give 0.2 to 3600 seconds")
-        screen = Screen(Source(network.reader(federation), stores, task), Prices(), join_page)
+        screen = Screen(Source(network.reader(federation), stores, task), given(**assumed), join_page)
         if once:
             print_once(screen)
         elif terminal:

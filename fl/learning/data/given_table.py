@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from fl.errors import TaskError
 from fl.learning.data.columns import complete, within
-from fl.learning.data.table import read_table
+from fl.learning.data.reading import read_table
 from fl.learning.task import Data, SelfTrained, Task, foreign
 
 SHOWN = 12  # names of columns in one line

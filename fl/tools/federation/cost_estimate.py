@@ -1,18 +1,18 @@
 """What a federation will cost before it exists: gas, ether, bytes and time, and what each role can earn and lose.
 
-Gas is what `make gas` measured on a real node (a test holds this table against tests/quality/gas/gas.json). A rollup charges
-for execution and, by its own formula, for bytes on L1. The formula here is that of OP Stack chains since Fjord, with the
-scalars of a large one. Others differ and prices change, so the output calls this an estimate.
+Gas is what `make gas` measured on a real node (a test holds this table against tests/quality/gas/gas.json). What a rollup
+charges for execution and for bytes on L1 is fl.tools.cli.prices. Others differ and prices change: the output calls this an
+estimate.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 from fl.network.denomination import Denomination
 from fl.protocol.terms import Terms
 from fl.tools.cli.amounts import show_duration
+from fl.tools.cli.prices import ENVELOPE, Prices
 
 IMPLEMENTATION, FACTORY, CREATE, PLAY_TOKEN = 4_868_532, 723_000, 340_000, 770_000
 SEATS = (5, 10, 50, 128)
@@ -31,19 +31,7 @@ GAS: dict[str, tuple[int, ...]] = {
     "join": (115_074, 109_973, 105_940, 105_388),
     "claim": (55_445, 55_445, 55_445, 55_445),
 }
-ENVELOPE = 110  # bytes of a signed transaction besides its calldata
 WORD, SELECTOR, LOCATOR = 32, 4, 64
-
-
-@dataclass(frozen=True)
-class Prices:
-    """Prices in gwei, except `ether`: the price of one ether in any currency."""
-
-    gas: float
-    ether: float | None = None
-    l2_gas: float = 0.01
-    l1_gas: float = 5.0
-    blob: float = 0.1
 
 
 def gas_of(call: str, seats: int) -> int:
@@ -73,15 +61,6 @@ def calls_of_round(seats: int, committee: int) -> dict[str, int]:
     return {**once, "commit": seats, "reveal": seats, "commitScores": committee, "revealScores": committee}
 
 
-def data_fee(size: int, prices: Prices) -> float:
-    """What an OP Stack chain asks for the bytes of one transaction, in gwei (Fjord; hashes do not compress)."""
-    scaled = max(100.0, 0.8365 * size - 42.5856)
-    return scaled * (16 * prices.l1_gas * BASE_SCALAR + prices.blob * BLOB_SCALAR)
-
-
-BASE_SCALAR, BLOB_SCALAR = 0.002269, 1.055762
-
-
 def estimate(
     terms: Terms, seats: int, prices: Prices, denomination: Denomination, *, own_factory: bool, own_token: bool
 ) -> dict[str, Any]:
@@ -97,19 +76,19 @@ def estimate(
     calls = calls_of_round(seats, committee)
     round_gas = sum(n * gas_of(call, seats) for call, n in calls.items())
     round_bytes = sum(n * bytes_of(call, seats, committee) for call, n in calls.items())
-    l2 = round_gas * prices.l2_gas + sum(n * data_fee(bytes_of(call, seats, committee), prices) for call, n in calls.items())
+    l2 = sum(n * prices.rollup(gas_of(call, seats), bytes_of(call, seats, committee)) for call, n in calls.items())
 
     one = {call: gas_of(call, seats) for call in GAS}
     trainer = one["commit"] + one["reveal"]
     validator = one["commitScores"] + one["revealScores"]
     return {
         "seats": seats,
-        "deployment": {"gas": deployment, "total_gas": all_deployed, "eth": _eth(all_deployed, prices.gas)},
+        "deployment": {"gas": deployment, "total_gas": all_deployed, "eth": prices.mainnet(all_deployed)},
         "round": {
             "gas": round_gas,
-            "eth": _eth(round_gas, prices.gas),
+            "eth": prices.mainnet(round_gas),
             "bytes": round_bytes,
-            "l2_eth": l2 / 1e9,
+            "l2_eth": l2,
             "seconds": terms.shortest_round(),
             "seconds_at_most": terms.longest_round(),
             "pool": cost,
@@ -144,31 +123,27 @@ def estimate(
     }
 
 
-def _eth(gas: int, gwei: float) -> float:
-    return gas * gwei / 1e9
-
-
-def told(facts: dict[str, Any], prices: Prices, symbol: str) -> list[str]:
+def lines_of(facts: dict[str, Any], prices: Prices, symbol: str) -> list[str]:
     """The estimate as lines for people."""
 
     def money(eth: float) -> str:
-        return f"{eth:.6f} ETH" + (f" ({eth * prices.ether:,.2f} at {prices.ether:g} for one)" if prices.ether else "")
+        return f"{eth:.6f} ETH (${prices.dollars(eth):,.2f} at ${prices.eth_price:g} for one)"
 
     one, n = facts["round"], facts["seats"]
     whole = facts["deployment"]
     parts = ", ".join(f"{what} {gas:,}" for what, gas in whole["gas"].items())
     quick, slow = show_duration(one["seconds"]), show_duration(one["seconds_at_most"])
     lines = [
-        f"deployment  {whole['total_gas']:,} gas ({parts}): {money(whole['eth'])} at {prices.gas:g} gwei",
+        f"deployment  {whole['total_gas']:,} gas ({parts}): {money(whole['eth'])} at {prices.gas_price:g} gwei",
         f"a round of {n} seats, everybody sending their own transactions:",
-        f"  gas       {one['gas']:,}: {money(one['eth'])} in all, {money(one['eth'] / n)} a seat, at {prices.gas:g} gwei",
-        f"  rollup    some {money(one['l2_eth'])} in all for gas at {prices.l2_gas:g} gwei and {one['bytes']:,} bytes "
-        f"(L1 gas {prices.l1_gas:g}, blob gas {prices.blob:g} gwei)",
+        f"  gas       {one['gas']:,}: {money(one['eth'])} in all, {money(one['eth'] / n)} a seat, at {prices.gas_price:g} gwei",
+        f"  rollup    some {money(one['l2_eth'])} in all for gas at {prices.l2_gas_price:g} gwei and {one['bytes']:,} bytes "
+        f"(mainnet gas {prices.gas_price:g}, blob gas {prices.blob_price:g} gwei)",
         f"  time      {quick} when everybody acts at once, {slow} at most",
         f"  pool      sets aside {one['pool']} {symbol}; what is not earned returns",
         f"a round for each role ({symbol}):",
     ]
     for role, part in facts["roles"].items():
-        gas = f"; {part['gas']:,} gas, {money(_eth(part['gas'], prices.gas))}" if part["gas"] else ""
+        gas = f"; {part['gas']:,} gas, {money(prices.mainnet(part['gas']))}" if part["gas"] else ""
         lines.append(f"  {role:11} earns up to {part['earns_at_most']}, loses {part['loses']}{gas}")
     return lines

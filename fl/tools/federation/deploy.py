@@ -26,7 +26,8 @@ from fl.protocol.manifest import DEFAULT_GATE, Manifest, gate_rule
 from fl.protocol.terms import AMOUNTS, ZERO_ADDRESS, Terms, check
 from fl.tools.cli.amounts import parse_amount
 from fl.tools.cli.options import Result
-from fl.tools.federation.cost_estimate import CREATE, FACTORY, IMPLEMENTATION, PLAY_TOKEN, Prices, estimate, told
+from fl.tools.cli.prices import Prices
+from fl.tools.federation.cost_estimate import CREATE, FACTORY, IMPLEMENTATION, PLAY_TOKEN, estimate, lines_of
 from fl.tools.federation.terms_file import DEFAULTS
 
 SINK = "0x000000000000000000000000000000000000dEaD"
@@ -208,7 +209,7 @@ def dry_run(checked: Draft, seats: int, prices: Prices) -> Result:
         raise TermsError(f"--seats {seats}: these terms allow {least} to {most}")
     own = {"own_factory": checked.maker is None, "own_token": checked.own_token}
     facts = estimate(checked.terms, seats, prices, checked.denomination, **own)
-    return Result([*told(facts, prices, checked.denomination.symbol), "nothing was sent"], facts)
+    return Result([*lines_of(facts, prices, checked.denomination.symbol), "nothing was sent"], facts)
 
 
 def remember(deployment: Deployment, folder: Path) -> Path:

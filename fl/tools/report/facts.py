@@ -60,7 +60,7 @@ FUNCTIONS = {
     "Answered": "answer",
     "DepositReclaimed": "reclaim",
     "Finalized": "finalize",
-    "Concluded": "giveNotice",
+    "Concluded": "conclude",
     "Refunded": "refund",
 }
 

@@ -26,8 +26,9 @@ from fl.protocol.phases import phase_and_end
 from fl.tools.audit.auditor import Auditor
 from fl.tools.audit.measured import GasUse
 from fl.tools.audit.verdict import Verdict
+from fl.tools.cli.prices import Prices
 from fl.tools.report.facts import Facts, Known, functions_of, gather
-from fl.tools.report.render import Prices, page
+from fl.tools.report.render import page
 from fl.tools.report.sources import write
 
 

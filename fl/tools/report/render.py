@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from base64 import b64encode
 from collections import Counter
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
@@ -14,6 +14,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from fl.errors import TreatyError
+from fl.tools.cli.prices import ENVELOPE, Prices
 from fl.tools.report import charts, text
 from fl.tools.report.charts import Band, Line, Mark
 from fl.tools.report.facts import Act, Facts, Round
@@ -31,37 +32,6 @@ MAX_LANES, MAX_ROUNDS = 40, 12
 GAS_KINDS = ("commit and reveal", "draw and scores", "settle", "propose and finish", "challenges")
 GAS_KIND = {"commit": 0, "reveal": 0, "close": 1, "draw": 1, "commitScores": 1, "revealScores": 1, "settle": 2}
 GAS_KIND |= {"propose": 3, "finalize": 3, "openRound": 3, "challenge": 4, "demand": 4, "answer": 4, "expire": 4}
-
-
-@dataclass(frozen=True)
-class Prices:
-    """Assumed prices of gas, as the page states."""
-
-    gas_price: float = 1.0  # gwei, mainnet
-    l2_gas_price: float = 0.01  # gwei, a rollup's own gas
-    data_price: float | None = None  # gwei a byte that a rollup posts; None: gas_price / 16, the floor that EIP-7918 sets
-    ether: float = 3000.0  # US dollars
-
-    def __post_init__(self) -> None:
-        for f in fields(self):
-            value = getattr(self, f.name)
-            if value is not None and not 0 <= value < 1e9:
-                raise TreatyError(f"--{f.name.replace('_', '-')} {value}: give a price of at least 0")
-
-    @property
-    def per_byte(self) -> float:
-        return self.gas_price / 16 if self.data_price is None else self.data_price
-
-    def mainnet(self, gas: float) -> float:
-        """Dollars on mainnet."""
-        return gas * self.gas_price * 1e-9 * self.ether
-
-    def rollup(self, gas: float, size: float) -> float:
-        """Dollars on a rollup: its own gas, and the bytes it posts (with some 110 of envelope and signature a call)."""
-        return (gas * self.l2_gas_price + size * self.per_byte) * 1e-9 * self.ether
-
-
-ENVELOPE = 110  # bytes of a transaction beside its calldata
 
 
 @cache
@@ -267,9 +237,8 @@ def _gas(facts: Facts) -> Markup:
 def _costs(facts: Facts, prices: Prices) -> list[dict[str, Any]]:
     rows = []
     for what, g in facts.known.gas.items():
-        size = g.bytes / g.calls + ENVELOPE if g.bytes else None
-        rollup = None if size is None else prices.rollup(g.mean, size)
-        rows.append({"what": what, **asdict(g), "main": prices.mainnet(g.mean), "rollup": rollup})
+        rollup = prices.dollars(prices.rollup(g.mean, g.bytes / g.calls + ENVELOPE)) if g.bytes else None
+        rows.append({"what": what, **asdict(g), "main": prices.dollars(prices.mainnet(g.mean)), "rollup": rollup})
     return rows
 
 
@@ -281,9 +250,10 @@ def _per_round(facts: Facts, prices: Prices) -> tuple[float, float, float] | Non
         return None
     gas = sum(sum(r.gas.values()) for r in done) / seats
     within = {what for r in done for what in r.gas}
-    told = [g for what, g in facts.known.gas.items() if what in within and g.bytes]
-    size = sum(g.bytes + ENVELOPE * g.calls for g in told) / seats
-    return gas, prices.mainnet(gas), prices.rollup(gas, size)
+    sent = [g for what, g in facts.known.gas.items() if what in within and g.bytes]
+    data = sum(g.calls * prices.data_fee(g.bytes / g.calls + ENVELOPE) for g in sent) / seats
+    rollup = gas * prices.l2_gas_price + data
+    return gas, prices.dollars(prices.mainnet(gas)), prices.dollars(rollup / 1e9)
 
 
 def _terms(facts: Facts) -> list[tuple[str, str]]:

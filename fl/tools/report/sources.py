@@ -16,8 +16,9 @@ from fl.tools.audit.auditor import audit_summary
 from fl.tools.audit.export import read_events
 from fl.tools.audit.summary import Summary
 from fl.tools.audit.verdict import Verdict
+from fl.tools.cli.prices import Prices
 from fl.tools.report.facts import Facts, Known, gather
-from fl.tools.report.render import Prices, page, picture
+from fl.tools.report.render import page, picture
 from fl.tools.simulation.plan import Plan
 
 

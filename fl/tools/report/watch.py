@@ -23,9 +23,10 @@ from rich.text import Text
 
 from fl.errors import ChainError, TreatyError
 from fl.network.rpc import LOOPBACK
+from fl.tools.cli.prices import Prices
 from fl.tools.report import text
 from fl.tools.report.facts import Facts
-from fl.tools.report.render import Prices, page, part, policy
+from fl.tools.report.render import page, part, policy
 
 
 class Reader(Protocol):

@@ -21,7 +21,7 @@ import pandas as pd
 
 from fl.agents.record.history import History
 from fl.errors import AuditError, ChainError, TaskError
-from fl.learning.data.table import read_table
+from fl.learning.data.reading import read_table
 from fl.network import ape_accounts
 from fl.network.federation import FederationReader
 from fl.network.rpc import Rpc

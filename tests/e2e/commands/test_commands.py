@@ -328,7 +328,6 @@ REFUSED = [
     (["report", "--summary", "gone.json"], "no summary gone.json: give the summary.json that simulate wrote"),
     (["report", "--summary", "ape-config.yaml"], "ape-config.yaml is torn or not a summary of a simulation"),
     (["report", "--federation", NOWHERE, "--store", "s"], f"no federation at {NOWHERE} on chain 31337: check"),
-    (["report", "--summary", "x", "--ether", "-1"], "--ether -1.0: give a price of at least 0"),
     (["deploy", "--account", "TEST::0", "--task", "hart"], "no task 'hart'"),
     (["deploy", "--account", "nobody", "--task", "linear"], "no account 'nobody': `ape accounts list` shows all accounts"),
     ([*DEPLOY, "--terms", "gone.yaml"], "no terms file gone.yaml: write one, or leave --terms out"),
@@ -367,6 +366,7 @@ def test_wrong_terms__end_in_one_clear_line(commands, text, message):
         (["simulate"], "Missing option '--out'."),
         (["simulate", *HERE, "--seats", "many"], "'many' is not a valid integer."),
         (["audit", "--sumary", "x"], "No such option: --sumary"),
+        (["report", "--summary", "x", "--eth-price", "-1"], "Invalid value for '--eth-price': -1.0 is not in the range x>=0."),
     ],
 )
 def test_wrong_words__end_in_the_usage(commands, call, message):

@@ -7,18 +7,21 @@ from html.parser import HTMLParser
 
 import pytest
 from markupsafe import Markup
+from support.evm import contract_types
 from support.manifests import manifest
 from support.pages import KNOWN, START, TERMS, Book, facts, federation, play
 from support.system import UNIT
 
 from fl.errors import TreatyError
 from fl.network.events import Event
+from fl.protocol.enums import Offence
 from fl.protocol.phases import Phase
 from fl.tools.audit.measured import PrivacySpent
 from fl.tools.audit.verdict import Verdict
-from fl.tools.report import charts, text
-from fl.tools.report.facts import Known, functions_of
-from fl.tools.report.render import Prices, page, picture
+from fl.tools.cli.prices import Prices
+from fl.tools.report import charts, render, text
+from fl.tools.report.facts import ACTS, FUNCTIONS, OFFENCES, Known, functions_of
+from fl.tools.report.render import page, picture
 
 
 class Seen(HTMLParser):
@@ -179,14 +182,16 @@ def test_lasting__two_largest_units(seconds, told):
 
 
 def test_prices__mainnet_and_rollup():
-    prices = Prices(gas_price=2, l2_gas_price=0.01, ether=1000)
-    assert prices.mainnet(500_000) == pytest.approx(1.0)
-    assert prices.per_byte == 0.125 and prices.rollup(100_000, 200) == pytest.approx((1000 + 25) * 1e-6)
+    prices = Prices(gas_price=2, l2_gas_price=0.01, blob_price=0.5, eth_price=1000)
+    assert prices.dollars(prices.mainnet(500_000)) == pytest.approx(1.0)
+    data = (0.8365 * 200 - 42.5856) * (16 * 2 * 0.002269 + 0.5 * 1.055762)
+    assert prices.data_fee(200) == pytest.approx(data) and prices.data_fee(10) == prices.data_fee(150)
+    assert prices.rollup(100_000, 200) == pytest.approx((1000 + data) * 1e-9)
     text = said(page(facts(), prices))
     assert "2 gwei per gas on mainnet" in text and "ether at $1,000" in text and "assumptions" in text
 
 
-@pytest.mark.parametrize("price", [{"gas_price": -1}, {"ether": float("nan")}, {"data_price": float("inf")}])
+@pytest.mark.parametrize("price", [{"gas_price": -1}, {"eth_price": float("nan")}, {"blob_price": float("inf")}])
 def test_prices__that_are_none_are_refused(price):
     with pytest.raises(TreatyError, match="give a price of at least 0"):
         Prices(**price)
@@ -353,3 +358,15 @@ def test_moment__is_told_in_utc():
 def test_markup__given_as_a_name_is_still_text():
     assert "<b>" not in str(charts.bars([("<b>x</b>", 1, 0)], "t", "d", "g", "b", str))
     assert isinstance(charts.bars([("x", 1, 0)], "t", "d", "g", "b", str), Markup)
+
+
+# ---- maps that name events and functions
+
+
+def test_maps_of_events_and_functions__name_what_the_contract_has():
+    abi = contract_types()["Federation"].abi
+    events, functions = ({entry["name"] for entry in abi if entry["type"] == kind} for kind in ("event", "function"))
+    untold = {"Credited", "Slashed", "Voided"}  # what another event's function does beside
+    assert set(FUNCTIONS) == events - untold
+    assert set(FUNCTIONS.values()) <= functions and set(render.GAS_KIND) <= functions
+    assert set(ACTS) <= events and set(OFFENCES) == set(Offence)

@@ -21,8 +21,8 @@ from support.system import UNIT
 
 from fl.errors import ChainError, TreatyError
 from fl.protocol.phases import Phase
+from fl.tools.cli.prices import Prices
 from fl.tools.report.join_page import join_page
-from fl.tools.report.render import Prices
 from fl.tools.report.watch import Screen, Server, print_once, status, terminal
 
 
