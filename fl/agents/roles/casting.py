@@ -52,6 +52,10 @@ def honest(
     return participant, Validator(seat, evaluator, shard, journal), Proposer(seat)
 
 
-def whole_seat(trio: Trio, seat: int, account: str, rounds: int | None = None) -> tuple[Role, ...]:
-    """All roles of a seat's daemon. rounds: after so many rounds none is opened, and pay is claimed at the end."""
-    return (*trio, Challenger(), Answerer(), Keeper(rounds), Collector(seat, account, rounds))
+def whole_seat(trio: Trio, seat: int, account: str, rounds: int | None = None, checks: bool = True) -> tuple[Role, ...]:
+    """All roles of a seat's daemon. rounds: after so many rounds none is opened, and pay is claimed at the end.
+
+    checks: whether it checks what others propose, and answers demands.
+    """
+    watch: tuple[Role, ...] = (Challenger(), Answerer()) if checks else ()
+    return (*trio, *watch, Keeper(rounds), Collector(seat, account, rounds))

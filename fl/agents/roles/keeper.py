@@ -6,7 +6,9 @@ from fl.agents.record.view import View
 from fl.agents.runtime.actions import Action, Call, Turn
 from fl.protocol.phases import Phase
 
-BLOCKS_TO_DRAW = 2  # blocks after the one that closed the reveals, whose successor's hash is the seed
+# After the one that closed the reveals, whose successor's hash is the seed: the contract draws two blocks later, and a node
+# estimates what that takes on its newest block, which must be so far.
+BLOCKS_TO_DRAW = 3
 
 
 class Keeper:

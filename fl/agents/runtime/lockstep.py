@@ -7,6 +7,7 @@ before the next deadline.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -30,6 +31,7 @@ from fl.network.sender import Fees, Sender
 from fl.network.transactions import SignedTransaction, TransactionJournal
 
 TURN = 1  # blocks that each seat waits for the one before
+SETTLE_SECONDS = 5.0
 MAX_WAITED = 100  # blocks to wait for a transaction that needs nothing more
 
 
@@ -54,13 +56,22 @@ class TurnedClock:
     def mine(self, blocks: int) -> None:
         self.chain("anvil_mine", hex(blocks), "0x1")
 
+    def settle(self, transactions: Sequence[SignedTransaction]) -> None:
+        """Waits until blocks hold these: a node that mines at once says that it has a transaction before a block does, and
+        whoever comes next must see what was done."""
+        until = time.monotonic() + SETTLE_SECONDS
+        while any(not self.chain("eth_getTransactionReceipt", t.last.hash) for t in transactions if t.mined_at is None):
+            if time.monotonic() > until:
+                return
+            time.sleep(0.002)
+
     def let_go(self) -> None:
         """Lets the clock run by itself again."""
         self.chain("anvil_removeBlockTimestampInterval")
 
-    def jump(self, time: int) -> None:
-        """Mines a block at a time."""
-        self.chain("evm_setNextBlockTimestamp", time)
+    def jump(self, to: int) -> None:
+        """Mines a block at a time of the chain's."""
+        self.chain("evm_setNextBlockTimestamp", to)
         self.chain("evm_mine")
 
 
@@ -118,7 +129,10 @@ class Lockstep:
         assert self._snapshot is not None  # somebody has looked
         acted = False
         for player in self.players:
-            acted |= player.play(self.observer.view(self._snapshot, player.party)).acted
+            if player.play(self.observer.view(self._snapshot, player.party)).acted:
+                acted = True
+                sender = player.executor.sender
+                self.clock.settle(sender.transactions.open(sender.signer.address))
         if acted:
             self._waited = 0
             if self.node.depth:
@@ -138,10 +152,10 @@ class Lockstep:
         if blocks:
             self.clock.mine(max(1, min(blocks) - view.block))
             return True
-        times = [wake.time for wake in wakes] + [view.phase_end]
+        moments = [wake.time for wake in wakes] + [view.phase_end]
         if view.facts.live:
-            times += view.round.demands.values()
-        later = [time for time in times if time > view.time]
+            moments += view.round.demands.values()
+        later = [moment for moment in moments if moment > view.time]
         if later:
             self.clock.jump(min(later))
         return bool(later)
