@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import os
-import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import Any, cast
 
 import ape
 from ape.api.accounts import AccountAPI
-from ape.contracts import ContractInstance
 from ape.exceptions import (
     AccountsError,
     ContractDataError,
@@ -29,36 +26,22 @@ from ape.exceptions import (
 from ape.logging import LogLevel, logger
 from ape_accounts.accounts import InvalidPasswordError
 from eth_abi.exceptions import DecodingError
-from eth_utils import is_hex_address, to_checksum_address, to_hex
+from eth_utils import is_hex_address, to_checksum_address
 from web3.exceptions import Web3Exception
 
 from fl.errors import ChainError, ContractError
 from fl.network.ape_patches import no_call_tree
 from fl.network.denomination import RAW, Denomination
 from fl.network.error_messages import explain
-from fl.network.events import Event
-from fl.network.federation import Accounting, FederationReader
+from fl.network.federation import FederationReader
 from fl.network.rpc import NodeError, NodeRefused, Rpc, host
-from fl.protocol import seats
-from fl.protocol.phases import RoundFacts
-from fl.protocol.terms import Terms
 
 PROBE_SECONDS = 5.0
 MIN_GAS = 21_000  # gas of any transaction
-LOG_BLOCKS = 2_000  # span of blocks that public nodes serve
 NO_SUCH_NETWORK = (EcosystemNotFoundError, NetworkNotFoundError, ProviderNotFoundError)
 NODE_FAILS = (ProviderError, Web3Exception, OSError)
 OTHER_KIND = (VirtualMachineError, ContractDataError, DecodingError, UnicodeDecodeError)  # a contract that is not ours
 PROXY = bytes.fromhex("363d3d373d3d3d363d73"), bytes.fromhex("5af43d82803e903d91602b57fd5bf3")  # around the implementation
-
-
-@dataclass(frozen=True)
-class Receipt:
-    """What a transaction did and cost."""
-
-    transaction: str
-    gas: int
-    size: int  # bytes of calldata
 
 
 def local_accounts(count: int) -> list[AccountAPI]:
@@ -321,12 +304,6 @@ def now() -> int:
     return int(ape.chain.provider.get_block("latest").timestamp)
 
 
-def turn_clock(time_: int) -> None:
-    """Mines one block at `time_` on a local chain."""
-    ape.chain.provider.set_timestamp(time_)
-    ape.chain.mine()
-
-
 def contract(name: str) -> Any:
     """A contract of this project, to deploy or to attach to."""
     return getattr(ape.project, name)
@@ -411,140 +388,3 @@ def deploy(account: AccountAPI, name: str, *args: Any, **options: Any) -> tuple[
     except (AccountsError, ContractLogicError, TransactionError) as error:
         raise ChainError(f"{name} could not be deployed: {error}") from error
     return instance, int(instance.creation_metadata.receipt.gas_used)
-
-
-class FederationClient:
-    """One federation on the connected chain, read and written."""
-
-    def __init__(self, address: str):
-        self.contract: ContractInstance = attach("Federation", address, "federation")
-        self.address: str = self.contract.address
-        self.chain_id = chain_id()
-        self.terms = self._terms()
-        self._seen = -1
-        self._times: dict[int, int] = {}
-
-    @cached_property
-    def denomination(self) -> Denomination:
-        """The denomination of its amounts."""
-        return federation(self.address).denomination
-
-    def _terms(self) -> Terms:
-        facts = read(self.contract.terms, "federation")
-        values: list[Any] = [bytes(v) if isinstance(v, bytes) else int(v) if isinstance(v, int) else v for v in facts]
-        return Terms(*values)
-
-    def facts(self) -> RoundFacts:
-        """The round's facts, in one call."""
-        values = self.contract.roundInfo()
-        plain: list[Any] = [bytes(v) if isinstance(v, bytes) else v for v in values]
-        return RoundFacts(*plain)
-
-    def moment(self) -> tuple[int, int]:
-        """(time, number) of the block that the next transaction would be in, at the earliest."""
-        head = ape.chain.provider.get_block("latest")
-        return int(head.timestamp), int(head.number) + 1
-
-    def wait_until(self, time_: int) -> None:
-        """Waits until the chain's clock reaches `time_`: at once on a local chain, by sleeping on a real one."""
-        if is_local():
-            if time_ > now():
-                turn_clock(time_)
-            return
-        while (left := time_ - now()) > 0:
-            time.sleep(min(left, 12))
-
-    def wait_blocks(self, number: int) -> None:
-        """Waits until the next transaction would be in block `number` or later."""
-        while (head := int(ape.chain.provider.get_block("latest").number)) < number - 1:
-            if is_local():
-                ape.chain.mine(number - 1 - head)
-            else:
-                time.sleep(2)
-
-    def pool(self) -> int:
-        """What the pool holds for future rounds, in token units."""
-        return self.accounting().pool
-
-    def seat_sets(self) -> tuple[int, int, int]:
-        """(taken, eligible, leaving) as bitmaps."""
-        taken, eligible, leaving = self.contract.seatSets()
-        return int(taken), int(eligible), int(leaving)
-
-    def seats_of(self, owner: str) -> list[int]:
-        """The seats that an address owns."""
-        taken = seats.from_bitmap(self.seat_sets()[0])
-        return [seat for seat in taken if str(self.contract.seatInfo(seat).owner).lower() == owner.lower()]
-
-    def model(self) -> bytes:
-        """Root of the model in force."""
-        return bytes(self.contract.model())
-
-    def earned(self, seat: int) -> int:
-        """A seat's unclaimed pay, in token units."""
-        return int(self.contract.seatInfo(seat).earned)
-
-    def concluded(self) -> bool:
-        """Whether the sponsor has given notice."""
-        return bool(self.contract.concluded())
-
-    def accounting(self) -> Accounting:
-        """The contract's accounting in token units, and what it holds."""
-        held = contract("TestToken").at(self.terms.token).balanceOf(self.address)
-        return Accounting(*map(int, (*self.contract.accounting(), held)))
-
-    def events_since(self, time_: int) -> list[Event]:
-        """The events from the block of this time on; the block is found by headers, so that no archive node is needed."""
-        provider = ape.chain.provider
-        low, high = 0, int(provider.get_block("latest").number)
-        head = high
-        while low < high:
-            middle = (low + high) // 2
-            if int(provider.get_block(middle).timestamp) < time_:
-                low = middle + 1
-            else:
-                high = middle
-        found: list[Event] = []
-        for start in range(low, head + 1, LOG_BLOCKS):
-            found += self._events(start, min(head, start + LOG_BLOCKS - 1))
-        return found
-
-    def new_events(self) -> list[Event]:
-        """The events since the last call, in order."""
-        provider = ape.chain.provider
-        head = int(provider.get_block("latest").number)
-        found: list[Event] = []
-        start = self._seen + 1
-        while start <= head:
-            end = min(head, start + LOG_BLOCKS - 1)
-            found += self._events(start, end)
-            start = end + 1
-        self._seen = head
-        return found
-
-    def _events(self, start: int, end: int) -> Iterable[Event]:
-        provider = ape.chain.provider
-        abis = self.contract.contract_type.events
-        logs = provider.web3.eth.get_logs({"address": self.address, "fromBlock": start, "toBlock": end})
-        raw = [dict(log) for log in logs]
-        for log in provider.network.ecosystem.decode_logs(raw, *abis):
-            fields = {k: bytes(v) if isinstance(v, bytes) else v for k, v in log.event_arguments.items()}
-            transaction = log.transaction_hash if isinstance(log.transaction_hash, str) else to_hex(log.transaction_hash)
-            yield Event(log.event_name, fields, int(log.block_number), int(log.log_index), transaction)
-
-    def times(self, events: Iterable[Event]) -> dict[int, int]:
-        """When the blocks of these events were made: block to seconds. Asks the chain once per block."""
-        provider = ape.chain.provider
-        for block in {event.block for event in events} - set(self._times):
-            self._times[block] = int(provider.web3.eth.get_block(block)["timestamp"])
-        return {event.block: self._times[event.block] for event in events}
-
-    def cost(self, transaction: str) -> tuple[int, int]:
-        """(gas, bytes of calldata) of a transaction that the chain holds."""
-        eth = ape.chain.provider.web3.eth
-        return int(eth.get_transaction_receipt(transaction)["gasUsed"]), len(eth.get_transaction(transaction)["input"])
-
-    def send(self, sender: AccountAPI, function: str, *args: Any) -> Receipt:
-        """Calls a function of the federation and waits for the receipt. Raises ChainError if it is rejected."""
-        receipt = transact(getattr(self.contract, function), *args, sender=sender, denomination=self.denomination)
-        return Receipt(str(receipt.txn_hash), int(receipt.gas_used), len(receipt.transaction.data))
