@@ -47,6 +47,6 @@ class Log:
         if self.as_json:
             line = json.dumps({"time": when, "level": level, **everything, "text": text}, default=str)
         else:
-            told = " ".join(f"{name}={value}" for name, value in everything.items())
-            line = plain(f"{when} {level:5} {told + ': ' if told else ''}{text}")
+            result = " ".join(f"{name}={value}" for name, value in everything.items())
+            line = plain(f"{when} {level:5} {result + ': ' if result else ''}{text}")
         print(line, file=self.out, flush=True)

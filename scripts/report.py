@@ -34,7 +34,7 @@ def cli(
     """Writes one self-contained HTML page: how the model learned, the course of each round, scores, pay, stake and slashes, the
     committee, what it cost, the audit's verdict. Give either --summary, or --federation and --store. The page loads nothing
     from a network and runs no script."""
-    from fl.tools.report.sources import draw, report_summary, told
+    from fl.tools.report.sources import draw, report_summary, written
 
     try:
         assumptions = given(**assumed)
@@ -50,4 +50,4 @@ def cli(
             draw(facts, picture)
     except TreatyError as error:
         raise click.ClickException(str(error)) from error
-    click.echo(told(path, facts, as_json))
+    click.echo(written(path, facts, as_json))

@@ -242,7 +242,7 @@ def losses(task: Task, module: nn.Module, vectors: NDArray[np.int32], part: Part
         return torch.stack([loss(*(w[i] for w in stacked)) for i in range(len(stacked[0]))])
 
     most = max(1, GROUP_NUMBERS // size)
-    told = []
+    lines = []
     with torch.no_grad():
         for start in range(0, len(vectors), most):
             stacked = _unflattened(module, to_float(vectors[start : start + most, :size]))
@@ -251,10 +251,10 @@ def losses(task: Task, module: nn.Module, vectors: NDArray[np.int32], part: Part
                     at_once = vmap(loss)(*stacked)
                 first = one_by_one([w[:1] for w in stacked])
                 same = torch.allclose(at_once[:1], first, rtol=TOLERANCE, equal_nan=True)
-                told.append(at_once if same else one_by_one(stacked))
+                lines.append(at_once if same else one_by_one(stacked))
             except CannotBatchError:
-                told.append(one_by_one(stacked))
-    return torch.cat(told).numpy().astype(np.float64)
+                lines.append(one_by_one(stacked))
+    return torch.cat(lines).numpy().astype(np.float64)
 
 
 def _batches(
@@ -337,4 +337,4 @@ class Cohort:
             trained = train_each(self.task, base, list(self.parts.values()), rngs, indices)
             return dict(zip(self.parts, zip(trained, rngs, strict=True), strict=True))
         jobs = [(self.name, base, {s: self.parts[s] for s in group}, self.seed, number) for group in self.groups]
-        return {seat: told for answer in self.far(train_seats, jobs) for seat, told in answer.items()}
+        return {seat: result for answer in self.far(train_seats, jobs) for seat, result in answer.items()}

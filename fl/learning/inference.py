@@ -46,8 +46,8 @@ def module_from(task: Task, tensors: Mapping[str, NDArray[np.float32]]) -> Modul
     found = {name: tuple(values.shape) for name, values in tensors.items()}
     if wanted != found:
         name = next(n for n in (*wanted, *found) if wanted.get(n) != found.get(n))
-        told = f"{name} is {found.get(name, 'missing')} in the file and {wanted.get(name, 'unknown')} in the task's model"
-        raise TaskError(f"the parameters do not fit task {task.name}: {told}: give the task that the model was trained with")
+        message = f"{name} is {found.get(name, 'missing')} in the file and {wanted.get(name, 'unknown')} in the task's model"
+        raise TaskError(f"the parameters do not fit task {task.name}: {message}: give the task that the model was trained with")
     with torch.no_grad():
         for name, p in module.named_parameters():
             p.copy_(torch.from_numpy(np.ascontiguousarray(tensors[name])))
@@ -77,7 +77,7 @@ def predictions(task: Task, outputs: Tensor) -> Predictions:
         second = 1 / (1 + np.exp(-np.clip(values[:, 0], -700, 700)))
         return Predictions(task.classes, np.stack([1 - second, second], axis=1))
     if width != kinds:
-        told = f"names {kinds} classes, and its model gives {width} outputs a row"
-        raise TaskError(f"task {task.name} {told}: name as many (two for one output, the log-odds of the second)")
+        message = f"names {kinds} classes, and its model gives {width} outputs a row"
+        raise TaskError(f"task {task.name} {message}: name as many (two for one output, the log-odds of the second)")
     odds = np.exp(values - values.max(axis=1, keepdims=True))
     return Predictions(task.classes, odds / odds.sum(axis=1, keepdims=True))

@@ -128,7 +128,7 @@ def prior(settled: Sequence[ScoredRound], earlier: Mapping[int, int] | None = No
 
     earlier: the prior before the first of these rounds.
     """
-    told = dict(earlier or {})
+    result = dict(earlier or {})
     for round_ in settled:
         places = range(len(round_.revealed))
 
@@ -142,17 +142,17 @@ def prior(settled: Sequence[ScoredRound], earlier: Mapping[int, int] | None = No
             seat = round_.revealed[i]
             bytes_ = [round_.vectors[v][i] for v in trusted if v != seat]
             if round_.medians[i] > 0 and bytes_:
-                before, n = told.get(seat, NEUTRAL), len(bytes_)
+                before, n = result.get(seat, NEUTRAL), len(bytes_)
                 there = before * n + STRIDE * (sum(bytes_) - before * n)  # times n, to be rounded to the nearest
-                told[seat] = max(1, min(BEST, (2 * there + n) // (2 * n)))
-    return told
+                result[seat] = max(1, min(BEST, (2 * there + n) // (2 * n)))
+    return result
 
 
-def vector(revealed: Sequence[int], judged: Mapping[int, float], told: Mapping[int, int]) -> bytes:
+def vector(revealed: Sequence[int], judged: Mapping[int, float], given: Mapping[int, int]) -> bytes:
     """The bytes to reveal: 0 for seats that the gate left out, which have no judgement; else 1..255."""
     out = bytearray()
     for seat in revealed:
-        start = told.get(seat, NEUTRAL)
+        start = given.get(seat, NEUTRAL)
         out.append(0 if seat not in judged else max(1, min(BEST, round(start + OWN * (judged[seat] - start)))))
     return bytes(out)
 

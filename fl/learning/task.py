@@ -193,16 +193,18 @@ def build(task: Task, seed: int) -> nn.Module:
     for module in model.modules():
         if isinstance(module, _NormBase) and module.running_mean is not None:
             kind = type(module).__name__
-            told = f"{kind} keeps running statistics, which are not parameters and would stay on each participant's machine"
-            raise TaskError(f"task {task.name}: {told}: use GroupNorm or LayerNorm, or {kind}(..., track_running_stats=False)")
+            message = f"{kind} keeps running statistics, which are not parameters and would stay on each participant's machine"
+            raise TaskError(
+                f"task {task.name}: {message}: use GroupNorm or LayerNorm, or {kind}(..., track_running_stats=False)"
+            )
     weights = list(model.parameters())
     if not weights:
         raise TaskError(f"task {task.name}: the model has no parameters, so there is nothing to learn: give it a layer")
     if odd := [w.dtype for w in weights if w.dtype not in (torch.float32, torch.float64)]:
         raise TaskError(f"task {task.name}: parameters of {odd[0]}: keep them float32; what is sent has 8 bits anyway")
     if (count := sum(w.numel() for w in weights)) > MAX_PARAMETERS:
-        told = f"{count:,} parameters, more than the {MAX_PARAMETERS:,} of the largest model"
-        raise TaskError(f"task {task.name}: {told}: federate a smaller part of it, such as an adapter")
+        message = f"{count:,} parameters, more than the {MAX_PARAMETERS:,} of the largest model"
+        raise TaskError(f"task {task.name}: {message}: federate a smaller part of it, such as an adapter")
     return model
 
 
@@ -304,8 +306,8 @@ def _run(name: str, path: Path) -> ModuleType:
         last = " ".join([said(error), *printed.getvalue().split("\n")[-2:]]).strip()
         printed.seek(0)
         printed.truncate()
-        told = f"{name} ends the program while it is read ({last[:300]})"
-        raise TaskError(f"{told}: a task file gets no arguments, so give every setting a default") from error
+        message = f"{name} ends the program while it is read ({last[:300]})"
+        raise TaskError(f"{message}: a task file gets no arguments, so give every setting a default") from error
     except Exception as error:
         raise TaskError(f"{name} cannot be read as a task: {said(error)}") from error
     finally:

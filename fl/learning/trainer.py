@@ -132,15 +132,15 @@ def load_and_measure(task: Task, floats: NDArray[np.float64], part: Part) -> flo
 
 def _measured(task: SelfTrained, model: nn.Module, part: Part) -> tuple[float, float]:
     """(loss, metric), weighted by the examples that each of the part's participants measured on. Raises UserCodeError."""
-    told = []
+    lines = []
     for who, of in part.x.astype(int).tolist():
         with foreign(task, f"client {who} cannot measure"):
-            told.append(task.measure(model, who, of))
-    told = [measured for measured in told if measured[2] > 0]
-    if not told:
+            lines.append(task.measure(model, who, of))
+    lines = [measured for measured in lines if measured[2] > 0]
+    if not lines:
         raise UserCodeError(f"task {task.name}: nobody of {len(part)} has rows to measure on: give them rows of their own")
-    weights = np.array([examples for _, _, examples in told], float)
-    loss, metric = (float(np.average([t[i] for t in told], weights=weights)) for i in (0, 1))
+    weights = np.array([examples for _, _, examples in lines], float)
+    loss, metric = (float(np.average([t[i] for t in lines], weights=weights)) for i in (0, 1))
     return loss, metric
 
 

@@ -88,15 +88,15 @@ def _groups(task: Task, targets: Tensor) -> list[NDArray[np.int64]]:
     return [np.arange(len(labels))]
 
 
-def calibration(told: Predictions, targets: NDArray[np.generic]) -> Calibration | None:
+def calibration(given: Predictions, targets: NDArray[np.generic]) -> Calibration | None:
     """Of two classes by the second's probability, of more by the probability of the class predicted. None without classes, or
     with more than one target a row."""
-    probabilities = told.probabilities
+    probabilities = given.probabilities
     if probabilities is None or targets.size != len(targets):
         return None
     labels = targets.reshape(-1).astype(np.int64)
-    if len(told.classes) == 2:
-        of, p, true = told.classes[1], probabilities[:, 1], labels == 1
+    if len(given.classes) == 2:
+        of, p, true = given.classes[1], probabilities[:, 1], labels == 1
     else:
         of, p, true = "the class predicted", probabilities.max(axis=1), labels == probabilities.argmax(axis=1)
     places = np.minimum((p * BINS).astype(int), BINS - 1)

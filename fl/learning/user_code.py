@@ -67,8 +67,8 @@ def metric_of(task: Task, outputs: Any, y: Tensor) -> float:
         kind = type(given).__name__
         raise UserCodeError(f"task {task.name}: evaluate() returns {kind}: return one number, as a float")
     if not isfinite(metric):
-        told = f"evaluate() returns {metric} on {len(y)} test rows, as an AUC does where all are of one class"
-        raise UndefinedMetricError(f"task {task.name}: {told}: give more rows, or return a number where it is not defined")
+        message = f"evaluate() returns {metric} on {len(y)} test rows, as an AUC does where all are of one class"
+        raise UndefinedMetricError(f"task {task.name}: {message}: give more rows, or return a number where it is not defined")
     return metric
 
 

@@ -370,8 +370,8 @@ def transact(
 def can_pay_gas(sender: AccountAPI) -> None:
     """Raises ChainError if the account could not pay for any transaction."""
     if (held := ether_of(str(sender.address))) < MIN_GAS * gas_price():
-        told = f"{sender.address} holds {held / 1e18:.6f} ETH, too little for gas"
-        raise ChainError(f"{told}: send it some; nothing was sent, no token moved")
+        message = f"{sender.address} holds {held / 1e18:.6f} ETH, too little for gas"
+        raise ChainError(f"{message}: send it some; nothing was sent, no token moved")
 
 
 def _reason(error: ContractLogicError, denomination: Denomination) -> str:

@@ -277,8 +277,8 @@ class FederationReader:
     def seats(self, numbers: Sequence[int], at: Head | str = "latest") -> dict[int, SeatFacts]:
         """The facts of some seats, by number."""
         calls = [call for i in numbers for call in (("seatInfo", (i,)), ("recordOf", (i,)))]
-        told = self.read_all(calls, at) if calls else []
-        return {i: _seat(told[2 * k], told[2 * k + 1]) for k, i in enumerate(numbers)}
+        result = self.read_all(calls, at) if calls else []
+        return {i: _seat(result[2 * k], result[2 * k + 1]) for k, i in enumerate(numbers)}
 
     def seats_of(self, owner: str) -> list[int]:
         """The seats that an address owns."""

@@ -109,8 +109,8 @@ class Participant:
             return []
         data, salt, locator = kept
         files = [Publish(data, Kind.UPDATE)]
-        if (told := self._kept(statement_name(number))) is not None:
-            files.append(Publish(told, None))
+        if (result := self._kept(statement_name(number))) is not None:
+            files.append(Publish(result, None))
         half = view.phase_end - view.terms.reveal_window // 2
         args = (self.seat, root_of(data, Kind.UPDATE), salt, locator)
         return [Call("reveal", args, self.seat, publish=tuple(files), silence_costs=True, confirmed_until=half)]

@@ -38,8 +38,8 @@ class PrivacyGuard:
         check_private(task, part, privacy.mechanism)
         once = Ledger((spending(privacy, task.training, len(part), "", 0),)).epsilon(privacy.delta)
         if once > privacy.epsilon:
-            told = f"one round spends epsilon {once:.2f}, more than the budget of {privacy.epsilon:g}"
-            raise PrivacyError(f"{told}: raise --noise, or take fewer epochs")
+            message = f"one round spends epsilon {once:.2f}, more than the budget of {privacy.epsilon:g}"
+            raise PrivacyError(f"{message}: raise --noise, or take fewer epochs")
         self.ledger()
 
     def ledger(self) -> Ledger:
@@ -66,8 +66,8 @@ class PrivacyGuard:
         """What must be on disk before any part of the update: the ledger first, then the statement."""
         release = self.release(view)
         after = self.ledger().with_(release)
-        told = statement(self.privacy, after, release, self.source(view.round.number).name, seat, root)
-        return {LEDGER: after.to_json(), statement_name(view.round.number): canonical(told)}
+        result = statement(self.privacy, after, release, self.source(view.round.number).name, seat, root)
+        return {LEDGER: after.to_json(), statement_name(view.round.number): canonical(result)}
 
     def spent(self) -> dict[str, Any]:
         """For people: how much of the budget was spent."""

@@ -41,8 +41,8 @@ class Journal:
             folder.mkdir(parents=True, exist_ok=True)
             folder.chmod(0o700)
         except OSError as error:
-            told = f"{folder} cannot be a journal: {error.strerror or error}"
-            raise JournalError(f"{told}; give --journal a folder that you may write; nothing was sent") from error
+            message = f"{folder} cannot be a journal: {error.strerror or error}"
+            raise JournalError(f"{message}; give --journal a folder that you may write; nothing was sent") from error
         name = sha256(json.dumps(asdict(identity), sort_keys=True).encode()).hexdigest()[:24]
         # The second lock catches a second daemon with another folder. The kernel releases both when a process dies.
         user = Path(tempfile.gettempdir()) / f"treaty-{os.getuid()}"

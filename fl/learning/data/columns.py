@@ -32,14 +32,14 @@ def check_classes(values: pd.Series, classes: Sequence[str]) -> None:
     """Raises TaskError for the first value that is none of the classes; a missing one passes."""
     wrong = values.notna() & ~values.map(class_text).isin(list(classes))
     if wrong.any():
-        told = f"row {row_of(wrong)} says {class_text(values[wrong].iloc[0])!r}, which is none of {', '.join(classes)}"
-        raise TaskError(f"column {values.name}: {told}")
+        message = f"row {row_of(wrong)} says {class_text(values[wrong].iloc[0])!r}, which is none of {', '.join(classes)}"
+        raise TaskError(f"column {values.name}: {message}")
 
 
 def numbers(values: pd.Series) -> pd.Series:
     """The column as floats, a missing value as NaN. Raises TaskError for a text."""
-    told = values if pd.api.types.is_numeric_dtype(values) else pd.to_numeric(values, errors="coerce")
-    found = told.astype(float)
+    result = values if pd.api.types.is_numeric_dtype(values) else pd.to_numeric(values, errors="coerce")
+    found = result.astype(float)
     if (wrong := found.isna() & values.notna()).any():
         raise TaskError(
             f"column {values.name}: row {row_of(wrong)} holds {str(values[wrong].iloc[0])!r}, which is not a number"

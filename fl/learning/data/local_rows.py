@@ -26,7 +26,7 @@ def local_shard(
 ) -> Shard:
     """The rows that one participant trains on, and those that it scores others with. Raises TaskError with the remedy.
 
-    note: is told of columns many of whose values lie outside what the task knows.
+    note: called for columns with many values outside what the task knows.
     """
     if data is None and shard is None and isinstance(task, Table):
         table = table_of(task)
@@ -55,8 +55,8 @@ def _part(task: Task, shard: str, seed: int) -> Shard:
         return split(table, int(count), None, seed).shards[int(name)]
     named = {s.name: s for s in split(table, max(1, len(table.owners)), None, seed).shards} if table.owners else {}
     if shard not in named:
-        told = f" or one of {', '.join(named)}" if named else ""
-        raise TaskError(f"no shard {shard!r} of task {task.name}: give INDEX/N with INDEX below N, such as 0/4{told}")
+        result = f" or one of {', '.join(named)}" if named else ""
+        raise TaskError(f"no shard {shard!r} of task {task.name}: give INDEX/N with INDEX below N, such as 0/4{result}")
     return named[shard]
 
 

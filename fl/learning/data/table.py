@@ -135,8 +135,8 @@ class Table(Task):
                 odd = values[~texts.isin(column.classes)]
                 cause = "says {}, a class that the task does not know: the model sees no class"
             else:
-                told = numbers(values)
-                odd = values[(told < column.low) | (told > column.high)]
+                result = numbers(values)
+                odd = values[(result < column.low) | (result > column.high)]
                 cause = "says {}, outside " + f"{column.low:g}..{column.high:g}: the model sees the nearer end"
             if len(odd):
                 found.append(Outside(column.name, len(odd), cause.format(odd.iloc[0])))
@@ -281,8 +281,8 @@ def _column(frame: pd.DataFrame, name: str, stated: str | None, where: str, *, t
         return Column(name, (), low, high, optional)
     classes = tuple(sorted(present.map(class_text).unique()))
     if len(classes) > MAX_CLASSES:
-        told = f"{len(classes)} different texts in {len(present)} rows"
-        raise TaskError(f"{where}, column {name}: {told}: name its classes ({name}=a|b|c), or leave it out (drop={name})")
+        message = f"{len(classes)} different texts in {len(present)} rows"
+        raise TaskError(f"{where}, column {name}: {message}: name its classes ({name}=a|b|c), or leave it out (drop={name})")
     if target and len(classes) < 2:
         raise TaskError(f"{where}, column {name}: every row has the value {classes[0]!r}, so there is nothing to predict")
     return Column(name, classes, optional=optional)

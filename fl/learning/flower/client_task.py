@@ -91,11 +91,11 @@ class LocalClients:
         with client_code(who, "evaluate()"):
             answer = client.evaluate(arrays, {})
         loss, examples, metrics = _three(who, "evaluate()", answer, "loss, number of examples, metrics")
-        told, count = one_number(loss), one_number(examples)
-        if told is None or count is None or not isinstance(metrics, Mapping):
+        result, count = one_number(loss), one_number(examples)
+        if result is None or count is None or not isinstance(metrics, Mapping):
             kinds = ", ".join(type(part).__name__ for part in (loss, examples, metrics))
             raise UserCodeError(f"client {who}: evaluate() returns ({kinds}): return a number, a number and a dict")
-        return told, int(count), {str(name): m for name, v in metrics.items() if (m := one_number(v)) is not None}
+        return result, int(count), {str(name): m for name, v in metrics.items() if (m := one_number(v)) is not None}
 
     def fresh(self) -> LocalClients:
         return LocalClients(self.client_fn)
@@ -128,8 +128,8 @@ def _arrays(who: int, what: str, given: object) -> Arrays:
         with client_code(who, f"array {i} of {what}"):
             array = np.asarray(value.detach().cpu() if isinstance(value, torch.Tensor) else value)
         if array.dtype.kind not in "fiub":
-            told = f"array {i} of {what} holds {array.dtype}"
-            raise UserCodeError(f"client {who}: {told}: return NumPy arrays of numbers, such as float32")
+            message = f"array {i} of {what} holds {array.dtype}"
+            raise UserCodeError(f"client {who}: {message}: return NumPy arrays of numbers, such as float32")
         arrays.append(array)
     return arrays
 

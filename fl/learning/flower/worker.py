@@ -172,8 +172,8 @@ class App:
         if facts["do"] == "fit":
             return pack({}, self._arrays(content)[1])
         records = [*content.metric_records.values(), *content.config_records.values()]
-        told = {name: value for record in records for name, value in record.items() if isinstance(value, int | float)}
-        return pack({"metrics": told}, [])
+        result = {name: value for record in records for name, value in record.items() if isinstance(value, int | float)}
+        return pack({"metrics": result}, [])
 
 
 def _introduce() -> None:
@@ -241,10 +241,10 @@ def main() -> None:
         out.flush()
     while (frame := unpack(sys.stdin.buffer)) is not None:
         try:
-            told = app.answer(*frame)
+            result = app.answer(*frame)
         except Exception as error:
-            told = pack({"error": f"{type(error).__name__}: {error}"}, [])
-        out.write(told)
+            result = pack({"error": f"{type(error).__name__}: {error}"}, [])
+        out.write(result)
         out.flush()
 
 

@@ -144,8 +144,8 @@ def check_private(task: Task, part: Part, mechanism: str) -> None:
                 f"task {task.name} has {type(module).__name__}, which mixes rows: use GroupNorm or LayerNorm, {remedy}"
             )
     if errors := ModuleValidator.validate(model.train(), strict=False):
-        told = " ".join(str(errors[0]).split())
-        raise PrivacyError(f"task {task.name} cannot be trained row by row: {told}: replace that layer, {remedy}")
+        result = " ".join(str(errors[0]).split())
+        raise PrivacyError(f"task {task.name} cannot be trained row by row: {result}: replace that layer, {remedy}")
     if any(not p.requires_grad for p in model.parameters()):
         raise PrivacyError(f"task {task.name} freezes parameters: leave them out of the model's parameters, {remedy}")
     few = Part(part.x[:8], part.y[:8])

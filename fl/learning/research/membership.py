@@ -42,7 +42,7 @@ def suspicion(task: Task, part: Part, row: Part, privacy: Privacy | None, rows: 
     rows: the public number of rows, which must not differ between the two cases.
     """
     vector = to_vector(build(task, 0))
-    told, residual = 0.0, None
+    result, residual = 0.0, None
     for number in range(1, rounds + 1):
         rng = generator(seed, number, 0)
         if privacy is None:
@@ -53,9 +53,9 @@ def suspicion(task: Task, part: Part, row: Part, privacy: Privacy | None, rows: 
         depth = depth_for(delta.size)
         data, residual = encode_update(delta, residual, depth, task.max_exponent, rng)
         update = parse_update(data, depth, task.max_exponent)
-        told -= float(to_float(update)[: delta.size] @ _gradient(task, vector, row))
+        result -= float(to_float(update)[: delta.size] @ _gradient(task, vector, row))
         vector = aggregate(vector, [update], 0)
-    return told
+    return result
 
 
 def _gradient(task: Task, vector: NDArray[np.int32], row: Part) -> NDArray[np.float64]:
@@ -71,11 +71,11 @@ def attack(task: Task, part: Part, privacy: Privacy | None, rounds: int, trials:
     """(the attack's area under the curve, its standard error) over so many trainings with the row and as many without."""
     row = canary(part)
     tables = (part, with_row(part, row))
-    told = [
+    result = [
         [suspicion(task, t, row, privacy, len(part), rounds, seed + 2 * n + i) for n in range(trials)]
         for i, t in enumerate(tables)
     ]
-    area = float(roc_auc_score([0] * trials + [1] * trials, told[0] + told[1]))
+    area = float(roc_auc_score([0] * trials + [1] * trials, result[0] + result[1]))
     # Hanley and McNeil, "The meaning and use of the area under a ROC curve", 1982.
     q1, q2 = area / (2 - area), 2 * area**2 / (1 + area)
     variance = (area * (1 - area) + (trials - 1) * (q1 - area**2 + q2 - area**2)) / trials**2

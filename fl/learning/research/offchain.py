@@ -168,10 +168,10 @@ def _score(plays: Sequence[Play], evaluator: Evaluator, number: int) -> None:
         alike = [p for p in plays if p.cell.seed == seed]
         models = [scoring.candidates(p.rounds[-1]) for p in alike]
         stack = np.concatenate(models)
-        told = [evaluator.losses(stack, shard.held_out) for shard in alike[0].split.shards]
+        result = [evaluator.losses(stack, shard.held_out) for shard in alike[0].split.shards]
         at = 0
         for p, own in zip(alike, models, strict=True):
-            _settle(p, [losses[at : at + len(own)] for losses in told], number)
+            _settle(p, [losses[at : at + len(own)] for losses in result], number)
             at += len(own)
 
 

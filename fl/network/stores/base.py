@@ -156,8 +156,8 @@ class LocalStore(FileStore):
             raise StoreError(f"{path.name} in {self.path} is not a regular file: remove it and fetch it again") from None
         except OSError as error:
             if error.errno in (errno.EMFILE, errno.ENFILE):
-                told = f"{path.name} in {self.path} cannot be opened: {error.strerror}"
-                raise NoRoomError(f"{told}; allow this program more of them (ulimit -n 4096)") from error
+                message = f"{path.name} in {self.path} cannot be opened: {error.strerror}"
+                raise NoRoomError(f"{message}; allow this program more of them (ulimit -n 4096)") from error
             raise StoreError(f"{path.name} in {self.path} cannot be read: {error}") from error
 
     def _write(self, name: str, data: Data) -> None:
@@ -167,8 +167,8 @@ class LocalStore(FileStore):
             if not _holds(path, data):
                 write_durably(path, data)
         except OSError as error:
-            told = f"{name} cannot be written to the store {self.label}: {error.strerror or error}"
-            raise StoreError(f"{told}; give a folder that you may write and that has room") from error
+            message = f"{name} cannot be written to the store {self.label}: {error.strerror or error}"
+            raise StoreError(f"{message}; give a folder that you may write and that has room") from error
 
 
 class NotRegularError(OSError):

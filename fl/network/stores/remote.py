@@ -255,11 +255,11 @@ class IpfsStore(_Remote):
         self._named.add(name.partition(".")[0], expected)
         path = f"api/v0/add?{self.PROFILE}&pin=true&quieter=true"
         status, reply = self._http.call("POST", path, 1 << 12, files={"file": bytes(data)})
-        told = _field_of(reply, "Hash")
+        result = _field_of(reply, "Hash")
         if status != 200:
             raise StoreError(f"{self.label} did not take {name}: HTTP status {status}: {_field_of(reply, 'Message')}")
-        if told != cid.to_text(expected):
-            raise StoreError(f"{self.label} filed {name} as {told}, not {cid.to_text(expected)}: update the node")
+        if result != cid.to_text(expected):
+            raise StoreError(f"{self.label} filed {name} as {result}, not {cid.to_text(expected)}: update the node")
 
     def _read(self, name: str, most: int, exact: bool) -> Data:
         # The node times out a little earlier than we do and says so: a missing file does not mean a dead node.

@@ -176,8 +176,8 @@ def deploy(
         CREATE + (checked.maker is None) * (IMPLEMENTATION + FACTORY) + checked.own_token * PLAY_TOKEN
     )
     if (held := ape_accounts.ether_of(account.address)) < need:
-        told = f"{account.address} holds {held / 1e18:.6f} ETH and needs some {need / 1e18:.6f} for gas"
-        raise ChainError(f"{told}: send it some; nothing was sent")
+        message = f"{account.address} holds {held / 1e18:.6f} ETH and needs some {need / 1e18:.6f} for gas"
+        raise ChainError(f"{message}: send it some; nothing was sent")
     store.put(checked.genesis, Kind.MODEL)
     store.put_manifest(checked.manifest)
 

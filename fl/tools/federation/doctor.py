@@ -46,7 +46,7 @@ class Finding:
 
     what: str
     grade: str  # ok, warn (worth knowing), bad (must be fixed first)
-    told: str
+    text: str
 
 
 @dataclass
@@ -68,8 +68,8 @@ class Visit:
     manifest: Manifest | None = None
     findings: list[Finding] = field(default_factory=list)
 
-    def say(self, what: str, grade: str, told: str) -> None:
-        self.findings.append(Finding(what, grade, told))
+    def say(self, what: str, grade: str, text: str) -> None:
+        self.findings.append(Finding(what, grade, text))
 
 
 def examine(
@@ -97,9 +97,9 @@ def examine(
             known = isinstance(error, TreatyError)
             visit.say(what, "bad", str(error) if known else f"{type(error).__name__}: {' '.join(str(error).split())[:300]}")
     bad = sum(f.grade == "bad" for f in visit.findings)
-    lines = [f"{MARK[f.grade]}  {f.what:11} {f.told}" for f in visit.findings]
+    lines = [f"{MARK[f.grade]}  {f.what:11} {f.text}" for f in visit.findings]
     lines.append("ready to take part" if not bad else f"{bad} to fix before you take part")
-    facts = [{"what": f.what, "grade": f.grade, "told": f.told} for f in visit.findings]
+    facts = [{"what": f.what, "grade": f.grade, "text": f.text} for f in visit.findings]
     return Result(lines, {"ready": not bad, "findings": facts}, code=int(bad > 0))
 
 
@@ -116,10 +116,10 @@ def _clock(visit: Visit) -> None:
     if visit.network.local:
         visit.say("clock", "ok", "a local chain has a clock of its own")
     elif behind > 5 * SKEW:
-        told = (
+        message = (
             f"the newest block is {show_duration(behind)} old: the node lags, the chain halts, or this machine's clock is fast"
         )
-        visit.say("clock", "bad", told)
+        visit.say("clock", "bad", message)
     elif behind < -SKEW:
         visit.say("clock", "bad", f"this machine's clock is {show_duration(-behind)} slow: set it (time goes by the chain's)")
     else:
@@ -156,8 +156,8 @@ def _account(visit: Visit) -> None:
     need = ROUNDS * ROUND_GAS * number_of("eth_gasPrice", rpc("eth_gasPrice"))
     grade = "ok" if ether >= need else "bad" if ether * ROUNDS < need else "warn"
     remedy = "" if grade == "ok" else ": send it some"
-    told = f"{ether / 1e18:.6f} ETH; {ROUNDS} rounds of all duties take about {need / 1e18:.6f} at the current price{remedy}"
-    visit.say("gas money", grade, told)
+    message = f"{ether / 1e18:.6f} ETH; {ROUNDS} rounds of all duties take about {need / 1e18:.6f} at the current price{remedy}"
+    visit.say("gas money", grade, message)
 
 
 def _seat(visit: Visit) -> None:
@@ -255,12 +255,12 @@ def _disk(visit: Visit) -> None:
     terms = reader.terms
     per_round = terms.max_seats * size_of(Kind.UPDATE, terms.depth) + size_of(Kind.MODEL, terms.depth)
     need, free = ROUNDS * per_round, shutil.disk_usage(Path.cwd()).free
-    told = f"{free / 1e9:,.1f} GB free; {ROUNDS} rounds with every seat taken fill {need / 1e9:,.3f} GB"
-    visit.say("disk", "ok" if free > need else "bad", told if free > need else f"{told}: make room")
+    message = f"{free / 1e9:,.1f} GB free; {ROUNDS} rounds with every seat taken fill {need / 1e9:,.3f} GB"
+    visit.say("disk", "ok" if free > need else "bad", message if free > need else f"{message}: make room")
     folder = scratch_folder()
     if (room := shutil.disk_usage(folder).free) < per_round:
-        told = f"{room / 1e9:,.1f} GB free in {folder}, where updates are copied; a round's fill {per_round / 1e9:,.3f} GB"
-        visit.say("disk", "bad", f"{told}: make room there, or set TMPDIR")
+        message = f"{room / 1e9:,.1f} GB free in {folder}, where updates are copied; a round's fill {per_round / 1e9:,.3f} GB"
+        visit.say("disk", "bad", f"{message}: make room there, or set TMPDIR")
 
 
 LOOKS: dict[str, Callable[[Visit], Any]] = {

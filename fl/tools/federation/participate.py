@@ -56,8 +56,8 @@ class Settings:
 
     def __post_init__(self) -> None:
         if self.most_gwei < self.tip_gwei:
-            told = f"--max-fee {self.most_gwei:g} is less than --tip {self.tip_gwei:g}, which it includes"
-            raise ChainError(f"{told}: raise --max-fee or lower --tip; nothing was sent")
+            message = f"--max-fee {self.most_gwei:g} is less than --tip {self.tip_gwei:g}, which it includes"
+            raise ChainError(f"{message}: raise --max-fee or lower --tip; nothing was sent")
 
 
 def participate(

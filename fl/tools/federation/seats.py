@@ -83,10 +83,10 @@ def top_up(key: Key, federation: str, seat: int | None, amount: str, *, approve:
     chosen = _chosen(reader, account.address, seat)
     sent = pay(key, account, reader, token, more, "topUp", (chosen, more), approve=approve, mint=mint)
     stake = reader.seats([chosen])[chosen].stake
-    told = f"seat {chosen}: {token.denomination.show(more)} added, {token.denomination.number(stake)} staked"
+    message = f"seat {chosen}: {token.denomination.show(more)} added, {token.denomination.number(stake)} staked"
     if stake < reader.terms.min_stake:
-        told += f"; still below the minimum of {token.denomination.number(reader.terms.min_stake)}"
-    return Result([told, told_costs(sent)], {"seat": chosen, "stake": str(stake), **costs(sent)})
+        message += f"; still below the minimum of {token.denomination.number(reader.terms.min_stake)}"
+    return Result([message, told_costs(sent)], {"seat": chosen, "stake": str(stake), **costs(sent)})
 
 
 def leave(key: Key, federation: str, seat: int | None) -> Result:
@@ -96,8 +96,8 @@ def leave(key: Key, federation: str, seat: int | None) -> Result:
     sent = [send(key, account, reader, "exit", chosen)]
     free = _free_in(reader, chosen)
     when = "now" if free == 0 else f"when the round ends, in {show_duration(free)} at the latest"
-    told = f"seat {chosen} leaves: `ape run withdraw` pays out stake and unclaimed pay {when}"
-    return Result([told, told_costs(sent)], {"seat": chosen, "withdraw_in_seconds": free, **costs(sent)})
+    message = f"seat {chosen} leaves: `ape run withdraw` pays out stake and unclaimed pay {when}"
+    return Result([message, told_costs(sent)], {"seat": chosen, "withdraw_in_seconds": free, **costs(sent)})
 
 
 def withdraw(key: Key, federation: str, seat: int | None, to: str | None) -> Result:
@@ -109,9 +109,9 @@ def withdraw(key: Key, federation: str, seat: int | None, to: str | None) -> Res
     sent = [send(key, account, reader, "withdraw", chosen, target)]
     (event,) = _events(reader, sent[0], "Withdrawn")
     stake, earned = int(event.fields["stake"]), int(event.fields["earned"])
-    told = f"seat {chosen}: {token.denomination.number(stake)} of stake and {token.denomination.number(earned)} of pay"
+    message = f"seat {chosen}: {token.denomination.number(stake)} of stake and {token.denomination.number(earned)} of pay"
     facts = {"seat": chosen, "stake": str(stake), "earned": str(earned), "to": target, **costs(sent)}
-    return Result([f"{told} ({token.denomination.symbol}) went to {target}", told_costs(sent)], facts)
+    return Result([f"{message} ({token.denomination.symbol}) went to {target}", told_costs(sent)], facts)
 
 
 def claim(key: Key, federation: str, seat: int | None, to: str | None) -> Result:
@@ -136,8 +136,8 @@ def claim(key: Key, federation: str, seat: int | None, to: str | None) -> Result
         )
     data = [reader.interface.call(name, *args) for name, args in calls]
     sent = [send(key, account, reader, "multicall", data)]
-    told = f"{token.denomination.show(total)} went to {target}"
-    return Result([told, told_costs(sent)], {**facts, "claimed": str(total), **costs(sent)})
+    message = f"{token.denomination.show(total)} went to {target}"
+    return Result([message, told_costs(sent)], {**facts, "claimed": str(total), **costs(sent)})
 
 
 # ---- shared with the sponsor's commands

@@ -37,8 +37,8 @@ def fund(key: Key | None, federation: str, amount: str, *, approve: bool = False
     lasts = (
         f"enough for {pool // cost} rounds of {max(active, reader.terms.min_reveals)} seats" if cost else "rounds cost nothing"
     )
-    told = f"the pool holds {token.denomination.show(pool)}: {lasts}"
-    return Result([told, told_costs(sent)], {"pool": str(pool), "rounds": pool // cost if cost else None, **costs(sent)})
+    message = f"the pool holds {token.denomination.show(pool)}: {lasts}"
+    return Result([message, told_costs(sent)], {"pool": str(pool), "rounds": pool // cost if cost else None, **costs(sent)})
 
 
 def conclude(key: Key | None, federation: str) -> Result:

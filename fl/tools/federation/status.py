@@ -35,7 +35,7 @@ def status(reader: FederationReader) -> Result:
     phase, end = phase_and_end(facts, terms, head.time)
     accounting, concluded = reader.accounting(head), reader.concluded(head)
     able = len(sets.eligible)
-    told: dict[str, Any] = {
+    result: dict[str, Any] = {
         "federation": reader.address,
         "chain_id": reader.chain_id,
         "time": head.time,
@@ -52,7 +52,7 @@ def status(reader: FederationReader) -> Result:
         "seats": _seats(reader, facts, sets, head),
         "proposal": _proposal(facts),
     }
-    return Result(_screen(told, reader.denomination), told)
+    return Result(_screen(result, reader.denomination), result)
 
 
 def _next_round(reader: FederationReader, concluded: bool, able: int, pool: int) -> str:
@@ -111,41 +111,41 @@ def _proposal(facts: RoundFacts) -> dict[str, Any] | None:
     return {"seat": facts.proposer, "attempt": facts.attempts, "root": root, "open_demands": facts.open_demands}
 
 
-def _screen(told: dict[str, Any], denomination: Denomination) -> list[str]:
+def _screen(given: dict[str, Any], denomination: Denomination) -> list[str]:
     symbol = denomination.symbol
 
     def amount(units: str) -> str:
         return denomination.number(int(units))
 
-    phase = Phase[told["phase"].upper()]
-    clock = f", {show_duration(told['ends_in_seconds'])} left" if told["ends"] else ""
-    what = NEXT.get(phase) or f"no round is open; the next one: {told['next_round']}"
-    accounting = told["accounting"]
+    phase = Phase[given["phase"].upper()]
+    clock = f", {show_duration(given['ends_in_seconds'])} left" if given["ends"] else ""
+    what = NEXT.get(phase) or f"no round is open; the next one: {given['next_round']}"
+    accounting = given["accounting"]
     lines = [
-        f"federation  {told['federation']} on chain {told['chain_id']}",
-        f"round {told['round']:<5} {told['phase'].replace('_', ' ')}{clock}: {what}",
-        f"model       {told['model']}",
-        f"pool        {amount(accounting['pool'])} {symbol}; a round sets aside up to {amount(told['round_cost'])}; "
+        f"federation  {given['federation']} on chain {given['chain_id']}",
+        f"round {given['round']:<5} {given['phase'].replace('_', ' ')}{clock}: {what}",
+        f"model       {given['model']}",
+        f"pool        {amount(accounting['pool'])} {symbol}; a round sets aside up to {amount(given['round_cost'])}; "
         f"in the open round {amount(accounting['pot'])}",
         f"stakes      {amount(accounting['stakes'])} {symbol}; unclaimed pay {amount(accounting['earned'])}; "
         f"credits {amount(accounting['credit'])}; slashed {amount(accounting['slashed'])}; "
         f"deposits {amount(accounting['deposits'])}",
     ]
-    if told["concluded"]:
+    if given["concluded"]:
         lines.append("notice      the sponsor gave notice: no further round opens")
-    if proposal := told["proposal"]:
+    if proposal := given["proposal"]:
         demands = f", {proposal['open_demands']} demands open" if proposal["open_demands"] else ""
         lines.append(f"proposal    {proposal['root']} by seat {proposal['seat']}, attempt {proposal['attempt']}{demands}")
-    if told["seats"]:
+    if given["seats"]:
         lines.append(
             f"{'seat':>4}  {'owner':42}  {'stake':>12}  {'pay':>10}  {'standing':15}  {'update':17}  {'scores':9}  score"
         )
-    for s in told["seats"][:SHOWN]:
+    for s in given["seats"][:SHOWN]:
         score = "-" if s["score"] is None else str(s["score"])
         lines.append(
             f"{s['seat']:>4}  {s['owner']:42}  {amount(s['stake']):>12}  {amount(s['earned']):>10}  {s['standing']:15}  "
             f"{s['update']:17}  {s['validator'] or '-':9}  {score}"
         )
-    if len(told["seats"]) > SHOWN:
-        lines.append(f"      and {len(told['seats']) - SHOWN} more: see --json")
+    if len(given["seats"]) > SHOWN:
+        lines.append(f"      and {len(given['seats']) - SHOWN} more: see --json")
     return lines

@@ -29,7 +29,7 @@ def card(source: Source, chosen: Chosen, config: Config, licence: str, verified:
     return "\n\n".join(parts) + "\n"
 
 
-def personal_card(config: Config, personal: Personal, told: Iterable[str]) -> str:
+def personal_card(config: Config, personal: Personal, given: Iterable[str]) -> str:
     """The card of a model that one participant trained on."""
     origin = config.origin
     lines = [
@@ -40,7 +40,7 @@ def personal_card(config: Config, personal: Personal, told: Iterable[str]) -> st
         f"{personal.epochs} epochs on {personal.rows} rows of one participant, from seed {personal.seed}. Its parameters may "
         "reveal something of those rows: whoever passes it on passes that on.",
         f"Measured on {personal.held_out} rows of the same participant that were held out:\n",
-        "\n".join(f"- {_text(line)}" for line in told),
+        "\n".join(f"- {_text(line)}" for line in given),
         _use(config, False),
     ]
     return "\n\n".join(lines) + "\n"
@@ -65,7 +65,7 @@ def _what(source: Source, chosen: Chosen, config: Config, licence: str) -> str:
 def _use(config: Config, onnx: bool) -> str:
     task = ', task="FILE"' if config.task.kind == "file" else ""
     flag = " --task FILE" if config.task.kind == "file" else ""
-    told = f"""```python
+    message = f"""```python
 import fl
 model = fl.load_model("."{task})  # a torch.nn.Module in eval mode
 ```
@@ -74,8 +74,8 @@ model = fl.load_model("."{task})  # a torch.nn.Module in eval mode
 --model .{flag} --data mine.csv` measures the model on your rows.
 `{WEIGHTS}` has PyTorch's own names for the parameters, `{CONFIG}` what it takes to rebuild the module."""
     if config.task.kind == "file":
-        told += f"\n\nFILE is the task's own file, with SHA-256 `{config.task.sha256}`. Read it before you run it."
-    return told + (f"\n\n`{ONNX}` takes `rows` and gives `outputs`." if onnx else "")
+        message += f"\n\nFILE is the task's own file, with SHA-256 `{config.task.sha256}`. Read it before you run it."
+    return message + (f"\n\n`{ONNX}` takes `rows` and gives `outputs`." if onnx else "")
 
 
 def _quality(source: Source, chosen: Chosen, config: Config) -> str:
@@ -88,19 +88,19 @@ def _quality(source: Source, chosen: Chosen, config: Config) -> str:
             "measure the model. Measure it on your rows with `ape run evaluate`."
         )
     metrics = {0: summary.start, **{r.number: r.metric for r in summary.rounds}}
-    told = (
+    message = (
         f"{_text(config.metric)} {_number(metrics.get(chosen.round))} ({better}), measured by the simulation on test rows of "
         "the task's own table that nobody trained or scored on (on a public toy table, on all rows)."
     )
     rounds = [(str(n), _number(metrics[n])) for n in sorted(metrics) if n <= chosen.round]
-    return told + "\n\n" + _table(("round", _text(config.metric)), rounds)
+    return message + "\n\n" + _table(("round", _text(config.metric)), rounds)
 
 
 def _people(source: Source, chosen: Chosen) -> str:
     logs = [log for log in source.history.rounds if 0 < log.number <= chosen.round and log.finalized]
     if not logs:
         return "Nobody: this is the first model, before anybody trained."
-    told = (
+    message = (
         f"{len(logs)} rounds, each the {_rule(source)} of the updates that the gate and a drawn committee accepted. The chain "
         "knows participants by address; what else is public is in the record."
     )
@@ -111,7 +111,9 @@ def _people(source: Source, chosen: Chosen) -> str:
         for seat in sorted(owners)
         if _rounds(logs, seat)
     ]
-    return told + "\n\n" + _table(("seat", "owner", "name in the simulation", "rounds with an accepted update"), rows[:SHOWN])
+    return (
+        message + "\n\n" + _table(("seat", "owner", "name in the simulation", "rounds with an accepted update"), rows[:SHOWN])
+    )
 
 
 def _rule(source: Source) -> str:
@@ -123,21 +125,21 @@ def _rounds(logs: Sequence[RoundLog], seat: int) -> int:
 
 
 def _privacy(source: Source) -> str:
-    told = (
+    message = (
         "No rows left the participants. Their updates are public for ever, and an update leaks about the rows behind it unless "
         "its participant trained privately."
     )
     if source.summary is None:
-        return told + " The chain does not say who did: a participant's privacy statement is its own to publish."
+        return message + " The chain does not say who did: a participant's privacy statement is its own to publish."
     private = [(seat.name, seat.privacy) for seat in source.summary.seats if seat.privacy]
     if not private:
-        return told + " In this simulation nobody did."
+        return message + " In this simulation nobody did."
     rows = [
         (_text(name), _text(spent.mechanism), f"{spent.spent:.3f}", f"{spent.epsilon:g}", f"{spent.delta:g}")
         for name, spent in private
     ]
     note = "The noise of a simulation is seeded: these figures show what a private run would cost and promise nothing."
-    return f"{told} {note}\n\n" + _table(("participant", "mechanism", "epsilon spent", "budget", "delta"), rows)
+    return f"{message} {note}\n\n" + _table(("participant", "mechanism", "epsilon spent", "budget", "delta"), rows)
 
 
 def _verify(source: Source, chosen: Chosen, verified: Sequence[str]) -> str:

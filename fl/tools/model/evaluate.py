@@ -61,9 +61,9 @@ def evaluate(folder: Path, data: Path, wishes: Wishes | None = None) -> Result:
     if wishes.picture:
         lines.append(_draw(wishes.picture, sure, model.config.metric))
     if wishes.personalise:
-        more, told = _personalise(model, part, data, wishes)
+        more, result = _personalise(model, part, data, wishes)
         lines += more
-        facts["personal"] = told
+        facts["personal"] = result
     return Result(lines, facts)
 
 

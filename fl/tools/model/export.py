@@ -95,14 +95,14 @@ def _task(source: Source, given: str | None) -> tuple[TaskReference, Task]:
     if name in SHIPPED and given in (None, name):
         return TaskReference("shipped", name), load_task(name)
     if given is None:
-        told = f"the federation's task is {name[:80]!r}, which is not shipped"
-        raise TaskError(f"{told}: get its file, read it as the code that it is, and give --task FILE")
+        message = f"the federation's task is {name[:80]!r}, which is not shipped"
+        raise TaskError(f"{message}: get its file, read it as the code that it is, and give --task FILE")
     found = load_task(given)
     if found.name != name:
         raise TaskError(f"{given} is task {found.name!r}, and the federation's is {name[:80]!r}: give that one's file")
     if not Path(given).is_file():
-        told = "the model of a Flower app is rebuilt by the app itself, from the arrays in the store"
-        raise TaskError(f"{given} is not a task file, and `ape run model` needs one: {told}")
+        message = "the model of a Flower app is rebuilt by the app itself, from the arrays in the store"
+        raise TaskError(f"{given} is not a task file, and `ape run model` needs one: {message}")
     return TaskReference("file", name, file_digest(given)), found
 
 
@@ -113,8 +113,8 @@ def _checked_task(source: Source, task: Task) -> str:
     seed, stated = source.manifest.genesis_seed, source.manifest.parameters
     module = build(task, seed)
     if (count := parameters_of(module)) != stated:
-        told = f"the model of task {task.name} has {count:,} parameters, and the federation's has {stated:,}"
-        raise TaskError(f"{told}: give the task as the federation's participants have it")
+        message = f"the model of task {task.name} has {count:,} parameters, and the federation's has {stated:,}"
+        raise TaskError(f"{message}: give the task as the federation's participants have it")
     if root_of(pack_model(to_vector(module)), Kind.MODEL) == source.terms.genesis:
         return f"the task's code makes the federation's first model from seed {seed}, {source.terms.genesis.hex()}"
     return (

@@ -91,8 +91,8 @@ class Config:
         if facts.get("format") != FORMAT:
             raise TreatyError(f"{where} describes no model of a federation: give a folder that `ape run model` wrote")
         if facts.get("version") != VERSION:
-            told = f"{where} is of version {str(facts.get('version'))[:20]}, and this program reads {VERSION}"
-            raise TreatyError(f"{told}: use the program that wrote it, or export the model again")
+            message = f"{where} is of version {str(facts.get('version'))[:20]}, and this program reads {VERSION}"
+            raise TreatyError(f"{message}: use the program that wrote it, or export the model again")
         try:
             rows, personal = facts["rows"], facts.get("personal")
             return Config(
@@ -162,11 +162,11 @@ def referenced_task(reference: TaskReference, given: str | None) -> Task:
     """The task that a model is of. A folder names shipped tasks and tables, and never a file to run: that the user gives."""
     if reference.kind == "file":
         if given is None:
-            told = f"the model is of somebody's own task, {reference.name!r}"
-            raise TaskError(f"{told}: give its file, --task FILE, which is run as the code that it is")
+            message = f"the model is of somebody's own task, {reference.name!r}"
+            raise TaskError(f"{message}: give its file, --task FILE, which is run as the code that it is")
         if file_digest(given) != reference.sha256:
-            told = f"{given} is not the file that the model was exported with (SHA-256 {reference.sha256[:16]}...)"
-            raise TaskError(f"{told}: give that one, or export the model again with this one")
+            message = f"{given} is not the file that the model was exported with (SHA-256 {reference.sha256[:16]}...)"
+            raise TaskError(f"{message}: give that one, or export the model again with this one")
         return load_task(given)
     if given is not None and given != reference.name:
         raise TaskError(f"the model says itself what it needs ({reference.kind} task {reference.name!r}): leave --task out")

@@ -30,33 +30,33 @@ def predict(folder: Path, data: Path, out: Path, task: str | None = None, keep: 
     given = read_given(model.task, data, model.config.rows, targets=False)
     if gone := [name for name in keep if name not in given.table.columns]:
         raise TaskError(f"{data} has no column {gone[0]!r} to keep; it has {', '.join(given.table.columns[:12])}")
-    told = table(predictions(model.task, outputs_of(model.task, model.module, given.x)))
+    result = table(predictions(model.task, outputs_of(model.task, model.module, given.x)))
     kept = given.table[list(keep)].reset_index(drop=True)
-    if twice := [name for name in keep if name in told.columns]:
+    if twice := [name for name in keep if name in result.columns]:
         kept = kept.rename(columns={name: f"{name} (given)" for name in twice})
-    whole = pd.concat([kept, told], axis=1)
+    whole = pd.concat([kept, result], axis=1)
     try:
         write_durably(out, whole.to_csv(index=False).encode())
     except OSError as error:
         raise TreatyError(
             f"{out} cannot be written ({error.strerror or error}): give --out a place that you may write"
         ) from error
-    lines = [*(f"note: {remark}" for remark in given.remarks), *_counts(told), f"written: {out} ({len(told):,} rows)"]
-    facts = {"written": str(out), "rows": len(told), "columns": list(whole.columns), "remarks": list(given.remarks)}
+    lines = [*(f"note: {remark}" for remark in given.remarks), *_counts(result), f"written: {out} ({len(result):,} rows)"]
+    facts = {"written": str(out), "rows": len(result), "columns": list(whole.columns), "remarks": list(given.remarks)}
     return Result(lines, {**facts, "classes": list(model.task.classes)})
 
 
-def table(told: Predictions) -> pd.DataFrame:
+def table(given: Predictions) -> pd.DataFrame:
     """`prediction`, and `p(CLASS)` for each class; without classes `prediction`, or `prediction 0` and so on."""
-    if told.probabilities is None:
-        assert told.values is not None
-        several = told.values.shape[1] > 1
-        names = [f"prediction {i}" for i in range(told.values.shape[1])] if several else ["prediction"]
-        return pd.DataFrame(told.values.astype(np.float32), columns=names)
-    chosen = told.probabilities.argmax(axis=1)
-    frame = pd.DataFrame({"prediction": [_harmless(told.classes[i]) for i in chosen]})
-    columns = [f"p({name})" for name in told.classes]
-    return pd.concat([frame, pd.DataFrame(told.probabilities.round(6), columns=columns)], axis=1)
+    if given.probabilities is None:
+        assert given.values is not None
+        several = given.values.shape[1] > 1
+        names = [f"prediction {i}" for i in range(given.values.shape[1])] if several else ["prediction"]
+        return pd.DataFrame(given.values.astype(np.float32), columns=names)
+    chosen = given.probabilities.argmax(axis=1)
+    frame = pd.DataFrame({"prediction": [_harmless(given.classes[i]) for i in chosen]})
+    columns = [f"p({name})" for name in given.classes]
+    return pd.concat([frame, pd.DataFrame(given.probabilities.round(6), columns=columns)], axis=1)
 
 
 def _harmless(text: str) -> str:
@@ -68,7 +68,7 @@ def _harmless(text: str) -> str:
     return text
 
 
-def _counts(told: pd.DataFrame) -> list[str]:
-    if len(told.columns) == 1 or told["prediction"].nunique() > 10:
+def _counts(given: pd.DataFrame) -> list[str]:
+    if len(given.columns) == 1 or given["prediction"].nunique() > 10:
         return []
-    return [", ".join(f"{count} {name}" for name, count in told["prediction"].value_counts().items())]
+    return [", ".join(f"{count} {name}" for name, count in given["prediction"].value_counts().items())]

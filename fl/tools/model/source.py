@@ -63,8 +63,8 @@ def from_summary(path: Path) -> Source:
         raise TreatyError(f"{path} is not the summary of a simulation, or its events are of another one: {error!r}") from error
     last = _last(history, terms)
     if said != (federation, last):
-        told = f"{path} names model {said[1].hex()[:16]} of {said[0]}, and its events {last.hex()[:16]} of {federation}"
-        raise TreatyError(f"{told}: they do not belong together; get the folder that simulate wrote, whole")
+        message = f"{path} names model {said[1].hex()[:16]} of {said[0]}, and its events {last.hex()[:16]} of {federation}"
+        raise TreatyError(f"{message}: they do not belong together; get the folder that simulate wrote, whole")
     store = LocalStore(path.parent / "store")
     manifest = store.get_manifest(terms.manifest)
     verified = (f"summary and events name the same federation and the same last model, {last.hex()}", _MANIFEST)

@@ -33,7 +33,7 @@ class Mark:
     band: int
     part: float
     shape: str  # circle, square, diamond, triangle, cross, ring
-    told: str
+    text: str
 
 
 @dataclass(frozen=True)
@@ -55,12 +55,12 @@ def _id(title: str, width: float) -> str:
     return sha256(f"{title} {width}".encode()).hexdigest()[:10]
 
 
-def _svg(width: float, height: float, title: str, told: str, parts: Sequence[Markup]) -> Markup:
+def _svg(width: float, height: float, title: str, text: str, parts: Sequence[Markup]) -> Markup:
     n = _id(title, width)
     head = Markup(
         '<svg class="chart" viewBox="0 0 {w:g} {h:g}" role="img" aria-labelledby="t{n} d{n}">'
-        '<title id="t{n}">{title}</title><desc id="d{n}">{told}</desc>'
-    ).format(w=round(width, 1), h=round(height, 1), n=n, title=title, told=told)
+        '<title id="t{n}">{title}</title><desc id="d{n}">{text}</desc>'
+    ).format(w=round(width, 1), h=round(height, 1), n=n, title=title, text=text)
     return head + Markup("\n").join(parts) + Markup("</svg>")
 
 
@@ -95,8 +95,8 @@ def ticks(low: float, high: float, about: int = 5) -> list[float]:
 
 def short(text: object, letters: int) -> str:
     """At most so many letters."""
-    told = " ".join(str(text).split())
-    return told if len(told) <= letters else told[: max(letters - 1, 1)] + "…"
+    result = " ".join(str(text).split())
+    return result if len(result) <= letters else result[: max(letters - 1, 1)] + "…"
 
 
 def breadth(text: str) -> float:
@@ -109,10 +109,10 @@ def breadth(text: str) -> float:
 
 def fit(text: object, pixels: float) -> str:
     """As much of a text as fits."""
-    told = short(text, 80)
-    while len(told) > 1 and breadth(told) > pixels:
-        told = told.rstrip("…")[:-1] + "…"
-    return told
+    result = short(text, 80)
+    while len(result) > 1 and breadth(result) > pixels:
+        result = result.rstrip("…")[:-1] + "…"
+    return result
 
 
 def sign(shape: str, x: float, y: float, size: float = 5, class_: str = "") -> Markup:
@@ -135,7 +135,7 @@ def sign(shape: str, x: float, y: float, size: float = 5, class_: str = "") -> M
 MARKERS = ("circle", "square", "diamond", "triangle", "ring", "cross")
 
 
-def curves(lines: Sequence[Line], title: str, told: str, axis: str, levels: Sequence[tuple[str, float]] = ()) -> Markup:
+def curves(lines: Sequence[Line], title: str, text: str, axis: str, levels: Sequence[tuple[str, float]] = ()) -> Markup:
     """Values round by round, named at their right ends (on a phone: in a key below), with dashed level lines."""
     lines = [line for line in lines if any(v is not None and math.isfinite(v) for v in line.values)]
     known = [v for line in lines for v in line.values if v is not None and math.isfinite(v)] + [v for _, v in levels]
@@ -187,7 +187,7 @@ def curves(lines: Sequence[Line], title: str, told: str, axis: str, levels: Sequ
             ends = [(y(_end(line)), line.name, line.look) for line in lines] + [(y(v), name, 9) for name, v in levels]
             for at, name, look in _apart(sorted(ends), 15, top, top + tall):
                 parts.append(_text(left + wide + 12, at + 4, name, class_=f"name k{look}"))
-        return _svg(width, total + 4, title, told, parts)
+        return _svg(width, total + 4, title, text, parts)
 
     return both(draw)
 
@@ -214,7 +214,7 @@ def _apart(ends: list[tuple[float, str, int]], gap: float, top: float, bottom: f
 
 
 def timeline(
-    lanes: Sequence[str], bands: Sequence[Band], marks: Sequence[Mark], title: str, told: str, begin: str, end: str
+    lanes: Sequence[str], bands: Sequence[Band], marks: Sequence[Mark], title: str, text: str, begin: str, end: str
 ) -> Markup:
     """Who did what and when. Every phase is wide enough for its name; within a phase time runs evenly."""
     if not bands:
@@ -249,13 +249,13 @@ def timeline(
             parts += [_line(left, middle, left + wide, middle, "lane"), _text(left - 8, middle + 4, fit(lane, names), "end")]
         for m in marks:
             at = edges[m.band] + 9 + (edges[m.band + 1] - edges[m.band] - 18) * min(max(m.part, 0.0), 1.0)
-            parts.append(_tag("g", _tag("title", escape(m.told)) + sign(m.shape, at, top + row * (m.lane + 0.5), 5)))
+            parts.append(_tag("g", _tag("title", escape(m.text)) + sign(m.shape, at, top + row * (m.lane + 0.5), 5)))
         below = 14 if breadth(begin) + breadth(end) + 12 > wide else 0  # one line each if they are too wide for one
         parts += [
             _text(left, bottom + 20, begin, class_="soft"),
             _text(left + wide, bottom + 20 + below, end, "end", "soft"),
         ]
-        return _svg(width, bottom + 26 + below, title, told, parts)
+        return _svg(width, bottom + 26 + below, title, text, parts)
 
     return both(draw)
 
@@ -267,7 +267,7 @@ def _shares(lengths: Sequence[float], letters: Sequence[int]) -> list[float]:
 
 
 def bars(
-    rows: Sequence[tuple[str, int, int]], title: str, told: str, good: str, bad: str, form: Callable[[int], str]
+    rows: Sequence[tuple[str, int, int]], title: str, text: str, good: str, bad: str, form: Callable[[int], str]
 ) -> Markup:
     """(name, what was earned, what was lost) as a pair of bars from one line, the loss hatched and to the left."""
     most_good, most_bad = max((r[1] for r in rows), default=0), max((r[2] for r in rows), default=0)
@@ -308,7 +308,7 @@ def bars(
                 ]
         bottom = top + row * len(rows)
         parts.append(_line(zero, top, zero, bottom, "axis"))
-        return _svg(width, bottom + 6, title, told, parts)
+        return _svg(width, bottom + 6, title, text, parts)
 
     return both(draw)
 
@@ -321,7 +321,7 @@ def _hatch(name: str) -> Markup:
     ).format(name)
 
 
-def dots(columns: Sequence[tuple[str, Sequence[tuple[float, str]]]], title: str, told: str, axis: str, most: float) -> Markup:
+def dots(columns: Sequence[tuple[str, Sequence[tuple[float, str]]]], title: str, text: str, axis: str, most: float) -> Markup:
     """Each column's values as rings, with the mean as a bar across them."""
     if not any(values for _, values in columns):
         return Markup("")
@@ -355,12 +355,12 @@ def dots(columns: Sequence[tuple[str, Sequence[tuple[float, str]]]], title: str,
                 half = min(step * 0.35, 18.0)
                 parts.append(_line(x - half, y(mean), x + half, y(mean), "mean"))
         parts.append(_text(left + wide / 2, height - 2, "round", "middle", "soft"))
-        return _svg(width, height + 4, title, told, parts)
+        return _svg(width, height + 4, title, text, parts)
 
     return both(draw)
 
 
-def stacked(columns: Sequence[tuple[str, Sequence[float]]], kinds: Sequence[str], title: str, told: str, axis: str) -> Markup:
+def stacked(columns: Sequence[tuple[str, Sequence[float]]], kinds: Sequence[str], title: str, text: str, axis: str) -> Markup:
     """Columns of stacked parts, each part with its own look and named in a key."""
     most = max((sum(parts) for _, parts in columns), default=0)
     if most <= 0:
@@ -401,6 +401,6 @@ def stacked(columns: Sequence[tuple[str, Sequence[float]]], kinds: Sequence[str]
                 _text(x + 20, total - 4, kind),
             ]
             x += breadth(kind) + 32
-        return _svg(width, total + 6, title, told, parts)
+        return _svg(width, total + 6, title, text, parts)
 
     return both(draw)

@@ -251,11 +251,11 @@ def gather(
 
 def functions_of(events: Iterable[Event]) -> str:
     """What a transaction did, by its events: `commit`, or `finalize + openRound`; without deposits and slashes."""
-    told: dict[str, int] = {}
+    result: dict[str, int] = {}
     for event in events:
         if name := FUNCTIONS.get(event.name):
-            told[name] = told.get(name, 0) + 1
-    return " + ".join(name if n == 1 else f"{n} {name}" for name, n in told.items()) or "other"
+            result[name] = result.get(name, 0) + 1
+    return " + ".join(name if n == 1 else f"{n} {name}" for name, n in result.items()) or "other"
 
 
 def _fold(
@@ -292,8 +292,8 @@ def _fold(
             _booked(e, at, rounds.setdefault(f["round"], {"acts": []}))
         if e.name == "Settled" or e.name == "Finalized":
             _paid(e, history.rounds[f["round"] - 1], terms, holder)
-        if told := _tell(e, person_.name if person_ else "", denomination):
-            latest.append((at, told))
+        if result := _tell(e, person_.name if person_ else "", denomination):
+            latest.append((at, result))
     return rounds, people, latest[::-1]
 
 
@@ -357,11 +357,11 @@ def _tell(e: Event, who: str, denomination: Denomination) -> str:
     return f"{who} was slashed {denomination.show(f['amount'])}: {OFFENCES[f['offence']]}" if e.name == "Slashed" else ""
 
 
-def _spans(log: RoundLog, terms: Terms, told: Mapping[str, Any], now: int) -> tuple[Span, ...]:
+def _spans(log: RoundLog, terms: Terms, given: Mapping[str, Any], now: int) -> tuple[Span, ...]:
     """The phases of a round on the clock, as far as it came."""
 
     def at(name: str, index: int = -1) -> int:
-        return told[name][index] if told.get(name) else 0
+        return given[name][index] if given.get(name) else 0
 
     over = at("Finalized") or now
     spans = [Span("commit", log.opened_at, log.opened_at + terms.commit_window)]
@@ -374,8 +374,8 @@ def _spans(log: RoundLog, terms: Terms, told: Mapping[str, Any], now: int) -> tu
         if spans[-1].end < over:
             spans.append(Span("settle", spans[-1].end, at("Settled") or over))
     if start := at("Settled"):
-        fell = list(told.get("ProposalFell", ()))
-        for i, proposed in enumerate(told.get("Proposed", ())):
+        fell = list(given.get("ProposalFell", ()))
+        for i, proposed in enumerate(given.get("Proposed", ())):
             end = fell[i] if i < len(fell) else proposed + terms.challenge_window
             spans += [Span("propose", start, proposed), Span("challenge", proposed, end)]
             start = end

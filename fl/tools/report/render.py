@@ -39,8 +39,8 @@ def _environment() -> Environment:
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    told = {"moment": text.moment, "lasting": text.lasting, "some": text.some, "short": charts.short}
-    environment.filters.update(told, dollars=dollars, listed=text.listed)
+    result = {"moment": text.moment, "lasting": text.lasting, "some": text.some, "short": charts.short}
+    environment.filters.update(result, dollars=dollars, listed=text.listed)
     environment.globals.update(words=text, sign=_legend_sign)
     return environment
 
@@ -124,24 +124,24 @@ def _legend_sign(shape: str) -> Markup:
 
 def _figures(facts: Facts, prices: Prices) -> list[tuple[str, str, str]]:
     """(figure, what it is, note beside it) for the first screen."""
-    told = []
+    lines = []
     metrics, symbol = facts.known.metrics, facts.denomination.symbol
     if metrics:
         last = max(metrics)
-        told.append((text.measure(facts, metrics[last]), facts.metric, f"after round {last}" if last else "first model"))
-    told.append(
+        lines.append((text.measure(facts, metrics[last]), facts.metric, f"after round {last}" if last else "first model"))
+    lines.append(
         (facts.denomination.brief(sum(p.pay for p in facts.people)), f"{symbol} paid", f"to {len(facts.people)} participants")
     )
     lost = sum(p.lost for p in facts.people)
     slashed = sum(len(p.slashes) for p in facts.people)
-    told.append(
+    lines.append(
         (facts.denomination.brief(lost), f"{symbol} slashed", f"{text.some(slashed, 'offence')}" if slashed else "no offence")
     )
     each = _per_round(facts, prices)
     if each:
         gas, main, rollup = each
-        told.append((f"{gas:,.0f}", "gas per seat and round", f"{dollars(main)} on mainnet, {dollars(rollup)} on a rollup"))
-    return told
+        lines.append((f"{gas:,.0f}", "gas per seat and round", f"{dollars(main)} on mainnet, {dollars(rollup)} on a rollup"))
+    return lines
 
 
 def _curve(facts: Facts) -> Markup:
@@ -155,10 +155,10 @@ def _curve(facts: Facts) -> Markup:
     lines += [Line(name, given[key], i) for i, (key, name) in enumerate(names.items(), 1) if given.get(key)]
     alone = known.baselines.alone if known.baselines else {}
     levels = [("local only, average", sum(alone.values()) / len(alone))] if alone else []
-    told = "; ".join(
+    result = "; ".join(
         f"{line.name} ends at {text.measure(facts, next(v for v in reversed(line.values) if v is not None))}" for line in lines
     )
-    return charts.curves(lines, "How the model learned", f"{facts.metric} after each round: {told}.", facts.metric, levels)
+    return charts.curves(lines, "How the model learned", f"{facts.metric} after each round: {result}.", facts.metric, levels)
 
 
 def _chosen(facts: Facts) -> list[Round]:
@@ -176,14 +176,14 @@ def _timeline(facts: Facts, r: Round) -> Markup:
         lanes, place = [facts.name(s) for s in seats], {s: i for i, s in enumerate(seats)}
     else:  # one lane for each kind of action: 128 lanes for seats would be unreadable
         lanes, place = list(SHAPES), {}
-    marks, told = [], Counter[str]()
+    marks, result = [], Counter[str]()
     for a in r.acts:
-        where = _where(bands, a, told[a.what])
-        told[a.what] += 1
+        where = _where(bands, a, result[a.what])
+        result[a.what] += 1
         if where is not None:
             lane = place[a.seat] if place else lanes.index(a.what)
             marks.append(Mark(lane, *where, SHAPES[a.what], f"{facts.name(a.seat)} {a.what}"))
-    said = ", ".join(f"{n} {what}" for what, n in told.items())
+    said = ", ".join(f"{n} {what}" for what, n in result.items())
     begin, end = (bands[0].start, bands[-1].end) if bands else (0, 0)
     clock = text.moment(begin), f"{text.lasting(end - begin)} later"
     return charts.timeline(lanes, bands, marks, title, f"{text.status(r)}. {said}.", *clock)
@@ -208,8 +208,10 @@ def _where(bands: list[Band], act: Act, before: int) -> tuple[int, float] | None
 def _pay(facts: Facts) -> Markup:
     rows = [(p.name, p.pay, p.lost) for p in facts.people[:128]]
     lost = [f"{p.name} lost {text.tokens(facts, p.lost)}" for p in facts.people if p.lost]
-    told = f"{text.tokens(facts, sum(p.pay for p in facts.people))} earned in all; {text.listed(lost) or 'nobody lost stake'}."
-    return charts.bars(rows, "What each participant earned and lost", told, "earned", "slashed", facts.denomination.brief)
+    message = (
+        f"{text.tokens(facts, sum(p.pay for p in facts.people))} earned in all; {text.listed(lost) or 'nobody lost stake'}."
+    )
+    return charts.bars(rows, "What each participant earned and lost", message, "earned", "slashed", facts.denomination.brief)
 
 
 def _agreement(facts: Facts) -> Markup:
@@ -218,8 +220,8 @@ def _agreement(facts: Facts) -> Markup:
     if not columns:
         return Markup("")
     all_ = [d for _, values in columns for d, _ in values]
-    told = f"Mean distance of a validator's scores from the medians: {sum(all_) / len(all_):.1f} of 255 over all rounds."
-    return charts.dots(columns, "How closely the committee agreed", told, "points from the medians (of 255)", 20)
+    message = f"Mean distance of a validator's scores from the medians: {sum(all_) / len(all_):.1f} of 255 over all rounds."
+    return charts.dots(columns, "How closely the committee agreed", message, "points from the medians (of 255)", 20)
 
 
 def _gas(facts: Facts) -> Markup:
@@ -230,8 +232,8 @@ def _gas(facts: Facts) -> Markup:
             first = what.split(" + ")[0].split(" ")[-1]
             parts[GAS_KIND.get(first, 3)] += gas / 1000
         columns.append((str(r.number), parts))
-    told = "Thousands of gas that a round took, by what it was spent on."
-    return charts.stacked(columns, GAS_KINDS, "What each round cost in gas", told, "thousand gas") if columns else Markup("")
+    message = "Thousands of gas that a round took, by what it was spent on."
+    return charts.stacked(columns, GAS_KINDS, "What each round cost in gas", message, "thousand gas") if columns else Markup("")
 
 
 def _costs(facts: Facts, prices: Prices) -> list[dict[str, Any]]:
@@ -257,7 +259,7 @@ def _per_round(facts: Facts, prices: Prices) -> tuple[float, float, float] | Non
 
 
 def _terms(facts: Facts) -> list[tuple[str, str]]:
-    told = []
+    lines = []
     amounts = ("stake", "slash", "fee", "deposit", "rate")
     for name, value in asdict(facts.terms).items():
         if isinstance(value, bytes):
@@ -266,8 +268,8 @@ def _terms(facts: Facts) -> list[tuple[str, str]]:
             value = text.lasting(value)
         elif isinstance(value, int) and name.split("_")[-1] in amounts:
             value = facts.denomination.show(value)
-        told.append((name.replace("_", " "), str(value)))
-    return told
+        lines.append((name.replace("_", " "), str(value)))
+    return lines
 
 
 def _privacy(facts: Facts) -> list[dict[str, str]]:

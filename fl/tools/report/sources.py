@@ -43,7 +43,7 @@ def draw(facts: Facts, path: Path) -> None:
     write(path, picture(facts))
 
 
-def told(path: Path, facts: Facts, as_json: bool) -> str:
+def written(path: Path, facts: Facts, as_json: bool) -> str:
     """What was written, for a person or a program."""
     audit = facts.known.audit
     if as_json:

@@ -147,15 +147,15 @@ def audited(facts: Facts) -> tuple[str, str]:
     return "failed", f"The audit found a difference: {audit.difference}"
 
 
-def status(told: Round) -> str:
+def status(given: Round) -> str:
     """A round in half a sentence."""
-    log = told.log
-    if told.state == "running":
-        return f"{told.phase} phase, until {moment(told.ends)}" if told.ends else f"{told.phase} phase"
-    if told.state == "void":
+    log = given.log
+    if given.state == "running":
+        return f"{given.phase} phase, until {moment(given.ends)}" if given.ends else f"{given.phase} phase"
+    if given.state == "void":
         return "void: nobody was paid, the model stayed"
-    fell = f"{some(len(told.fallen), 'proposal')} fell; " if told.fallen else ""
-    if told.state == "unchanged":
+    fell = f"{some(len(given.fallen), 'proposal')} fell; " if given.fallen else ""
+    if given.state == "unchanged":
         return f"{fell}no proposal stood, the model stayed"
     who = f"{len(log.accepted)} of {len(log.active)} updates entered the model"
     return fell + who

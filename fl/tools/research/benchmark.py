@@ -230,8 +230,8 @@ def _flower_simulation(settings: Settings, folder: Path) -> tuple[list[float], f
     found = [line for line in done.stdout.splitlines() if line.startswith("RESULT ")]
     if not found:
         raise TaskError(f"Flower's simulation failed; its last words: {' '.join(done.stderr.split()[-40:])}")
-    told = json.loads(found[-1].removeprefix("RESULT "))
-    return told["rounds"], told["accuracy"], told["hash"]
+    result = json.loads(found[-1].removeprefix("RESULT "))
+    return result["rounds"], result["accuracy"], result["hash"]
 
 
 # ---- aggregation
@@ -357,8 +357,8 @@ def trees(size: int) -> tuple[dict[str, Any], str]:
 def _timed(work: Callable[..., T], *args: Any) -> tuple[T, float]:
     """(what it returned, the seconds it took)."""
     begun = time.perf_counter()
-    told = work(*args)
-    return told, time.perf_counter() - begun
+    result = work(*args)
+    return result, time.perf_counter() - begun
 
 
 def markdown(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

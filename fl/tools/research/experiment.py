@@ -81,9 +81,9 @@ def run(
     jobs = [job for part in grid.parts for job in work[part](grid)]
     order = [key for keys, _ in jobs for key in keys]
     left = [(keys, job) for keys, job in jobs if any(key not in known for key in keys)]
-    for i, told in as_done(_call, [job for _, job in left], processes=processes, ray=ray):
+    for i, result in as_done(_call, [job for _, job in left], processes=processes, ray=ray):
         keys = left[i][0]
-        known.update(zip(keys, told, strict=True))
+        known.update(zip(keys, result, strict=True))
         others = {key: facts for key, facts in known.items() if key not in order}
         known = others | {key: known[key] for key in order if key in known}
         write_durably(path, json.dumps(known, indent=0).encode())
@@ -282,11 +282,11 @@ def _ranked(grid: Grid, name: str, alpha: float | None, seats: int = 8, rounds: 
             true = shapley.exact(shapley.Worth(round_, losses), range(seats))
             for way, estimate in ways.items():
                 worth = shapley.Worth(round_, losses)
-                told = estimate(worth, range(seats), seed)
-                single[way].append(shapley.rank_correlation(true, told))
+                result = estimate(worth, range(seats), seed)
+                single[way].append(shapley.rank_correlation(true, result))
                 models[way].append(worth.evaluated)
                 for seat in range(seats):
-                    totals[way][seat] += told[seat]
+                    totals[way][seat] += result[seat]
             for seat in range(seats):
                 totals["exact"][seat] += true[seat]
         for way in ways:

@@ -24,8 +24,8 @@ def in_parallel(
     function: Callable[..., T], jobs: Sequence[tuple[Any, ...]], *, processes: int = 1, ray: str | None = None
 ) -> list[T]:
     """function(*job) for every job, in order; where, as in `as_done`."""
-    told = dict(as_done(function, jobs, processes=processes, ray=ray))
-    return [told[i] for i in range(len(jobs))]
+    result = dict(as_done(function, jobs, processes=processes, ray=ray))
+    return [result[i] for i in range(len(jobs))]
 
 
 def as_done(
@@ -91,5 +91,5 @@ def _reach(address: str) -> None:
 
 
 def _unreached(address: str, error: Exception) -> TaskError:
-    told = " ".join(str(error).split())[:200]
-    return TaskError(f"no Ray cluster at {address}: start one with `ray start --head`, or leave --ray out ({told})")
+    result = " ".join(str(error).split())[:200]
+    return TaskError(f"no Ray cluster at {address}: start one with `ray start --head`, or leave --ray out ({result})")

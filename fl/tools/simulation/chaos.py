@@ -100,12 +100,12 @@ def play(settings: Settings, url: str, abi: Sequence[Any], alias: str, log: Path
     """One seat's process, from beginning to end: what `ape run participate` does, with its log in a file. kind: honest, or a
     cheat's."""
     with log.open("a") as out:
-        told = Log(out)
+        result = Log(out)
         try:
             signer = ape_accounts.AccountSigner(ape_accounts.account(alias, local=True))
-            run(participate(settings, [url], abi, signer, told, cast=adversaries.cast(kind)))
+            run(participate(settings, [url], abi, signer, result, cast=adversaries.cast(kind)))
         except Exception as error:
-            told.error(f"{type(error).__name__}: {error}")
+            result.error(f"{type(error).__name__}: {error}")
             raise SystemExit(1) from error
 
 
@@ -128,7 +128,7 @@ class _ChaosTest:
         self.began = time.monotonic()
         self.store = LocalStore(out / "store")
         self.actors: list[Actor] = []
-        self.told = 0
+        self.reported = 0
         # One process loads what all need and forks the others, so that a restart does not pay for imports.
         self.stage = multiprocessing.get_context("forkserver")
         self.stage.set_forkserver_preload(["fl.tools.simulation.chaos"])
@@ -288,17 +288,17 @@ class _ChaosTest:
         head = self.node.block("latest")
         self.history.apply(self.node._events(self.node.start, head))
         finished = [r for r in self.history.rounds if r.finalized]
-        for log in finished[self.told :]:
+        for log in finished[self.reported :]:
             fell = [p.seat for p in log.proposals if p.fell]
             end = "void" if log.voided else "a new model" if log.adopted else "model unchanged"
             lies = f"; the proposal of {fell} fell" if fell else ""
             self.say(f"{self._clock()} round {log.number}: {end}, {len(log.reveals)} revealed{lies}")
-        self.told = len(finished)
+        self.reported = len(finished)
 
     def _enough(self) -> bool:
         """Whether a round has ended and stopping now would cost nobody stake."""
         self._watch()
-        return self.told >= 1 and all(a.killed_at is None for a in self.actors) and self.history.rounds[-1].finalized
+        return self.reported >= 1 and all(a.killed_at is None for a in self.actors) and self.history.rounds[-1].finalized
 
     def _calm(self, back_at: dict[Actor, float]) -> None:
         for actor in back_at:

@@ -87,8 +87,8 @@ function explain(error) {
   })(error, 0);
   if (error && error.code === 4001) return "you declined in the wallet. Nothing was sent, nothing was lost";
   const text = seen.join(" ");
-  for (const [name, [selector, told]] of Object.entries(REFUSALS))
-    if (selector && seen.some((s) => s.startsWith("0x" + selector)) || text.includes(name)) return told;
+  for (const [name, [selector, message]] of Object.entries(REFUSALS))
+    if (selector && seen.some((s) => s.startsWith("0x" + selector)) || text.includes(name)) return message;
   if (/insufficient funds/i.test(text)) return "the account has no ether to pay for gas";
   return (error && error.message ? String(error.message) : "the wallet gave no reason").slice(0, 300);
 }
@@ -222,11 +222,11 @@ function start() {
       if (busy || !state) return;
       busy = true;
       enable();
-      let told, kind = "good";
-      try { told = await ACTS[form](); } catch (error) { told = "Not done: " + explain(error); kind = "bad"; }
+      let message, kind = "good";
+      try { message = await ACTS[form](); } catch (error) { message = "Not done: " + explain(error); kind = "bad"; }
       busy = false;
       try { await refresh(); } catch (error) { enable(); }
-      say(capital(told.replace(/\.$/, "")), kind);
+      say(capital(message.replace(/\.$/, "")), kind);
     });
   $("agreed").addEventListener("change", enable);
   $("connect").addEventListener("click", connect);
