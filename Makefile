@@ -88,7 +88,7 @@ flower: setup
 # The lock files of Python's packages, anew from pyproject.toml and from what the proofs need.
 lock: setup
 	@$(ENV) && UV_CUSTOM_COMPILE_COMMAND="make lock" uv pip compile -q --generate-hashes --universal --python-version 3.11 \
-		--no-emit-index-url --extra dev --extra ray pyproject.toml -o requirements.txt && UV_CUSTOM_COMPILE_COMMAND="make lock" uv pip compile -q --generate-hashes --universal \
+		--no-emit-index-url --extra dev --extra ray --extra onnx pyproject.toml -o requirements.txt && UV_CUSTOM_COMPILE_COMMAND="make lock" uv pip compile -q --generate-hashes --universal \
 		--python-version 3.11 tests/forge/proofs/requirements.in -o tests/forge/proofs/requirements.txt
 
 clean:

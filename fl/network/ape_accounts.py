@@ -239,6 +239,11 @@ class AccountSigner:
         return bytes(signed.serialize_transaction())
 
 
+def project_folder() -> Path:
+    """The folder whose contracts Ape knows: the present one when this is first asked."""
+    return Path(ape.project.path)
+
+
 @contextmanager
 def connected(url: str) -> Iterator[None]:
     """Connects to a local chain at this address within the `with` block."""
@@ -247,9 +252,13 @@ def connected(url: str) -> Iterator[None]:
 
 
 @contextmanager
-def network(choice: str | None, settings: dict[str, Any] | None = None) -> Iterator[Any]:
-    """Connects to a network by Ape's name for it, by default the project's; returns the provider."""
-    with hushed(), ape.networks.parse_network_choice(choice, provider_settings=settings) as provider:
+def network(choice: str | None, settings: dict[str, Any] | None = None, *, ends: bool = False) -> Iterator[Any]:
+    """Connects to a network by Ape's name for it, by default the project's; returns the provider.
+
+    ends: a chain that was started for this connection ends with it, and not only with the process."""
+    found = ape.networks.parse_network_choice(choice, provider_settings=settings, disconnect_after=ends)
+    listen_low()
+    with hushed(), found as provider:
         yield provider
 
 

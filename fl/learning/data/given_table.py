@@ -59,19 +59,24 @@ def read_given(task: Task, path: Path, shape: RowShape | None, *, targets: bool)
     """Reads a .csv or .parquet file. targets: whether each row must have its target; otherwise targets are ignored.
 
     Raises TaskError that names the column, the row and the remedy."""
+    return rows_of(task, read_table(path), str(path), shape, targets=targets)
+
+
+def rows_of(task: Task, table: pd.DataFrame, where: str, shape: RowShape | None, *, targets: bool) -> Given:
+    """The same of a table that was read already. where: what errors call it."""
+    table = table.rename(columns=str)
     if isinstance(task, SelfTrained):
         raise TaskError(f"task {task.name} measures with its own code, on rows that the code keeps: use that code to predict")
-    table = read_table(path)
     gone = [name for name in task.feature_columns if name not in table.columns]
     if task.feature_columns and not gone:
-        return _by_name(task, path, table, targets)
+        return _by_name(task, where, table, targets)
     if shape is None:
-        lacking = f"{path} has no column {gone[0]!r}" if gone else f"task {task.name} names no columns"
+        lacking = f"{where} has no column {gone[0]!r}" if gone else f"task {task.name} names no columns"
         raise TaskError(f"{lacking}, and the shape of its rows is not known here: give the task's class feature_columns")
-    return _by_place(task, path, table, shape, gone, targets)
+    return _by_place(task, where, table, shape, gone, targets)
 
 
-def _by_name(task: Task, path: Path, table: pd.DataFrame, targets: bool) -> Given:
+def _by_name(task: Task, where: str, table: pd.DataFrame, targets: bool) -> Given:
     target = task.target_column
     y = None
     if targets:
@@ -79,8 +84,8 @@ def _by_name(task: Task, path: Path, table: pd.DataFrame, targets: bool) -> Give
             wanted = "give numbers that are encoded already, the targets last, or let the task's class name a target_column"
             raise TaskError(f"task {task.name} names no column for the target: {wanted}")
         if target not in table.columns:
-            raise TaskError(f"{path} has no column {target!r}, which is the target to measure by; it has {_names(table)}")
-    with within(path), foreign(task, "encode() fails"):
+            raise TaskError(f"{where} has no column {target!r}, which is the target to measure by; it has {_names(table)}")
+    with within(where), foreign(task, "encode() fails"):
         x = np.ascontiguousarray(task.encode(table), np.float32)
         if targets:
             y = task.encode_target(table[target])
@@ -89,32 +94,32 @@ def _by_name(task: Task, path: Path, table: pd.DataFrame, targets: bool) -> Give
         remarks.append(f"columns that the task does not read: {', '.join(aside[:SHOWN])}{' ...' * (len(aside) > SHOWN)}")
     if target in table.columns and not targets:
         remarks.append(f"column {target} is the target: it was left aside (`ape run evaluate` measures by it)")
-    return Given(table, _finite(task, path, x), y, tuple(remarks))
+    return Given(table, _finite(task, where, x), y, tuple(remarks))
 
 
-def _by_place(task: Task, path: Path, table: pd.DataFrame, shape: RowShape, gone: list[str], targets: bool) -> Given:
+def _by_place(task: Task, where: str, table: pd.DataFrame, shape: RowShape, gone: list[str], targets: bool) -> Given:
     features, more, columns = prod(shape.x), prod(shape.y), len(table.columns)
     if columns not in (features, features + more) or (targets and columns == features):
         if gone:
-            raise TaskError(f"{path} has no column {gone[0]!r}, which task {task.name} reads; it has {_names(table)}")
+            raise TaskError(f"{where} has no column {gone[0]!r}, which task {task.name} reads; it has {_names(table)}")
         last = f"{features} features and then {more} of the target" if targets else f"{features} features"
-        raise TaskError(f"{path} has {columns} columns, and a row of task {task.name} has {last}: give those alone, in order")
-    with within(path):
+        raise TaskError(f"{where} has {columns} columns, and a row of task {task.name} has {last}: give those alone, in order")
+    with within(where), np.errstate(over="ignore"):  # what float32 cannot hold is told below
         numbers = np.stack([complete(table[name]) for name in table.columns], axis=1)
-    x = np.ascontiguousarray(numbers[:, :features], np.float32).reshape(len(table), *shape.x)
+        x = np.ascontiguousarray(numbers[:, :features], np.float32).reshape(len(table), *shape.x)
     y = numbers[:, features:].astype(shape.y_dtype).reshape(len(table), *shape.y) if targets else None
     remarks = []
     if gone:
         remarks.append(f"no column is named {gone[0]}: the columns count by place, as numbers that are encoded already")
     if columns > features and not targets:
         remarks.append(f"column {table.columns[-1]}, the last, is the target: it was left aside")
-    return Given(table, _finite(task, path, x), y, tuple(remarks))
+    return Given(table, _finite(task, where, x), y, tuple(remarks))
 
 
-def _finite(task: Task, path: Path, x: NDArray[np.float32]) -> NDArray[np.float32]:
+def _finite(task: Task, where: str, x: NDArray[np.float32]) -> NDArray[np.float32]:
     odd = ~np.isfinite(x.reshape(len(x), -1)).all(axis=1)
     if odd.any():
-        raise TaskError(f"{path}, row {int(np.flatnonzero(odd)[0]) + 1}: task {task.name} makes NaN or Inf of it: correct it")
+        raise TaskError(f"{where}, row {int(np.flatnonzero(odd)[0]) + 1}: task {task.name} makes NaN or Inf of it: correct it")
     return x
 
 
