@@ -6,6 +6,7 @@ import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +20,9 @@ from fl.protocol.artifact import Kind, parse_model
 from fl.protocol.manifest import Manifest
 from fl.protocol.terms import Terms
 from fl.tools.audit.export import read_events
-from fl.tools.audit.summary import Summary
+
+if TYPE_CHECKING:
+    from fl.tools.audit.summary import Summary
 
 
 @dataclass(frozen=True)
@@ -53,6 +56,8 @@ class Chosen:
 
 def from_summary(path: Path) -> Source:
     """The record that a simulation wrote. Raises TreatyError if summary, events and store disagree."""
+    from fl.tools.audit.summary import Summary  # loads Ape, which a model's folder is used without
+
     summary = Summary.read(path)
     chain_id, federation, terms, events = read_events(path.parent / "events.jsonl")
     history = History(terms.committee)

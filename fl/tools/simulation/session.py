@@ -8,7 +8,7 @@ from functools import cached_property
 from html import escape
 from pathlib import Path
 from tempfile import mkdtemp
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 import pandas as pd
@@ -18,8 +18,12 @@ from fl.learning.inference import Module
 from fl.learning.privacy.budget import wanted
 from fl.network.connection import connection, load_ape
 from fl.protocol.manifest import DEFAULT_GATE
-from fl.tools.audit.summary import Summary
-from fl.tools.audit.verdict import Verdict
+from fl.tools.model.export import export, load_round
+from fl.tools.model.source import from_summary
+from fl.tools.simulation.plan import Plan
+
+if TYPE_CHECKING:
+    from fl.tools.audit.verdict import Verdict
 
 MEDIAN = 64  # a trim of at least half of any federation's seats
 PAGE_HEIGHT = 720  # of a page inside a notebook, in pixels
@@ -44,6 +48,9 @@ class Simulation:
         """folder: what a simulation wrote. task: the file of a task that is neither shipped nor a table, for `model`."""
         self.folder = Path(folder)
         self._task = task
+        load_ape()
+        from fl.tools.audit.summary import Summary  # loads Ape, as those below do: by hand, where it finds the project
+
         self.summary = Summary.read(self.folder / "summary.json")
 
     @cached_property
@@ -72,18 +79,10 @@ class Simulation:
     @cached_property
     def model(self) -> Module:
         """The last final model: a torch.nn.Module in eval mode."""
-        load_ape()
-        from fl.tools.model.export import load_round  # keeps Ape out of start-up, as below
-        from fl.tools.model.source import from_summary
-
         return load_round(from_summary(self.folder / "summary.json"), task=self._task)
 
     def export(self, out: str | Path, **options: Any) -> Path:
         """Writes the model as a folder, as `ape run model` does (round, onnx, licence); returns the folder."""
-        load_ape()
-        from fl.tools.model.export import export
-        from fl.tools.model.source import from_summary
-
         export(from_summary(self.folder / "summary.json"), Path(out), task=self._task, **options)
         return Path(out)
 
@@ -93,7 +92,6 @@ class Simulation:
 
     def audit(self) -> Verdict:
         """Recomputes everything from events and store; returns what agreed. Raises AuditError at the first difference."""
-        load_ape()
         from fl.tools.audit.auditor import audit_summary
 
         return audit_summary(self.folder / "summary.json")
@@ -131,7 +129,7 @@ def simulate(
     adversaries: {"sign_flip": 1} or ["sign_flip:1"]. compare: measure local-only and centralised training too. out: the folder
     for all files, by default a new one. Raises TreatyError as the command does."""
     load_ape()  # by hand, and not with this module: it takes seconds
-    from fl.tools.simulation.simulate import Plan, Watcher, parse_adversaries
+    from fl.tools.simulation.simulate import Watcher, parse_adversaries
     from fl.tools.simulation.simulate import simulate as run
 
     if isinstance(trim, str) and trim != "median":
