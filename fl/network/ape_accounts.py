@@ -30,7 +30,7 @@ from eth_utils import is_hex_address, to_checksum_address
 from web3.exceptions import Web3Exception
 
 from fl.errors import ChainError, ContractError
-from fl.network.ape_patches import no_call_tree
+from fl.network.ape_patches import listen_low, no_call_tree
 from fl.network.denomination import RAW, Denomination
 from fl.network.error_messages import explain
 from fl.network.federation import FederationReader

@@ -9,7 +9,7 @@ from html import escape
 from pathlib import Path
 from tempfile import mkdtemp
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlencode
+from urllib.parse import quote
 
 import pandas as pd
 
@@ -169,4 +169,5 @@ def _table(table: pd.DataFrame, target: str | None, owner: str | None, folder: P
         raise TaskError(f"say which column to predict, such as target={str(table.columns[-1])!r}")
     folder.mkdir(parents=True, exist_ok=True)
     table.to_csv(folder / "table.csv", index=False)
-    return f"table:{folder / 'table.csv'}?{urlencode({'target': target} | ({'owner': owner} if owner else {}))}"
+    words = {"target": target} | ({"owner": owner} if owner else {})
+    return f"table:{folder / 'table.csv'}?" + "&".join(f"{name}={quote(value, safe='')}" for name, value in words.items())
