@@ -90,12 +90,12 @@ def test_predict__an_own_task__needs_its_file(tmp_path):
 
 def test_predict__a_table_task__with_a_strangers_classes(tmp_path):
     """Classes that look like formulas to a spreadsheet are written as text."""
-    rows = [f"{20 + i},{'=HYPERLINK(1)' if i % 2 else '-1'}" for i in range(40)]
+    rows = [f"{20 + i},{'=HYPERLINK(1)' if i % 2 else 'none'}" for i in range(40)]
     (tmp_path / "t.csv").write_text("\n".join(["age,sick", *rows]))
     export(source(table_task(f"table:{tmp_path}/t.csv?target=sick"), tmp_path / "store"), tmp_path / "model")
     (tmp_path / "new.csv").write_text("age\n" + "\n".join(map(str, range(20, 60))) + "\n")
     predict(tmp_path / "model", tmp_path / "new.csv", tmp_path / "p.csv")
-    assert set(pd.read_csv(tmp_path / "p.csv", dtype=str).prediction) <= {"'=HYPERLINK(1)", "-1"}
+    assert set(pd.read_csv(tmp_path / "p.csv", dtype=str).prediction) <= {"'=HYPERLINK(1)", "none"}
 
 
 @pytest.mark.parametrize(
