@@ -66,11 +66,11 @@ contract Federation is IFederation, Stakes, Multicall {
         emit RoundOpened(r.number, active, model(), cost, block.timestamp);
     }
 
-    function commit(uint256 seat, bytes32 commitment) external {
+    function commit(uint256 round, uint256 seat, bytes32 commitment) external {
         Round storage r = _round;
         if (block.timestamp >= r.openedAt + T.word(T.COMMIT_WINDOW)) _in(Phase.Commit);
+        uint256 number = _named(round);
         _onlyOperator(seat);
-        uint256 number = r.number;
         if (!r.active.contains(seat)) revert NotActive(number, seat);
         _records[seat] = Records.make(number, Records.COMMITTED, commitment);
         emit Committed(number, seat, commitment);
@@ -122,10 +122,10 @@ contract Federation is IFederation, Stakes, Multicall {
 
     // ---- scores
 
-    function commitScores(uint256 seat, bytes32 commitment) external {
+    function commitScores(uint256 round, uint256 seat, bytes32 commitment) external {
         _in(Phase.ScoreCommit);
+        uint256 number = _named(round);
         _onlyOperator(seat);
-        uint256 number = _round.number;
         _scoreRecords[_positionOf(seat)] = Records.make(number, Records.COMMITTED, commitment);
         emit ScoresCommitted(number, seat, commitment);
     }
@@ -178,20 +178,24 @@ contract Federation is IFederation, Stakes, Multicall {
 
     // ---- the new model
 
-    function propose(uint256 seat, bytes32 root, bytes calldata locator) external {
+    function propose(uint256 round, uint256 attempt, uint256 seat, bytes32 root, bytes calldata locator) external {
         _in(Phase.Propose);
+        _named(round);
         _onlyOperator(seat);
         if (root == 0) revert ZeroRoot();
         if (locator.length > MAX_LOCATOR) revert LocatorTooLong(locator.length, MAX_LOCATOR);
         Round storage r = _round;
         if (r.proposedAt != 0) _fall(address(0), address(0)); // it fell by the clock, and no call has recorded that yet
         if (r.fallen.contains(seat)) revert ProposerFell(seat);
+        if (!r.active.contains(seat)) revert NotActive(round, seat);
         if (!_eligible.contains(seat)) revert NotEligible(seat);
-        r.attempts += 1;
+        uint256 next = r.attempts + 1;
+        if (attempt != next) revert WrongAttempt(attempt, next);
+        r.attempts = uint8(next);
         r.proposer = uint8(seat);
         r.proposedAt = uint40(block.timestamp);
         r.proposal = root;
-        emit Proposed(r.number, r.attempts, seat, root, locator);
+        emit Proposed(round, attempt, seat, root, locator);
     }
 
     function challenge(uint256 leaf, uint256 coordinate, bytes calldata proof) external {
@@ -210,19 +214,21 @@ contract Federation is IFederation, Stakes, Multicall {
         _fall(msg.sender, msg.sender);
     }
 
-    function demand(Artifact artifact, uint256 seat, uint256 leaf) external nonReentrant {
+    function demand(uint256 round, uint256 attempt, Artifact artifact, uint256 seat, uint256 leaf) external nonReentrant {
         _in(Phase.Challenge);
+        _named(round);
         Round storage r = _round;
+        if (attempt != r.attempts) revert WrongAttempt(attempt, r.attempts);
         _checkLeaf(leaf);
         if (artifact == Artifact.Update ? !r.accepted.contains(seat) : seat != 0) revert NotAccepted(seat);
         uint256 window = T.word(T.ANSWER_WINDOW);
         uint256 last = Phases.challengeEnd(r) - 2 * window;
         if (block.timestamp >= last) revert DemandTooLate(block.timestamp, last);
-        Demand storage d = _demands[_key(r.number, r.attempts, artifact, seat, leaf)];
+        Demand storage d = _demands[_key(round, attempt, artifact, seat, leaf)];
         if (d.demander != address(0)) revert DemandOpen(artifact, seat, leaf);
         (d.demander, d.deadline) = (msg.sender, uint40(block.timestamp + window));
         r.openDemands += 1;
-        emit Demanded(r.number, r.attempts, msg.sender, artifact, seat, leaf, d.deadline);
+        emit Demanded(round, attempt, msg.sender, artifact, seat, leaf, d.deadline);
         _takeDeposit(T.word(T.DEMAND_DEPOSIT));
     }
 
@@ -350,6 +356,12 @@ contract Federation is IFederation, Stakes, Multicall {
         if (block.timestamp < begin || block.timestamp >= begin + T.word(T.REVEAL_WINDOW)) _in(Phase.Reveal);
     }
 
+    /// @dev A call that waited in a mempool or a journal until a later round must not count there. Returns the live round.
+    function _named(uint256 round) private view returns (uint256 number) {
+        number = _round.number;
+        if (round != number) revert WrongRound(round, number);
+    }
+
     function _onlyOperator(uint256 seat) private view {
         address operator = _seats[seat].operator;
         if (operator != msg.sender) revert NotOperator(seat, operator, msg.sender);
@@ -365,9 +377,7 @@ contract Federation is IFederation, Stakes, Multicall {
         Round storage r = _round;
         (Phase actual,) = Phases.read(r, block.timestamp);
         if (actual == Phase.Final || actual == Phase.Void) _finalize(actual);
-        if (r.live && (r.active.contains(seat) || (_proposalStands() && r.proposer == seat))) {
-            revert StillEngaged(seat, r.number);
-        }
+        if (r.live && r.active.contains(seat)) revert StillEngaged(seat, r.number);
     }
 
     // ---- private: ends

@@ -98,7 +98,7 @@ interface IFederation {
         ScoreReveal,
         /// The scores are turned into the accepted set and into pay.
         Settle,
-        /// An eligible seat may propose the new model.
+        /// A seat that is active and still eligible may propose the new model.
         Propose,
         /// The proposal can be disproved.
         Challenge,
@@ -168,9 +168,10 @@ interface IFederation {
     function openRound() external;
 
     /// @notice Commit to an update. Only the operator of an active seat may call; a second call replaces the commitment.
+    /// @param round The round that the commitment is for. In any other round the call reverts.
     /// @param seat The seat's index.
     /// @param commitment keccak256(abi.encode(TYPEHASH, chainid, this, round, seat, root, salt, keccak256(locator))).
-    function commit(uint256 seat, bytes32 commitment) external;
+    function commit(uint256 round, uint256 seat, bytes32 commitment) external;
 
     /// @notice Reveal a committed update. Anybody who knows the root and the salt may call.
     /// @param seat The seat's index.
@@ -188,9 +189,10 @@ interface IFederation {
     function draw() external;
 
     /// @notice Commit to scores. Only the operator of a drawn seat may call; a second call replaces the commitment.
+    /// @param round The round that the commitment is for. In any other round the call reverts.
     /// @param seat The seat's index.
     /// @param commitment keccak256(abi.encode(TYPEHASH, chainid, this, round, seat, keccak256(scores), salt)).
-    function commitScores(uint256 seat, bytes32 commitment) external;
+    function commitScores(uint256 round, uint256 seat, bytes32 commitment) external;
 
     /// @notice Reveal committed scores. Anybody who knows the scores and the salt may call.
     /// @param seat The validator's seat.
@@ -202,11 +204,15 @@ interface IFederation {
     /// @param scores The vectors of the validators that revealed, in committee order, as in the events.
     function settle(bytes[] calldata scores) external;
 
-    /// @notice Propose the new model. Only the operator of an eligible seat whose proposal has not fallen in this round may call.
+    /// @notice Propose the new model. Only the operator of a seat may call that is active in this round, is still eligible, and has
+    /// had no proposal fall in this round.
+    /// @dev A proposal that is mined late would be wrong, and would be slashed: it reverts in any other round or attempt.
+    /// @param round The round whose updates the model aggregates.
+    /// @param attempt The number that the proposal takes in its round: one more than the proposals made before.
     /// @param seat The seat's index.
     /// @param root The root of the proposed model.
     /// @param locator Where to fetch the file, at most 64 bytes; empty where the store finds files by root.
-    function propose(uint256 seat, bytes32 root, bytes calldata locator) external;
+    function propose(uint256 round, uint256 attempt, uint256 seat, bytes32 root, bytes calldata locator) external;
 
     /// @notice Disprove the proposal at one coordinate; the call reverts if the proposed value is right. Anybody may call.
     /// @param leaf The leaf's index, below 2^depth.
@@ -216,10 +222,12 @@ interface IFederation {
     function challenge(uint256 leaf, uint256 coordinate, bytes calldata proof) external;
 
     /// @notice Demand to be shown one leaf, against a deposit that is paid to whoever answers. Anybody may call.
+    /// @param round The round of the proposal. In any other round the call reverts.
+    /// @param attempt The number of the proposal in its round. Against any other proposal the call reverts.
     /// @param artifact The artifact that the leaf belongs to.
     /// @param seat The accepted seat, for an update; otherwise 0.
     /// @param leaf The leaf's index, below 2^depth.
-    function demand(Artifact artifact, uint256 seat, uint256 leaf) external;
+    function demand(uint256 round, uint256 attempt, Artifact artifact, uint256 seat, uint256 leaf) external;
 
     /// @notice Show a demanded leaf and earn the deposit. Anybody may call.
     /// @param artifact The artifact that the leaf belongs to.
@@ -433,6 +441,16 @@ interface IFederation {
     /// @param expected The phase that the call needs.
     /// @param actual The present phase.
     error WrongPhase(Phase expected, Phase actual);
+
+    /// @notice The call names another round than the live one, so it has no effect.
+    /// @param given The round that the call names.
+    /// @param actual The live round.
+    error WrongRound(uint256 given, uint256 actual);
+
+    /// @notice The call names another attempt than the present one, so it has no effect.
+    /// @param given The attempt that the call names.
+    /// @param actual The attempt that the call could name now.
+    error WrongAttempt(uint256 given, uint256 actual);
 
     /// @notice The seat is not active in this round.
     /// @param round The round's number.

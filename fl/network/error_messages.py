@@ -49,6 +49,10 @@ SENTENCES = {
     "WrongPhase": (
         "this call belongs to phase {expected}, but the round is in phase {actual}: nothing was lost; see `ape run status`"
     ),
+    "WrongRound": "this call is for round {given}, but the contract is in round {actual}: nothing was lost, and it is not needed",
+    "WrongAttempt": (
+        "this call is for proposal {given} of the round, and now it would have to name proposal {actual}: nothing was lost"
+    ),
     "NotActive": (
         "seat {seat} takes no part in round {round}, because it joined later, is leaving, or lacks stake: no stake is at risk"
     ),

@@ -34,8 +34,8 @@ def test_settle_and_all_attempts__in_one_transaction__leave_no_moment_for_a_righ
     opened = [Opened.of(data, Kind.UPDATE) for data in s.updates.values()]
     proof = challenge_proof(0, opened, Opened.of(s.model, Kind.MODEL), Opened.of(wrong, Kind.MODEL))
     calls = [s.federation.data("settle", [s.scores[seat] for seat in s.committee()])]
-    for seat in cheats:
-        calls.append(s.federation.data("propose", seat, root(wrong, Kind.MODEL), b""))
+    for attempt, seat in enumerate(cheats, 1):
+        calls.append(s.federation.data("propose", 1, attempt, seat, root(wrong, Kind.MODEL), b""))
         calls.append(s.federation.data("challenge", 0, 0, proof))
     s.do("multicall", calls, by=STRANGER)
     assert s.phase is Phase.FINAL

@@ -131,7 +131,7 @@ def prepared() -> System:
 def test_reentry__from_every_transfer_into_every_money_call__is_refused(outer, inner):
     s = prepared()
     function, args, _ = calls(s)[inner]
-    s.token.send("setCall", s.federation.address, s.federation.data(function, *args), by=STRANGER)
+    s.token.send("setCall", s.federation.address, s.federation.data(function, *s.named(function), *args), by=STRANGER)
     function, args, by = calls(s)[outer]
     s.do(function, *args, by=by)
     assert s.token.call("target") == "0x" + "00" * 20, "the token never called back"

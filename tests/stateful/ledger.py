@@ -179,8 +179,7 @@ class Ledger:
         if self.phase in (Phase.FINAL, Phase.VOID):
             self.finalize(by)
         r = self.round
-        proposing = bool(r.settled_at and r.proposed_at and r.proposer == seat)
-        refuse_if(r.live and (seat in r.active or proposing), "StillEngaged")
+        refuse_if(r.live and seat in r.active, "StillEngaged")
         del self.seats[seat]
 
     def claim(self, by: str, seat: int) -> None:
@@ -225,8 +224,9 @@ class Ledger:
         self.pot = cost
         self.round = Live(number=self.round.number + 1, active=frozenset(active), opened_at=self.time, live=True)
 
-    def commit(self, by: str, seat: int, commitment: bytes) -> None:
+    def commit(self, by: str, round_: int, seat: int, commitment: bytes) -> None:
         self._in(Phase.COMMIT)
+        self._named(round_)
         self._operated(by, seat)
         refuse_if(seat not in self.round.active, "NotActive")
         self.round.committed[seat] = commitment
@@ -255,8 +255,9 @@ class Ledger:
         r.committee = draws.draw(seed, r.closed, self.terms.committee)
         r.drawn_at = self.time
 
-    def commitScores(self, by: str, seat: int, commitment: bytes) -> None:
+    def commitScores(self, by: str, round_: int, seat: int, commitment: bytes) -> None:
         self._in(Phase.SCORE_COMMIT)
+        self._named(round_)
         self._operated(by, seat)
         refuse_if(seat not in self.round.committee, "NotDrawn")
         self.round.score_commitments[seat] = commitment
@@ -292,14 +293,17 @@ class Ledger:
         r.settled_at = r.propose_from = self.time
         self._slash_silent()
 
-    def propose(self, by: str, seat: int, root: bytes) -> None:
+    def propose(self, by: str, round_: int, attempt: int, seat: int, root: bytes) -> None:
         self._in(Phase.PROPOSE)
+        self._named(round_)
         self._operated(by, seat)
         r = self.round
-        # What the clock toppled is booked by the next proposal; a refusal undoes it, so it is looked at first.
+        # The next proposal records what fell by the clock; a revert undoes that, so it is looked at first.
         toppled = {r.proposer} if r.proposed_at else set()
         refuse_if(seat in r.fallen | toppled, "ProposerFell")
+        refuse_if(seat not in r.active, "NotActive")
         refuse_if(seat not in self.eligible(), "NotEligible")
+        refuse_if(attempt != r.attempts + 1, "WrongAttempt")
         if toppled:
             self._fall(None)
         r.attempts += 1
@@ -310,9 +314,11 @@ class Ledger:
         refuse_if(not proves, "CoordinateCorrect")
         self._fall(by)
 
-    def demand(self, by: str, artifact: int, seat: int, leaf: int) -> None:
+    def demand(self, by: str, round_: int, attempt: int, artifact: int, seat: int, leaf: int) -> None:
         self._in(Phase.CHALLENGE)
+        self._named(round_)
         r, t = self.round, self.terms
+        refuse_if(attempt != r.attempts, "WrongAttempt")
         refuse_if(leaf >= 1 << t.depth, "LeafOutOfRange")
         refuse_if(seat not in r.accepted if artifact == 2 else seat != 0, "NotAccepted")
         refuse_if(self.time >= r.proposed_at + t.challenge_window - 2 * t.answer_window, "DemandTooLate")
@@ -375,6 +381,9 @@ class Ledger:
 
     def _in(self, phase: Phase) -> None:
         refuse_if(self.phase is not phase, "WrongPhase")
+
+    def _named(self, round_: int) -> None:
+        refuse_if(round_ != self.round.number, "WrongRound")
 
     def _owned(self, by: str, seat: int) -> Seat:
         refuse_if(seat not in self.seats or self.seats[seat].owner != by, "NotOwner")

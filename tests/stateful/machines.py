@@ -92,8 +92,9 @@ class Base(RuleBasedStateMachine):
 
     # ---- one step: both sides, and they agree
 
-    def play(self, function: str, by: str, args: tuple, told: tuple | None = None) -> bool:
-        """Calls the contract with `args` and the ledger with `told`; returns whether it was done."""
+    def play(self, function: str, by: str, args: tuple, told: tuple | None = None, stale: tuple[int, ...] = ()) -> bool:
+        """Calls the contract with `args` and the ledger with `told`; returns whether it was done. A call that names its round,
+        or its attempt too, names those of now, or `stale` ones."""
         self.steps += 1
         Base.reached["steps"] += 1
         ledger = self.ledger
@@ -101,14 +102,15 @@ class Base(RuleBasedStateMachine):
         before, phase = ledger.remembered(), ledger.phase
         last, seen = self.seen, Moment.of(self.s)
         conduct = self.conduct(seen.round)
+        named = stale or self.s.named(function)
         expected = None
         try:
-            getattr(ledger, function)(by, *(args if told is None else told))
+            getattr(ledger, function)(by, *named, *(args if told is None else told))
         except Refusal as refusal:
             expected = str(refusal)
             ledger.__dict__.update(before)
         try:
-            events, actual = self.s.do(function, *args, by=by), None
+            events, actual = self.s.federation.send(function, *named, *args, by=by), None
         except Reverted as error:
             events, actual = [], error.name
         self.seen, self.sound = Moment.of(self.s), False
@@ -395,7 +397,8 @@ class Honest(Base):
         return opened
 
     def able(self) -> dict[int, str]:
-        return self.operators([i for i in self.ledger.eligible() if i not in self.live.fallen])
+        seats = set(self.ledger.eligible()) & self.live.active - self.live.fallen
+        return self.operators(sorted(seats))
 
     def propose(self, turn, wrong, at):
         able = list(self.able().items())
@@ -497,7 +500,8 @@ class Fraud(Liars):
         match what:
             case 0 | 1 | 2:
                 artifact, i, leaf = self.target(artifact, which)
-                self.play("demand", who, (artifact, i, leaf + (which == 7)))
+                stale = (self.live.number, self.live.attempts + 1) if which == 6 else ()
+                self.play("demand", who, (artifact, i, leaf + (which == 7)), stale=stale)
             case 3 | 4 | 5:
                 self.answer(who, some, which > 1)
             case 6:
@@ -542,7 +546,8 @@ class Hostile(Fraud):
                 if n == 7:
                     # The round is open: whoever joins now may not commit before the next.
                     self.play("join", who, (who, who, self.s.terms.min_stake, b""), (who, who, self.s.terms.min_stake))
-                if self.play("commit", operator, (i, self.commitment(i, root))):
+                stale = (self.live.number - 1,) if n == 6 and self.live.number else ()
+                if self.play("commit", operator, (i, self.commitment(i, root)), stale=stale):
                     self.roots[self.live.number, i] = root
             case 2 | 3:
                 opens = self.live.committed.get(i) == self.commitment(i, root)
@@ -558,7 +563,10 @@ class Hostile(Fraud):
                 self.play("settle", who, ([b"\x01"] * n,))
             case 8 | 9:
                 root = self.right_model().tree.root if self.phase_is(Phase.PROPOSE) else self.s.terms.genesis
-                if self.play("propose", operator, (i, root, b""), (i, root)):
+                # What waited in a mempool since another round, or another attempt, must not count now.
+                here, attempt = self.live.number, self.live.attempts + 1
+                stale = {2: (here + 1, 1), 5: (here + 1, 1), 6: (here + 1, 1), 7: (here, attempt - 1)}.get(n, ())
+                if self.play("propose", operator, (i, root, b""), (i, root), stale):
                     self.wrong_at = None
             case 10 if not self.phase_is(Phase.CHALLENGE):
                 self.play("challenge", who, (0, 0, b""), (False,))
@@ -578,9 +586,9 @@ class OnNode(Hostile):
             atexit.register(OnNode.node.close)
         return System.create(OnNode.node, GENESIS, **self.terms)
 
-    def play(self, function: str, by: str, args: tuple, told: tuple | None = None) -> bool:
+    def play(self, function: str, by: str, args: tuple, told: tuple | None = None, stale: tuple[int, ...] = ()) -> bool:
         Base.reached["steps on a node"] += 1
-        return super().play(function, by, args, told)
+        return super().play(function, by, args, told, stale)
 
 
 class Several(RuleBasedStateMachine):

@@ -27,6 +27,9 @@ MUST = (
         "propose: ProposerFell",
         "answer: WrongLeaf",
         "demand: DemandTooLate",
+        "demand: WrongAttempt",
+        "propose: WrongRound",
+        "commit: WrongRound",
     ]
     + ["reveal: WrongOpening", "draw: DrawTooEarly", "settle: WrongScores", "commit: NotActive", "reclaim: ProposalStands"]
 )

@@ -160,7 +160,16 @@ class System:
     # ---- seeing
 
     def do(self, function: str, *args: object, by: str = STRANGER) -> list[tuple[str, dict]]:
-        return self.federation.send(function, *args, by=by)
+        """Sends a call; one that names its round, or its attempt too, gets those of now before `args`."""
+        return self.federation.send(function, *self.named(function), *args, by=by)
+
+    def named(self, function: str) -> tuple[int, ...]:
+        """The round, or the round and the attempt, that a call of the function must name now."""
+        if function in ("commit", "commitScores"):
+            return (self.round.number,)
+        if function in ("propose", "demand"):
+            return self.round.number, self.round.attempts + (function == "propose")
+        return ()
 
     def see(self, function: str, *args: object) -> object:
         return self.federation.call(function, *args)

@@ -100,7 +100,8 @@ class Participant:
         if view.round.commitments.get(self.seat) == commitment:
             return []
         # A commitment on the chain whose salt was lost is replaced while there is time.
-        return [Call("commit", (self.seat, commitment), self.seat, number=int(self.seat in view.round.commitments))]
+        args = (number, self.seat, commitment)
+        return [Call("commit", args, self.seat, number=int(self.seat in view.round.commitments))]
 
     def reveals(self, view: View) -> list[Action]:
         number = view.round.number

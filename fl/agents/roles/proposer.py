@@ -26,10 +26,10 @@ class Proposer:
         model = self.model(view)
         if model is None:
             return []
-        args = (self.seat, root_of(model, Kind.MODEL), view.record.store.locator(model))
-        attempt = view.facts.attempts
+        number, attempt = view.facts.number, view.facts.attempts
+        args = (number, attempt + 1, self.seat, root_of(model, Kind.MODEL), view.record.store.locator(model))
         files = (Publish(model, Kind.MODEL),) if self.publishes(view) else ()
-        # Revocable: if it arrived after the model changed, or a round later, it would be a fraud.
+        # The contract takes it in this round and attempt alone. Revocable: within them the right model may still change.
         return [Call("propose", args, self.seat, shared=True, publish=files, number=attempt, attempt=attempt, revocable=True)]
 
     def is_turn(self, view: View) -> bool:
@@ -57,7 +57,8 @@ class Proposer:
         return [Wait(later[0])] if later else []
 
     def _able(self, view: View) -> list[int]:
-        return [seat for seat in view.eligible() if not seats.contains(view.facts.fallen, seat)]
+        fallen, active = view.facts.fallen, view.facts.active
+        return [s for s in view.eligible() if seats.contains(active, s) and not seats.contains(fallen, s)]
 
     def _begin(self, view: View) -> int:
         return view.phase_end - view.terms.propose_window

@@ -53,7 +53,7 @@ class Validator:
         if view.round.score_commitments.get(self.seat) == commitment:
             return []
         # A commitment on the chain whose salt was lost is replaced while there is time.
-        return [Call("commitScores", (self.seat, commitment), self.seat, number=int(committed))]
+        return [Call("commitScores", (number, self.seat, commitment), self.seat, number=int(committed))]
 
     def reveals(self, view: View) -> list[Action]:
         kept = self._kept(view)

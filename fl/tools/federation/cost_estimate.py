@@ -44,7 +44,7 @@ def gas_of(call: str, seats: int) -> int:
 
 def bytes_of(call: str, seats: int, committee: int) -> int:
     """Approximate size of the signed transaction, including a locator where one is allowed."""
-    words = {"commit": 2, "reveal": 5, "commitScores": 2, "revealScores": 4, "propose": 4, "join": 5, "claim": 2}
+    words = {"commit": 3, "reveal": 5, "commitScores": 3, "revealScores": 4, "propose": 6, "join": 5, "claim": 2}
     data = SELECTOR + WORD * words.get(call, 0)
     if call in ("reveal", "propose"):
         data += LOCATOR

@@ -22,7 +22,7 @@ def in_one_block(s: System, *calls: tuple[str, tuple, str]) -> list[bool]:
     sent = []
     for place, (function, args, by) in enumerate(calls):
         rpc("anvil_setBalance", by, hex(10**24))
-        data = "0x" + s.federation.data(function, *args).hex()
+        data = "0x" + s.federation.data(function, *s.named(function), *args).hex()
         price = hex(10**9 * (len(calls) - place))
         sent.append(
             rpc(
@@ -94,7 +94,8 @@ def test_a_round_ends_and_the_next_one_begins_in_one_block(node):
     s = System.create(node).join(4).fund().to_challenge(files(4))
     s.skip()
     sealed = b"\x07" * 32
-    calls = [("finalize", (), STRANGER), ("openRound", (), STRANGER), ("commit", (1, sealed), operator(1))]
+    commit = s.federation.data("commit", 2, 1, sealed)
+    calls = [("finalize", (), STRANGER), ("openRound", (), STRANGER), ("multicall", ([commit],), operator(1))]
     assert in_one_block(s, *calls, ("finalize", (), CHALLENGER)) == [True, True, True, False]
     assert (s.round.number, s.phase) == (2, Phase.COMMIT)
     assert s.see("recordOf", 1) == (1, sealed[:28]) and s.see("recordOf", 0) == (0, bytes(28))

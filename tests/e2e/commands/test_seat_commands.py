@@ -333,7 +333,7 @@ def test_status__between_rounds(here, result):
 
 def test_status__in_a_round__tells_who_acted_and_what_is_due(commands, result, here, contract):
     running(commands, result, contract)
-    commands.send(account(commands, 2), contract.address, contract.encode_abi("commit", [1, b"\x01" * 32]))
+    commands.send(account(commands, 2), contract.address, contract.encode_abi("commit", [1, 1, b"\x01" * 32]))
     done, facts = here("status"), result("status")
     assert re.search(r"round 1 +commit, (10m|9m \d+s) left: active seats commit", done.out)
     assert [s["update"] for s in facts["seats"]] == ["nothing", "committed", "nothing"]

@@ -46,7 +46,7 @@ class RandomRoot(adversaries.WrongModel):
 
     def decide(self, view: View) -> list[Action]:
         wanted = [a for a in super().decide(view) if isinstance(a, Call)]
-        return [Call("propose", (a.args[0], b"\x99" * 32, b""), self.seat, shared=True) for a in wanted]
+        return [Call("propose", (*a.args[:3], b"\x99" * 32, b""), self.seat, shared=True) for a in wanted]
 
 
 def town_with(tmp_path, role) -> InProcessFederation:

@@ -48,7 +48,8 @@ class ProposesAgain:
 
     def decide(self, view: View) -> list[Action]:
         due = view.phase is Phase.PROPOSE and view.facts.attempts == 1
-        return [Call("propose", (self.seat, root(self.model, Kind.MODEL), b""), self.seat)] if due else []
+        args = (view.facts.number, view.facts.attempts + 1, self.seat, root(self.model, Kind.MODEL), b"")
+        return [Call("propose", args, self.seat)] if due else []
 
 
 def twisted(name: bytes) -> bytes:

@@ -178,8 +178,9 @@ abstract contract System is Test {
 
     function _commit(uint256 seat) internal {
         bytes32 commitment = _updateCommitment(seat, NaiveTree.rootOf(updates[seat]));
+        uint256 number = _round().number;
         vm.prank(_operator(seat));
-        federation.commit(seat, commitment);
+        federation.commit(number, seat, commitment);
     }
 
     function _reveal(uint256 seat) internal {
@@ -199,8 +200,9 @@ abstract contract System is Test {
     function _commitScores(uint256 seat, bytes memory scores) internal {
         vectors[seat] = scores;
         bytes32 commitment = _scoresCommitment(seat, scores);
+        uint256 number = _round().number;
         vm.prank(_operator(seat));
-        federation.commitScores(seat, commitment);
+        federation.commitScores(number, seat, commitment);
     }
 
     function _revealScores(uint256 seat) internal {
@@ -243,8 +245,9 @@ abstract contract System is Test {
         delete proposal;
         for (uint256 i = 0; i < next.length; ++i) proposal.push(next[i]);
         bytes32 root = NaiveTree.rootOf(next); // calls a precompile, which would use up the prank
+        IFederation.Round memory r = _round();
         vm.prank(_operator(seat));
-        federation.propose(seat, root, "");
+        federation.propose(r.number, r.attempts + 1, seat, root, "");
     }
 
     function _proof(uint256 leaf) internal view returns (bytes memory proof) {

@@ -29,8 +29,9 @@ contract FraudTest is System {
     }
 
     function _demand(IFederation.Artifact artifact, uint256 seat, uint256 leaf) private {
+        IFederation.Round memory r = _round();
         vm.prank(CHECKER);
-        federation.demand(artifact, seat, leaf);
+        federation.demand(r.number, r.attempts, artifact, seat, leaf);
     }
 
     function _answer(IFederation.Artifact artifact, uint256 seat, uint256 leaf, bytes[] memory file) private {
@@ -45,23 +46,51 @@ contract FraudTest is System {
         _toPropose(N, 200);
         vm.expectRevert(abi.encodeWithSelector(IStakes.NotOperator.selector, 0, _operator(0), STRANGER));
         vm.prank(STRANGER);
-        federation.propose(0, "root", "");
+        federation.propose(1, 1, 0, "root", "");
         vm.expectRevert(IFederation.ZeroRoot.selector);
         vm.prank(_operator(0));
-        federation.propose(0, 0, "");
+        federation.propose(1, 1, 0, 0, "");
         vm.expectRevert(abi.encodeWithSelector(IFederation.LocatorTooLong.selector, 65, 64));
         vm.prank(_operator(0));
-        federation.propose(0, "root", new bytes(65));
+        federation.propose(1, 1, 0, "root", new bytes(65));
         vm.prank(_owner(0));
         federation.exit(0);
         vm.expectRevert(abi.encodeWithSelector(IFederation.NotEligible.selector, 0));
         vm.prank(_operator(0));
-        federation.propose(0, "root", "");
+        federation.propose(1, 1, 0, "root", "");
         vm.prank(_operator(1));
-        federation.propose(1, "root", new bytes(64));
+        federation.propose(1, 1, 1, "root", new bytes(64));
         vm.expectRevert(_wrongPhase(IFederation.Phase.Propose, IFederation.Phase.Challenge));
         vm.prank(_operator(2));
-        federation.propose(2, "root", "");
+        federation.propose(1, 1, 2, "root", "");
+    }
+
+    /// @dev What waited in a mempool counts in no other round, for no other attempt and against no other proposal.
+    function test_propose_andDemand_onlyWhereTheyBelong(uint256 other) public {
+        vm.assume(other != 1);
+        _toPropose(N, 200);
+        vm.startPrank(_operator(0));
+        vm.expectRevert(abi.encodeWithSelector(IFederation.WrongRound.selector, other, 1));
+        federation.propose(other, 1, 0, "root", "");
+        vm.expectRevert(abi.encodeWithSelector(IFederation.WrongAttempt.selector, other, 1));
+        federation.propose(1, other, 0, "root", "");
+        federation.propose(1, 1, 0, "root", "");
+        vm.stopPrank();
+        vm.startPrank(CHECKER);
+        vm.expectRevert(abi.encodeWithSelector(IFederation.WrongRound.selector, other, 1));
+        federation.demand(other, 1, IFederation.Artifact.Proposed, 0, 0);
+        vm.expectRevert(abi.encodeWithSelector(IFederation.WrongAttempt.selector, other, 1));
+        federation.demand(1, other, IFederation.Artifact.Proposed, 0, 0);
+        vm.stopPrank();
+    }
+
+    /// @dev A seat that joined while the round was open has nothing to do with its model.
+    function test_propose_notByASeatThatJoinedLater() public {
+        _toPropose(N, 200);
+        _joinWith(t.minStake);
+        vm.expectRevert(abi.encodeWithSelector(IFederation.NotActive.selector, 1, N));
+        vm.prank(_operator(N));
+        federation.propose(1, 1, N, "root", "");
     }
 
     function test_propose_nobodyInTimeLeavesTheModel() public {
@@ -86,7 +115,7 @@ contract FraudTest is System {
             if (seat < 2) {
                 vm.expectRevert(abi.encodeWithSelector(IFederation.ProposerFell.selector, seat));
                 vm.prank(_operator(seat));
-                federation.propose(seat, "root", "");
+                federation.propose(1, seat + 2, seat, "root", "");
             }
         }
         _assertPhase(IFederation.Phase.Final);

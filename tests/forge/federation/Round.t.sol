@@ -71,33 +71,41 @@ contract RoundTest is System {
         federation.openRound();
         vm.expectRevert(abi.encodeWithSelector(IStakes.NotOperator.selector, 0, _operator(0), _owner(0)));
         vm.prank(_owner(0));
-        federation.commit(0, ROOT);
+        federation.commit(1, 0, ROOT);
         _joinWith(t.minStake);
         vm.expectRevert(abi.encodeWithSelector(IFederation.NotActive.selector, 1, 5));
         vm.prank(_operator(5));
-        federation.commit(5, ROOT);
+        federation.commit(1, 5, ROOT);
     }
 
     function test_commit_replacesWithinTheWindow(bytes32 first, bytes32 second) public {
         federation.openRound();
         vm.warp(time() + t.commitWindow - 1);
         vm.prank(_operator(0));
-        federation.commit(0, first);
+        federation.commit(1, 0, first);
         vm.prank(_operator(0));
-        federation.commit(0, second);
+        federation.commit(1, 0, second);
         (uint256 state, bytes28 digest) = federation.recordOf(0);
         assertEq(state, 1, "committed");
         assertEq(bytes32(digest), bytes32(bytes28(second)), "the second");
         vm.warp(time() + 1);
         vm.expectRevert(_wrongPhase(IFederation.Phase.Commit, IFederation.Phase.Reveal));
         vm.prank(_operator(0));
-        federation.commit(0, first);
+        federation.commit(1, 0, first);
     }
 
     function test_commit_notBeforeARound() public {
         vm.expectRevert(_wrongPhase(IFederation.Phase.Commit, IFederation.Phase.Idle));
         vm.prank(_operator(0));
-        federation.commit(0, ROOT);
+        federation.commit(1, 0, ROOT);
+    }
+
+    function test_commit_onlyInTheRoundItNames(uint256 round) public {
+        federation.openRound();
+        vm.assume(round != 1);
+        vm.expectRevert(abi.encodeWithSelector(IFederation.WrongRound.selector, round, 1));
+        vm.prank(_operator(0));
+        federation.commit(round, 0, ROOT);
     }
 
     // ---- reveal
@@ -106,7 +114,7 @@ contract RoundTest is System {
         federation.openRound();
         bytes32 commitment = _updateCommitment(0, root);
         vm.prank(_operator(0));
-        federation.commit(0, commitment);
+        federation.commit(1, 0, commitment);
     }
 
     function test_reveal_byAnybodyWhoKnows(address anybody, bytes32 root, bytes calldata locator) public {
@@ -114,7 +122,7 @@ contract RoundTest is System {
         federation.openRound();
         bytes32 commitment = Commitments.update(address(federation), 1, 0, root, _salt(0), keccak256(locator));
         vm.prank(_operator(0));
-        federation.commit(0, commitment);
+        federation.commit(1, 0, commitment);
         _skip();
         vm.expectEmit(address(federation));
         emit IFederation.Revealed(1, 0, root, _salt(0), locator);
@@ -157,7 +165,7 @@ contract RoundTest is System {
         _committed(root);
         bytes32 copied = _updateCommitment(0, root);
         vm.prank(_operator(1));
-        federation.commit(1, copied);
+        federation.commit(1, 1, copied);
         _skip();
         vm.expectPartialRevert(IFederation.WrongOpening.selector);
         federation.reveal(1, root, _salt(0), "");

@@ -26,19 +26,22 @@ contract ScoringTest is System {
         while (outsider == committee[0] || outsider == committee[1] || outsider == committee[2]) ++outsider;
         vm.expectRevert(abi.encodeWithSelector(IFederation.NotDrawn.selector, 1, outsider));
         vm.prank(_operator(outsider));
-        federation.commitScores(outsider, "x");
+        federation.commitScores(1, outsider, "x");
+        vm.expectRevert(abi.encodeWithSelector(IFederation.WrongRound.selector, 2, 1));
+        vm.prank(_operator(committee[0]));
+        federation.commitScores(2, committee[0], "x");
         vm.expectRevert(
             abi.encodeWithSelector(IStakes.NotOperator.selector, committee[0], _operator(committee[0]), STRANGER)
         );
         vm.prank(STRANGER);
-        federation.commitScores(committee[0], "x");
+        federation.commitScores(1, committee[0], "x");
         _commitScores(committee[0], new bytes(N));
         (uint256 state,) = federation.scoreRecordOf(0);
         assertEq(state, 1, "committed");
         _skip();
         vm.expectRevert(_wrongPhase(IFederation.Phase.ScoreCommit, IFederation.Phase.ScoreReveal));
         vm.prank(_operator(committee[0]));
-        federation.commitScores(committee[0], "x");
+        federation.commitScores(1, committee[0], "x");
     }
 
     function test_revealScores_refusals() public {

@@ -217,8 +217,7 @@ contract Crowd is Ledger {
         bool over = phase >= IFederation.Phase.Final || phase == IFederation.Phase.Idle;
         for (uint256 p = 0; p < PEOPLE; ++p) {
             if (!people[p].leaving) continue;
-            bool proposes = _stands() && round.proposer == people[p].seat;
-            if (over || !(_has(round.active, people[p].seat) || proposes)) set |= 1 << p;
+            if (over || !_has(round.active, people[p].seat)) set |= 1 << p;
         }
     }
 
@@ -253,7 +252,7 @@ contract Crowd is Ledger {
         (, uint256 eligible,) = _sets();
         uint256 out = round.fallen;
         if (round.proposedAt != 0) out |= 1 << round.proposer; // fell by the clock
-        return eligible & ~out;
+        return eligible & round.active & ~out;
     }
 
     function _anyWithheld() private view returns (bool) {
@@ -413,7 +412,7 @@ contract Crowd is Ledger {
         d.state = 1;
         bytes32 commitment = Commitments.update(address(federation), round.number, seat, d.root, d.salt, keccak256(""));
         vm.prank(people[p].operator);
-        federation.commit(seat, commitment);
+        federation.commit(round.number, seat, commitment);
     }
 
     function _revealBy(uint256 seat) private {
@@ -459,7 +458,7 @@ contract Crowd is Ledger {
         bytes32 digest = keccak256(scores);
         bytes32 commitment = Commitments.scores(address(federation), round.number, seat, digest, vote.salt);
         vm.prank(people[personAt[seat]].operator);
-        federation.commitScores(seat, commitment);
+        federation.commitScores(round.number, seat, commitment);
     }
 
     function _revealVote(uint256 position) private {
@@ -527,7 +526,7 @@ contract Crowd is Ledger {
         if (p.hidden) ++seen[uint256(Outcome.HiddenModelProposed)];
         if (p.wrong) ++seen[uint256(Outcome.WrongModelProposed)];
         vm.prank(people[personAt[seat]].operator);
-        federation.propose(seat, p.root, "");
+        federation.propose(round.number, round.attempts + 1, seat, p.root, "");
         round.attempts += 1;
         (round.proposer, round.proposedAt, round.proposal) = (uint8(seat), uint40(time()), p.root);
     }
@@ -563,7 +562,7 @@ contract Crowd is Ledger {
             if (same && _standingDemand(i)) return;
         }
         vm.prank(by);
-        federation.demand(artifact_, seat, leaf);
+        federation.demand(round.number, round.attempts, artifact_, seat, leaf);
         round.openDemands += 1;
         demands.push(Demand(round.number, round.attempts, artifact_, seat, leaf, by, time() + t.answerWindow));
     }
@@ -695,8 +694,10 @@ contract Crowd is Ledger {
         Draft storage d = drafts[round.number][seat];
         uint256 kind = seed % 16;
         if (kind == 0 && w[uint256(Act.OpenRound)] == 0) _refused(STRANGER, abi.encodeCall(IFederation.openRound, ()));
-        if (kind == 1 && !(phase == IFederation.Phase.Commit && _has(round.active, seat))) {
-            _refused(operator, abi.encodeCall(IFederation.commit, (seat, d.root)));
+        uint256 number = round.number;
+        if (kind == 1) {
+            bool legal = phase == IFederation.Phase.Commit && _has(round.active, seat);
+            _refused(operator, abi.encodeCall(IFederation.commit, (legal ? number + 1 : number, seat, d.root)));
         }
         if (kind == 2 && !(phase == IFederation.Phase.Reveal && d.state == 1)) {
             _refused(STRANGER, abi.encodeCall(IFederation.reveal, (seat, d.root, d.salt, "")));
@@ -704,13 +705,16 @@ contract Crowd is Ledger {
         if (kind == 3 && w[uint256(Act.Close)] == 0) _refused(STRANGER, abi.encodeCall(IFederation.close, ()));
         if (kind == 4 && w[uint256(Act.Draw)] == 0) _refused(STRANGER, abi.encodeCall(IFederation.draw, ()));
         if (kind == 5 && phase != IFederation.Phase.ScoreCommit) {
-            _refused(operator, abi.encodeCall(IFederation.commitScores, (seat, d.root)));
+            _refused(operator, abi.encodeCall(IFederation.commitScores, (number, seat, d.root)));
         }
         if (kind == 6 && phase != IFederation.Phase.Settle) {
             _refused(STRANGER, abi.encodeCall(IFederation.settle, (new bytes[](0))));
         }
-        if (kind == 7 && !(phase == IFederation.Phase.Propose && _has(_proposers(), seat))) {
-            _refused(operator, abi.encodeCall(IFederation.propose, (seat, "root", "")));
+        if (kind == 7) {
+            uint256 late = phase == IFederation.Phase.Propose && _has(_proposers(), seat) ? 1 + seed / 16 % 2 : 0;
+            uint256 attempt = late == 1 ? round.attempts : round.attempts + 1;
+            bytes memory call = abi.encodeCall(IFederation.propose, (late == 2 ? number - 1 : number, attempt, seat, "root", ""));
+            _refused(operator, call);
         }
         if (kind == 8) _refuseChallenge(phase, seed);
         if (kind == 9 && phase < IFederation.Phase.Final) _refused(STRANGER, abi.encodeCall(IFederation.finalize, ()));
@@ -740,10 +744,12 @@ contract Crowd is Ledger {
 
     function _refuseDemand(IFederation.Phase phase, uint256 seed) private {
         bool inTime = phase == IFederation.Phase.Challenge && time() < _lastDemand();
-        if (!inTime) _refused(CHECKER, abi.encodeCall(IFederation.demand, (IFederation.Artifact.Proposed, 0, 0)));
+        (uint256 number, uint256 attempt) = (round.number, inTime ? round.attempts + 1 : round.attempts);
+        _refused(CHECKER, abi.encodeCall(IFederation.demand, (number, attempt, IFederation.Artifact.Proposed, 0, 0)));
         uint256 seat = random(seed, 2) % 128;
         if (!_has(round.accepted, seat)) {
-            _refused(CHECKER, abi.encodeCall(IFederation.demand, (IFederation.Artifact.Update, seat, 0)));
+            bytes memory call = abi.encodeCall(IFederation.demand, (number, round.attempts, IFederation.Artifact.Update, seat, 0));
+            _refused(CHECKER, call);
         }
     }
 

@@ -55,7 +55,7 @@ def batched(s: Meter, rng: np.random.Generator, n: int) -> tuple[int, int]:
     s.updates = {seat: random_update(rng) for seat in range(n)}
     roots = {seat: Opened.of(data, Kind.UPDATE).tree.root for seat, data in s.updates.items()}
     first = update_commitment(s.evm.chain_id, f.address, number, 0, roots[0], salt(0))
-    s.do("multicall", [f.data("finalize"), f.data("openRound"), f.data("commit", 0, first)], by=operator(0))
+    s.do("multicall", [f.data("finalize"), f.data("openRound"), f.data("commit", number, 0, first)], by=operator(0))
     for seat in range(1, n):
         s.do("commit", seat, s.commitment(seat, roots[seat]), by=operator(seat))
     s.skip()
@@ -71,7 +71,7 @@ def batched(s: Meter, rng: np.random.Generator, n: int) -> tuple[int, int]:
     s.scores = {seat: rng.bytes(n) for seat in drawn}
     facts = s.evm.chain_id, f.address, number
     sealed = {i: score_commitment(*facts, i, vector, salt(i, "scores")) for i, vector in s.scores.items()}
-    together = [f.data("draw"), f.data("commitScores", drawn[0], sealed[drawn[0]])]
+    together = [f.data("draw"), f.data("commitScores", number, drawn[0], sealed[drawn[0]])]
     s.do("multicall", together, by=operator(drawn[0]))
     for seat in drawn[1:]:
         s.do("commitScores", seat, sealed[seat], by=operator(seat))
@@ -79,7 +79,7 @@ def batched(s: Meter, rng: np.random.Generator, n: int) -> tuple[int, int]:
     s.do("multicall", [f.data("revealScores", seat, s.scores[seat], salt(seat, "scores")) for seat in drawn])
     s.skip()
     vectors = [s.scores[seat] for seat in s.committee()]
-    s.do("multicall", [f.data("settle", vectors), f.data("propose", 0, b"\x01" * 32, b"")], by=operator(0))
+    s.do("multicall", [f.data("settle", vectors), f.data("propose", number, 1, 0, b"\x01" * 32, b"")], by=operator(0))
     s.skip()
     return sum(gas for calls in s.take().values() for gas, _ in calls), reveals
 

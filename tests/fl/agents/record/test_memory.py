@@ -116,7 +116,7 @@ def rounds(tmp_path_factory) -> Callable[[int], Round]:
 def propose(round_: Round, view: View) -> bool:
     proposer = next(p for p in map(Proposer, sorted(view.history.seats)) if p.is_turn(view))
     (action,) = proposer.decide(view)
-    return action.args[1] == round_.right
+    return action.args[3] == round_.right
 
 
 def disprove(round_: Round, view: View) -> bool:
