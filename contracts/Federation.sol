@@ -478,7 +478,7 @@ contract Federation is IFederation, Stakes, Multicall {
         }
     }
 
-    /// @dev Per revealed seat the median of the others' bytes; per validator the sum of its distances from those medians.
+    /// @dev Per revealed seat the median vote; per validator the sum of its distances from those medians.
     function _medians(uint256[] memory seats, uint256[] memory validators, bytes[] calldata scores)
         private
         pure

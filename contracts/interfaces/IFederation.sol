@@ -201,6 +201,8 @@ interface IFederation {
     function revealScores(uint256 seat, bytes calldata scores, bytes32 salt) external;
 
     /// @notice Take the medians, fix the accepted set, pay trainers and validators. Anybody may call.
+    /// @dev An update is accepted if the median of the votes cast for it is positive; the median is also its pay. An author's own
+    /// vote counts as 255. Of two middles the median is the lower, so that a tie rejects.
     /// @param scores The vectors of the validators that revealed, in committee order, as in the events.
     function settle(bytes[] calldata scores) external;
 

@@ -93,7 +93,8 @@ def test_settle__pays_by_medians_and_emits(system, updates):
     system.reveal_scores()
     system.skip()
     medians = twin.medians(range(5), vectors)
-    pay = [twin.validator_pay(system.terms.validator_rate, 4, s, vectors[s], medians, range(5)) for s in drawn]
+    far = twin.distances(range(5), vectors)
+    pay = [twin.validator_pay(system.terms.validator_rate, 4, far[s], 4) for s in drawn]
     trainer = [twin.trainer_pay(system.terms.trainer_rate, m) for m in medians]
     accepted = sum(1 << s for s in twin.accepted(range(5), medians))
     pot = system.accounting()["pot"]

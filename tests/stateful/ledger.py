@@ -287,8 +287,8 @@ class Ledger:
         medians = pay.medians(revealed, r.vectors)
         for seat, m in zip(revealed, medians, strict=True):
             self._earn(seat, pay.trainer_pay(t.trainer_rate, m))
-        for seat, vector in r.vectors.items():
-            self._earn(seat, pay.validator_pay(t.validator_rate, t.strictness, seat, vector, medians, revealed))
+        for seat, far in pay.distances(revealed, r.vectors).items():
+            self._earn(seat, pay.validator_pay(t.validator_rate, t.strictness, far, len(revealed) - 1))
         r.accepted = pay.accepted(revealed, medians)
         r.settled_at = r.propose_from = self.time
         self._slash_silent()

@@ -142,7 +142,11 @@ class Challenger:
         last = view.facts.proposed_at + view.terms.challenge_window - 2 * view.terms.answer_window
         if demanded in view.round.demands or view.time >= last or _shown(view, artifact, seat, leaf):
             return []
-        return [_call(view, "demand", view.facts.number, view.facts.attempts, artifact, seat, leaf, deposit=view.terms.demand_deposit)]
+        return [
+            _call(
+                view, "demand", view.facts.number, view.facts.attempts, artifact, seat, leaf, deposit=view.terms.demand_deposit
+            )
+        ]
 
     def _expired(self, view: View) -> list[Action]:
         for demanded, deadline in view.round.demands.items():

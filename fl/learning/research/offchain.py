@@ -197,8 +197,8 @@ def _settle(p: Play, losses: Sequence[NDArray[np.float64]], number: int) -> None
     p.public = before
     p.scored.append(scoring.ScoredRound(seats, vectors, medians))
     p.trained_pay += [scores.trainer_pay(RATE, m) / RATE for m in medians]
-    for v, given in vectors.items():
-        p.judged_pay[v] += scores.validator_pay(RATE, p.cell.strictness, v, given, medians, seats) / RATE
+    for v, distance in scores.distances(seats, vectors).items():
+        p.judged_pay[v] += scores.validator_pay(RATE, p.cell.strictness, distance, len(seats) - 1) / RATE
         p.judged_times[v] += 1
 
 

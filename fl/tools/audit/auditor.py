@@ -212,7 +212,8 @@ class Auditor:
         self._same(f"round {round}: median scores", medians.hex(), log.medians.hex())
         self._same(f"round {round}: accepted seats", scores.accepted(revealed, medians), log.accepted)
         rates = self.terms.validator_rate, self.terms.strictness
-        pay = [scores.validator_pay(*rates, seat, vectors[seat], medians, revealed) for seat in log.validators]
+        far = scores.distances(revealed, vectors)
+        pay = [scores.validator_pay(*rates, far[seat], len(revealed) - 1) for seat in log.validators]
         self._same(f"round {round}: validators' pay", pay, log.validator_pay)
         total = sum(pay) + sum(scores.trainer_pay(self.terms.trainer_rate, m) for m in medians)
         self._same(f"round {round}: pay in all", total, paid)

@@ -29,9 +29,8 @@ contract FraudTest is System {
     }
 
     function _demand(IFederation.Artifact artifact, uint256 seat, uint256 leaf) private {
-        IFederation.Round memory r = _round();
         vm.prank(CHECKER);
-        federation.demand(r.number, r.attempts, artifact, seat, leaf);
+        federation.demand(1, 1, artifact, seat, leaf);
     }
 
     function _answer(IFederation.Artifact artifact, uint256 seat, uint256 leaf, bytes[] memory file) private {
@@ -69,19 +68,20 @@ contract FraudTest is System {
     function test_propose_andDemand_onlyWhereTheyBelong(uint256 other) public {
         vm.assume(other != 1);
         _toPropose(N, 200);
-        vm.startPrank(_operator(0));
         vm.expectRevert(abi.encodeWithSelector(IFederation.WrongRound.selector, other, 1));
+        vm.prank(_operator(0));
         federation.propose(other, 1, 0, "root", "");
         vm.expectRevert(abi.encodeWithSelector(IFederation.WrongAttempt.selector, other, 1));
+        vm.prank(_operator(0));
         federation.propose(1, other, 0, "root", "");
+        vm.prank(_operator(0));
         federation.propose(1, 1, 0, "root", "");
-        vm.stopPrank();
-        vm.startPrank(CHECKER);
         vm.expectRevert(abi.encodeWithSelector(IFederation.WrongRound.selector, other, 1));
+        vm.prank(CHECKER);
         federation.demand(other, 1, IFederation.Artifact.Proposed, 0, 0);
         vm.expectRevert(abi.encodeWithSelector(IFederation.WrongAttempt.selector, other, 1));
+        vm.prank(CHECKER);
         federation.demand(1, other, IFederation.Artifact.Proposed, 0, 0);
-        vm.stopPrank();
     }
 
     /// @dev A seat that joined while the round was open has nothing to do with its model.

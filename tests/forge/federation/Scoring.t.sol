@@ -7,7 +7,7 @@ import {System} from "../base/System.sol";
 import {NaiveScores} from "../reference/NaiveScores.sol";
 import {NaiveSeats} from "../reference/NaiveSeats.sol";
 
-/// @dev From the draw to the purses.
+/// @dev From the draw to the pay.
 contract ScoringTest is System {
     uint256 private constant N = 5;
 
@@ -70,7 +70,7 @@ contract ScoringTest is System {
 
     // ---- settle
 
-    /// @dev Random scores: medians, accepted set, every purse and the pot are as the naive rules say.
+    /// @dev Random scores: medians, accepted set, every pay and the pot are as the naive rules say.
     function test_settle_paysByTheNaiveRules(uint256 seed) public {
         _toScores(N);
         uint256[] memory committee = _committee();
@@ -99,11 +99,11 @@ contract ScoringTest is System {
             expected[i] = NaiveScores.trainerPay(t.trainerRate, medians[i]);
         }
         for (uint256 v = 0; v < 3; ++v) {
-            uint256 distance = NaiveScores.distance(scores[v], committee[v], seats, medians);
+            uint256 distance = NaiveScores.distance(scores, committee, v, seats);
             expected[committee[v]] += NaiveScores.validatorPay(t.validatorRate, t.strictness, distance, N - 1);
         }
         for (uint256 i = 0; i < N; ++i) {
-            assertEq(federation.seatInfo(i).earned, expected[i], "purse");
+            assertEq(federation.seatInfo(i).earned, expected[i], "earned");
             paid += expected[i];
         }
         assertEq(_round().accepted, accepted, "accepted");
@@ -185,7 +185,7 @@ contract ScoringTest is System {
         federation.finalize();
     }
 
-    // ---- a full purse
+    // ---- a full field
 
     function test_pay_beyondAPurseGoesToTheOwnersCredit() public {
         Terms memory terms = _toyTerms();
@@ -196,28 +196,28 @@ contract ScoringTest is System {
         _fund(type(uint128).max);
         uint256 rounds;
         while (federation.credits(_owner(0)) == 0) {
-            // A purse stands for 2^96 / 2^88 rounds: start it nearly full.
+            // The field holds 2^96 / 2^88 rounds: start it nearly full.
             if (++rounds == 2) _fill(type(uint96).max - 1);
             _toPropose(3, 255);
             vm.warp(time() + t.proposeWindow);
             federation.finalize();
             assertLe(rounds, 3, "soon");
         }
-        assertEq(federation.seatInfo(0).earned, type(uint96).max - 1, "the purse stays");
+        assertEq(federation.seatInfo(0).earned, type(uint96).max - 1, "earned stays");
         assertEq(federation.credits(_owner(0)), 2 ** 88, "credit");
         (, uint256 earned, uint256 credit,,,,) = federation.accounting();
         assertEq(credit, 2 ** 88, "booked as credit");
         assertEq(earned, uint256(type(uint96).max) - 1 + 2 * 2 * 2 ** 88, "and not as pay");
     }
 
-    /// @dev Puts money into seat 0's purse, as many rounds would: the seat's second word, the accounting, and the token.
-    function _fill(uint96 purse) private {
-        uint96 more = purse - federation.seatInfo(0).earned;
+    /// @dev Puts money into what seat 0 earned, as many rounds would: the seat's second word, the accounting, and the token.
+    function _fill(uint96 earned) private {
+        uint96 more = earned - federation.seatInfo(0).earned;
         bytes32 slot = bytes32(uint256(keccak256(abi.encode(0, 0))) + 1);
-        vm.store(address(federation), slot, bytes32((uint256(purse) << 160) | uint160(_operator(0))));
+        vm.store(address(federation), slot, bytes32((uint256(earned) << 160) | uint160(_operator(0))));
         bytes32 packed = vm.load(address(federation), bytes32(uint256(4)));
         vm.store(address(federation), bytes32(uint256(4)), bytes32(uint256(packed) + more));
         token.mint(address(federation), more);
-        assertEq(federation.seatInfo(0).earned, purse, "filled");
+        assertEq(federation.seatInfo(0).earned, earned, "filled");
     }
 }

@@ -500,7 +500,7 @@ contract Crowd is Ledger {
             _bookPay(seats[i], NaiveScores.trainerPay(t.trainerRate, medians[i]));
         }
         for (uint256 v = 0; v < validators.length; ++v) {
-            uint256 distance = NaiveScores.distance(scores[v], validators[v], seats, medians);
+            uint256 distance = NaiveScores.distance(scores, validators, v, seats);
             uint256 pay = NaiveScores.validatorPay(t.validatorRate, t.strictness, distance, seats.length - 1);
             _bookPay(validators[v], pay);
         }

@@ -27,7 +27,7 @@ contract ScoresTest is Test {
         }
     }
 
-    function test_judge_isTheMedianOfTheOthers(uint256 seed, uint128 set, uint128 sparse) public pure {
+    function test_judge_isTheMedianOfTheVotes(uint256 seed, uint128 set, uint128 sparse) public pure {
         uint256[] memory seats = NaiveSeats.list(seed % 3 == 0 ? set : set & sparse & (sparse >> 1));
         (uint256[] memory validators, bytes[] memory vectors) = _committee(seed, Seats.list(NaiveSeats.fold(_spread(seats))));
         uint256[] memory sorted = new uint256[](validators.length);
@@ -39,7 +39,7 @@ contract ScoresTest is Test {
             assertEq(judged, medians[i], "median");
         }
         for (uint256 v = 0; v < validators.length; ++v) {
-            assertEq(distances[v], NaiveScores.distance(vectors[v], validators[v], seats, medians), "distance");
+            assertEq(distances[v], NaiveScores.distance(vectors, validators, v, seats), "distance");
         }
     }
 
@@ -62,7 +62,25 @@ contract ScoresTest is Test {
         assertEq(seats.length, 10, "of ten");
     }
 
-    /// @dev What a majority of the others agrees on is the median, whatever the rest says.
+    /// @dev Half of the votes cast do not accept, and nobody's pay hangs on them.
+    function test_judge_aTieRejects(uint256 seed, uint8 half, bool author) public pure {
+        half = uint8(within(half, 1, 7));
+        uint256 n = 2 * uint256(half);
+        uint256[] memory validators = new uint256[](n);
+        bytes[] memory vectors = new bytes[](n);
+        for (uint256 v = 0; v < n; ++v) {
+            validators[v] = author ? v : v + 1;
+            vectors[v] = new bytes(1);
+            vectors[v][0] = bytes1(uint8(v < half ? 1 + random(seed, v) % 255 : 0));
+        }
+        uint256[] memory distances = new uint256[](n);
+        assertEq(Scores.judge(vectors, validators, 0, 0, new uint256[](n), distances), 0, "rejected");
+        for (uint256 v = 0; v < n; ++v) assertEq(distances[v], 0, "counts for nobody");
+        vectors[half][0] = 0x01;
+        assertTrue(Scores.judge(vectors, validators, 0, 0, new uint256[](n), distances) > 0, "one more accepts");
+    }
+
+    /// @dev What a majority agrees on is the median, whatever the rest says.
     function test_judge_majorityDecides(uint256 seed, uint8 truth) public pure {
         uint256 n = within(seed, 1, 14);
         uint256[] memory validators = new uint256[](n);

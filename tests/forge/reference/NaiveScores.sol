@@ -5,37 +5,51 @@ import {NaiveNumbers} from "./NaiveNumbers.sol";
 
 /// @title NaiveScores: medians and pay, as one would explain them
 library NaiveScores {
-    /// @notice What the validators but `seat` itself gave the seat's byte `i`: the median, the upper of two middles; 0 of none.
+    /// @notice The median of the votes for the seat's byte `i`, its own counting as 255: the lower of two middles; 0 of none.
     function median(bytes[] memory vectors, uint256[] memory validators, uint256 seat, uint256 i)
         internal
         pure
         returns (uint256)
     {
-        uint256 n;
-        for (uint256 v = 0; v < validators.length; ++v) {
-            if (validators[v] != seat) ++n;
-        }
-        int256[] memory given = new int256[](n);
-        n = 0;
-        for (uint256 v = 0; v < validators.length; ++v) {
-            if (validators[v] != seat) given[n++] = int256(uint256(uint8(vectors[v][i])));
-        }
-        for (uint256 j = 0; j < n; ++j) {
-            if (NaiveNumbers.rankOf(given, j) == n / 2) return uint256(given[j]);
-        }
-        return 0;
+        return validators.length == 0 ? 0 : ranked(vectors, validators, seat, i, (validators.length - 1) / 2);
     }
 
-    /// @notice How far a validator is from the medians of all seats but its own.
-    function distance(bytes memory vector, uint256 validator, uint256[] memory seats, uint256[] memory medians)
+    /// @notice The vote of this rank, 0 the lowest.
+    function ranked(bytes[] memory vectors, uint256[] memory validators, uint256 seat, uint256 i, uint256 rank)
+        internal
+        pure
+        returns (uint256)
+    {
+        int256[] memory given = new int256[](validators.length);
+        for (uint256 v = 0; v < validators.length; ++v) {
+            given[v] = validators[v] == seat ? int256(255) : int256(uint256(uint8(vectors[v][i])));
+        }
+        for (uint256 j = 0; j < given.length; ++j) {
+            if (NaiveNumbers.rankOf(given, j) == rank) return uint256(given[j]);
+        }
+        revert("no such rank");
+    }
+
+    /// @notice Half of the votes are 0 and the others are not.
+    function tied(bytes[] memory vectors, uint256[] memory validators, uint256 seat, uint256 i) internal pure returns (bool) {
+        uint256 against;
+        for (uint256 v = 0; v < validators.length; ++v) {
+            if (validators[v] != seat && vectors[v][i] == 0) ++against;
+        }
+        return against > 0 && 2 * against == validators.length;
+    }
+
+    /// @notice How far the v-th validator is from the medians of all seats but its own, and but those that half rejected.
+    function distance(bytes[] memory vectors, uint256[] memory validators, uint256 v, uint256[] memory seats)
         internal
         pure
         returns (uint256 sum)
     {
         for (uint256 i = 0; i < seats.length; ++i) {
-            if (seats[i] == validator) continue;
-            uint256 given = uint8(vector[i]);
-            sum += given > medians[i] ? given - medians[i] : medians[i] - given;
+            if (seats[i] == validators[v] || tied(vectors, validators, seats[i], i)) continue;
+            uint256 given = uint8(vectors[v][i]);
+            uint256 middle = median(vectors, validators, seats[i], i);
+            sum += given > middle ? given - middle : middle - given;
         }
     }
 

@@ -97,12 +97,12 @@ def play(folder, seats: int) -> Round:
         seen_as(name)
         if name == "wrong":
             (action,) = Challenger().decide(played.views[name]())
-            system.do(action.function, *action.args, by=STRANGER)
+            system.federation.send(action.function, *action.args, by=STRANGER)
     for seat in range(seats):
         system.do("demand", Artifact.UPDATE, seat, 5, by=CHALLENGER)
     seen_as("demanded")
     for action in Answerer().decide(played.views["demanded"]()):
-        system.do(action.function, *action.args, by=STRANGER)
+        system.federation.send(action.function, *action.args, by=STRANGER)
     system.finish()
     seen_as("final")
     return replace(played, right=root_of(right, Kind.MODEL))

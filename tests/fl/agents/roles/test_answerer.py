@@ -52,7 +52,7 @@ def test_answers__are_to_the_soonest_of_all_files__and_right(demanded):
     actions = Answerer().decide(view)
     assert [action.args[:3] for action in actions] == made(view)[:MAX_DEMANDS]
     for action in actions:
-        system.do(action.function, *action.args, by=STRANGER)
+        system.federation.send(action.function, *action.args, by=STRANGER)
     assert system.round.openDemands == 5 * LEAVES - MAX_DEMANDS
 
 
