@@ -49,7 +49,7 @@ SENTENCES = {
     "WrongPhase": (
         "this call belongs to phase {expected}, but the round is in phase {actual}: nothing was lost; see `ape run status`"
     ),
-    "WrongRound": "this call is for round {given}, but the contract is in round {actual}: nothing was lost, and it is not needed",
+    "WrongRound": "this call is for round {given}, but the contract is in round {actual}: nothing was lost; drop it",
     "WrongAttempt": (
         "this call is for proposal {given} of the round, and now it would have to name proposal {actual}: nothing was lost"
     ),
