@@ -58,7 +58,7 @@ def test_a_tables_number__is_in_its_own_unit(tmp_path):
     "outputs, told",
     [
         (torch.zeros(2, 3), "names 10 classes, and its model gives 3 outputs a row"),
-        (torch.tensor([[0.0] * 10, [float("nan")] * 10]), "the model's output for row 2 is no number"),
+        (torch.tensor([[0.0] * 10, [float("nan")] * 10]), "the model's output for row 2 is not a number"),
     ],
 )
 def test_outputs_that_fit_no_class__are_refused(outputs, told):
@@ -120,7 +120,7 @@ def test_by_name__in_any_order__the_target_left_aside(tmp_path):
             "rows.csv has 2 columns, and a row of task own has 3 features: give those alone, in order",
         ),
         ("a,b,c\n1,2,3\n", True, SHAPE, "3 columns, and a row of task own has 3 features and then 1 of the target"),
-        ("a,b,c\n1,2,x\n", False, SHAPE, "rows.csv, column c: row 1 says 'x', which is no number"),
+        ("a,b,c\n1,2,x\n", False, SHAPE, "rows.csv, column c: row 1 holds 'x', which is not a number"),
         ("a,b,c\n1,2,3\n1,,3\n", False, SHAPE, "rows.csv, column b: no value in row 2: fill it, or leave the row out"),
         ("a,b,c\n1,2,3\n", False, None, "task own names no columns, and the shape of its rows is not known here"),
         ("a,b,c\n1,2,1e300\n", False, SHAPE, "rows.csv, row 1: task own makes NaN or Inf of it"),
