@@ -8,21 +8,45 @@ from fl.errors import TreatyError
 
 
 @click.command(short_help="Run a whole federation on this machine: chain, store and daemons.")
-@click.option("--data", "tables", multiple=True, type=click.Path(path_type=Path), help="A participant's table; one for each.")
+@click.option(
+    "--data",
+    "tables",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    help="The participants' tables, one each: --data a.csv b.csv c.csv.",
+)
 @click.option("--target", metavar="COLUMN", help="With --data: the column to predict.")
 @click.option("--task", help="Instead of --data: a shipped task or a task file, whose rows are split among --seats.")
 @click.option("--seats", type=int, default=3, show_default=True, help="With --task: how many participants.")
 @click.option("--rounds", type=int, default=3, show_default=True, help="Rounds to run; 0 runs until you press Ctrl-C.")
 @click.option("--out", type=click.Path(path_type=Path), default=Path("out/up"), show_default=True, help="Folder for all files.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Seeds the first model, the split and the training.")
-def cli(tables: tuple[Path, ...], target: str | None, task: str | None, seats: int, rounds: int, out: Path, seed: int) -> None:
+@click.option(
+    "--port", type=click.IntRange(0, 65535), default=0, help="Of the live page on this machine. Default: any free one."
+)
+@click.option("--no-page", is_flag=True, help="Serve no live page.")
+@click.argument("more", nargs=-1, type=click.Path(path_type=Path), metavar="[TABLE]...")
+def cli(
+    tables: tuple[Path, ...],
+    more: tuple[Path, ...],
+    target: str | None,
+    task: str | None,
+    seats: int,
+    rounds: int,
+    out: Path,
+    seed: int,
+    port: int,
+    no_page: bool,
+) -> None:
     """Starts a local chain, deploys and funds a federation with play money, seats the participants and runs the daemon of
     `ape run participate` for each of them, as a process with a key, a journal and rows of its own. Ends after --rounds with
     the model in OUT/model, ready for `ape run predict`. Everything stays on this machine."""
     from fl.tools.simulation.up import Plan, Progress, up
 
     try:
-        plan = Plan(out, tables, target, task, seats, rounds, seed)
+        if more and not tables:
+            raise TreatyError(f"{more[0]}: tables follow --data, as in --data a.csv b.csv c.csv; nothing was started")
+        plan = Plan(out, (*tables, *more), target, task, seats, rounds, seed, None if no_page else port)
         with Progress() as progress:
             done = up(plan, progress)
     except TreatyError as error:

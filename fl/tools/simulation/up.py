@@ -24,7 +24,7 @@ from fl.errors import AuditError, ChainError, TaskError
 from fl.learning.data.reading import read_table
 from fl.network import ape_accounts
 from fl.network.federation import FederationReader
-from fl.network.rpc import Rpc
+from fl.network.rpc import LOOPBACK, Rpc
 from fl.network.stores.base import LocalStore
 from fl.protocol.terms import Terms
 from fl.tools.audit.auditor import Auditor
@@ -34,12 +34,16 @@ from fl.tools.federation.participate import Settings
 from fl.tools.federation.terms_file import LAPTOP
 from fl.tools.model.export import export
 from fl.tools.model.source import from_chain
+from fl.tools.report.live import Source
+from fl.tools.report.render import Prices
+from fl.tools.report.watch import Screen, Server, serve
 from fl.tools.simulation.chaos import play
 from fl.tools.simulation.local_chain import BLOCK_SECONDS, Clock, start_chain
 
 OWNERS, OPERATORS = 20, 2  # the first local account of each
 MAX_SEATS = 16  # each is a process; `simulate` has room for 128 in one
 FUNDED_ROUNDS = 1000
+PAGE_SECONDS = 1.0  # between two looks of the live page
 IDLE_SECONDS = 300.0  # without any event: something is wrong
 
 
@@ -47,7 +51,8 @@ IDLE_SECONDS = 300.0  # without any event: something is wrong
 class Plan:
     """The settings of a local federation: tables with a target column, or a task and a number of seats.
 
-    rounds: it ends after so many final models; 0 runs until it is stopped."""
+    rounds: it ends after so many final models; 0 runs until it is stopped.
+    port: of the live page on loopback, 0 for any free one; None: no page."""
 
     out: Path
     tables: tuple[Path, ...] = ()
@@ -56,6 +61,7 @@ class Plan:
     seats: int = 3
     rounds: int = 3
     seed: int = 0
+    port: int | None = None
 
     def __post_init__(self) -> None:
         if bool(self.tables) == bool(self.task):
@@ -134,6 +140,7 @@ class _Local:
                 deployment = self._found(task)
                 self.abi = ape_accounts.abi("Federation")
                 history, terms = self._play(deployment, url)
+                self.progress.stop.set()  # the page ends too
                 return self._put_away(deployment, history, terms)
         finally:
             self._end()
@@ -188,6 +195,7 @@ class _Local:
         """Runs until the rounds are over or somebody stops it."""
         rpc = Rpc([url])
         reader = FederationReader(rpc, self.abi, deployment.federation, chain_id=deployment.chain_id)
+        self._show(url, deployment)
         self.progress.say(f"{self.plan.participants} daemons, each a process of its own; their logs are in {self.plan.out}")
         for seat in range(self.plan.participants):
             self.processes[seat] = self._daemon(seat, deployment, url)
@@ -202,6 +210,16 @@ class _Local:
             self.progress.stop.wait(BLOCK_SECONDS)
         self._end()
         return clock.history, reader.terms
+
+    def _show(self, url: str, deployment: Deployment) -> None:
+        """Serves the live page from a thread of its own, for as long as this command runs."""
+        if self.plan.port is None:
+            return
+        reader = FederationReader.open(Rpc([url]), deployment.federation)
+        screen = Screen(Source(reader, [str(self.store.path)], None), Prices())
+        server = Server(screen, LOOPBACK[0], self.plan.port)
+        threading.Thread(target=serve, args=(screen, server, PAGE_SECONDS, self.progress.stop), daemon=True).start()
+        self.progress.say(f"watch it at {server.address}")
 
     def _daemon(self, seat: int, deployment: Deployment, url: str) -> BaseProcess:
         mine: dict[str, Any] = {"shard": f"{seat}/{self.plan.participants}", "task": self.plan.task}

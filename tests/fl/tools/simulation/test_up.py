@@ -36,7 +36,7 @@ def tables(folder: Path) -> list[Path]:
 
 @pytest.mark.xdist_group("chaos")
 def test_three_tables__become_one_model__with_nobody_slashed(tmp_path):
-    words = [word for path in tables(tmp_path) for word in ("--data", path)]
+    words = ["--data", *tables(tmp_path)]
     call = [APE, "run", "up", *words, "--target", "relapse", "--rounds", "2", "--out", tmp_path / "out"]
     done = subprocess.run(list(map(str, call)), cwd=ROOT, capture_output=True, text=True, timeout=400)
     assert done.returncode == 0, done.stderr
