@@ -29,13 +29,13 @@ from fl.network.stores.base import LocalStore
 from fl.protocol.terms import Terms
 from fl.tools.audit.auditor import Auditor
 from fl.tools.audit.export import write_events
+from fl.tools.cli.prices import Prices
 from fl.tools.federation.deploy import Deployment, deploy, tried_task
 from fl.tools.federation.participate import Settings
 from fl.tools.federation.terms_file import LAPTOP
 from fl.tools.model.export import export
 from fl.tools.model.source import from_chain
 from fl.tools.report.live import Source
-from fl.tools.report.render import Prices
 from fl.tools.report.watch import Screen, Server, serve
 from fl.tools.simulation.chaos import play
 from fl.tools.simulation.local_chain import BLOCK_SECONDS, Clock, start_chain
