@@ -43,14 +43,15 @@ LIMITS = {
 }
 EXAMPLES = {"name": '"my_task"', "metric": '"accuracy"', "training": "LocalTraining(learning_rate=0.05)"}
 
-torch.set_num_threads(1)  # two OpenMP threads on two busy cores take up to ten times as long; one thread also gives one result
-
 
 @dataclass(frozen=True)
 class LocalTraining:
     """How a participant trains between two rounds, by SGD.
 
     proximal: FedProx's mu (Li et al., "Federated optimization in heterogeneous networks", 2020); 0 is FedAvg.
+    device: where this participant's batches are computed, such as "cuda". It is its own affair and not in the manifest. What
+    members must agree on to the bit (the first model, scores, metrics) is always computed on the processor, and so is private
+    training.
     """
 
     learning_rate: float
@@ -59,6 +60,7 @@ class LocalTraining:
     momentum: float = 0.0
     weight_decay: float = 0.0
     proximal: float = 0.0
+    device: str = "cpu"
 
     def __post_init__(self) -> None:
         for name, (most, wanted) in LIMITS.items():
@@ -246,9 +248,16 @@ def said(error: BaseException) -> str:
     return f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
 
 
+def use_one_thread() -> None:
+    """Has PyTorch compute on one thread in this process, from the first task that is loaded: two OpenMP threads on two busy
+    cores take up to ten times as long, and one thread gives one result."""
+    torch.set_num_threads(1)
+
+
 def load_task(name: str) -> Task:
     """A shipped task by name, a user's by the path of its file, a table or a Flower app by its address (table:PATH?target=NAME,
     flower:FOLDER). Raises TaskError with the remedy."""
+    use_one_thread()
     if name.startswith("table:"):
         return importlib.import_module("fl.learning.data.table").table_task(name)  # type: ignore[no-any-return]
     if name.startswith("flower:"):

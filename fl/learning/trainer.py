@@ -14,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from fl.errors import UndefinedMetricError, UserCodeError
+from fl.errors import TaskError, UndefinedMetricError, UserCodeError
 from fl.learning.codec import floats_of, load_floats, load_vector
 from fl.learning.data.partition import Part
 from fl.learning.task import SelfTrained, Task, build, foreign
@@ -47,8 +47,9 @@ def train(task: Task, model: nn.Module, part: Part, rng: np.random.Generator) ->
 
 def _train(task: Task, model: nn.Module, part: Part, rng: np.random.Generator) -> None:
     settings = task.training
-    x, y = tensors(part)
-    weights = list(model.parameters())
+    device = _device(settings.device)
+    x, y = (rows.to(device) for rows in tensors(part))
+    weights = list(model.to(device).parameters())
     start = [w.detach().clone() for w in weights]
     velocity = [torch.zeros_like(w) for w in weights]
     for _ in range(settings.epochs):
@@ -63,6 +64,16 @@ def _train(task: Task, model: nn.Module, part: Part, rng: np.random.Generator) -
                     step = g + settings.weight_decay * w + settings.proximal * (w - w0)
                     v.mul_(settings.momentum).add_(step)
                     w.sub_(v, alpha=settings.learning_rate)
+    model.to("cpu")
+
+
+def _device(name: str) -> torch.device:
+    try:
+        torch.empty(0, device=name)
+        return torch.device(name)
+    except (RuntimeError, AssertionError) as error:  # PyTorch asserts where it was built without a backend
+        cause = f"device {name!r} cannot be used here: {' '.join(str(error).split())[:120]}"
+        raise TaskError(f'{cause}: give LocalTraining another device, such as "cpu"') from error
 
 
 def _numbered(part: Part, batch: torch.Tensor, i: int) -> str:

@@ -7,11 +7,8 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import Protocol
 
-import numpy as np
-from numpy.typing import NDArray
-
 from fl.errors import ArtifactError
-from fl.protocol.aggregate import aggregate, aggregate_coordinate
+from fl.protocol.aggregate import aggregate_coordinate
 from fl.protocol.artifact import LEAF_PARAMETERS, Data, Kind, leaf_bytes, parse_model, parse_update
 from fl.protocol.leaves import Tree, root_from
 
@@ -33,14 +30,6 @@ class Opened:
     def show(self, leaf: int) -> bytes:
         """Leaf and path, joined, as the contract reads them."""
         return leaf_bytes(self.data, self.kind, leaf) + b"".join(self.tree.path(leaf))
-
-
-def find_wrong(
-    previous: NDArray[np.int32], updates: Sequence[NDArray[np.int32]], proposed: NDArray[np.int32], trim: int
-) -> tuple[int, int] | None:
-    """The first (leaf, coordinate) at which `proposed` is not the aggregate; None if it is right."""
-    wrong = np.flatnonzero(aggregate(previous, updates, trim) != proposed)
-    return divmod(int(wrong[0]), LEAF_PARAMETERS) if wrong.size else None
 
 
 class Shows(Protocol):

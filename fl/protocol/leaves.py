@@ -87,9 +87,3 @@ def root_from(content: Data, index: int, path: tuple[bytes, ...]) -> bytes:
         node = node_hash(sibling, node) if index & 1 else node_hash(node, sibling)
         index >>= 1
     return node
-
-
-def verify(content: Data, index: int, path: tuple[bytes, ...], depth: int, kind: Kind, root: bytes) -> bool:
-    """Whether the leaf stands at `index` under `root`: right size, range and length of path included."""
-    fits = len(content) == kind.value and 0 <= index < 1 << depth and len(path) == depth
-    return fits and root_from(content, index, path) == root

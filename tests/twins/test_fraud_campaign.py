@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.evm import refused
+from support.proofs import find_wrong
 from support.system import CHALLENGER, System, random_model
 
 from fl.protocol import fraud, seats
@@ -59,7 +60,7 @@ def test_right_models_stand__and_one_wrong_number_falls(trim, seed, coordinate, 
         wrong[coordinate] = np.int64(right[coordinate]) + error - (2**32 if int(right[coordinate]) + error > 2**31 - 1 else 0)
         s.propose(pack_model(wrong), 0)
         updates = [parse_update(s.updates[i], 0, 23) for i in seats.from_bitmap(s.round.accepted)]
-        assert fraud.find_wrong(parse_model(s.model, 0), updates, wrong, trim) == (0, coordinate)
+        assert find_wrong(parse_model(s.model, 0), updates, wrong, trim) == (0, coordinate)
         assert fraud.check_challenge(0, coordinate, s.proof(), **facts(s))
         s.do("challenge", 0, coordinate, s.proof(), by=CHALLENGER)
         # Sound: the right model survives a challenge at every coordinate tried.

@@ -33,11 +33,6 @@ def cid_of(data: Data, chunk_bytes: int = CHUNK_BYTES, max_links: int = MAX_LINK
     return _tree(data, chunk_bytes, max_links)[-1].cid
 
 
-def blocks_of(data: bytes) -> list[tuple[bytes, bytes]]:
-    """(CID, content) of every block that the file is stored as, the root last."""
-    return [(node.cid, bytes(node.block)) for node in _tree(data, CHUNK_BYTES, MAX_LINKS)]
-
-
 def _tree(data: Data, chunk_bytes: int, max_links: int) -> list[_Node]:
     view = memoryview(data)
     chunks = [view[at : at + chunk_bytes] for at in range(0, len(data), chunk_bytes)] or [view]

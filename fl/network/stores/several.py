@@ -7,7 +7,6 @@ stores are kept in the first local folder, so that a validator can show an updat
 from __future__ import annotations
 
 import ipaddress
-import logging
 import re
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -16,6 +15,7 @@ from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from fl.errors import StoreError, StoreSilentError
+from fl.log import Log
 from fl.network.stores import cid
 from fl.network.stores.base import LocalStore, Store
 from fl.network.stores.public_http import public_session
@@ -23,8 +23,6 @@ from fl.network.stores.remote import SECONDS, SLOWEST, FsspecStore, GatewayStore
 from fl.protocol.artifact import Data, Kind, size_of
 from fl.protocol.manifest import Manifest
 from fl.protocol.terms import Terms
-
-log = logging.getLogger("treaty.store")
 
 AT_ONCE = 16  # files fetched at a time, so that many missing files delay a window no more than one does
 REST = 30.0  # seconds for which a store that did not answer is not asked again; doubled each time in a row
@@ -36,14 +34,15 @@ PUBLIC = ("https://", "http://", "s3://", "gs://")
 INSIDE = (".localhost", ".local", ".internal", ".lan", ".home.arpa")
 
 T = TypeVar("T")
+Warn = Callable[[str], object]  # takes what went wrong without stopping anything
 
 
-def open_store(words: Sequence[str | Path], *, seconds: float = SECONDS) -> Store:
+def open_store(words: Sequence[str | Path], *, seconds: float = SECONDS, warn: Warn | None = None) -> Store:
     """The store that these words name: one, or several in order. Raises StoreError for a word that is not a store."""
     stores = [_open(str(word), seconds) for word in words]
     if not stores:
         raise StoreError("no store is named: give --store FOLDER, or an address such as ipfs://127.0.0.1:5001")
-    return stores[0] if len(stores) == 1 else Stores(stores)
+    return stores[0] if len(stores) == 1 else Stores(stores, warn=warn)
 
 
 def _open(word: str, seconds: float) -> Store:
@@ -75,7 +74,8 @@ class Stores(Store):
     """Every call tries the stores in order. A store that does not answer is skipped for a while, so that a dead one cannot use
     up a round's windows."""
 
-    def __init__(self, stores: Sequence[Store], clock: Callable[[], float] = time.monotonic):
+    def __init__(self, stores: Sequence[Store], clock: Callable[[], float] = time.monotonic, warn: Warn | None = None):
+        self._warn = warn or Log().warn
         self.stores = list(stores)
         self.label = ", ".join(store.label for store in self.stores)
         self.afar = any(store.afar for store in self.stores)
@@ -142,7 +142,7 @@ class Stores(Store):
         if not done:
             raise StoreError("no store took the file: " + ("; ".join(failed) or f"{self.label} can only be read"))
         for what in failed:
-            log.warning("one store of several did not take a file: %s", what)
+            self._warn(f"one store of several did not take a file: {what}")
         return done[0]
 
     def _keep(self, source: Store, write: Callable[[Store], bytes]) -> None:
@@ -151,7 +151,7 @@ class Stores(Store):
         try:
             write(self._cache)
         except (StoreError, OSError) as error:
-            log.warning("what was fetched could not be kept: %s", error)
+            self._warn(f"what was fetched could not be kept: {error}")
 
     def _rests(self, store: Store, name: str = "") -> bool:
         return self._resting.get((store.label, name), 0.0) > self._clock()
@@ -182,20 +182,20 @@ def fetched(store: Store, roots: Iterable[bytes], kind: Kind, depth: int) -> Ite
         yield from ((root, get(root)) for root in dict.fromkeys(roots))
 
 
-def federation_store(terms: Terms, words: Sequence[str | Path]) -> tuple[Store, Manifest]:
+def federation_store(terms: Terms, words: Sequence[str | Path], warn: Warn | None = None) -> tuple[Store, Manifest]:
     """(the stores given and those that the manifest names for everybody, the manifest). Raises StoreError if no store has
     it, ManifestError if it is invalid.
 
     The sponsor wrote the manifest, so only its public addresses are used, never a path or a node on this machine; the first
     four are read without this user's keys, and none is written to."""
-    store = open_store(words)
+    store = open_store(words, warn=warn)
     manifest = store.get_manifest(terms.manifest)
     public = [word for word in dict.fromkeys(manifest.stores) if is_public(word)]
     if more := [word for word in public if word not in map(str, words)][:MAX_NAMED]:
         held = store.stores if isinstance(store, Stores) else [store]
-        store = Stores([*held, *(_open_named(word) for word in more)])
+        store = Stores([*held, *(_open_named(word) for word in more)], warn=warn)
     if store.afar and not isinstance(store, Stores):
-        store = Stores([store])  # it remembers for a while which files were missing
+        store = Stores([store], warn=warn)  # it remembers for a while which files were missing
     if manifest.genesis_cid is not None:
         store.hint(terms.genesis, cid.from_text(manifest.genesis_cid))
     return store, manifest

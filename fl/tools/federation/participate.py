@@ -97,7 +97,7 @@ def _assemble(
     metrics: int | None,
     cast: Cast,
 ) -> Daemon:
-    store, manifest = federation_store(node.terms, settings.store)
+    store, manifest = federation_store(node.terms, settings.store, log.warn)
     task = federation_task(manifest, settings.task)
     _check_task(task, manifest, node, store)
     shard = local_shard(task, settings.data, settings.shard, settings.seed, log.warn)

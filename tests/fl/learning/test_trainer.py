@@ -1,5 +1,8 @@
 """Local training against torch.optim and against sums done by hand; measuring; the same seed, the same bits."""
 
+import os
+import subprocess
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -7,7 +10,8 @@ import pytest
 import torch
 from torch import nn
 
-from fl.errors import NumberError
+from fl.errors import NumberError, TaskError
+from fl.learning.batched import together
 from fl.learning.codec import encode_update, floats_of, load_floats, to_vector
 from fl.learning.data.partition import Part
 from fl.learning.task import Data, LocalTraining, Task, build
@@ -178,3 +182,49 @@ def test_evaluator__measures_without_dropout():
     task = Forgetful()
     evaluator, vector = Evaluator(task), to_vector(build(task, 3))
     assert len({evaluator.loss(vector, rows(task)) for _ in range(5)}) == 1
+
+
+# ---- devices
+
+
+class Watched(Curve):
+    """Notes where its batches are computed."""
+
+    def __init__(self, device: str):
+        super().__init__(device=device)
+        self.seen: set[str] = set()
+
+    def loss(self, outputs, targets):
+        self.seen |= {outputs.device.type, targets.device.type}
+        return super().loss(outputs, targets)
+
+
+def changed(task: Task) -> np.ndarray:
+    data = task.data()
+    return local_change(task, to_vector(build(task, 0)), Part(data.x, data.y), np.random.default_rng(1))
+
+
+def test_device__is_where_batches_are_computed__and_not_in_the_manifest():
+    task = Watched("meta")
+    with pytest.raises((TaskError, NotImplementedError)):  # that device computes shapes alone, so nothing comes back
+        changed(task)
+    assert task.seen == {"meta"}
+    assert task.training.shared() == Curve().training.shared() and not together(task)
+
+
+def test_device__named_otherwise__gives_the_same_bits():
+    one, other = changed(Watched("cpu")), changed(Watched("cpu:0"))
+    assert one.any() and np.array_equal(one, other)
+
+
+def test_device__that_this_machine_lacks__is_refused_by_name():
+    with pytest.raises(TaskError, match=r"device 'vulkan' cannot be used here: .*such as \"cpu\""):
+        changed(Watched("vulkan"))
+
+
+def test_threads__are_one_once_a_task_is_loaded__and_importing_changes_nothing():
+    code = "import torch, fl.learning.task as t; n = torch.get_num_threads(); t.load_task('linear')"
+    environment = {**os.environ, "OMP_NUM_THREADS": "2"}
+    call = [sys.executable, "-c", f"{code}; print(n, torch.get_num_threads())"]
+    shown = subprocess.run(call, env=environment, check=True, capture_output=True, text=True).stdout
+    assert shown.split() == ["2", "1"]

@@ -4,6 +4,7 @@ from dataclasses import astuple
 
 import numpy as np
 import pytest
+from support.proofs import verify
 
 from fl.errors import ArtifactError
 from fl.protocol import committee, scores
@@ -11,7 +12,7 @@ from fl.protocol.aggregate import aggregate
 from fl.protocol.artifact import Kind, depth_for, leaf_bytes, pack_update, pad, update_is_canonical
 from fl.protocol.blocks import quantize
 from fl.protocol.commitment import update_commitment
-from fl.protocol.leaves import Tree, verify
+from fl.protocol.leaves import Tree
 from fl.protocol.phases import Phase, RoundFacts, phase_and_end
 from fl.protocol.terms import ZERO_ADDRESS
 

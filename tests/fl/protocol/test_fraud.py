@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pytest
+from support.proofs import find_wrong
 
 from fl.errors import ArtifactError
 from fl.protocol import fraud
@@ -64,7 +65,7 @@ class Case:
 @pytest.mark.parametrize("at", [0, 255, 256, 700, 1023])
 def test_one_wrong_number__falls_where_it_is_and_nowhere_else(at, trim):
     case = Case(at, at, trim)
-    assert fraud.find_wrong(case.previous, case.columns, case.proposed, trim) == divmod(at, 256)
+    assert find_wrong(case.previous, case.columns, case.proposed, trim) == divmod(at, 256)
     assert [
         (leaf, c) for leaf in range(4) for c in (0, 1, 188, 254, 255) if case.falls(leaf, c) != (256 * leaf + c == at)
     ] == []
@@ -73,7 +74,7 @@ def test_one_wrong_number__falls_where_it_is_and_nowhere_else(at, trim):
 
 def test_right_model__has_no_wrong_place():
     case = Case(wrong_at=None)
-    assert fraud.find_wrong(case.previous, case.columns, case.proposed, 0) is None
+    assert find_wrong(case.previous, case.columns, case.proposed, 0) is None
 
 
 @pytest.mark.parametrize("leaf, coordinate", [(-1, 0), (4, 0), (0, -1), (0, 256)])

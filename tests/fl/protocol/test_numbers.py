@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support.proofs import verify
 
 from fl.errors import ArtifactError, NumberError
 from fl.protocol import leaves
@@ -23,7 +24,7 @@ from fl.protocol.artifact import (
 )
 from fl.protocol.blocks import dequantize, quantize
 from fl.protocol.fixed_point import UNIT, to_fixed, to_float
-from fl.protocol.leaves import Tree, root_of, verify
+from fl.protocol.leaves import Tree, root_of
 
 FLOATS = st.floats(-127.5, 127.5, allow_nan=False, width=32)
 
