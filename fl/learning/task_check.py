@@ -167,8 +167,12 @@ def _check_rows(task: Task, model: nn.Module, part: Part) -> None:
     # Mixed, so that rows which do not count, such as unlabelled ones, do not fill a batch where they lie together.
     order = np.random.default_rng(0).permutation(len(part))
     for rows in np.array_split(order, -(-len(part) // AT_ONCE)):
+        inputs, wanted = x[rows], y[rows]  # copies
         with torch.no_grad(), torch.random.fork_rng():
-            loss = batch_loss(task, model, x[rows], y[rows], partial(_numbered, part, rows))
+            loss = batch_loss(task, model, inputs, wanted, partial(_numbered, part, rows))
+        if not (torch.equal(inputs, x[rows]) and torch.equal(wanted, y[rows])):
+            cause = "model() or loss() changes the rows that it is given, so that each call would see others"
+            raise TaskError(f"task {task.name}: {cause}: work on a copy (x = x.clone())")
         if not torch.isfinite(loss):
             raise TaskError(_odd_loss(task, model, part, x, y, rows, float(loss)))
 
@@ -221,7 +225,7 @@ def _check_training(task: Task, part: Part) -> None:
             remedy = "keep the rows' dimension there, as squeeze(-1) does and squeeze() does not"
             raise UserCodeError(f"{error}, {one}: {remedy}") from error
         if not all(torch.isfinite(g).all() for g in found if g is not None):
-            remedy = "let loss() return 0 for a batch in which no row counts"
+            remedy = "let loss() take a single row, and return 0 for a batch in which no row counts"
             raise TaskError(f"task {task.name}: {one}, the gradient is not finite: {remedy}")
 
 

@@ -279,6 +279,28 @@ class Divided(Sides):
         return labels(self, _60=2)
 
 
+class InPlace(Sides):
+    """A model that scales its inputs where they lie."""
+
+    def model(self):
+        class Scaling(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.inner = Sides().model()
+
+            def forward(self, x):
+                return self.inner(x.mul_(2))
+
+        return Scaling()
+
+
+class Spread(Sides):
+    """A loss with the variance over the batch, which one row has not."""
+
+    def loss(self, outputs, targets):
+        return super().loss(outputs, targets) + outputs.var(0).sum()
+
+
 class Exiting(Sides):
     def loss(self, outputs, targets):
         raise SystemExit("no license")
@@ -301,7 +323,9 @@ class Detached(Sides):
         (Mistyped, r"loss\(\) fails on .*Target 2 is out of bounds. \(row 98, target 2\)"),
         (MistypedToken, r"model\(\) does not take .*index out of range in self \(row 42, target [01]\)"),
         (Boundless, r"loss\(\) returns inf with the first model \(row 61\)"),
-        (Divided, r"in a batch of one row.*\(row 61\), the gradient is not finite: let loss\(\) return 0"),
+        (Divided, r"in a batch of one row.*\(row 61\), the gradient is not finite: .* return 0"),
+        (InPlace, r"model\(\) or loss\(\) changes the rows that it is given.*work on a copy"),
+        (Spread, r"in a batch of one row.*the gradient is not finite: let loss\(\) take a single row"),
         (Exiting, r"loss\(\) fails on .*SystemExit: no license"),
         (Detached, r"loss\(\) depends on no parameter, so nothing can be learned"),
     ],
