@@ -7,18 +7,17 @@ read the training loop before they let it use their data.
 from __future__ import annotations
 
 from functools import partial
-from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from fl.errors import TaskError, UndefinedMetricError, UserCodeError
-from fl.learning.codec import floats_of, load_floats, load_vector
+from fl.errors import TaskError
+from fl.learning.codec import floats_of, load_vector
 from fl.learning.data.partition import Part
 from fl.learning.task import SelfTrained, Task, build, foreign
-from fl.learning.user_code import batch_loss, gradients, loss_of, metric_of, outputs_of
+from fl.learning.user_code import batch_loss, gradients
 from fl.protocol.fixed_point import to_float
 
 
@@ -91,72 +90,3 @@ def local_change(task: Task, base: NDArray[np.int32], part: Part, rng: np.random
     train(task, model, part, rng)
     after = floats_of(model)
     return after - to_float(base)[: after.size]
-
-
-class Evaluator:
-    """Runs a model's vector over rows; keeps one module, since building one costs more than a small batch."""
-
-    def __init__(self, task: Task):
-        self.task = task
-        self.module = build(task, 0).eval()
-
-    def _outputs(self, vector: NDArray[np.int32], part: Part) -> tuple[Any, torch.Tensor, torch.Tensor]:
-        load_vector(self.module, vector)
-        x, y = tensors(part)
-        with torch.no_grad():
-            return outputs_of(self.task, self.module, x, y), x, y
-
-    def loss(self, vector: NDArray[np.int32], part: Part) -> float:
-        """Mean loss of the model (units) over the rows. Raises UserCodeError."""
-        if isinstance(self.task, SelfTrained):
-            return _measured(self.task, load_vector(self.module, vector), part)[0]
-        return float(loss_of(self.task, *self._outputs(vector, part)))
-
-    def losses(self, vectors: NDArray[np.int32], part: Part) -> NDArray[np.float64]:
-        """Mean losses of many models (n, padded) over the rows, (n,), all at once where the task's model allows it.
-
-        Raises UserCodeError."""
-        if isinstance(self.task, SelfTrained):
-            return np.array([self.loss(vector, part) for vector in vectors])
-        from fl.learning.batched import losses  # it builds on this module
-
-        return losses(self.task, self.module, vectors, part)
-
-    def metric(self, vector: NDArray[np.int32], part: Part) -> float:
-        """The task's metric of the model (units) over the rows, finite. Raises UserCodeError."""
-        if isinstance(self.task, SelfTrained):
-            return _metric(self.task, load_vector(self.module, vector), part)
-        outputs, _, y = self._outputs(vector, part)
-        return metric_of(self.task, outputs, y)
-
-
-def load_and_measure(task: Task, floats: NDArray[np.float64], part: Part) -> float:
-    """The task's metric of a model given in floats, finite. Raises UserCodeError."""
-    model = build(task, 0).eval()
-    load_floats(model, floats)
-    if isinstance(task, SelfTrained):
-        return _metric(task, model, part)
-    x, y = tensors(part)
-    with torch.no_grad():
-        return metric_of(task, outputs_of(task, model, x, y), y)
-
-
-def _measured(task: SelfTrained, model: nn.Module, part: Part) -> tuple[float, float]:
-    """(loss, metric), weighted by the examples that each of the part's participants measured on. Raises UserCodeError."""
-    lines = []
-    for who, of in part.x.astype(int).tolist():
-        with foreign(task, f"client {who} cannot measure"):
-            lines.append(task.measure(model, who, of))
-    lines = [measured for measured in lines if measured[2] > 0]
-    if not lines:
-        raise UserCodeError(f"task {task.name}: nobody of {len(part)} has rows to measure on: give them rows of their own")
-    weights = np.array([examples for _, _, examples in lines], float)
-    loss, metric = (float(np.average([t[i] for t in lines], weights=weights)) for i in (0, 1))
-    return loss, metric
-
-
-def _metric(task: SelfTrained, model: nn.Module, part: Part) -> float:
-    metric = _measured(task, model, part)[1]
-    if not np.isfinite(metric):
-        raise UndefinedMetricError(f"task {task.name}: the clients measure {task.metric} {metric}: let each return a number")
-    return metric

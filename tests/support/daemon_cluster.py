@@ -22,8 +22,8 @@ from fl.agents.runtime.journal import Identity, Journal
 from fl.agents.runtime.workers import Inline, Workers
 from fl.learning.codec import depth_of, to_vector
 from fl.learning.data.partition import split
+from fl.learning.evaluator import Evaluator
 from fl.learning.task import build, load_task
-from fl.learning.trainer import Evaluator
 from fl.log import Log
 from fl.network.federation import FederationReader
 from fl.network.rpc import Rpc

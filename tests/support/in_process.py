@@ -32,8 +32,8 @@ from fl.agents.runtime.agent import Agent
 from fl.agents.runtime.lockstep import Lockstep
 from fl.learning.codec import depth_of, to_vector
 from fl.learning.data.partition import split
+from fl.learning.evaluator import Evaluator
 from fl.learning.task import build, load_task
-from fl.learning.trainer import Evaluator
 from fl.network.events import Event
 from fl.network.federation import FederationReader
 from fl.network.rpc import NodeRefused

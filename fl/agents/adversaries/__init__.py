@@ -12,7 +12,7 @@ from fl.agents.roles.casting import Cast, Trio, honest
 from fl.agents.roles.privacy_guard import PrivacyGuard
 from fl.agents.roles.training import SeatTrainer
 from fl.learning.data.partition import Shard
-from fl.learning.trainer import Evaluator
+from fl.learning.evaluator import Evaluator
 
 KINDS = tuple(dict.fromkeys((*PARTICIPANTS, *VALIDATORS, *PROPOSERS)))
 

@@ -16,7 +16,7 @@ from fl.agents.roles.training import SeatTrainer
 from fl.agents.roles.validator import Validator
 from fl.agents.runtime.agent import Role
 from fl.learning.data.partition import Shard
-from fl.learning.trainer import Evaluator
+from fl.learning.evaluator import Evaluator
 
 Trio = tuple[Participant, Validator, Proposer]
 

@@ -8,8 +8,8 @@ from pathlib import Path
 from fl.agents.record.view import View
 from fl.agents.runtime.actions import Action, Call, Files, Score, Wait
 from fl.learning.data.partition import Shard
+from fl.learning.evaluator import Evaluator
 from fl.learning.scoring import ScoredRound, Scorer
-from fl.learning.trainer import Evaluator
 from fl.protocol.commitment import score_commitment
 from fl.protocol.phases import Phase
 

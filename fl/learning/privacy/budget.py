@@ -139,8 +139,8 @@ def _epsilon(steps: Steps, delta: float) -> float:
 
 def _accountant(steps: Steps) -> Any:
     # takes seconds to import, and only private training needs it
-    from dp_accounting import GaussianDpEvent, PoissonSampledDpEvent
-    from dp_accounting.pld import PLDAccountant
+    from dp_accounting import GaussianDpEvent, PoissonSampledDpEvent  # takes seconds; only private training needs it
+    from dp_accounting.pld import PLDAccountant  # likewise
 
     accountant = PLDAccountant(value_discretization_interval=INTERVAL)
     for (noise, rate), count in steps:

@@ -135,7 +135,7 @@ def check_private(task: Task, part: Part, mechanism: str) -> None:
         raise PrivacyError(
             f"task {task.name} trains by itself, so noise cannot be added: make it private in its own code, {remedy}"
         )
-    from opacus.validators import ModuleValidator
+    from opacus.validators import ModuleValidator  # takes seconds to import, and only private training needs it
 
     model = build(task, 0)
     for module in model.modules():

@@ -11,11 +11,12 @@ from numpy.typing import NDArray
 
 from fl.learning.codec import encode_update, floats_of, load_floats, to_vector
 from fl.learning.data.partition import Part, Split
+from fl.learning.evaluator import Evaluator, load_and_measure
 from fl.learning.privacy.budget import Privacy, spending
 from fl.learning.privacy.mechanisms import Seeded, private_change
 from fl.learning.research.comparison import Baselines
 from fl.learning.task import Task, build
-from fl.learning.trainer import Evaluator, generator, load_and_measure, local_change, train
+from fl.learning.trainer import generator, local_change, train
 from fl.protocol.aggregate import aggregate
 from fl.protocol.artifact import depth_for, parse_update
 

@@ -14,11 +14,12 @@ from fl.learning import scoring
 from fl.learning.batched import train_many
 from fl.learning.codec import encode_update, parameters_of, to_vector
 from fl.learning.data.partition import Part, Split
+from fl.learning.evaluator import Evaluator
 from fl.learning.gate import GateState
 from fl.learning.research.attacks import TOGETHER, Sight, change_of, poison
 from fl.learning.research.median_cosine import COMPARED
 from fl.learning.task import Task, build
-from fl.learning.trainer import Evaluator, generator
+from fl.learning.trainer import generator
 from fl.protocol import scores
 from fl.protocol.aggregate import aggregate
 from fl.protocol.artifact import depth_for, pad, parse_update
@@ -204,9 +205,9 @@ def _settle(p: Play, losses: Sequence[NDArray[np.float64]], number: int) -> None
 
 def small_digits() -> Task:
     """The digits with a quarter of the shipped network, so that a grid of thousands of federations stays affordable."""
-    from torch import nn
+    from torch import nn  # only this task needs it
 
-    from fl.learning.tasks.digits import Digits
+    from fl.learning.tasks.digits import Digits  # loads scikit-learn
 
     class Small(Digits):
         name = "digits_small"

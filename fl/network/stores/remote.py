@@ -303,7 +303,7 @@ class FsspecStore(_Remote):
         options = nobody[url.partition("://")[0]] if anonymous else {}
 
         def work() -> tuple[Any, str]:
-            import fsspec
+            import fsspec  # only stores of this kind need it and its backends
 
             found: tuple[Any, str] = fsspec.core.url_to_fs(self.label, use_listings_cache=False, **options)
             return found

@@ -47,7 +47,7 @@ class Key:
     def open(self, local: bool | None = None) -> Any:
         """The account, ready to sign; `local` says whether the chain is one of this machine, by default as Ape is connected.
         Raises ChainError with the remedy."""
-        from fl.network import ape_accounts
+        from fl.network import ape_accounts  # keeps Ape out of start-up
 
         return ape_accounts.account(self.account, self.passphrase_file, local)
 
@@ -115,7 +115,7 @@ def answering(command: type[click.Command]) -> type[click.Command]:
 
 def _hushed() -> AbstractContextManager[None]:
     """Silences Ape while a key signs; a command that only reads does not load it."""
-    from fl.network import ape_accounts
+    from fl.network import ape_accounts  # keeps Ape out of start-up
 
     return ape_accounts.hushed()
 

@@ -18,10 +18,10 @@ from fl.agents.runtime.journal import Identity, Journal
 from fl.errors import ChainError, StoreError, TaskError
 from fl.learning.codec import to_vector
 from fl.learning.data.local_rows import local_shard
+from fl.learning.evaluator import Evaluator
 from fl.learning.privacy.budget import Privacy
 from fl.learning.task import Task, build, federation_task
 from fl.learning.task_check import check_shard
-from fl.learning.trainer import Evaluator
 from fl.log import Log
 from fl.network.federation import FederationReader
 from fl.network.rpc import Rpc

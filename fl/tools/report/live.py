@@ -11,11 +11,11 @@ from pathlib import Path
 from fl.agents.record.history import History
 from fl.errors import AuditError, StoreError, TaskError
 from fl.learning.data.partition import Split, split
+from fl.learning.evaluator import Evaluator
 from fl.learning.research import baselines
 from fl.learning.research.comparison import Baselines
 from fl.learning.shipped import SHIPPED
 from fl.learning.task import Task, load_task
-from fl.learning.trainer import Evaluator
 from fl.network.events import Event
 from fl.network.federation import FederationReader
 from fl.network.stores.base import Store

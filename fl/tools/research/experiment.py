@@ -18,12 +18,12 @@ from numpy.typing import NDArray
 
 from fl.errors import TaskError
 from fl.learning.data.partition import Part, Shard, Split, split
+from fl.learning.evaluator import Evaluator
 from fl.learning.research import shapley
 from fl.learning.research.attacks import ATTACKS
 from fl.learning.research.median_cosine import COMPARED
 from fl.learning.research.offchain import SCORERS, Cell, Play, play, small_digits
 from fl.learning.task import Task, load_task
-from fl.learning.trainer import Evaluator
 from fl.network.stores.base import write_durably
 from fl.protocol.manifest import DEFAULT_GATE
 from fl.tools.research.experiment_report import markdown, svg

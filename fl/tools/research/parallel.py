@@ -54,7 +54,7 @@ def as_done(
 
 def _over_ray(function: Callable[..., T], jobs: Sequence[tuple[Any, ...]], address: str) -> Iterator[tuple[int, T]]:
     try:
-        import ray
+        import ray  # an extra that few install
     except ImportError:
         raise TaskError("Ray is not installed: pip install 'treaty[ray]', or leave --ray out") from None
     if address not in ("auto", "local"):

@@ -92,7 +92,7 @@ class Simulation:
 
     def audit(self) -> Verdict:
         """Recomputes everything from events and store; returns what agreed. Raises AuditError at the first difference."""
-        from fl.tools.audit.auditor import audit_summary
+        from fl.tools.audit.auditor import audit_summary  # loads Ape and torch
 
         return audit_summary(self.folder / "summary.json")
 
@@ -129,8 +129,8 @@ def simulate(
     adversaries: {"sign_flip": 1} or ["sign_flip:1"]. compare: measure local-only and centralised training too. out: the folder
     for all files, by default a new one. Raises TreatyError as the command does."""
     load_ape()  # by hand, and not with this module: it takes seconds
-    from fl.tools.simulation.simulate import Watcher, parse_adversaries
-    from fl.tools.simulation.simulate import simulate as run
+    from fl.tools.simulation.simulate import Watcher, parse_adversaries  # loads Ape and torch
+    from fl.tools.simulation.simulate import simulate as run  # loads Ape and torch
 
     if isinstance(trim, str) and trim != "median":
         raise TaskError(f"trim {trim!r}: give a number of seats to drop on each side, or 'median'")

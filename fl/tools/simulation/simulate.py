@@ -22,13 +22,13 @@ from fl.agents.runtime.lockstep import Done, Lockstep
 from fl.errors import AuditError, TaskError, UserCodeError
 from fl.learning.batched import Cohort
 from fl.learning.data.partition import Shard, Split, split
+from fl.learning.evaluator import Evaluator
 from fl.learning.privacy.budget import Privacy
 from fl.learning.privacy.mechanisms import Seeded
 from fl.learning.research import baselines
 from fl.learning.research.comparison import Baselines
 from fl.learning.task import Task, load_task
 from fl.learning.task_check import check_split, check_task, table_of
-from fl.learning.trainer import Evaluator
 from fl.network import ape_accounts
 from fl.network.abi import federation_abi
 from fl.network.federation import FederationReader

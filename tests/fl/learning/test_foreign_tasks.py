@@ -17,12 +17,12 @@ from safetensors.numpy import load
 from fl.errors import PrivacyError, TaskError
 from fl.learning.data.local_rows import local_shard
 from fl.learning.data.partition import split
+from fl.learning.evaluator import Evaluator
 from fl.learning.flower.client_task import ClientTask, LocalClients
 from fl.learning.flower.worker import pack, unpack
 from fl.learning.privacy.mechanisms import check_private
 from fl.learning.research import baselines
 from fl.learning.task import build, load_task
-from fl.learning.trainer import Evaluator
 from fl.tools.federation.deploy import manifest_of
 from fl.tools.simulation.new_task import new_task
 

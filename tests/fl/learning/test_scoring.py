@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from fl.learning import scoring
 from fl.learning.codec import depth_of, to_vector
 from fl.learning.data.partition import Part, split
+from fl.learning.evaluator import Evaluator
 from fl.learning.scoring import (
     FIRST_YARDSTICK,
     KEEP,
@@ -27,7 +28,7 @@ from fl.learning.scoring import (
     worths,
 )
 from fl.learning.task import build, load_task
-from fl.learning.trainer import Evaluator, local_change
+from fl.learning.trainer import local_change
 from fl.protocol import scores
 from fl.protocol.artifact import pad
 from fl.protocol.fixed_point import to_fixed

@@ -13,13 +13,14 @@ from fl.errors import TaskError, UndefinedMetricError, UserCodeError
 from fl.learning.batched import together
 from fl.learning.codec import to_vector
 from fl.learning.data.partition import Part, Shard, split
+from fl.learning.evaluator import Evaluator
 from fl.learning.flower.client_task import ClientTask, LocalClients
 from fl.learning.research import baselines
 from fl.learning.scoring import PublicRound, ScoredRound, Scorer
 from fl.learning.shipped import SHIPPED
 from fl.learning.task import Data, LocalTraining, Task, build, load_task
 from fl.learning.task_check import check_model, check_shard, check_split, check_task, table_of
-from fl.learning.trainer import Evaluator, local_change
+from fl.learning.trainer import local_change
 from fl.learning.user_code import during, one_number
 
 ROWS = 150

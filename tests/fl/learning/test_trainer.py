@@ -14,8 +14,9 @@ from fl.errors import NumberError, TaskError
 from fl.learning.batched import together
 from fl.learning.codec import encode_update, floats_of, load_floats, to_vector
 from fl.learning.data.partition import Part
+from fl.learning.evaluator import Evaluator, load_and_measure
 from fl.learning.task import Data, LocalTraining, Task, build
-from fl.learning.trainer import Evaluator, load_and_measure, local_change, train
+from fl.learning.trainer import local_change, train
 from fl.protocol.artifact import parse_update
 from fl.protocol.fixed_point import UNIT, to_float
 
