@@ -33,6 +33,7 @@ def pytest_itemcollected(item):
     item.add_marker(lane_of(file, item.originalname))
 
 
+@pytest.hookimpl(tryfirst=True)  # before the list of tests is printed
 def pytest_collection_finish(session):
     if session.config.getoption("--lanes"):
         counts = Counter(marker.name for item in session.items for marker in item.iter_markers() if marker.name in set(Lane))

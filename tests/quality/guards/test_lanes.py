@@ -2,6 +2,8 @@
 
 import ast
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -66,3 +68,11 @@ def test_campaigns__all_are_listed__and_run_by_their_targets__and_nightly():
         named = re.sub(r"check_\w+\.py", "check_*.py", f"tests/{file}")
         assert named in recipe(target), target
     assert set(re.search(r"no-print-directory (.+)\n", recipe("nightly"))[1].split()) == {*CAMPAIGNS.values(), "chaos"}
+
+
+def test_count__by_lane__is_all():
+    """`make lanes`: four lines, and the lanes add up to what there is."""
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:ape_test", "--collect-only", "--no-header", "--lanes"]
+    done = subprocess.run([*command, TESTS / "twins"], cwd=ROOT, capture_output=True, text=True)
+    counts = {line.split()[0]: int(line.split()[1]) for line in done.stdout.splitlines()[:4]}
+    assert counts.pop("all") == sum(counts.values()) > 30 and set(counts) == set(Lane)
