@@ -118,6 +118,8 @@ class Lockstep:
 
     def run(self) -> View:
         """Runs until nobody has anything to do and no deadline is pending."""
+        if self.node.depth:  # what happened before the first look counts, the last seat taken included
+            self.clock.mine(self.node.depth)
         while True:
             view = self.look()
             self.watch(view)
