@@ -4,14 +4,13 @@ from pathlib import Path
 from typing import Any
 
 import click
-from ape.cli import network_option
 
 from fl.errors import TreatyError
 from fl.tools.cli import options
+from fl.tools.cli.network import Network, NetworkCommand
 
 
-@click.command(short_help="Run one seat's daemon, for as long as the federation lives.")
-@network_option()
+@click.command(cls=NetworkCommand, short_help="Run one seat's daemon, for as long as the federation lives.")
 @options.federation
 @click.option("--account", required=True, metavar="ALIAS", help="The operator's key: an account of Ape, or TEST::N.")
 @click.option("--passphrase-file", type=click.Path(path_type=Path), help="Default: APE_ACCOUNTS_<ALIAS>_PASSPHRASE.")
@@ -46,7 +45,7 @@ from fl.tools.cli import options
 @click.option("--once", is_flag=True, help="Do what is due now and end; for cron.")
 @click.option("--seed", type=int, default=0, hidden=True)
 def cli(
-    provider: Any,
+    network: Network,
     account: str,
     passphrase_file: Path | None,
     urls: tuple[str, ...],
@@ -64,6 +63,7 @@ def cli(
     from fl.learning.privacy.budget import wanted
     from fl.log import Log
     from fl.network import ape_accounts
+    from fl.network.abi import federation_abi
     from fl.network.rpc import on_loopback
     from fl.tools.federation.participate import Settings, participate, run
 
@@ -71,14 +71,14 @@ def cli(
         asked = (given.pop(name) for name in ("private", "epsilon", "delta", "clip", "noise", "rounds"))
         given["privacy"] = wanted(*asked)
         ape_accounts.quiet()
-        known = None if provider.network.is_dev else provider.network.chain_id
-        nodes = urls or (ape_accounts.address_of(provider),)
-        local = provider.network.is_dev and all(map(on_loopback, nodes))
+        known = network.chain_id
+        nodes = urls or (network.address,)
+        local = network.local and all(map(on_loopback, nodes))
         signer = ape_accounts.AccountSigner(ape_accounts.account(account, passphrase_file, local))
         settings = Settings(
             chain_id=known, confirmations=confirmations, most_gwei=max_fee, tip_gwei=tip, timeout=rpc_timeout, **given
         )
-        daemon = participate(settings, nodes, ape_accounts.abi("Federation"), signer, Log(as_json=log_json), metrics)
+        daemon = participate(settings, nodes, federation_abi(), signer, Log(as_json=log_json), metrics)
         run(daemon, once)
     except TreatyError as error:
         raise click.ClickException(str(error)) from error

@@ -262,6 +262,11 @@ def network(choice: str | None, settings: dict[str, Any] | None = None, *, ends:
         yield provider
 
 
+def provider_of(choice: str | None, settings: dict[str, Any] | None = None) -> Any:
+    """The provider of a network by Ape's name for it, by default the project's own; it is not connected."""
+    return ape.networks.get_provider_from_choice(network_choice=choice, provider_settings=settings)
+
+
 def node() -> Rpc:
     """JSON-RPC to the node of the connected network."""
     return Rpc([address_of(ape.chain.provider)])

@@ -15,7 +15,7 @@ from fl.network.calls import bytes_of, code_at, number_of
 from fl.network.chain import Chain
 from fl.network.denomination import Denomination, denomination_of
 from fl.network.events import Event
-from fl.network.rpc import NodeError
+from fl.network.rpc import DEV_CHAINS, NodeError
 from fl.protocol.phases import RoundFacts
 from fl.protocol.seats import from_bitmap
 from fl.protocol.terms import Terms
@@ -132,8 +132,8 @@ class FederationReader:
 
     depth: blocks that lie above what counts as confirmed.
     chain_id: the expected chain; by default the one that the node serves.
-    clock: the time in seconds, such as time.time; a head that is far ahead of it is not believed. None on a chain of this
-    machine, which has its own clock.
+    clock: the time in seconds, such as time.time; a head that is far ahead of it is not believed. With None, and on
+    development chains, the chain's clock is taken as it is.
     Raises ChainError if there is no federation at the address, WrongChain, or NodeError.
     """
 
@@ -150,8 +150,8 @@ class FederationReader:
             raise ChainError(f"{address!r} is not a valid address: give 0x and 40 hexadecimal digits")
         self.rpc, self.address, self.depth = rpc, to_checksum_address(address), depth
         self.interface, self.token = Interface(abi), Interface(TOKEN_ABI)
-        self.clock = clock
         self.chain_id = chain_id if chain_id is not None else number_of("eth_chainId", rpc("eth_chainId"))
+        self.clock = None if self.chain_id in DEV_CHAINS else clock
         self.check_chain()
         self.terms = self._terms()
         self._seen: int | None = None  # the last block whose events were taken; None before any

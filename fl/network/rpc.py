@@ -28,6 +28,7 @@ from fl.errors import ChainError, ContractError
 MAX_ANSWER_BYTES = 64 << 20
 TRIES = 4
 PAUSE = 0.1  # seconds before the second try; doubled after each
+DEV_CHAINS = (1337, 31337)  # of anvil, Hardhat and Ganache, whose clocks are turned at will
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 MAX_PATIENCE = 5.0  # seconds up to which a node's Retry-After is respected
 LIMITED_PAUSE = 1.0  # seconds to wait for a node that limits the rate without a Retry-After

@@ -11,6 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from fl.errors import TaskError
+from fl.learning.data.built_in import built_in_shard
 from fl.learning.data.columns import numbers, within
 from fl.learning.data.partition import Part, Shard, split
 from fl.learning.data.reading import read_table
@@ -36,7 +37,7 @@ def local_shard(
         raise TaskError("give your rows: --data TABLE, or --shard INDEX/N for a part of the task's built-in data")
     if data is not None:
         return _whole(_read(task, data, note), data.stem, seed)
-    return _part(task, shard or "", seed)
+    return built_in_shard(task, shard or "", seed)
 
 
 def _whole(table: Data, name: str, seed: int) -> Shard:
@@ -46,18 +47,6 @@ def _whole(table: Data, name: str, seed: int) -> Shard:
     x, y = np.concatenate([part.train.x, test.x]), np.concatenate([part.train.y, test.y])
     rows = [p.rows for p in (part.train, test) if p.rows is not None]
     return Shard(name, Part(x, y, np.concatenate(rows)), part.held_out)
-
-
-def _part(task: Task, shard: str, seed: int) -> Shard:
-    name, _, count = shard.partition("/")
-    table = table_of(task)
-    if name.isdecimal() and count.isdecimal() and int(name) < int(count):
-        return split(table, int(count), None, seed).shards[int(name)]
-    named = {s.name: s for s in split(table, max(1, len(table.owners)), None, seed).shards} if table.owners else {}
-    if shard not in named:
-        result = f" or one of {', '.join(named)}" if named else ""
-        raise TaskError(f"no shard {shard!r} of task {task.name}: give INDEX/N with INDEX below N, such as 0/4{result}")
-    return named[shard]
 
 
 def check_meaning(task: Table, table: pd.DataFrame, where: str, note: Callable[[str], None]) -> None:

@@ -5,13 +5,15 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from fl.errors import plain
-from fl.network.rpc import NodeError, Rpc, on_loopback
+from fl.network.calls import number_of
+from fl.network.rpc import DEV_CHAINS, NodeError, Rpc, on_loopback
 
 if TYPE_CHECKING:
     from fl.network.federation import FederationReader
@@ -41,9 +43,26 @@ class Network:
     @cached_property
     def local(self) -> bool:
         """Whether it is a chain on this machine, which has its own clock and keys that everybody knows."""
+        if self._url is None:
+            return bool(self._stated.network.is_dev)
+        named = self._name == "local" or (not self._name and number_of("eth_chainId", self.rpc("eth_chainId")) in DEV_CHAINS)
+        return named and on_loopback(self._url)
+
+    @property
+    def address(self) -> str:
+        """The address of the network's node, which may still have to be started. Raises ChainError if it names none."""
         if self._url is not None:
-            return self._name in ("", "local") and on_loopback(self._url)
-        return bool(self._provider.network.is_dev)
+            return self._url
+        from fl.network import ape_accounts  # loads Ape
+
+        return ape_accounts.address_of(self._stated)
+
+    @property
+    def chain_id(self) -> int | None:
+        """The chain that the network's name stands for; None where the name does not say."""
+        if self._url is not None and self._name in ("", "local"):
+            return None
+        return None if self._stated.network.is_dev else int(self._stated.network.chain_id)
 
     def reader(self, federation: str) -> FederationReader:
         """Reads a federation there. Raises ChainError."""
@@ -52,19 +71,28 @@ class Network:
         return FederationReader.open(self.rpc, federation)
 
     @cached_property
+    def _stated(self) -> Any:
+        from fl.network import ape_accounts  # loads Ape
+
+        return self._known(lambda: ape_accounts.provider_of(self._choice, self._settings))
+
+    @cached_property
     def _provider(self) -> Any:
         from fl.network import ape_accounts  # loads Ape
 
+        return self._known(lambda: self._context.with_resource(ape_accounts.network(self._choice, self._settings)))
+
+    def _known(self, find: Callable[[], Any]) -> Any:
+        from fl.network import ape_accounts  # loads Ape
+
         try:
-            return self._context.with_resource(ape_accounts.network(self._choice, self._settings))
+            return find()
         except ape_accounts.NO_SUCH_NETWORK as error:
             raise click.BadParameter(str(error), self._context, param_hint="'--network'") from error
 
 
-class ReadingCommand(click.Command):
-    """A command with the --network of Ape's commands, which gets a Network as `network` and signs nothing.
-
-    A node that does not answer is named in one line."""
+class NetworkCommand(click.Command):
+    """A command with the --network of Ape's commands, which gets a Network as `network`."""
 
     def parse_args(self, context: click.Context, args: list[str]) -> list[str]:
         if not any(param.name == "network" for param in self.params):
@@ -81,11 +109,17 @@ class ReadingCommand(click.Command):
         return super().parse_args(context, args)
 
     def invoke(self, context: click.Context) -> Any:
-        given = {**context.params}
-        network = Network(context, given.pop("network", None), given.pop("provider_settings", None))
-        assert self.callback is not None
+        choice, settings = context.params["network"], context.params.pop("provider_settings")
+        context.params["network"] = Network(context, choice, settings)
+        return super().invoke(context)
+
+
+class ReadingCommand(NetworkCommand):
+    """A command that signs nothing; a node that does not answer is named in one line."""
+
+    def invoke(self, context: click.Context) -> Any:
         try:
-            return context.invoke(self.callback, network=network, **given)
+            return super().invoke(context)
         except click.UsageError:
             raise
         except Exception as error:
