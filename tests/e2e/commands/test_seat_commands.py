@@ -120,7 +120,7 @@ def test_leave__in_a_round__says_when_at_the_latest(commands, result, here, cont
     running(commands, result, contract)
     done = here("leave", *signed(1))
     assert re.search(
-        r"seat 0 leaves: `ape run withdraw` pays stake and purse out when the round ends, in \d+h \d+m at", done.out
+        r"seat 0 leaves: `ape run withdraw` pays out stake and unclaimed pay when the round ends, in \d+h \d+m at", done.out
     )
     refused = here("withdraw", *signed(1))
     assert refused.code == 1 and "seat 0 takes part in round 1" in refused.line
