@@ -222,7 +222,7 @@ def report(what: str, every: list[Mutant], verdicts: dict[Mutant, str], explaine
     page += f"`make mutants`: {counts['killed']:,} of {judged:,} mutants that compile were killed "
     page += f"({100 * counts['killed'] / max(1, judged):.1f} %); {counts['invalid']:,} did not compile. "
     page += f"{left:,} of {len(every):,} were not tried.\n\n" if left else "All were tried.\n\n"
-    page += "Those that survived, and why:\n\n| where | was | became | why nothing notices |\n|---|---|---|---|\n"
+    page += "Those that survived, and why:\n\n| where | was | became | why no test can notice |\n|---|---|---|---|\n"
     for m in every:
         if verdicts.get(m) == "survived":
             why = explained.get(m.name, "**no test**")
