@@ -53,7 +53,10 @@ class Validator:
         if view.round.score_commitments.get(self.seat) == commitment:
             return []
         # A commitment on the chain whose salt was lost is replaced while there is time.
-        return [Call("commitScores", (number, self.seat, commitment), self.seat, number=int(committed))]
+        call = Call("commitScores", (number, self.seat, commitment), self.seat, number=int(committed))
+        if (failure := self._scorer.failures.get(number)) is None:
+            return [call]
+        return [Wait(view.phase_end, f"scoring failed, so this seat says what everybody can compute: {failure}"), call]
 
     def reveals(self, view: View) -> list[Action]:
         kept = self._kept(view)

@@ -14,6 +14,8 @@ from support.system import CHALLENGER
 from fl.agents.roles.casting import honest
 from fl.agents.roles.validator import Validator
 from fl.agents.runtime.workers import Inline, Threads
+from fl.errors import UserCodeError
+from fl.learning.evaluator import Evaluator
 from fl.network.sender import GWEI, Fees
 from fl.protocol.phases import Phase
 
@@ -137,3 +139,22 @@ def test_role_that_fails__stops_no_other_role_of_its_seat(cluster):
     cluster.play_to(Phase.CHALLENGE)
     assert cluster.system.round.proposer == 1 and 1 in cluster.daemons[0].history.round.reveals
     assert "unexpected ValueError: no idea; going on" in told(cluster.daemons[1])
+
+
+class FailingEvaluator(Evaluator):
+    def losses(self, vectors, part):
+        raise UserCodeError("task linear: loss() fails: IndexError: Target 2 is out of bounds")
+
+
+def test_scoring_that_fails__says_what_everybody_can_compute__and_costs_nobody_a_stake(cluster):
+    def cast(seat, evaluator, shard, seed, journal, **options):
+        return honest(seat, FailingEvaluator(evaluator.task), shard, seed, journal, **options)
+
+    whole = cluster.stakes()
+    cluster.start(0, 1, 2, 3, cast=cast)
+    cluster.play_round(1)
+    log = cluster.daemons[0].history.rounds[0]
+    assert log.adopted and len(log.scores) == 3 and cluster.stakes() == whole
+    assert all(
+        "scoring failed, so this seat says what everybody can compute" in told(cluster.daemons[seat]) for seat in log.scores
+    )
