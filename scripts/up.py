@@ -55,7 +55,7 @@ def cli(
         click.echo(f"verified: {line}")
     click.echo(done.audit)
     if done.model is None:
-        raise click.ClickException(f"no round came to its end: there is no model; the daemons' logs are in {out}")
+        raise click.ClickException(f"no round was completed: there is no model; the daemons' logs are in {out}")
     click.echo(f"written: {done.model}, the model after {done.rounds} rounds; logs, journals, events and store are in {out}")
     click.echo(f"next: ape run predict --model {done.model} --data NEW.csv --out predictions.csv")
     if done.slashed or not done.audit.startswith("audit passed"):

@@ -72,7 +72,7 @@ def _measured(task: SelfTrained, model: nn.Module, part: Part) -> tuple[float, f
             lines.append(task.measure(model, who, of))
     lines = [measured for measured in lines if measured[2] > 0]
     if not lines:
-        raise UserCodeError(f"task {task.name}: nobody of {len(part)} has rows to measure on: give them rows of their own")
+        raise UserCodeError(f"task {task.name}: none of {len(part)} clients has rows to measure on: give them validation rows")
     weights = np.array([examples for _, _, examples in lines], float)
     loss, metric = (float(np.average([t[i] for t in lines], weights=weights)) for i in (0, 1))
     return loss, metric

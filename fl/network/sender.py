@@ -288,7 +288,7 @@ class Sender:
             if "insufficient funds" in text:
                 self.log.error(f"{self.signer.address} cannot pay for gas: send it ether", name=transaction.name)
             else:
-                self.log.warn(f"{transaction.function} is not taken yet: {error.text}", name=transaction.name)
+                self.log.warn(f"{transaction.function} is not accepted yet: {error.text}", name=transaction.name)
 
     def _why(self, error: NodeRefused) -> str:
         return self.explain(error.data) if error.data else error.text

@@ -143,13 +143,13 @@ class Daemon:
         kind = type(error).__name__
         self.metrics.trouble.labels(kind).inc()
         if isinstance(error, Distrust):
-            self.log.warn(f"{error}; nothing is done on its word")
+            self.log.warn(f"{error}; not acting on what it says")
         elif isinstance(error, Refused):
             self.log.warn(str(error))
         elif isinstance(error, NodeError | StoreError):
             self.log.warn(f"{error}; trying again")
         elif isinstance(error, OSError):
-            self.log.error(f"the disk refuses ({error}): nothing is sent before the journal can be written; make room")
+            self.log.error(f"the disk cannot be written ({error}): nothing is sent until the journal can be; make room")
         elif isinstance(error, TreatyError):
             self.log.error(str(error))
         else:
@@ -160,7 +160,7 @@ class Daemon:
         if self._still * self.pace.poll >= 60:
             head = self._done.head if self._done else None
             where = f"block {head.number} is still the newest" if head else "no block"
-            self.log.warn(f"the chain stands still: {where}; waiting, by its clock no deadline passes")
+            self.log.warn(f"the chain produces no blocks: {where}; waiting, since no deadline passes by its clock")
 
     # ---- reading
 

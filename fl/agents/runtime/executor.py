@@ -133,7 +133,7 @@ class Executor:
             )
         except Refused as refusal:
             if not call.shared:  # for shared calls, somebody else was faster
-                self.trouble(Refused(f"{call.function} would be refused: {refusal}"))
+                self.trouble(Refused(f"{call.function} would be rejected: {refusal}"))
             return False
         return True
 
@@ -169,7 +169,7 @@ class Executor:
             if transaction.state is State.DONE:
                 self.sender.contradicted(transaction, view.snapshot.head)
                 return None
-        self.log.error(f"{call.function} was refused {TRIES} times: given up; see the transactions", transaction=name)
+        self.log.error(f"{call.function} was refused {TRIES} times and is given up: see the transactions", transaction=name)
         return None
 
     def _publishes(self, call: Call) -> bool:
@@ -178,6 +178,6 @@ class Executor:
             for file in call.publish:
                 self._publish(file)
         except (StoreError, OSError) as error:
-            self.trouble(StoreError(f"the store does not take the file of {call.function}: {error}"))
+            self.trouble(StoreError(f"the store does not accept the file of {call.function}: {error}"))
             return call.silence_costs
         return True

@@ -94,7 +94,7 @@ def read_events(path: Path) -> tuple[int, str, Terms, list[Event]]:
         raise AuditError(f"no record {path}: give the complete folder that simulate wrote") from None
     except json.JSONDecodeError as error:
         raise AuditError(
-            f"{path} is torn or not a record of a federation ({error}): get it again from whoever wrote it"
+            f"{path} is damaged or not a record of a federation ({error}): get it again from whoever wrote it"
         ) from error
     except KeyError as error:
         raise AuditError(

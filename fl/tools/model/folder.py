@@ -154,7 +154,7 @@ def load(folder: Path, task: str | None = None) -> Model:
     try:
         tensors = load_tensors(data)
     except (SafetensorError, ValueError, KeyError) as error:
-        raise TreatyError(f"{folder / WEIGHTS} is no safetensors file ({error}): export the model again") from error
+        raise TreatyError(f"{folder / WEIGHTS} is not a safetensors file ({error}): export the model again") from error
     return Model(config, found, module_from(found, tensors))
 
 

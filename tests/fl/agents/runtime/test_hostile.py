@@ -309,7 +309,7 @@ def test_chain_that_stands_still_across_a_deadline__is_told__and_the_round_goes_
     daemon.pace = type(daemon.pace)(30.0, 30.0, 1)
     for _ in range(3):
         daemon.tick()
-    assert "the chain stands still" in told(daemon)
+    assert "the chain produces no blocks" in told(daemon)
     cluster.evm.warp(cluster.system.see("phaseEnd") + 5)  # the first block after the halt is past the deadline
     finish(cluster, whole)
 
@@ -469,7 +469,7 @@ def test_store_away_at_the_reveal__the_chain_is_told_in_time__and_the_file_follo
     away.away = True
     daemon = cluster.daemons[VICTIM]
     look(daemon, cluster)
-    assert record(cluster) == 2 and "the store does not take the file of reveal" in told(daemon)
+    assert record(cluster) == 2 and "the store does not accept the file of reveal" in told(daemon)
     root = daemon.history.round.reveals[VICTIM].root
     assert not cluster.store.has(root, Kind.UPDATE)
     away.away = False
@@ -527,7 +527,7 @@ def test_store_away_at_the_proposal__nothing_is_proposed_that_nobody_could_open(
     cluster.play_to(Phase.PROPOSE)
     away.away = True
     look(cluster.daemons[1], cluster)
-    assert cluster.phase is Phase.PROPOSE and "the store does not take the file of propose" in told(cluster.daemons[1])
+    assert cluster.phase is Phase.PROPOSE and "the store does not accept the file of propose" in told(cluster.daemons[1])
     away.away = False
     look(cluster.daemons[1], cluster)
     assert cluster.phase is Phase.CHALLENGE
