@@ -119,7 +119,7 @@ class Summary:
         except FileNotFoundError:
             raise AuditError(f"no summary {path}: give the summary.json that simulate wrote") from None
         except (OSError, ValueError, RecursionError) as error:
-            cause = f"{path} is torn or not a summary of a simulation ({error})"
+            cause = f"{path} is damaged or not a summary of a simulation ({error})"
             raise AuditError(f"{cause}: give the summary.json that simulate wrote") from error
         try:
             summary = read(cls, facts)

@@ -326,7 +326,7 @@ REFUSED = [
     (["audit", "--federation", NOWHERE, "--store", "s"], f"audit failed: no federation at {NOWHERE} on chain 31337: check"),
     (["report"], "give --summary FILE, or --federation ADDRESS with --store PLACE"),
     (["report", "--summary", "gone.json"], "no summary gone.json: give the summary.json that simulate wrote"),
-    (["report", "--summary", "ape-config.yaml"], "ape-config.yaml is torn or not a summary of a simulation"),
+    (["report", "--summary", "ape-config.yaml"], "ape-config.yaml is damaged or not a summary of a simulation"),
     (["report", "--federation", NOWHERE, "--store", "s"], f"no federation at {NOWHERE} on chain 31337: check"),
     (["deploy", "--account", "TEST::0", "--task", "hart"], "no task 'hart'"),
     (["deploy", "--account", "nobody", "--task", "linear"], "no account 'nobody': `ape accounts list` shows all accounts"),
@@ -384,7 +384,7 @@ def test_summary__without_its_record__is_refused(commands, copied):
 def test_summary_that_is_none__is_refused(commands, copied, text):
     (copied / "summary.json").write_text(text)
     done = commands("audit", "--summary", copied / "summary.json")
-    assert_refused(done, f"audit failed: {copied}/summary.json is (torn or )?not a summary of a simulation")
+    assert_refused(done, f"audit failed: {copied}/summary.json is (damaged or )?not a summary of a simulation")
 
 
 FLAWS = [
