@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from math import ceil, floor, isfinite, log10
 from pathlib import Path
 from typing import Any
@@ -33,7 +33,7 @@ PREFIX = "table:"
 MAX_CLASSES = 50
 FEW_NUMBERS = 10  # a whole-number target with no more values is a class
 HIDDEN = 32
-WORDS = ("target", "owner", "drop", "manifest", "missing")
+WORDS = ("target", "owner", "drop", "manifest", "missing", "optional")
 
 
 @dataclass(frozen=True)
@@ -184,17 +184,18 @@ def table_task(address: str) -> Table:
         return _from_manifest(Path(where), frame, Path(given["manifest"]))
     if "target" not in given:
         raise TaskError(f"{address}: say which column to predict, {PREFIX}{where}?target={frame.columns[-1]}")
-    owner, dropped = given.get("owner"), lists.get("drop", ())
+    owner, dropped, optional = given.get("owner"), lists.get("drop", ()), lists.get("optional", ())
     stated = {name: value for name, value in given.items() if name not in WORDS}
-    _need(frame, [given["target"], *([owner] if owner else []), *dropped, *stated], where)
+    _need(frame, [given["target"], *([owner] if owner else []), *dropped, *optional, *stated], where)
     if len(frame) < 8:
         raise TaskError(f"{where} has {len(frame)} rows: a federation needs more rows to train and to score with")
     names = [n for n in frame.columns if n not in (given["target"], owner, *dropped)]
     if not names:
         raise TaskError(f"{where}: no column is left to predict {given['target']} from")
     target = _column(frame, given["target"], stated.get(given["target"]), where, target=True)
-    columns = tuple(_column(frame, name, stated.get(name), where) for name in names)
-    return Table(Path(where), target, columns, owner, frame)
+    columns = [_column(frame, name, stated.get(name), where) for name in names]
+    columns = [replace(c, optional=c.optional or c.name in optional) for c in columns]
+    return Table(Path(where), target, tuple(columns), owner, frame)
 
 
 def _parse(address: str) -> tuple[str, dict[str, str], dict[str, tuple[str, ...]]]:

@@ -180,3 +180,12 @@ def test_table__any_column_and_path_can_be_named(tmp_path):
     task = table_task(f"table:{path}?{query}")
     assert [(c.name, c.high) for c in task.columns] == [("CD4+", 20), ("a&b", 30), ("x=y", 40)]
     assert task.data().y.tolist() == [i % 2 for i in range(12)]
+
+
+def test_table__a_column_may_be_stated_to_lack_values__that_are_all_here(tmp_path):
+    path = written(tmp_path / "t.csv")
+    task = table_task(f"table:{path}?target=sick&optional=age,ward&age=0..100")
+    assert [(c.name, c.optional) for c in task.columns] == [("age", True), ("dose", False), ("ward", True)]
+    assert not task.data().x[:, 1].any()  # the flag beside the age
+    with pytest.raises(TaskError, match="has no column 'wards'"):
+        table_task(f"table:{path}?target=sick&optional=wards")
