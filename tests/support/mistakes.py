@@ -87,6 +87,8 @@ FILES = {
     "latin.csv": table(ROWS).replace("north", "n\xf6rd").encode("latin-1"),
     "words.csv": "x,y\n1,2\nfew,4\n",
     "holes.csv": "x,y\n1,2\n,4\n",
+    "line.csv": "x,y\n1,2\n2,4\n3,6\n",
+    "new.csv": "x,id\n1,7\n",
 }
 
 
@@ -173,12 +175,22 @@ def records(folder: Path) -> None:
     shutil.copy(folder / "sim2" / "events.jsonl", other / "events.jsonl")
 
 
+def models(commands: Commands) -> None:
+    """The model of a simulation, and the same with one byte altered."""
+    well(commands, "model", "--summary", "sim/summary.json", "--out", "model")
+    altered = Path(shutil.copytree(commands.folder / "model", commands.folder / "altered-model")) / "model.safetensors"
+    data = bytearray(altered.read_bytes())
+    data[-1] ^= 1
+    altered.write_bytes(data)
+
+
 def place(commands: Commands) -> dict[str, str]:
     """Makes everything that the page takes for granted; returns what stands for its words in capitals."""
     files(commands)
     for name, seed in (("sim", 1), ("sim2", 2)):  # before the others: a simulation turns the chain's clock
         well(commands, "simulate", "--task", "linear", "--seats", "3", "--rounds", "1", "--seed", seed, "--out", name)
     records(commands.folder)
+    models(commands)
     federation = deployed(commands, "store", factory=False)
     seat(commands, federation, 1, 2, 3)
     running = deployed(commands, "store", "token: '" + remembered(commands)[0]["token"] + "'\n")
