@@ -177,8 +177,8 @@ def records(folder: Path) -> None:
 
 def models(commands: Commands) -> None:
     """The model of a simulation, and the same with one byte altered."""
-    well(commands, "model", "--summary", "sim/summary.json", "--out", "model")
-    altered = Path(shutil.copytree(commands.folder / "model", commands.folder / "altered-model")) / "model.safetensors"
+    well(commands, "model", "--summary", "sim/summary.json", "--out", "sim-model")
+    altered = Path(shutil.copytree(commands.folder / "sim-model", commands.folder / "altered-model")) / "model.safetensors"
     data = bytearray(altered.read_bytes())
     data[-1] ^= 1
     altered.write_bytes(data)
