@@ -67,8 +67,8 @@ def cli(
     from fl.network.stores.several import open_store
     from fl.tools.federation.deploy import deploy, draft, remember, tried_task
     from fl.tools.federation.deploy import dry_run as estimated
+    from fl.tools.federation.show_deployment import show_deployment
     from fl.tools.federation.terms_file import PRESETS, read_terms
-    from fl.tools.simulation import console
 
     try:
         given = PRESETS[preset] | (read_terms(terms) if terms else {})
@@ -82,7 +82,7 @@ def cli(
             done = deploy(tried_task(task), given, key.open(), open_store(stores), publish=publish, **choices, **key.options)
         path = remember(done, Path("deployments"))
         reader = ape_accounts.federation(done.federation)
-        console.deployed(done, reader.terms, reader.denomination)
+        show_deployment(done, reader.terms, reader.denomination)
     except TreatyError as error:
         raise click.ClickException(str(error)) from error
     click.echo(f"recorded in {path}; genesis and manifest in {', '.join(stores)}")

@@ -25,7 +25,8 @@ from torch.func import functional_call, vmap
 from fl.errors import UserCodeError
 from fl.learning.codec import parameters_of
 from fl.learning.data.partition import Part
-from fl.learning.task import SelfTrained, Task, build, foreign, load_task
+from fl.learning.task import SelfTrained, Task, build, foreign
+from fl.learning.task_loading import load_task
 from fl.learning.trainer import generator, local_change, tensors
 from fl.learning.user_code import gradients, loss_of, structured
 from fl.protocol.fixed_point import to_float

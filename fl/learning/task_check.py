@@ -22,7 +22,8 @@ from fl.errors import TaskError, UndefinedMetricError, UserCodeError
 from fl.learning.codec import floats_of, parameters_of, to_vector
 from fl.learning.data.partition import Part, Shard, Split
 from fl.learning.evaluator import Evaluator
-from fl.learning.task import Data, SelfTrained, Task, build, foreign, load_task
+from fl.learning.task import Data, SelfTrained, Task, build, foreign
+from fl.learning.task_loading import load_task
 from fl.learning.trainer import tensors, train
 from fl.learning.user_code import batch_loss, gradients
 

@@ -14,7 +14,7 @@ from enum import Enum
 from pathlib import Path
 
 from fl.errors import StoreError
-from fl.network.stores.base import write_durably
+from fl.network.stores.files import write_durably
 
 
 class State(Enum):

@@ -23,12 +23,13 @@ from fl.agents.runtime.workers import Inline, Workers
 from fl.learning.codec import depth_of, to_vector
 from fl.learning.data.partition import split
 from fl.learning.evaluator import Evaluator
-from fl.learning.task import build, load_task
+from fl.learning.task import build
+from fl.learning.task_loading import load_task
 from fl.log import Log
 from fl.network.federation import FederationReader
 from fl.network.rpc import Rpc
 from fl.network.sender import Fees, Sender
-from fl.network.stores.base import LocalStore
+from fl.network.stores.local import LocalStore
 from fl.protocol.artifact import Kind, pack_model
 from fl.protocol.phases import Phase
 from fl.tools.federation.deploy import manifest_of

@@ -33,11 +33,12 @@ from fl.agents.runtime.lockstep import Lockstep
 from fl.learning.codec import depth_of, to_vector
 from fl.learning.data.partition import split
 from fl.learning.evaluator import Evaluator
-from fl.learning.task import build, load_task
+from fl.learning.task import build
+from fl.learning.task_loading import load_task
 from fl.network.events import Event
 from fl.network.federation import FederationReader
 from fl.network.rpc import NodeRefused
-from fl.network.stores.base import LocalStore
+from fl.network.stores.local import LocalStore
 from fl.protocol.artifact import Kind, pack_model, parse_model
 from fl.protocol.manifest import Manifest
 from fl.tools.audit.auditor import Auditor

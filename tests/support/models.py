@@ -14,7 +14,7 @@ from fl.learning.task import Task, build
 from fl.learning.task_check import table_of
 from fl.learning.trainer import train
 from fl.network.events import Event
-from fl.network.stores.base import LocalStore
+from fl.network.stores.local import LocalStore
 from fl.protocol.artifact import Kind, pack_model
 from fl.protocol.leaves import root_of
 from fl.tools.federation.deploy import make_terms, manifest_of

@@ -19,7 +19,8 @@ from fl.errors import StoreError
 from fl.log import Log
 from fl.network.federation import FederationReader
 from fl.network.sender import Refused, Sender
-from fl.network.stores.base import Store, write_durably
+from fl.network.stores.base import Store
+from fl.network.stores.files import write_durably
 from fl.network.transactions import State, name_of
 from fl.protocol.phases import phase_and_end
 

@@ -12,7 +12,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from fl.errors import TreatyError
-from fl.network.stores.base import write_durably
+from fl.network.stores.files import write_durably
 from fl.network.transactions import TransactionJournal
 
 KEEP_ROUNDS = 16  # rounds whose files are kept; older ones cannot matter any more

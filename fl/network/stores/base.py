@@ -1,31 +1,23 @@
 """The content store: files named by their content. Every read is bounded in size and hashed before use.
 
 A name is the kind and the root of the leaf tree (for a JSON document such as the manifest, the SHA-256), so that no name can
-point outside and no content can pass for another. This module has the interface and the local directory; remote.py has the
-other kinds, several.py combines several stores into one.
+point outside and no content can pass for another. This module has the interface; local.py has the directory, remote.py the
+other kinds, and several.py combines several stores into one.
 """
 
 from __future__ import annotations
 
-import errno
 import json
-import os
-import secrets
-import stat
 from abc import ABC, abstractmethod
-from functools import partial
 from hashlib import sha256
-from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
-from fl.errors import NoRoomError, StoreError
-from fl.network.stores.private_copy import gathered
+from fl.errors import StoreError
 from fl.protocol.artifact import Data, Kind, size_of
 from fl.protocol.leaves import root_of
 from fl.protocol.manifest import Manifest
 
 MAX_DOCUMENT_BYTES = 1 << 20
-PIECE = 1 << 20
 MAX_DOCUMENT_NESTING = 32  # a deeper one would overflow the JSON reader's stack
 
 
@@ -127,73 +119,6 @@ def _name(root: bytes, kind: Kind) -> str:
     return f"{root.hex()}.{kind.name.lower()}"
 
 
-class LocalStore(FileStore):
-    """A directory, which may be shared, synchronised or served. Writes are atomic and durable; writing a file that exists is a
-    no-op."""
-
-    def __init__(self, path: Path | str):
-        self.path = Path(path)
-        self.label = str(path)
-        try:
-            self.path.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise StoreError(f"{path} cannot be a store: {error}; give a folder that you may write") from error
-
-    def _has(self, name: str) -> bool:
-        return (self.path / name).is_file()
-
-    def _read(self, name: str, most: int, exact: bool) -> Data:
-        path = self.path / name
-        try:
-            with open_regular(path) as file:
-                size = os.fstat(file.fileno()).st_size
-                if size != most if exact else size > most:
-                    raise StoreError(f"{path.name} in {self.path} has {size:,} bytes, not {most:,}: fetch it again")
-                return gathered(iter(partial(file.read, PIECE), b""), most + 1)  # the file may grow while it is read
-        except FileNotFoundError:
-            raise StoreError(f"{path.name} is not in {self.path}: ask its owner to publish it") from None
-        except NotRegularError:
-            raise StoreError(f"{path.name} in {self.path} is not a regular file: remove it and fetch it again") from None
-        except OSError as error:
-            if error.errno in (errno.EMFILE, errno.ENFILE):
-                message = f"{path.name} in {self.path} cannot be opened: {error.strerror}"
-                raise NoRoomError(f"{message}; allow this program more of them (ulimit -n 4096)") from error
-            raise StoreError(f"{path.name} in {self.path} cannot be read: {error}") from error
-
-    def _write(self, name: str, data: Data) -> None:
-        # An altered file is written again: anybody who has the content repairs the store.
-        path = self.path / name
-        try:
-            if not _holds(path, data):
-                write_durably(path, data)
-        except OSError as error:
-            message = f"{name} cannot be written to the store {self.label}: {error.strerror or error}"
-            raise StoreError(f"{message}; give a folder that you may write and that has room") from error
-
-
-class NotRegularError(OSError):
-    """A folder, a pipe or a device instead of a file."""
-
-
-def open_regular(path: Path) -> BinaryIO:
-    """A regular file, open to be read. The file checked is the file opened, and opening never blocks: in a shared folder, a
-    pipe or a device may take a file's place at any time. Raises OSError, NotRegularError among them."""
-    handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    if not stat.S_ISREG(os.fstat(handle).st_mode):
-        os.close(handle)
-        raise NotRegularError(errno.EINVAL, "not a regular file", str(path))
-    return os.fdopen(handle, "rb")
-
-
-def _holds(path: Path, data: Data) -> bool:
-    """Whether a file is there with just these bytes."""
-    try:
-        with open_regular(path) as file:
-            return os.fstat(file.fileno()).st_size == len(data) and file.read(len(data) + 1) == data
-    except OSError:
-        return False
-
-
 def canonical(facts: dict[str, Any]) -> bytes:
     """A document in canonical form: sorted keys, no spaces, UTF-8."""
     return json.dumps(facts, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
@@ -212,29 +137,3 @@ def _parse_canonical(data: bytes) -> dict[str, Any] | None:
         return facts if isinstance(facts, dict) and canonical(facts) == data else None
     except ValueError:
         return None
-
-
-def write_durably(path: Path, data: Data, mode: int = 0o644) -> None:
-    """Writes the whole file or nothing; it is on disk under its name when this returns. `mode` is reduced by the umask."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.parent / f".partial-{secrets.token_hex(8)}"
-    handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
-    try:
-        with os.fdopen(handle, "wb") as out:
-            out.write(data)
-            out.flush()
-            os.fsync(out.fileno())
-        os.replace(temporary, path)
-        _sync_folder(path.parent)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
-
-
-def _sync_folder(folder: Path) -> None:
-    """A name is durable once its folder is."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -17,7 +17,8 @@ from urllib.parse import urlsplit
 from fl.errors import StoreError, StoreSilentError
 from fl.log import Log
 from fl.network.stores import cid
-from fl.network.stores.base import LocalStore, Store
+from fl.network.stores.base import Store
+from fl.network.stores.local import LocalStore
 from fl.network.stores.public_http import public_session
 from fl.network.stores.remote import SECONDS, SLOWEST, FsspecStore, GatewayStore, HttpStore, IpfsStore, concurrently, deadline
 from fl.protocol.artifact import Data, Kind, size_of

@@ -15,7 +15,8 @@ from fl.errors import AuditError, ChainError, ManifestError, StoreError
 from fl.network.events import Event
 from fl.network.federation import Accounting, FederationReader
 from fl.network.rpc import NodeError
-from fl.network.stores.base import LocalStore, Store
+from fl.network.stores.base import Store
+from fl.network.stores.local import LocalStore
 from fl.network.stores.several import federation_store
 from fl.protocol import committee, scores
 from fl.protocol.artifact import Data, Kind, size_of

@@ -11,7 +11,7 @@ from fl.agents.record.history import History, RoundLog
 from fl.errors import AuditError
 from fl.network.denomination import Denomination
 from fl.network.events import Event
-from fl.network.stores.base import write_durably
+from fl.network.stores.files import write_durably
 from fl.protocol.enums import Offence
 from fl.protocol.terms import Terms
 

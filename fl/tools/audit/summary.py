@@ -12,7 +12,7 @@ from fl.errors import AuditError, PrivacyError
 from fl.learning.research.comparison import Baselines
 from fl.network.denomination import Denomination
 from fl.network.federation import Accounting
-from fl.network.stores.base import write_durably
+from fl.network.stores.files import write_durably
 from fl.tools.audit.measured import GasUse, PrivacySpent
 from fl.tools.audit.typed_json import read
 from fl.tools.audit.verdict import Verdict

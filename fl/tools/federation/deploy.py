@@ -11,12 +11,14 @@ from typing import Any
 
 from fl.errors import ChainError, TermsError, UserCodeError
 from fl.learning.codec import depth_of, parameters_of, to_vector
-from fl.learning.task import Task, build, load_task
+from fl.learning.task import Task, build
 from fl.learning.task_check import check_model, check_task, table_of
+from fl.learning.task_loading import load_task
 from fl.network import ape_accounts
 from fl.network.denomination import PLAY, Denomination
 from fl.network.stores import cid
-from fl.network.stores.base import Store, canonical, write_durably
+from fl.network.stores.base import Store, canonical
+from fl.network.stores.files import write_durably
 from fl.network.stores.several import is_public
 from fl.network.token import Token
 from fl.protocol.allowlist import Allowlist

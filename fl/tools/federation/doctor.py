@@ -17,8 +17,9 @@ from fl.errors import ChainError, TreatyError
 from fl.learning.codec import to_vector
 from fl.learning.data.local_rows import local_shard
 from fl.learning.data.table import Table
-from fl.learning.task import build, federation_task, load_task
+from fl.learning.task import build
 from fl.learning.task_check import check_model, check_shard, check_task, table_of
+from fl.learning.task_loading import federation_task, load_task
 from fl.network.calls import chain_id, number_of
 from fl.network.federation import FederationReader
 from fl.network.rpc import NodeError

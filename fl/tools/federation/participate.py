@@ -21,8 +21,9 @@ from fl.learning.codec import to_vector
 from fl.learning.data.built_in import built_in_shard
 from fl.learning.evaluator import Evaluator
 from fl.learning.privacy.budget import Privacy
-from fl.learning.task import Task, build, federation_task
+from fl.learning.task import Task, build
 from fl.learning.task_check import check_shard
+from fl.learning.task_loading import federation_task
 from fl.log import Log
 from fl.network.federation import FederationReader
 from fl.network.rpc import Rpc, on_loopback

@@ -16,7 +16,7 @@ from fl.learning.inference import Module, module_from, outputs_of, predictions, 
 from fl.learning.task import Data, Task
 from fl.learning.trainer import generator, tensors, train
 from fl.learning.uncertainty import Calibration, Interval, bootstrap, calibration
-from fl.network.stores.base import write_durably
+from fl.network.stores.files import write_durably
 from fl.tools.cli.options import Result
 from fl.tools.model.card import personal_card
 from fl.tools.model.folder import Model, Personal, check_out, load, write

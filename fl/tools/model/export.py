@@ -14,8 +14,9 @@ from fl.learning.data.given_table import RowShape
 from fl.learning.data.table import Table, stated_table
 from fl.learning.inference import Module, module_of
 from fl.learning.shipped import SHIPPED
-from fl.learning.task import Task, build, load_task
+from fl.learning.task import Task, build
 from fl.learning.task_check import table_of
+from fl.learning.task_loading import load_task
 from fl.protocol.artifact import Kind, pack_model
 from fl.protocol.leaves import root_of
 from fl.tools.cli.options import Result

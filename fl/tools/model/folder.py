@@ -25,8 +25,9 @@ from fl.learning.data.given_table import RowShape
 from fl.learning.data.table import stated_table
 from fl.learning.inference import Module, module_from, tensors_of
 from fl.learning.shipped import SHIPPED
-from fl.learning.task import Task, load_task
-from fl.network.stores.base import open_regular, write_durably
+from fl.learning.task import Task
+from fl.learning.task_loading import load_task
+from fl.network.stores.files import open_regular, write_durably
 
 FORMAT, VERSION = "treaty-model", 1
 WEIGHTS, CARD, CONFIG, ONNX = "model.safetensors", "README.md", "config.json", "model.onnx"

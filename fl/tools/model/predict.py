@@ -11,7 +11,7 @@ import pandas as pd
 from fl.errors import TaskError, TreatyError
 from fl.learning.data.given_table import read_given
 from fl.learning.inference import Predictions, outputs_of, predictions
-from fl.network.stores.base import write_durably
+from fl.network.stores.files import write_durably
 from fl.tools.cli.options import Result
 from fl.tools.model.folder import load
 

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from fl.agents.record.history import History
 from fl.errors import StoreError, TreatyError
 from fl.network.federation import FederationReader
-from fl.network.stores.base import LocalStore, Store
+from fl.network.stores.base import Store
+from fl.network.stores.local import LocalStore
 from fl.network.stores.several import federation_store, is_public
 from fl.protocol.artifact import Kind, parse_model
 from fl.protocol.manifest import Manifest

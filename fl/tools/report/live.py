@@ -15,7 +15,8 @@ from fl.learning.evaluator import Evaluator
 from fl.learning.research import baselines
 from fl.learning.research.comparison import Baselines
 from fl.learning.shipped import SHIPPED
-from fl.learning.task import Task, load_task
+from fl.learning.task import Task
+from fl.learning.task_loading import load_task
 from fl.network.events import Event
 from fl.network.federation import FederationReader
 from fl.network.stores.base import Store

@@ -10,7 +10,8 @@ from pathlib import Path
 
 from fl.agents.record.history import History
 from fl.errors import AuditError, ManifestError, StoreError, TreatyError
-from fl.network.stores.base import LocalStore, write_durably
+from fl.network.stores.files import write_durably
+from fl.network.stores.local import LocalStore
 from fl.protocol.manifest import DEFAULT_GATE
 from fl.tools.audit.auditor import audit_summary
 from fl.tools.audit.export import read_events

@@ -10,7 +10,8 @@ from rich.progress import track
 from fl.learning.codec import parameters_of
 from fl.learning.data.partition import split
 from fl.learning.research import baselines
-from fl.learning.task import build, load_task
+from fl.learning.task import build
+from fl.learning.task_loading import load_task
 from fl.protocol.artifact import Kind, depth_for, size_of
 from fl.tools.research.compare import Case, cases, points, show
 

@@ -30,9 +30,10 @@ from fl.learning.batched import Delta, train_many
 from fl.learning.codec import encode_update, floats_of, to_vector
 from fl.learning.data.partition import Part
 from fl.learning.evaluator import Evaluator
-from fl.learning.task import Task, build, load_task
+from fl.learning.task import Task, build
+from fl.learning.task_loading import load_task
 from fl.learning.trainer import generator, local_change, start_weights
-from fl.network.stores.base import write_durably
+from fl.network.stores.files import write_durably
 from fl.protocol.artifact import LEAF_PARAMETERS, Kind, depth_for, pack_model, pack_update, parse_model
 from fl.protocol.blocks import BLOCK, quantize
 from fl.protocol.fixed_point import to_fixed

@@ -18,8 +18,9 @@ from rich.table import Table
 from fl.errors import TaskError
 from fl.learning.data.partition import split
 from fl.learning.research import baselines
-from fl.learning.task import Task, load_task
-from fl.network.stores.base import write_durably
+from fl.learning.task import Task
+from fl.learning.task_loading import load_task
+from fl.network.stores.files import write_durably
 
 
 @dataclass(frozen=True)

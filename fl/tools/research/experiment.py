@@ -23,8 +23,9 @@ from fl.learning.research import shapley
 from fl.learning.research.attacks import ATTACKS
 from fl.learning.research.median_cosine import COMPARED
 from fl.learning.research.offchain import SCORERS, Cell, Play, play, small_digits
-from fl.learning.task import Task, load_task
-from fl.network.stores.base import write_durably
+from fl.learning.task import Task
+from fl.learning.task_loading import load_task
+from fl.network.stores.files import write_durably
 from fl.protocol.manifest import DEFAULT_GATE
 from fl.tools.research.experiment_report import markdown, svg
 from fl.tools.research.parallel import as_done

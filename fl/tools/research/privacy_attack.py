@@ -11,7 +11,7 @@ from fl.learning.data.partition import split
 from fl.learning.privacy.budget import Privacy, most_auc, spending
 from fl.learning.research import baselines
 from fl.learning.research.membership import attack
-from fl.learning.task import load_task
+from fl.learning.task_loading import load_task
 from fl.tools.research.compare import Case, cases, points, show
 
 BUDGETS = ((None, "sgd"), (8.0, "sgd"), (3.0, "sgd"), (1.0, "sgd"), (8.0, "update"))

@@ -18,12 +18,14 @@ from fl.agents import adversaries
 from fl.agents.record.history import History
 from fl.errors import AuditError, ChainError, TaskError
 from fl.learning.codec import depth_of
-from fl.learning.task import build, load_task
+from fl.learning.task import build
+from fl.learning.task_loading import load_task
 from fl.log import Log
 from fl.network import ape_accounts
 from fl.network.federation import FederationReader
 from fl.network.rpc import Rpc
-from fl.network.stores.base import LocalStore, write_durably
+from fl.network.stores.files import write_durably
+from fl.network.stores.local import LocalStore
 from fl.tools.audit.auditor import Auditor
 from fl.tools.audit.verdict import Verdict
 from fl.tools.federation.deploy import deploy

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from fl.errors import TaskError
-from fl.network.stores.base import write_durably
+from fl.network.stores.files import write_durably
 
 
 def begin(plan: Any, task: str, out: Path) -> int:

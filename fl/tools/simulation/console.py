@@ -11,12 +11,9 @@ from fl.agents.record.view import View
 from fl.agents.runtime.lockstep import Done
 from fl.learning.research.comparison import Baselines
 from fl.network.ape_accounts import quiet
-from fl.network.denomination import Denomination
 from fl.protocol.phases import Phase
-from fl.protocol.terms import AMOUNTS, Terms
-from fl.tools.audit.export import terms_to_json
 from fl.tools.audit.summary import Summary
-from fl.tools.federation.deploy import Deployment
+from fl.tools.cli.tables import new_table
 from fl.tools.report.facts import OFFENCES
 from fl.tools.simulation.simulate import Watcher
 
@@ -72,19 +69,6 @@ class Live:
             self.progress.console.print(f"[{style}]{done.function}[/] {escape(done.agent.name)} {what} ({done.gas:,} gas)")
 
 
-def deployed(deployment: Deployment, terms: Terms, denomination: Denomination) -> None:
-    """Prints the addresses of a new deployment, its terms and its gas."""
-    console = Console(soft_wrap=True, width=max(Console().width, 100))
-    for name in ("federation", "factory", "implementation", "token", "manifest", "genesis"):
-        console.print(f"{name:15} {getattr(deployment, name)}", highlight=False)
-    table = _table("Terms", "term", "value")
-    for name, value in terms_to_json(terms).items():
-        amount = isinstance(value, int) and name in AMOUNTS
-        table.add_row(name, escape(denomination.show(value) if amount else str(value)))
-    console.print(table)
-    console.print(f"gas: {', '.join(f'{what} {gas:,}' for what, gas in deployment.gas.items())}", highlight=False)
-
-
 def report(summary: Summary) -> None:
     """Prints the tables after a federation has ended."""
     console = Console(width=max(Console().width, 100))
@@ -109,15 +93,8 @@ def report(summary: Summary) -> None:
         console.print(f"[bold red]audit FAILED[/]: {audit.difference}")
 
 
-def _table(title: str, *columns: str) -> Table:
-    table = Table(title=title, title_justify="left", title_style="bold")
-    for i, column in enumerate(columns):
-        table.add_column(column, justify="left" if i == 0 else "right", no_wrap=True)
-    return table
-
-
 def _rounds(summary: Summary, names: dict[int, str]) -> Table:
-    table = _table("Rounds", "round", summary.metric, "accepted", "left out", "proposer", "model root", "gas")
+    table = new_table("Rounds", "round", summary.metric, "accepted", "left out", "proposer", "model root", "gas")
     for r in summary.rounds:
         fell = "".join(f"{s} fell, " for s in r.fallen)
         proposer = "void" if r.voided else f"{fell}{'none' if r.proposer is None else r.proposer}"
@@ -128,7 +105,7 @@ def _rounds(summary: Summary, names: dict[int, str]) -> Table:
 
 
 def _seats(summary: Summary) -> Table:
-    table = _table(
+    table = new_table(
         f"Participants (amounts in {escape(summary.denomination.symbol)})",
         "seat",
         "stake",
@@ -147,7 +124,7 @@ def _seats(summary: Summary) -> Table:
 
 
 def _privacy(summary: Summary) -> Table:
-    table = _table("Privacy (simulated noise is seeded and promises nothing)", "seat", "mechanism", "noise", "spent")
+    table = new_table("Privacy (simulated noise is seeded and promises nothing)", "seat", "mechanism", "noise", "spent")
     for column in ("budget", "delta", "sat out"):
         table.add_column(column, justify="right")
     for s in summary.seats:
@@ -160,14 +137,14 @@ def _privacy(summary: Summary) -> Table:
 
 
 def _costs(summary: Summary) -> Table:
-    table = _table("Gas", "action", "calls", "mean", "most")
+    table = new_table("Gas", "action", "calls", "mean", "most")
     for what, g in summary.gas.items():
         table.add_row(what, str(g.calls), f"{g.mean:,}", f"{g.most:,}")
     return table
 
 
 def _baselines(summary: Summary, baselines: Baselines) -> Table:
-    table = _table(f"{summary.metric} on everybody's test rows", "who", summary.metric)
+    table = new_table(f"{summary.metric} on everybody's test rows", "who", summary.metric)
     local_only = baselines.alone
     for name, value in list(local_only.items())[:8]:
         table.add_row(f"{name}, local only", f"{value:.4f}")

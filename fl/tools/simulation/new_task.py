@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 from fl.errors import TaskError
-from fl.network.stores.base import write_durably
+from fl.network.stores.files import write_durably
 
 TASK = '''"""{name}: which side of a circle does a point lie on? Put your own data, model and measure in its place."""
 

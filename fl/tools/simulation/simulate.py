@@ -27,13 +27,14 @@ from fl.learning.privacy.budget import Privacy
 from fl.learning.privacy.mechanisms import Seeded
 from fl.learning.research import baselines
 from fl.learning.research.comparison import Baselines
-from fl.learning.task import Task, load_task
+from fl.learning.task import Task
 from fl.learning.task_check import check_split, check_task, table_of
+from fl.learning.task_loading import load_task
 from fl.network import ape_accounts
 from fl.network.abi import federation_abi
 from fl.network.federation import FederationReader
 from fl.network.rpc import Rpc
-from fl.network.stores.base import LocalStore
+from fl.network.stores.local import LocalStore
 from fl.protocol.artifact import Kind, parse_model
 from fl.protocol.manifest import gate_rule
 from fl.tools.audit.auditor import audit_summary

@@ -25,7 +25,7 @@ from fl.learning.data.reading import read_table
 from fl.network import ape_accounts
 from fl.network.federation import FederationReader
 from fl.network.rpc import LOOPBACK, Rpc
-from fl.network.stores.base import LocalStore
+from fl.network.stores.local import LocalStore
 from fl.protocol.terms import Terms
 from fl.tools.audit.auditor import Auditor
 from fl.tools.audit.export import write_events

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from fl.errors import TaskError
-from fl.learning.task import load_task
+from fl.learning.task_loading import load_task
 from fl.protocol.artifact import parse_model, parse_update, update_is_canonical
 from fl.tools.research.benchmark import Settings, benchmark, deal, exact_rounds, float_rounds, random_updates
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from support.cli import Outcome, once, project, remembered, roots
 
-from fl.network.stores.base import LocalStore
+from fl.network.stores.local import LocalStore
 from fl.protocol.artifact import Kind
 
 pytestmark = pytest.mark.xdist_group("commands")

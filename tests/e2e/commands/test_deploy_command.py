@@ -7,7 +7,7 @@ from dataclasses import fields
 import pytest
 from support.cli import Commands, remembered
 
-from fl.network.stores.base import LocalStore
+from fl.network.stores.local import LocalStore
 from fl.protocol.terms import Terms
 from fl.tools.federation.cost_estimate import GAS, IMPLEMENTATION, SEATS
 from fl.tools.federation.terms_file import DERIVED, KNOWN, PRESETS, read_terms

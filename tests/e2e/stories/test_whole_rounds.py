@@ -10,7 +10,7 @@ from fl.agents.record.view import View
 from fl.agents.roles.participant import Participant
 from fl.agents.runtime.agent import Agent
 from fl.errors import AuditError
-from fl.network.stores.base import write_durably
+from fl.network.stores.files import write_durably
 from fl.protocol.artifact import Kind, parse_model
 from fl.protocol.fixed_point import to_float
 from fl.protocol.phases import Phase

@@ -15,7 +15,7 @@ from fl.agents.roles.keeper import Keeper
 from fl.agents.roles.proposer import Proposer
 from fl.agents.runtime.actions import Action, Call
 from fl.agents.runtime.agent import Agent
-from fl.network.stores.base import LocalStore
+from fl.network.stores.local import LocalStore
 from fl.protocol.artifact import LEAF_PARAMETERS, Kind
 from fl.protocol.enums import Artifact
 from fl.protocol.fraud import Opened

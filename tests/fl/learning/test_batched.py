@@ -12,7 +12,8 @@ from fl.learning import batched
 from fl.learning.batched import Cohort, groups, together, train_each, train_many
 from fl.learning.codec import to_vector
 from fl.learning.data.partition import Part, split
-from fl.learning.task import Data, LocalTraining, Task, build, load_task
+from fl.learning.task import Data, LocalTraining, Task, build
+from fl.learning.task_loading import load_task
 from fl.learning.trainer import generator, local_change
 
 SIZES = (1, 7, 12, 3, 4, 5, 30, 8)

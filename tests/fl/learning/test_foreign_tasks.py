@@ -22,7 +22,8 @@ from fl.learning.flower.client_task import ClientTask, LocalClients
 from fl.learning.flower.worker import pack, unpack
 from fl.learning.privacy.mechanisms import check_private
 from fl.learning.research import baselines
-from fl.learning.task import build, load_task
+from fl.learning.task import build
+from fl.learning.task_loading import load_task
 from fl.tools.federation.deploy import manifest_of
 from fl.tools.simulation.new_task import new_task
 

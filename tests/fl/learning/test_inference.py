@@ -10,8 +10,9 @@ from fl.learning import onnx_export
 from fl.learning.data.given_table import RowShape, read_given
 from fl.learning.data.table import table_task
 from fl.learning.inference import module_from, outputs_of, predictions, tensors_of
-from fl.learning.task import SHIPPED, build, load_task
+from fl.learning.task import build
 from fl.learning.task_check import table_of
+from fl.learning.task_loading import SHIPPED, load_task
 
 
 def own(tmp_path, *changes: tuple[str, str]):

@@ -27,7 +27,8 @@ from fl.learning.scoring import (
     vector,
     worths,
 )
-from fl.learning.task import build, load_task
+from fl.learning.task import build
+from fl.learning.task_loading import load_task
 from fl.learning.trainer import local_change
 from fl.protocol import scores
 from fl.protocol.artifact import pad

@@ -18,8 +18,9 @@ from fl.learning.flower.client_task import ClientTask, LocalClients
 from fl.learning.research import baselines
 from fl.learning.scoring import PublicRound, ScoredRound, Scorer
 from fl.learning.shipped import SHIPPED
-from fl.learning.task import Data, LocalTraining, Task, build, load_task
+from fl.learning.task import Data, LocalTraining, Task, build
 from fl.learning.task_check import check_model, check_shard, check_split, check_task, table_of
+from fl.learning.task_loading import load_task
 from fl.learning.trainer import local_change
 from fl.learning.user_code import during, one_number
 

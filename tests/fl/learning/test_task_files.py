@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from fl.errors import TaskError, UserCodeError
-from fl.learning.task import Task, foreign, load_task
+from fl.learning.task import Task, foreign
+from fl.learning.task_loading import load_task
 
 BODY = """
 import numpy as np

@@ -11,7 +11,8 @@ from fl.errors import TaskError
 from fl.learning.codec import parameters_of, to_vector
 from fl.learning.data.partition import split
 from fl.learning.shipped import SHIPPED
-from fl.learning.task import build, load_task
+from fl.learning.task import build
+from fl.learning.task_loading import load_task
 from fl.learning.tasks import linear
 from fl.learning.tasks.adapter import ALPHABET
 from fl.learning.tasks.heart import HOSPITALS, NUMBERS

@@ -7,7 +7,7 @@ from sklearn.metrics import roc_auc_score
 
 from fl.errors import TaskError
 from fl.learning.inference import Predictions
-from fl.learning.task import load_task
+from fl.learning.task_loading import load_task
 from fl.learning.uncertainty import bootstrap, calibration
 
 HEART, LINEAR = load_task("heart"), load_task("linear")

@@ -11,10 +11,10 @@ import pytest
 from web3 import HTTPProvider, Web3
 
 from fl.errors import ChainError, ContractError
-from fl.learning.task import load_task
+from fl.learning.task_loading import load_task
 from fl.network import ape_accounts, ape_patches
 from fl.network.denomination import RAW, Denomination
-from fl.network.stores.base import LocalStore
+from fl.network.stores.local import LocalStore
 from fl.network.token import Token
 from fl.tools.federation.deploy import deploy
 

@@ -10,7 +10,7 @@ from support.manifests import TRAINING, manifest
 
 from fl.errors import ManifestError
 from fl.learning.shipped import SHIPPED
-from fl.learning.task import load_task
+from fl.learning.task_loading import load_task
 from fl.network.stores.base import canonical
 from fl.protocol.manifest import GATES, MAX_PARAMETERS, MAX_SEED, SCORES, Manifest, Rule, gate_rule
 from fl.tools.federation.deploy import manifest_of

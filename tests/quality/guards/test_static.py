@@ -20,6 +20,7 @@ EXPLAINED = {
     ("incorrect-equality", "Federation.roundInfo()"): "zero means not yet; a view",
     ("incorrect-equality", "Federation._release("): "two values of an enum",
     ("incorrect-equality", "Federation.reveal("): "states of a record",
+    ("incorrect-equality", "Federation._slashSilentValidators()"): "states of a record",
     ("uninitialized-local", "Federation._close().revealed"): "begins as the empty set",
     ("uninitialized-local", "Federation._finalize("): "begins false",
     ("uninitialized-local", "FixedPoint.aggregate("): "begins at zero",

@@ -23,7 +23,7 @@ from fl.agents.runtime.consistency import Observer
 from fl.learning.scoring import Scorer
 from fl.log import Log
 from fl.network.events import Event
-from fl.network.stores.base import LocalStore
+from fl.network.stores.local import LocalStore
 from fl.protocol.artifact import LEAF_PARAMETERS, Kind, pack_model, pack_update, size_of
 from fl.protocol.enums import Artifact
 from fl.protocol.leaves import root_of

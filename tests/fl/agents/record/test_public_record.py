@@ -11,7 +11,7 @@ from fl.agents.record import public_record as rules
 from fl.agents.record.history import History, Reveal, RoundLog
 from fl.agents.record.public_record import Record
 from fl.errors import StoreSilentError
-from fl.network.stores.base import LocalStore
+from fl.network.stores.local import LocalStore
 from fl.protocol.artifact import LEAF_PARAMETERS, Kind
 from fl.protocol.leaves import root_of
 

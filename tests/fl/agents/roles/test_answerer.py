@@ -9,7 +9,7 @@ from support.system import CHALLENGER, STRANGER, System, random_model, random_up
 from fl.agents.record.view import View
 from fl.agents.roles import answerer
 from fl.agents.roles.answerer import MAX_DEMANDS, Answerer
-from fl.network.stores.base import LocalStore
+from fl.network.stores.local import LocalStore
 from fl.protocol.artifact import LEAF_PARAMETERS, Kind
 from fl.protocol.enums import Artifact as A
 

@@ -14,13 +14,13 @@ import time
 import pytest
 from support.daemon_cluster import DaemonCluster, Key, key_of, told
 
-import fl.network.stores.base
+import fl.network.stores.files
 from fl.agents.runtime.daemon import Daemon
 from fl.errors import StoreError, StoreSilentError
 from fl.network.federation import Distrust, WrongChain
 from fl.network.rpc import NodeError
 from fl.network.sender import GWEI, Fees
-from fl.network.stores.base import LocalStore
+from fl.network.stores.local import LocalStore
 from fl.network.transactions import State
 from fl.protocol.artifact import Kind
 from fl.protocol.phases import Phase
@@ -417,12 +417,12 @@ def test_disk_full_at_any_write__nothing_is_sent__and_it_goes_on_when_there_is_r
             synced(handle)
 
         before = cluster.sent(key_of(VICTIM))
-        monkeypatch.setattr(fl.network.stores.base.os, "fsync", full)
+        monkeypatch.setattr(fl.network.stores.files.os, "fsync", full)
         try:
             daemon.tick()
         except OSError as error:
             daemon.trouble(error)
-        monkeypatch.setattr(fl.network.stores.base.os, "fsync", synced)
+        monkeypatch.setattr(fl.network.stores.files.os, "fsync", synced)
         if count[0] < fails_at:  # the whole look took fewer writes
             daemon.journal.close()
             break

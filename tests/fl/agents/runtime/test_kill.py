@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from support.daemon_cluster import DaemonCluster, key_of, told
 
-import fl.network.stores.base
+import fl.network.stores.files
 from fl.network.rpc import Rpc
 from fl.network.transactions import TransactionJournal
 from fl.protocol.phases import Phase
@@ -57,7 +57,7 @@ class Steps:
                 self.step()
             return result
 
-        fl.network.stores.base.os.replace = writes
+        fl.network.stores.files.os.replace = writes
         Rpc.__call__ = calls
 
     def step(self) -> None:

@@ -14,7 +14,7 @@ from fl.agents.runtime.lockstep import Lockstep
 from fl.errors import StoreSilentError
 from fl.network.federation import FederationReader
 from fl.network.rpc import Rpc
-from fl.network.stores.base import LocalStore
+from fl.network.stores.local import LocalStore
 from fl.protocol.artifact import Kind
 from fl.tools.audit.auditor import Auditor
 

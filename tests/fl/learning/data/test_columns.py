@@ -9,7 +9,7 @@ from sklearn.datasets import load_breast_cancer, load_digits
 
 from fl.errors import TaskError
 from fl.learning.data.table import table_task
-from fl.learning.task import load_task
+from fl.learning.task_loading import load_task
 
 
 def patients() -> pd.DataFrame:

@@ -6,8 +6,8 @@ import pytest
 from fl.errors import TaskError
 from fl.learning.data.local_rows import local_shard
 from fl.learning.data.table import stated_table
-from fl.learning.task import load_task
 from fl.learning.task_check import check_shard
+from fl.learning.task_loading import load_task
 
 
 def test_table__becomes_a_shard__all_of_its_rows_used(tmp_path):

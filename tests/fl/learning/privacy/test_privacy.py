@@ -22,7 +22,8 @@ from fl.learning.evaluator import Evaluator
 from fl.learning.privacy.budget import Ledger, Privacy, Spending, epsilon_of, least_noise, most_auc, schedule, spending
 from fl.learning.privacy.mechanisms import PerRow, Secret, Seeded, check_private, normal, private_change
 from fl.learning.research.membership import attack
-from fl.learning.task import LocalTraining, build, load_task
+from fl.learning.task import LocalTraining, build
+from fl.learning.task_loading import load_task
 from fl.learning.trainer import generator, local_change
 from fl.protocol.artifact import Kind, parse_update
 from fl.protocol.fixed_point import to_float

@@ -5,7 +5,7 @@ import pytest
 
 from fl.learning.data.partition import Part, Shard, Split, split
 from fl.learning.research.baselines import alone, exact_fedavg, float_fedavg, generator, pooled
-from fl.learning.task import load_task
+from fl.learning.task_loading import load_task
 
 LINEAR, HEART = load_task("linear"), load_task("heart")
 

@@ -10,7 +10,7 @@ from fl.learning.data.partition import split
 from fl.learning.evaluator import Evaluator
 from fl.learning.research.attacks import ATTACKS, flipped, poison
 from fl.learning.research.offchain import Cell, play
-from fl.learning.task import load_task
+from fl.learning.task_loading import load_task
 from fl.tools.research.experiment import SETTINGS, Grid, run
 from fl.tools.research.experiment_report import losses, markdown, svg
 

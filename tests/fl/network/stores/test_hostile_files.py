@@ -12,7 +12,7 @@ from support.system import BASE_TERMS, random_update
 from fl.agents.record.history import History, Reveal, RoundLog
 from fl.agents.record.public_record import Record
 from fl.errors import ArtifactError
-from fl.network.stores.base import LocalStore
+from fl.network.stores.local import LocalStore
 from fl.protocol.aggregate import aggregate
 from fl.protocol.artifact import (
     MAX_DEPTH,

@@ -15,7 +15,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.files import BOTH, DEPTH, FACTS, MODEL, UPDATE, altered, at_once, refused
 
-from fl.network.stores.base import MAX_DOCUMENT_BYTES, LocalStore, canonical, write_durably
+from fl.network.stores.base import MAX_DOCUMENT_BYTES, canonical
+from fl.network.stores.files import write_durably
+from fl.network.stores.local import LocalStore
 from fl.protocol.artifact import Kind
 from fl.protocol.leaves import root_of
 
@@ -289,7 +291,7 @@ def test_write__that_fails__leaves_what_was_there_and_no_trace(tmp_path, monkeyp
 
 KILLED = """
 import os, sys
-from fl.network.stores.base import LocalStore
+from fl.network.stores.local import LocalStore
 from fl.protocol.artifact import Kind
 os.{step} = lambda *_: os._exit(9)
 LocalStore(sys.argv[1]).put(bytes(2048), Kind.MODEL)
@@ -424,7 +426,7 @@ NESTED = """
 import sys
 from hashlib import sha256
 from fl.errors import StoreError
-from fl.network.stores.base import LocalStore
+from fl.network.stores.local import LocalStore
 sys.setrecursionlimit(100_000)  # as the chain's libraries do when they are imported
 try:
     LocalStore(sys.argv[1]).get_document(bytes.fromhex(sys.argv[2]))

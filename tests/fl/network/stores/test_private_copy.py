@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from fl.errors import NoRoomError, StoreError
 from fl.network.stores import private_copy
-from fl.network.stores.base import LocalStore
+from fl.network.stores.local import LocalStore
 from fl.network.stores.private_copy import FEW, gathered, scratch_folder
 from fl.network.stores.remote import FsspecStore
 from fl.network.stores.several import Stores, fetched
@@ -180,8 +180,8 @@ def test_file_of_the_store__changed_while_it_is_read__is_refused(tmp_path, monke
     store = LocalStore(tmp_path)
     root = store.put(LARGE, Kind.UPDATE)
     path = tmp_path / f"{root.hex()}.update"
-    monkeypatch.setattr("fl.network.stores.base.PIECE", 1 << 12)
-    monkeypatch.setattr("fl.network.stores.base.gathered", lambda parts, most: gathered(changing(parts), most))
+    monkeypatch.setattr("fl.network.stores.local.PIECE", 1 << 12)
+    monkeypatch.setattr("fl.network.stores.local.gathered", lambda parts, most: gathered(changing(parts), most))
 
     def changing(parts):
         yield next(parts)

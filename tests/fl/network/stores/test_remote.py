@@ -21,7 +21,8 @@ from support.system import BASE_TERMS, random_update
 
 from fl.errors import StoreError, StoreSilentError
 from fl.network.stores import cid, public_http, remote, several
-from fl.network.stores.base import LocalStore, Store, canonical
+from fl.network.stores.base import Store, canonical
+from fl.network.stores.local import LocalStore
 from fl.network.stores.remote import FsspecStore, GatewayStore, HttpStore, IpfsStore
 from fl.network.stores.several import AT_ONCE, MAX_REST, REST, SLOW, Stores, federation_store, fetched, is_public, open_store
 from fl.protocol.artifact import Kind
@@ -326,7 +327,7 @@ def test_gateway__and_node__share_what_events_announce(server, tmp_path):
     writer.put(UPDATE, Kind.UPDATE)
     locator = writer.locator(UPDATE)
     reader = open_store([tmp_path / "cache", f"http://{server.host}/ipfs"], seconds=SECONDS)
-    with refused("is not to be had"):
+    with refused("is not available"):
         reader.get(ROOT, Kind.UPDATE, DEPTH)
     reader.hint(ROOT, locator)
     assert reader.get(ROOT, Kind.UPDATE, DEPTH) == UPDATE
@@ -487,7 +488,7 @@ def test_many_silent_stores__cost_a_file_what_one_costs(tmp_path, monkeypatch):
         dead = [HttpStore(f"http://127.0.0.1:{listening.getsockname()[1]}/{i}", 0.2) for i in range(30)]
         stores = Stores([LocalStore(tmp_path), *dead])
         began = time.monotonic()
-        with refused("is not to be had"):
+        with refused("is not available"):
             stores.get(ROOT, Kind.UPDATE, DEPTH)
         assert time.monotonic() - began < 2  # 6 seconds if each had its own patience
 
@@ -505,7 +506,7 @@ def test_store_that_lacks_a_file__does_not_rest(tmp_path):
     lacking = Counting(tmp_path / "lacking")
     stores = Stores([lacking, LocalStore(tmp_path / "other")])
     for _ in range(3):
-        with refused("is not to be had"):
+        with refused("is not available"):
             stores.get(ROOT, Kind.UPDATE, DEPTH)
     assert lacking.asked == 3
 

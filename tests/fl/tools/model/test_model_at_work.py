@@ -13,8 +13,8 @@ from support.models import source
 
 from fl.errors import TaskError, TreatyError
 from fl.learning.data.table import table_task
-from fl.learning.task import load_task
 from fl.learning.task_check import table_of
+from fl.learning.task_loading import load_task
 from fl.tools.model.evaluate import Wishes, evaluate
 from fl.tools.model.export import export
 from fl.tools.model.folder import load, read_config

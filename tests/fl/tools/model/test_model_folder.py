@@ -19,9 +19,9 @@ from fl.errors import StoreError, TaskError, TreatyError
 from fl.learning.data.table import table_task
 from fl.learning.inference import module_of, outputs_of
 from fl.learning.shipped import SHIPPED
-from fl.learning.task import load_task
 from fl.learning.task_check import table_of
-from fl.network.stores.base import write_durably
+from fl.learning.task_loading import load_task
+from fl.network.stores.files import write_durably
 from fl.protocol.artifact import Kind
 from fl.tools.model.export import export
 from fl.tools.model.folder import load, read_config

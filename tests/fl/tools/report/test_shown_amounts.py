@@ -13,11 +13,12 @@ from fl.network.denomination import RAW, Denomination, denomination_of
 from fl.network.events import Event
 from fl.protocol.terms import AMOUNTS, Terms
 from fl.tools.federation.deploy import Deployment
+from fl.tools.federation.show_deployment import show_deployment
 from fl.tools.report.facts import Facts, Known, gather
 from fl.tools.report.join_page import join_page
 from fl.tools.report.render import page
 from fl.tools.report.watch import Screen, terminal
-from fl.tools.simulation.console import Live, deployed
+from fl.tools.simulation.console import Live
 
 SIX = Denomination(6, "SIX")
 FEWER = 10**12  # units of 18 decimals in one of six
@@ -111,7 +112,7 @@ def test_join_page__asks_for_tokens_of_the_federation():
 
 
 def test_console__of_what_was_deployed__takes_a_symbol_as_text(capsys):
-    deployed(Deployment(1, *["0x"] * 6, {}, 1), fewer(BASE_TERMS), Denomination(6, "[red]SIX[/]"))
+    show_deployment(Deployment(1, *["0x"] * 6, {}, 1), fewer(BASE_TERMS), Denomination(6, "[red]SIX[/]"))
     assert "100 [red]SIX[/]" in capsys.readouterr().out
 
 

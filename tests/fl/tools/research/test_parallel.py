@@ -16,7 +16,8 @@ from fl.learning import batched
 from fl.learning.batched import Cohort
 from fl.learning.codec import encode_update, to_vector
 from fl.learning.data.partition import Part
-from fl.learning.task import build, load_task
+from fl.learning.task import build
+from fl.learning.task_loading import load_task
 from fl.protocol.artifact import Kind, depth_for, pack_model
 from fl.protocol.leaves import root_of
 from fl.protocol.stream import aggregate_files
