@@ -61,6 +61,9 @@ class Interface:
     def result(self, function: str, data: bytes) -> Any:
         """What a call returned: one value, or a tuple. Raises ContractError if the bytes cannot be decoded."""
         outputs = self._functions[function]["outputs"]
+        # Ape, once imported, makes eth_abi decode missing bytes as zero.
+        if len(data) < 32 * len(outputs):
+            raise ContractError(f"{function} returned {len(data)} bytes that are not its result: too few")
         try:
             values = decode([_kind(o) for o in outputs], data)
         except (DecodingError, ValueError, OverflowError) as error:

@@ -1,8 +1,11 @@
 """The packaged interface of a federation is the one that the compiler gives."""
 
+import pytest
 from support.evm import contract_types
 
+from fl.errors import ContractError
 from fl.network.abi import Interface, federation_abi
+from fl.network.token import TOKEN_ABI
 from tooling import abi
 
 
@@ -16,3 +19,11 @@ def test_packaged_interface__says_the_same_calls_events_and_errors_as_the_whole_
     assert {n: ours.call(n) for n, e in ours._functions.items() if not e["inputs"]} == {
         n: whole.call(n) for n, e in whole._functions.items() if not e["inputs"]
     }
+
+
+@pytest.mark.parametrize("length", [0, 1, 31])
+def test_result__of_too_few_bytes__is_an_error__even_after_ape_has_changed_the_decoder(length):
+    import ape_ethereum.ecosystem  # noqa: F401 - from now on eth_abi decodes missing bytes as zero
+
+    with pytest.raises(ContractError, match=f"decimals returned {length} bytes that are not its result"):
+        Interface(TOKEN_ABI).result("decimals", bytes(length))
