@@ -22,6 +22,7 @@ class Own(Task):
     name = "{name}"
     metric = "accuracy"  # what `evaluate` returns; higher_is_better = False for an error
     training = LocalTraining(learning_rate=0.2, epochs=2, batch_size=16, momentum=0.5)
+    classes = ("outside", "inside")  # what `ape run predict` calls the outputs; leave it out for a number
 
     def data(self) -> Data:
         """Your rows: x float32 (n, ...), y as the loss wants it. Scale by constants that anybody may know, never by
