@@ -35,7 +35,7 @@ def picture(sure: Calibration) -> str:
         bar = f'<rect {place} fill="#9bb8d8"/>'
         parts += [dot, bar, _text(_x((b.low + b.high) / 2), base + 14, str(b.rows), "middle")]
     parts.append(_text(_x(0.5), TOP + SIZE + 34, "mean probability that the model gave", "middle"))
-    parts.append(_text(_x(0.5), HEIGHT - 4, "rows", "middle"))
+    parts.append(_text(LEFT - 6, TOP + SIZE + 100, "rows", "end"))  # beside the counts
     aside = f'transform="rotate(-90 14 {_y(0.5):.0f})"'
     parts.append(_text(14, _y(0.5), "share that came true (95 % interval)", "middle", more=aside))
     return "\n".join([*parts, "</svg>"]) + "\n"
