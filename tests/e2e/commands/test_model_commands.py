@@ -7,8 +7,9 @@ import pandas as pd
 import pytest
 from support.cli import Commands
 
+import fl
 from fl.learning.data.partition import split
-from fl.learning.task import load_task
+from fl.learning.task_loading import load_task
 
 pytestmark = pytest.mark.xdist_group("commands")
 
@@ -61,3 +62,10 @@ def test_predict__a_table_written_by_hand(commands, model, tmp_path):
     told = pd.read_csv(tmp_path / "p.csv")
     assert list(told) == ["patient", "prediction", "p(no disease)", "p(disease)"] and told.patient.tolist() == [7, 8]
     assert told["p(disease)"][0] > told["p(disease)"][1]
+
+
+def test_load_model__by_a_federations_address__is_the_same_module(commands, simulated, model):
+    summary = json.loads((simulated / "summary.json").read_text())
+    live = fl.load_model(summary["federation"], store=str(simulated / "store"), network=commands.node)
+    kept = dict(fl.load_model(model).named_parameters())
+    assert not live.training and all(bool((p == kept[name]).all()) for name, p in live.named_parameters())
