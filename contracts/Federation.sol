@@ -47,9 +47,7 @@ contract Federation is IFederation, Stakes, Multicall {
         if (n < minimum) revert TooFewSeats(n, minimum);
         uint256 cost =
             n * T.word(T.TRAINER_RATE) + T.word(T.COMMITTEE) * T.word(T.VALIDATOR_RATE) + T.word(T.PROPOSER_FEE);
-        if (cost > _pool) revert PoolTooSmall(_pool, cost);
-        _pool -= uint128(cost);
-        _pot = uint128(cost);
+        _setAside(cost);
 
         Round storage r = _round;
         r.number += 1;
@@ -291,12 +289,7 @@ contract Federation is IFederation, Stakes, Multicall {
     function refund() external {
         _in(Phase.Idle);
         if (!concluded) revert NotConcluded();
-        uint256 amount = _pool;
-        if (amount == 0) revert NothingToPay();
-        _pool = 0;
-        address sponsor = T.toAddress(T.SPONSOR);
-        emit Refunded(sponsor, amount);
-        _addCredit(sponsor, amount);
+        _refund(T.toAddress(T.SPONSOR));
     }
 
     // ---- views
@@ -380,6 +373,10 @@ contract Federation is IFederation, Stakes, Multicall {
         if (r.live && r.active.contains(seat)) revert StillEngaged(seat, r.number);
     }
 
+    function _mayFund() internal view override {
+        if (concluded) revert AlreadyConcluded();
+    }
+
     // ---- private: ends
 
     function _close() private {
@@ -436,8 +433,8 @@ contract Federation is IFederation, Stakes, Multicall {
             }
         }
         r.live = false;
-        _pool += _pot;
-        _pot = 0;
+        // Where somebody trained, what was not earned stays with the training: no sponsor profits from low scores or a void round.
+        _giveBack(ending == Phase.Void && r.revealed == 0);
         emit Finalized(r.number, model(), adopted);
     }
 

@@ -33,10 +33,12 @@ abstract contract Stakes is IStakes, ReentrancyGuardTransient {
 
     uint256 private _credit;
 
-    uint128 internal _pool;
+    // Two pairs that are rarely both zero, so that writing one of a pair is cheap.
     uint128 internal _pot;
+    uint128 internal _kept;
 
-    uint256 private _deposits;
+    uint128 internal _pool;
+    uint128 private _deposits;
 
     // ---- seats
 
@@ -143,8 +145,9 @@ abstract contract Stakes is IStakes, ReentrancyGuardTransient {
 
     function fund(uint256 amount) external nonReentrant {
         if (amount == 0) revert ZeroAmount();
-        // Pool and pot together stay below 2^128, so that a round's end can always give its pot back.
-        _checkAmount(amount, type(uint128).max - _pool - _pot);
+        _mayFund();
+        // All money for rounds together stays below 2^128, so that a round's end can always move its pot.
+        _checkAmount(amount, type(uint128).max - _pool - _kept - _pot);
         _pool += uint128(amount);
         emit Funded(msg.sender, amount, _pool);
         _pull(amount);
@@ -173,15 +176,27 @@ abstract contract Stakes is IStakes, ReentrancyGuardTransient {
     function accounting()
         external
         view
-        returns (uint256 stakes, uint256 earned, uint256 credit, uint256 slashed, uint256 deposits, uint256 pool, uint256 pot)
+        returns (
+            uint256 stakes,
+            uint256 earned,
+            uint256 credit,
+            uint256 slashed,
+            uint256 deposits,
+            uint256 pool,
+            uint256 kept,
+            uint256 pot
+        )
     {
-        return (_stakes, _earned, _credit, _slashed, _deposits, _pool, _pot);
+        return (_stakes, _earned, _credit, _slashed, _deposits, _pool, _kept, _pot);
     }
 
     // ---- for the round
 
     /// @dev Records the end of a round whose time is over; reverts with StillEngaged while a live one involves the seat.
     function _release(uint256 seat) internal virtual;
+
+    /// @dev Reverts if no further round can open, so that money for it would be lost.
+    function _mayFund() internal view virtual;
 
     /// @dev Takes `amount`, or what is left, from a stake; `fee` of it is credited to `feeTo`, the rest waits for `sweep`.
     function _slash(uint256 seat, Offence offence, uint256 amount, uint256 fee, address feeTo) internal {
@@ -220,6 +235,32 @@ abstract contract Stakes is IStakes, ReentrancyGuardTransient {
         _earned += uint128(amount);
     }
 
+    /// @dev Sets the cost of a round aside: first what earlier rounds did not pay, then from the pool.
+    function _setAside(uint256 cost) internal {
+        (uint256 kept, uint256 pool) = (_kept, _pool);
+        if (cost > pool + kept) revert PoolTooSmall(pool + kept, cost);
+        uint256 fromKept = cost < kept ? cost : kept;
+        (_pot, _kept) = (uint128(cost), uint128(kept - fromKept));
+        if (cost > fromKept) _pool = uint128(pool + fromKept - cost);
+    }
+
+    /// @dev Gives back what is left of a pot: to the pool, or to what only later rounds may spend.
+    function _giveBack(bool toPool) internal {
+        uint128 rest = _pot;
+        if (toPool) (_pot, _pool) = (0, _pool + rest);
+        else (_pot, _kept) = (0, _kept + rest);
+    }
+
+    /// @dev Empties the pool into the sponsor's credit, and what earlier rounds did not pay into what is burnt.
+    function _refund(address sponsor) internal {
+        (uint128 amount, uint128 burnt) = (_pool, _kept);
+        if (amount == 0 && burnt == 0) revert NothingToPay();
+        (_pool, _kept) = (0, 0);
+        _slashed += burnt;
+        emit Refunded(sponsor, amount, burnt);
+        if (amount > 0) _addCredit(sponsor, amount);
+    }
+
     function _addCredit(address account, uint256 amount) internal {
         credits[account] += amount;
         _credit += amount;
@@ -228,13 +269,13 @@ abstract contract Stakes is IStakes, ReentrancyGuardTransient {
 
     function _takeDeposit(uint256 amount) internal {
         if (amount == 0) return;
-        _deposits += amount;
+        _deposits += uint128(amount);
         _pull(amount);
     }
 
     function _returnDeposit(address account, uint256 amount) internal {
         if (amount == 0) return;
-        _deposits -= amount;
+        _deposits -= uint128(amount);
         _addCredit(account, amount);
     }
 

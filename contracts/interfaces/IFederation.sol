@@ -164,7 +164,8 @@ interface IFederation {
 
     // ---- the round, in order
 
-    /// @notice Open the next round over the eligible seats and set aside its largest possible cost from the pool. Anybody may call.
+    /// @notice Open the next round over the eligible seats and set aside its largest possible cost: first from what earlier rounds
+    /// did not pay, then from the pool. Anybody may call.
     function openRound() external;
 
     /// @notice Commit to an update. Only the operator of an active seat may call; a second call replaces the commitment.
@@ -259,7 +260,8 @@ interface IFederation {
     /// @notice Give notice: no further round opens, and the live one finishes normally. Only the sponsor may call.
     function conclude() external;
 
-    /// @notice Credit the sponsor with what is left in the pool, after notice and once no round is live. Anybody may call.
+    /// @notice Credit the sponsor with what is left in the pool, after notice and once no round is live. What earlier rounds did not
+    /// pay is burnt instead. Anybody may call.
     function refund() external;
 
     // ---- views
@@ -432,11 +434,6 @@ interface IFederation {
     /// @notice The sponsor gave notice: no further round opens.
     event Concluded();
 
-    /// @notice What was left in the pool was credited to the sponsor.
-    /// @param sponsor The sponsor.
-    /// @param amount The credit.
-    event Refunded(address sponsor, uint256 amount);
-
     // ---- errors
 
     /// @notice The call belongs to another phase.
@@ -591,9 +588,4 @@ interface IFederation {
     /// @param eligible How many are.
     /// @param minimum How many updates a round needs.
     error TooFewSeats(uint256 eligible, uint256 minimum);
-
-    /// @notice The pool cannot pay for a round.
-    /// @param pool What is in the pool.
-    /// @param cost The largest cost of the round.
-    error PoolTooSmall(uint256 pool, uint256 cost);
 }

@@ -2,7 +2,7 @@
 pragma solidity 0.8.37;
 
 /// @title IStakes: custody of stakes, pay and the pool
-/// @notice The contract holds exactly stakes + earned + credits + slashed + deposits + pool + pot of its token. Only the owner
+/// @notice The contract holds exactly stakes + earned + credits + slashed + deposits + pool + kept + pot of its token. Only the owner
 /// of a seat can withdraw its stake. A stake is reduced only by a slash, and only for an offence the chain can verify.
 /// Amounts are in token units everywhere.
 interface IStakes {
@@ -74,7 +74,7 @@ interface IStakes {
     /// @notice Send everything that was slashed to the sink named in the terms. Anybody may call.
     function sweep() external;
 
-    /// @notice Add to the pool that pays for rounds. Anybody may call.
+    /// @notice Add to the pool that pays for rounds, until the sponsor gives notice. Anybody may call.
     /// @param amount The amount, taken from the caller.
     function fund(uint256 amount) external;
 
@@ -109,14 +109,24 @@ interface IStakes {
     /// @return stakes The stakes of all seats.
     /// @return earned The pay of all seats that has not been claimed.
     /// @return credit The credits of all accounts.
-    /// @return slashed What was slashed and not yet swept to the sink.
+    /// @return slashed What was slashed or burnt, and not yet swept to the sink.
     /// @return deposits The deposits of open demands.
-    /// @return pool What is available for rounds.
+    /// @return pool What is available for rounds, and goes back to the sponsor after notice.
+    /// @return kept What earlier rounds were to pay and did not. Later rounds use it first; after notice it is burnt.
     /// @return pot What is set aside for the live round.
     function accounting()
         external
         view
-        returns (uint256 stakes, uint256 earned, uint256 credit, uint256 slashed, uint256 deposits, uint256 pool, uint256 pot);
+        returns (
+            uint256 stakes,
+            uint256 earned,
+            uint256 credit,
+            uint256 slashed,
+            uint256 deposits,
+            uint256 pool,
+            uint256 kept,
+            uint256 pot
+        );
 
     // ---- events
 
@@ -185,6 +195,12 @@ interface IStakes {
     /// @param pool The pool afterwards.
     event Funded(address indexed from, uint256 amount, uint256 pool);
 
+    /// @notice The money for rounds was given back after notice.
+    /// @param sponsor The sponsor.
+    /// @param amount What was left in the pool, now the sponsor's credit.
+    /// @param burnt What earlier rounds did not pay, now waiting to be swept with what was slashed.
+    event Refunded(address sponsor, uint256 amount, uint256 burnt);
+
     // ---- errors
 
     /// @notice Only the seat's owner may make this call.
@@ -238,6 +254,11 @@ interface IStakes {
     /// @param seat The seat's index.
     /// @param round The live round.
     error StillEngaged(uint256 seat, uint256 round);
+
+    /// @notice The money for rounds does not cover the next one.
+    /// @param pool What is available.
+    /// @param cost The largest cost of the round.
+    error PoolTooSmall(uint256 pool, uint256 cost);
 
     /// @notice There is nothing to pay out.
     error NothingToPay();

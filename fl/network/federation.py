@@ -102,8 +102,14 @@ class Accounting:
     slashed: int
     deposits: int
     pool: int
+    kept: int
     pot: int
     held: int
+
+    @property
+    def available(self) -> int:
+        """What rounds to come can be paid from."""
+        return self.pool + self.kept
 
 
 @dataclass(frozen=True)
@@ -448,7 +454,7 @@ class FederationReader:
             return None
 
     def _state(self, confirmed: Head, parties: Sequence[Party]) -> tuple[RoundFacts, int, bool, dict[Party, Own]]:
-        """What the contract stores at a block, in one call: (round, pool, notice given, what concerns each party)."""
+        """What the contract stores at a block, in one call: (round, money for rounds, notice given, each party's own)."""
         wanted: list[tuple[str, tuple[Any, ...]]] = [("roundInfo", ()), ("accounting", ()), ("concluded", ())]
         for party in parties:
             wanted.append(("credits", (party.account,)))
@@ -459,7 +465,7 @@ class FederationReader:
         for party in parties:
             credit = int(next(rest))
             own[party] = Own(credit, None if party.seat is None else _seat(next(rest), next(rest)))
-        return RoundFacts(*facts), int(accounting[5]), bool(concluded), own
+        return RoundFacts(*facts), int(accounting[5] + accounting[6]), bool(concluded), own
 
     def _events(self, start: int, last: Head) -> list[Event]:
         """The federation's events from a block on up to `last`, in order."""

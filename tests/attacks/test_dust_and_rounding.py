@@ -2,14 +2,14 @@
 
 Tries: picks amounts for which divisions leave a remainder, and pays in single units
 Attacker pays: gas
-Victim pays: nothing: what rounding leaves returns to the pool, to the unit
+Victim pays: nothing: what rounding leaves is kept for later rounds, to the unit
 """
 
 from attacks.gallery import Money, files, judge
 from support.system import STRANGER, System, owner
 
 
-def test_remainders__return_to_the_pool():
+def test_remainders__are_kept_for_later_rounds():
     odd = {"trainer_rate": 101, "validator_rate": 7, "proposer_fee": 3}
     s = System.create(**odd).join(5).fund(10_007)
     money = Money(s, seats=[owner(i) for i in range(5)])
@@ -20,7 +20,8 @@ def test_remainders__return_to_the_pool():
     s.propose(s.aggregate()).finish()
     paid = 5 * (101 * 77 // 255) + 3 * 7 + 3
     assert money.change("seats") == paid
-    assert s.accounting()["pool"] == 10_007 - paid
+    assert s.accounting()["pool"] + s.accounting()["kept"] == 10_007 - paid
+    assert s.accounting()["kept"] == s.terms.round_cost(5) - paid
 
 
 def test_single_units__are_booked_to_the_unit():

@@ -2,7 +2,7 @@
 
 Tries: everybody stops at the same point of a round: participants, committee, proposer, keepers
 Attacker pays: the slashes for what they had committed to; their pay
-Victim pays: the round's work; the pool gets the pot back and the next round opens
+Victim pays: the round's work; the pot pays for the next round, which opens
 """
 
 import pytest
@@ -37,7 +37,7 @@ def silent_after(s: System, stage: int) -> None:
 @pytest.mark.parametrize("stage", range(8))
 def test_silence_at_any_stage__ends_the_round_and_the_next_one_opens(stage):
     s = System.create().join(5, stake=1000 * 10**18).fund()
-    pool = s.accounting()["pool"]
+    pool, cost = s.accounting()["pool"], s.terms.round_cost(5)
     money = Money(s, seats=[owner(i) for i in range(5)])
     silent_after(s, stage)
     s.evm.warp(s.evm.time + 10**6)
@@ -45,6 +45,8 @@ def test_silence_at_any_stage__ends_the_round_and_the_next_one_opens(stage):
     t = s.terms
     slashed = {1: 5 * t.no_reveal_slash, 4: 3 * t.no_scores_slash}.get(stage, 0)
     assert money.change("sink") == slashed
-    paid = pool - s.accounting()["pool"]
+    now = s.accounting()
+    paid = pool - now["pool"] - now["kept"]
+    assert now["kept"] == (cost - paid if stage >= 2 else 0)  # somebody revealed
     assert (paid > 0) == (stage >= 6) and money.change("seats") == paid - slashed
     s.do("openRound")

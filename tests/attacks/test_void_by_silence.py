@@ -2,7 +2,7 @@
 
 Tries: a majority of the committee reveals no scores, so that nobody is paid
 Attacker pays: 10 for each validator that does not reveal: 20
-Victim pays: a round's pay and work; the pot returns to the pool
+Victim pays: a round's pay and work; the pot pays for a later round
 """
 
 from attacks.gallery import Money, files

@@ -68,7 +68,18 @@ def test_close__with_too_few_reveals__voids_the_round_and_still_slashes(system, 
     pool = system.accounting()["pool"]
     events = system.do("finalize")
     assert events == [("Finalized", {"round": 1, "model": system.terms.genesis, "adopted": False})]
-    assert (system.accounting()["pool"], system.accounting()["pot"]) == (pool + pot, 0)
+    after = system.accounting()  # two have shown what they trained: the sponsor does not get their pay back
+    assert (after["pool"], after["kept"], after["pot"]) == (pool, pot, 0)
+
+
+def test_finalize__where_nobody_revealed__gives_the_pot_back_to_the_pool(system, updates):
+    before = system.accounting()
+    system.open().commit(updates).skip()
+    system.skip()
+    system.do("close")
+    system.do("finalize")
+    after = system.accounting()
+    assert (after["pool"], after["kept"], after["pot"]) == (before["pool"], 0, 0)
 
 
 def test_draw__takes_the_twin_s_committee(system, updates):

@@ -141,13 +141,63 @@ def test_refund__credits_the_sponsor_and_refuses(system):
     pool = system.accounting()["pool"]
     assert pool == 10**6 * UNIT
     assert system.do("refund") == [
-        ("Refunded", {"sponsor": SPONSOR, "amount": pool}),
+        ("Refunded", {"sponsor": SPONSOR, "amount": pool, "burnt": 0}),
         ("Credited", {"account": SPONSOR, "amount": pool}),
     ]
     with refused("NothingToPay"):
         system.do("refund")
     system.do("claimCredit", SPONSOR, by=SPONSOR)
     assert system.token.call("balanceOf", SPONSOR) == pool
+
+
+def test_what_rounds_did_not_pay__pays_for_later_rounds_and_is_burnt_after_notice(system, updates):
+    cost, pool = system.terms.round_cost(5), system.accounting()["pool"]
+    system.to_challenge(updates).finish()
+    kept = system.accounting()["kept"]
+    assert 0 < kept < cost and system.accounting()["pool"] == pool - cost
+    system.open()
+    assert (system.accounting()["kept"], system.accounting()["pool"]) == (0, pool - cost - (cost - kept))
+    system.commit(updates).skip()
+    system.reveal(0)  # one of five: the round is void, and the pot is kept all the same
+    system.evm.warp(system.evm.time + 10**6)
+    system.do("finalize")
+    assert system.accounting()["kept"] == cost
+    system.do("conclude", by=SPONSOR)
+    left, slashed = system.accounting()["pool"], system.accounting()["slashed"]
+    refunded = {"sponsor": SPONSOR, "amount": left, "burnt": cost}
+    assert system.do("refund") == [("Refunded", refunded), ("Credited", {"account": SPONSOR, "amount": left})]
+    assert system.accounting()["slashed"] == slashed + cost and system.accounting()["kept"] == 0
+
+
+def test_open_round__with_more_kept_than_it_costs__leaves_the_pool_alone(system, updates):
+    system.open().commit(updates).skip()
+    system.reveal(0)
+    system.evm.warp(system.evm.time + 10**6)
+    system.do("exit", 4, by=owner(4))
+    system.do("finalize")
+    before = system.accounting()
+    for seat in range(4):
+        system.do("topUp", seat, system.terms.min_stake, by=owner(seat))
+    system.open()
+    after = system.accounting()
+    assert after["pool"] == before["pool"]
+    assert after["kept"] == before["kept"] - system.terms.round_cost(4) > 0
+
+
+def test_fund__after_notice__is_refused_since_no_round_can_spend_it(system):
+    system.do("conclude", by=SPONSOR)
+    with refused("AlreadyConcluded"):
+        system.do("fund", 1, by=system.rich(STRANGER))
+
+
+def test_refund__with_an_empty_pool__burns_what_was_kept(updates):
+    system = System.create().join(5)
+    system.fund(system.terms.round_cost(5)).open().commit(updates).skip()
+    system.reveal(0)
+    system.evm.warp(system.evm.time + 10**6)
+    system.do("finalize")
+    system.do("conclude", by=SPONSOR)
+    assert system.do("refund") == [("Refunded", {"sponsor": SPONSOR, "amount": 0, "burnt": system.terms.round_cost(5)})]
 
 
 def test_sponsor__can_take_no_stake_and_no_pot(system, updates):
@@ -179,7 +229,7 @@ def drain(system):
             if not system.sets()[2] >> seat & 1:
                 system.do("exit", seat, by=holder)
             system.do("withdraw", seat, holder, by=holder)
-    if system.accounting()["pool"]:
+    if system.accounting()["pool"] + system.accounting()["kept"]:
         system.do("refund")
     for account in (SPONSOR, CHALLENGER, STRANGER):
         if system.see("credits", account):

@@ -83,7 +83,7 @@ def test_finalize__adopts_what_survived_and_pays_its_proposer(system, updates):
     assert system.see("model") == root
     assert system.seat(4).earned == earned + fee
     after = system.accounting()
-    assert (after["pot"], after["pool"]) == (0, accounting["pool"] + accounting["pot"] - fee)
+    assert (after["pot"], after["kept"], after["pool"]) == (0, accounting["pot"] - fee, accounting["pool"])
     with refused("WrongPhase", Phase.FINAL, Phase.IDLE):
         system.do("finalize")
 

@@ -49,7 +49,7 @@ def test_rebasing__changes_what_is_held_and_no_book():
 def test_rebasing__that_takes_away__falls_on_the_last_to_leave_who_loses_no_claim():
     s = System.create(token="RebasingToken").join(4).fund()
     s.to_challenge(files()).finish()
-    s.token.send("lose", s.federation.address, s.accounting()["pool"] + 1, by=STRANGER)
+    s.token.send("lose", s.federation.address, s.accounting()["pool"] + s.accounting()["kept"] + 1, by=STRANGER)
     for seat in range(4):
         s.do("exit", seat, by=owner(seat))
     for seat in range(3):

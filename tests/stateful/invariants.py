@@ -60,7 +60,7 @@ def check(last: Moment, before: Moment, after: Moment, events: list[tuple[str, d
     _no_phase_goes_back(last, before)
     _no_phase_goes_back(before, after)
     _only_a_surviving_proposal_becomes_the_model(before, after)
-    _the_sponsor_never_gains(before, after, events)
+    _the_sponsor_never_gains(before, after, events, s)
     _nobody_gains_from_a_slash(before, after, slashes, s)
 
 
@@ -131,8 +131,14 @@ def _nobody_gains_from_a_slash(before: Moment, after: Moment, slashes: list[dict
         _claim("I7", 0 <= fee <= frauds * s.terms.challenge_fee, f"of {amount} slashed, {fee} did not go to the sink")
 
 
-def _the_sponsor_never_gains(before: Moment, after: Moment, events: list[tuple[str, dict]]) -> None:
-    """I8: pool and pot grow by funding alone, so that a sponsor that owns seats loses by every offence of theirs."""
+def _the_sponsor_never_gains(before: Moment, after: Moment, events: list[tuple[str, dict]], s: System) -> None:
+    """I8: the money for rounds grows by funding alone, so that a sponsor that owns seats loses by every offence of theirs; and
+    of what a round in which somebody trained did not pay, nothing returns to the pool, from which the sponsor is refunded."""
     given = sum(fields["amount"] for name, fields in events if name == "Funded")
-    had, has = (m.accounting["pool"] + m.accounting["pot"] for m in (before, after))
-    _claim("I8", has <= had + given, f"pool and pot grew by {has - had}, funded {given}")
+    was, now = before.accounting, after.accounting
+    had, has = (m["pool"] + m["kept"] + m["pot"] for m in (was, now))
+    _claim("I8", has <= had + given, f"the money for rounds grew by {has - had}, funded {given}")
+    back = 0 if after.round.revealed else was["pot"]
+    _claim("I8", now["pool"] <= was["pool"] + given + back, f"the pool grew by {now['pool'] - was['pool']}, funded {given}")
+    most = s.terms.round_cost(s.terms.max_seats)
+    _claim("I8", now["kept"] <= most, f"{now['kept']} are kept, and no round costs more than {most}")

@@ -74,7 +74,7 @@ class Ledger:
         self.seats: dict[int, Seat] = {}
         self.round = Live()
         self.model = terms.genesis
-        self.pool = self.pot = self.slashed = self.deposits = 0
+        self.pool = self.kept = self.pot = self.slashed = self.deposits = 0
         self.credits: dict[str, int] = {}
         self.demands: dict[tuple, Demand] = {}
         self.concluded = False
@@ -141,6 +141,7 @@ class Ledger:
             "slashed": self.slashed,
             "deposits": self.deposits,
             "pool": self.pool,
+            "kept": self.kept,
             "pot": self.pot,
         }
 
@@ -197,6 +198,7 @@ class Ledger:
 
     def fund(self, by: str, amount: int) -> None:
         refuse_if(amount == 0, "ZeroAmount")
+        refuse_if(self.concluded, "AlreadyConcluded")
         self.pool += amount
 
     def conclude(self, by: str) -> None:
@@ -207,9 +209,11 @@ class Ledger:
     def refund(self, by: str) -> None:
         self._in(Phase.IDLE)
         refuse_if(not self.concluded, "NotConcluded")
-        refuse_if(self.pool == 0, "NothingToPay")
-        self._credit(self.terms.sponsor, self.pool)
-        self.pool = 0
+        refuse_if(self.pool + self.kept == 0, "NothingToPay")
+        if self.pool:
+            self._credit(self.terms.sponsor, self.pool)
+        self.slashed += self.kept
+        self.pool = self.kept = 0
 
     # ---- the round
 
@@ -219,8 +223,9 @@ class Ledger:
         active = self.eligible()
         refuse_if(len(active) < self.terms.min_reveals, "TooFewSeats")
         cost = self.terms.round_cost(len(active))
-        refuse_if(cost > self.pool, "PoolTooSmall")
-        self.pool -= cost
+        refuse_if(cost > self.pool + self.kept, "PoolTooSmall")
+        self.pool -= max(0, cost - self.kept)
+        self.kept = max(0, self.kept - cost)
         self.pot = cost
         self.round = Live(number=self.round.number + 1, active=frozenset(active), opened_at=self.time, live=True)
 
@@ -373,7 +378,10 @@ class Ledger:
                 self.model = r.proposal
                 self._earn(r.proposer, self.terms.proposer_fee)
         r.live = False
-        self.pool += self.pot
+        if r.closed:
+            self.kept += self.pot
+        else:
+            self.pool += self.pot
         self.pot = 0
         self.endings.append(ending)
 

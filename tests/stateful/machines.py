@@ -193,7 +193,7 @@ class Base(RuleBasedStateMachine):
             assert self.play("reclaim", SPONSOR, key, (key,))
         if not self.ledger.concluded:
             self.play("conclude", SPONSOR, ())
-        if self.ledger.pool:
+        if self.ledger.pool + self.ledger.kept:
             assert self.play("refund", SPONSOR, ())
         for one in list(self.ledger.credits):
             assert self.play("claimCredit", one, (one,), ())
@@ -318,7 +318,7 @@ class Honest(Base):
                     self.play("topUp", SPONSOR, (i, 120 * UNIT))
             for one in PEOPLE[: 5 - len(self.ledger.eligible())]:
                 self.play("join", one, (one, one, self.s.terms.min_stake, b""), (one, one, self.s.terms.min_stake))
-        if self.ledger.pool < self.s.terms.round_cost(8) and not self.ledger.concluded and self.steps % 2:
+        if self.ledger.pool + self.ledger.kept < self.s.terms.round_cost(8) and not self.ledger.concluded and self.steps % 2:
             self.play("fund", SPONSOR, (500 * UNIT,))
         self.play("openRound", SPONSOR, ())
 

@@ -37,6 +37,7 @@ CONTROLS = [
         "if (feeTo == address(0)) (feeTo, fee) = (msg.sender, amount);",
     ),
     ("I8", "Dropouts", "Stakes", "_slashed += uint128(amount - fee);", "_pool += uint128(amount - fee);"),
+    ("I8", "Honest", "Federation", "_giveBack(ending == Phase.Void && r.revealed == 0);", "_giveBack(true);"),
 ]
 
 

@@ -192,7 +192,7 @@ class System:
         return self.see("seatInfo", index)
 
     def accounting(self) -> dict[str, int]:
-        names = ("stakes", "earned", "credit", "slashed", "deposits", "pool", "pot")
+        names = ("stakes", "earned", "credit", "slashed", "deposits", "pool", "kept", "pot")
         return dict(zip(names, self.see("accounting"), strict=True))
 
     def committee(self) -> list[int]:

@@ -177,7 +177,9 @@ class Auditor:
         self._same(f"round {round}: active seats", whole, from_bitmap(active))
         self._same(f"round {round}: base model", self.model.hex(), base.hex())
         self._same(f"round {round}: pot", self.terms.round_cost(len(whole)), pot)
-        self.accounting["pool"] -= pot
+        from_kept = min(self.accounting["kept"], pot)
+        self.accounting["kept"] -= from_kept
+        self.accounting["pool"] -= pot - from_kept
         self.accounting["pot"] += pot
         self.slashed_now = {offence: set() for offence in Offence}
 
@@ -255,7 +257,7 @@ class Auditor:
             self.accounting["earned"] += self.terms.proposer_fee
             self._stored(lambda: self.store.get(right, Kind.MODEL, self.terms.depth))
         self._same(f"round {round}: model in force", self.model.hex(), model.hex())
-        self.accounting["pool"] += self.accounting["pot"]
+        self.accounting["kept" if log.revealed else "pool"] += self.accounting["pot"]
         self.accounting["pot"] = 0
         self.checks["models"] += 1
 
@@ -312,8 +314,10 @@ class Auditor:
         self.accounting["pool"] += amount
         self._same("the pool after funding", self.accounting["pool"], pool)
 
-    def _after_Refunded(self, amount: int, **_: Any) -> None:
+    def _after_Refunded(self, amount: int, burnt: int, **_: Any) -> None:
         self.accounting["pool"] -= amount
+        self.accounting["kept"] -= burnt
+        self.accounting["slashed"] += burnt
 
     def _after_Demanded(self, **_: Any) -> None:
         self.accounting["deposits"] += self.terms.demand_deposit

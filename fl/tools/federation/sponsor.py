@@ -31,7 +31,7 @@ def fund(key: Key | None, federation: str, amount: str, *, approve: bool = False
         return _calls(calls)
     account = key.open()
     sent = pay(key, account, reader, token, units, "fund", (units,), approve=approve, mint=mint)
-    pool = reader.accounting().pool
+    pool = reader.accounting().available
     active = len(reader.seat_sets().eligible)
     cost = reader.terms.round_cost(max(active, reader.terms.min_reveals))
     lasts = (
@@ -52,11 +52,12 @@ def conclude(key: Key | None, federation: str) -> Result:
     if phase in (Phase.FINAL, Phase.VOID):
         names.append("finalize")
     idle = phase in (Phase.IDLE, Phase.FINAL, Phase.VOID)
-    # An ended round that is not booked yet still holds a pot, which goes back to the pool, but for the proposer's fee.
-    pool = accounting.pool + (accounting.pot if phase in (Phase.FINAL, Phase.VOID) else 0)
-    if idle and pool:
+    # The pot of an ended round whose end nobody has recorded yet is kept and then burnt, unless nobody revealed an update.
+    pot = accounting.pot if phase in (Phase.FINAL, Phase.VOID) else 0
+    if idle and accounting.available + pot:
         names.append("refund")
-    owed = idle and (pool or reader.credit(terms.sponsor))
+    nobody_revealed = facts.close_block and not facts.revealed
+    owed = idle and (accounting.pool or reader.credit(terms.sponsor) or (pot and nobody_revealed))
     data = [_data(reader, name) for name in names] + ([_data(reader, "claimCredit", terms.sponsor)] if owed else [])
     if key is None:
         if not data:

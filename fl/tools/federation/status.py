@@ -43,7 +43,7 @@ def status(reader: FederationReader) -> Result:
         "phase": phase.name.lower(),
         "ends": end or None,
         "ends_in_seconds": end - head.time if end else None,
-        "next_round": None if facts.live else _next_round(reader, concluded, able, accounting.pool),
+        "next_round": None if facts.live else _next_round(reader, concluded, able, accounting.available),
         "concluded": concluded,
         "model": reader.model(head).hex(),
         "token": {"address": terms.token, **asdict(reader.denomination)},
@@ -125,7 +125,8 @@ def _screen(given: dict[str, Any], denomination: Denomination) -> list[str]:
         f"federation  {given['federation']} on chain {given['chain_id']}",
         f"round {given['round']:<5} {given['phase'].replace('_', ' ')}{clock}: {what}",
         f"model       {given['model']}",
-        f"pool        {amount(accounting['pool'])} {symbol}; a round sets aside up to {amount(given['round_cost'])}; "
+        f"pool        {amount(accounting['pool'])} {symbol}; kept for later rounds {amount(accounting['kept'])}; "
+        f"a round sets aside up to {amount(given['round_cost'])}; "
         f"in the open round {amount(accounting['pot'])}",
         f"stakes      {amount(accounting['stakes'])} {symbol}; unclaimed pay {amount(accounting['earned'])}; "
         f"credits {amount(accounting['credit'])}; slashed {amount(accounting['slashed'])}; "

@@ -133,7 +133,7 @@ class Source:
             phase=phase,
             phase_end=end,
             concluded=reader.concluded(head),
-            pool=reader.accounting(head).pool,
+            pool=reader.accounting(head).available,
             denomination=reader.denomination,
         )
 

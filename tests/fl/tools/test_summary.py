@@ -54,7 +54,7 @@ SUMMARY = Summary(
     gas={"commit": GasUse.of([4, 6, 2], 30)},
     times={1: 1000},
     baselines=Baselines({"Ann": 0.7}, 0.1, 0.2, {"pooled": (1.5, 0.1)}),
-    accounting=Accounting(1, 2, 3, 4, 5, 6, 7, 28),
+    accounting=Accounting(1, 2, 3, 4, 5, 6, 7, 8, 36),
     audit=Verdict(True, 1, "ab", {"events": 9}),
 )
 

@@ -140,11 +140,15 @@ abstract contract System is Test {
     }
 
     function _pool() internal view returns (uint256 pool) {
-        (,,,,, pool,) = federation.accounting();
+        (,,,,, pool,,) = federation.accounting();
+    }
+
+    function _kept() internal view returns (uint256 kept) {
+        (,,,,,, kept,) = federation.accounting();
     }
 
     function _slashed() internal view returns (uint256 slashed) {
-        (,,, slashed,,,) = federation.accounting();
+        (,,, slashed,,,,) = federation.accounting();
     }
 
     function _assertPhase(IFederation.Phase expected) internal view {

@@ -71,7 +71,7 @@ contract FactoryTest is System {
         vm.warp(time() + 10_000);
         federation.finalize();
         vm.expectEmit(address(federation));
-        emit IFederation.Refunded(SPONSOR, _cost(3) + 5);
+        emit IStakes.Refunded(SPONSOR, _cost(3) + 5, 0);
         federation.refund();
         assertEq(federation.credits(SPONSOR), _cost(3) + 5, "all of it");
         vm.expectRevert(IStakes.NothingToPay.selector);

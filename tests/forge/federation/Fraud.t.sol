@@ -223,7 +223,7 @@ contract FraudTest is System {
         federation.finalize();
         assertEq(federation.model(), root, "adopted");
         assertEq(federation.seatInfo(0).earned, earned + t.proposerFee, "fee");
-        (,,,,,, uint256 pot) = federation.accounting();
+        (,,,,,,, uint256 pot) = federation.accounting();
         assertEq(pot, 0, "pot");
         vm.expectRevert(_wrongPhase(IFederation.Phase.Final, IFederation.Phase.Idle));
         federation.finalize();
@@ -261,7 +261,7 @@ contract FraudTest is System {
         (address by, uint256 deadline) = federation.demandInfo(UPDATE, 2, 1);
         assertEq(by, CHECKER, "demander");
         assertEq(deadline, time() + t.answerWindow, "deadline");
-        (,,,, uint256 deposits,,) = federation.accounting();
+        (,,,, uint256 deposits,,,) = federation.accounting();
         assertEq(deposits, 3 * t.demandDeposit, "held");
         vm.warp(deadline - 1);
         _answer(UPDATE, 2, 1, updates[2]);
@@ -378,7 +378,7 @@ contract FraudTest is System {
         assertEq(federation.credits(CHECKER), 2 * t.demandDeposit, "both");
         _skip();
         federation.finalize();
-        (,,,, uint256 deposits,,) = federation.accounting();
+        (,,,, uint256 deposits,,,) = federation.accounting();
         assertEq(deposits, 0, "none held");
     }
 

@@ -25,7 +25,7 @@ contract RoundTest is System {
         emit IFederation.RoundOpened(1, 31, federation.model(), _cost(5), time());
         federation.openRound();
         assertEq(_pool(), pool - _cost(5), "pool");
-        (,,,,,, uint256 pot) = federation.accounting();
+        (,,,,,,, uint256 pot) = federation.accounting();
         assertEq(pot, _cost(5), "pot");
         _assertPhase(IFederation.Phase.Commit);
         vm.expectRevert(_wrongPhase(IFederation.Phase.Idle, IFederation.Phase.Commit));
@@ -52,7 +52,7 @@ contract RoundTest is System {
         _create(_toyTerms());
         _join(4);
         _fund(_cost(4) - 1);
-        vm.expectRevert(abi.encodeWithSelector(IFederation.PoolTooSmall.selector, _cost(4) - 1, _cost(4)));
+        vm.expectRevert(abi.encodeWithSelector(IStakes.PoolTooSmall.selector, _cost(4) - 1, _cost(4)));
         federation.openRound();
         _fund(1);
         federation.openRound();
@@ -220,7 +220,8 @@ contract RoundTest is System {
         vm.expectEmit(address(federation));
         emit IFederation.Finalized(1, federation.model(), false);
         federation.finalize();
-        assertEq(_pool(), pool + _cost(5), "the pot is back");
+        assertEq(_pool(), pool, "the pot does not go back");
+        assertEq(_kept(), _cost(5), "and pays for later rounds");
         assertEq(_slashed(), t.noRevealSlash, "slashed once");
     }
 

@@ -153,11 +153,11 @@ contract Crowd is Ledger {
         if (_rewarded() != 0) w[uint256(Act.Claim)] = 3;
         if (_credited() != 0) w[uint256(Act.ClaimCredit)] = 2;
         if (slashed > 0) w[uint256(Act.Sweep)] = 2;
-        w[uint256(Act.Fund)] = !concluded && pool < _cost(PEOPLE) ? 30 : 1;
+        if (!concluded) w[uint256(Act.Fund)] = pool + kept < _cost(PEOPLE) ? 30 : 1;
         w[uint256(Act.Donate)] = 1;
         if (_openable()) w[uint256(Act.OpenRound)] = 50;
         if (!concluded && round.number > 4) w[uint256(Act.Conclude)] = 1;
-        if (phase == IFederation.Phase.Idle && concluded && pool > 0) w[uint256(Act.Refund)] = 2;
+        if (phase == IFederation.Phase.Idle && concluded && pool + kept > 0) w[uint256(Act.Refund)] = 2;
         if (_reclaimable() != 0) w[uint256(Act.Reclaim)] = 5;
         if (_expired() != 0) w[uint256(Act.Expire)] = 10;
         w[uint256(Act.Mine)] = phase == IFederation.Phase.Draw ? 20 : 2;
@@ -232,7 +232,7 @@ contract Crowd is Ledger {
     function _openable() private view returns (bool) {
         (, uint256 eligible,) = _sets();
         uint256 n = _count(eligible);
-        return !round.live && !concluded && n >= t.minReveals && pool >= _cost(n);
+        return !round.live && !concluded && n >= t.minReveals && pool + kept >= _cost(n);
     }
 
     function _uncommitted(bool again) private view returns (uint256 set) {
@@ -382,7 +382,8 @@ contract Crowd is Ledger {
     function _refund() private {
         federation.refund();
         _bookCredit(SPONSOR, pool);
-        pool = 0;
+        slashed += kept;
+        (pool, kept) = (0, 0);
     }
 
     // ---- the round
@@ -394,7 +395,9 @@ contract Crowd is Ledger {
         delete round;
         (round.number, round.active, round.openedAt, round.live) = (number, uint128(eligible), uint40(time()), true);
         pot = _cost(_count(eligible));
-        pool -= pot;
+        uint256 first = pot < kept ? pot : kept;
+        kept -= first;
+        pool -= pot - first;
     }
 
     function _commitBy(uint256 seat, uint256 seed) private {
@@ -793,7 +796,7 @@ contract Crowd is Ledger {
             else _passTo(end);
         }
         if (!concluded) _conclude();
-        if (pool > 0) _refund();
+        if (pool + kept > 0) _refund();
         while (demands.length > 0) _reclaim(0);
         for (uint256 p = 0; p < PEOPLE; ++p) {
             if (!people[p].seated) continue;
@@ -804,8 +807,7 @@ contract Crowd is Ledger {
         if (slashed > 0) _sweep();
         _watch();
         assertEq(token.balanceOf(address(federation)), donated, "drained");
-        (uint256 a, uint256 b, uint256 c, uint256 d, uint256 e, uint256 f, uint256 g) = federation.accounting();
-        assertEq(a + b + c + d + e + f + g, 0, "empty accounting");
+        assertEq(_sum(_accounting()), 0, "empty accounting");
     }
 
     function rounds() external view returns (uint256) {

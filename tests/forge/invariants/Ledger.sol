@@ -79,6 +79,7 @@ abstract contract Ledger is System {
     mapping(address account => uint256) internal credits;
     uint256 internal slashed;
     uint256 internal pool;
+    uint256 internal kept; // what rounds did not pay although somebody trained
     uint256 internal pot;
     uint256 internal donated;
     uint256 internal lastProgress;
@@ -220,7 +221,8 @@ abstract contract Ledger is System {
             _bookPay(round.proposer, t.proposerFee);
         }
         round.live = false;
-        pool += pot;
+        if (round.revealed == 0) pool += pot;
+        else kept += pot;
         pot = 0;
     }
 
@@ -241,33 +243,51 @@ abstract contract Ledger is System {
         lastProgress = progress;
     }
 
+    struct Accounting {
+        uint256 stakes;
+        uint256 earned;
+        uint256 credit;
+        uint256 slashed;
+        uint256 deposits;
+        uint256 pool;
+        uint256 kept;
+        uint256 pot;
+    }
+
+    function _accounting() internal view returns (Accounting memory a) {
+        (a.stakes, a.earned, a.credit, a.slashed, a.deposits, a.pool, a.kept, a.pot) = federation.accounting();
+    }
+
+    function _sum(Accounting memory a) internal pure returns (uint256) {
+        return a.stakes + a.earned + a.credit + a.slashed + a.deposits + a.pool + a.kept + a.pot;
+    }
+
     // ---- the claims
 
     /// @notice Every part of the accounting says what the ledger says, and their sum is what the federation holds.
     function claimBooks() external view {
-        (uint256 stakes, uint256 earned, uint256 credit, uint256 burnt, uint256 held, uint256 pool_, uint256 pot_) =
-            federation.accounting();
+        Accounting memory a = _accounting();
         (uint256 allStakes, uint256 allEarned, uint256 allCredit) = (0, 0, 0);
         for (uint256 p = 0; p < PEOPLE; ++p) {
             allStakes += people[p].stake;
             allEarned += people[p].earned;
         }
         for (uint256 i = 0; i < accounts.length; ++i) allCredit += credits[accounts[i]];
-        assertEq(stakes, allStakes, "stakes");
-        assertEq(earned, allEarned, "earned");
-        assertEq(credit, allCredit, "credit");
-        assertEq(burnt, slashed, "slashed");
-        assertEq(held, _deposits(), "deposits");
-        assertEq(pool_, pool, "pool");
-        assertEq(pot_, pot, "pot");
+        assertEq(a.stakes, allStakes, "stakes");
+        assertEq(a.earned, allEarned, "earned");
+        assertEq(a.credit, allCredit, "credit");
+        assertEq(a.slashed, slashed, "slashed");
+        assertEq(a.deposits, _deposits(), "deposits");
+        assertEq(a.pool, pool, "pool");
+        assertEq(a.kept, kept, "kept");
+        assertEq(a.pot, pot, "pot");
+        assertLe(a.kept, _cost(PEOPLE), "never more kept than one round costs");
     }
 
     /// @notice Token held == the sum of the accounting, to the wei (what was given away by plain transfer aside).
     function claimSolvent() external view {
-        (uint256 stakes, uint256 earned, uint256 credit, uint256 burnt, uint256 held, uint256 pool_, uint256 pot_) =
-            federation.accounting();
-        uint256 sum = stakes + earned + credit + burnt + held + pool_ + pot_ + donated;
-        assertEq(token.balanceOf(address(federation)), sum, "held");
+        Accounting memory a = _accounting();
+        assertEq(token.balanceOf(address(federation)), _sum(a) + donated, "held");
     }
 
     /// @notice Every seat and every account has what the acts listed left it; the three sets follow.
