@@ -70,7 +70,7 @@ contract Federation is IFederation, Stakes, Multicall {
         uint256 number = _named(round);
         _onlyOperator(seat);
         if (!r.active.contains(seat)) revert NotActive(number, seat);
-        _records[seat] = Records.make(number, Records.COMMITTED, commitment);
+        _records[seat] = _changed(_records[seat], number, seat, commitment);
         emit Committed(number, seat, commitment);
     }
 
@@ -124,7 +124,8 @@ contract Federation is IFederation, Stakes, Multicall {
         _in(Phase.ScoreCommit);
         uint256 number = _named(round);
         _onlyOperator(seat);
-        _scoreRecords[_positionOf(seat)] = Records.make(number, Records.COMMITTED, commitment);
+        uint256 position = _positionOf(seat);
+        _scoreRecords[position] = _changed(_scoreRecords[position], number, seat, commitment);
         emit ScoresCommitted(number, seat, commitment);
     }
 
@@ -353,6 +354,12 @@ contract Federation is IFederation, Stakes, Multicall {
     function _named(uint256 round) private view returns (uint256 number) {
         number = _round.number;
         if (round != number) revert WrongRound(round, number);
+    }
+
+    /// @dev The record of a commitment. The same one again would write an event and change nothing.
+    function _changed(Record before, uint256 number, uint256 seat, bytes32 commitment) private pure returns (Record record) {
+        record = Records.make(number, Records.COMMITTED, commitment);
+        if (Record.unwrap(record) == Record.unwrap(before)) revert CommitmentUnchanged(number, seat);
     }
 
     function _onlyOperator(uint256 seat) private view {

@@ -11,7 +11,7 @@ import {TermsRules} from "./libraries/TermsRules.sol";
 contract FederationFactory is IFederationFactory {
     address public immutable implementation;
     address[] public federations;
-    mapping(address federation => bool) public isFederation;
+    mapping(address federation => uint256) public bornAt;
 
     constructor(address implementation_) {
         if (implementation_.code.length == 0) revert NoCode(implementation_);
@@ -22,7 +22,7 @@ contract FederationFactory is IFederationFactory {
         uint256 rule = TermsRules.firstBroken(terms);
         if (rule != 0) revert BadTerms(rule);
         federation = Clones.cloneWithImmutableArgs(implementation, abi.encode(terms));
-        isFederation[federation] = true;
+        bornAt[federation] = block.number;
         federations.push(federation);
         emit Created(federation, terms.sponsor, terms.manifest);
     }

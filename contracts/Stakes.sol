@@ -71,17 +71,24 @@ abstract contract Stakes is IStakes, ReentrancyGuardTransient {
         if (!_taken.contains(seat)) revert SeatNotTaken(seat);
         if (_leaving.contains(seat)) revert AlreadyLeaving(seat);
         Seat storage s = _seats[seat];
-        _checkAmount(amount, type(uint96).max - s.stake);
-        s.stake += uint96(amount);
+        uint256 stake = s.stake;
+        _checkAmount(amount, type(uint96).max - stake);
+        uint256 minimum = T.word(T.MIN_STAKE);
+        // Dust would fill the log at the price of gas alone; the last missing part of a seat's minimum may be dust.
+        bool makesWhole = stake < minimum && stake + amount >= minimum;
+        if (amount < minimum / 100 && !makesWhole) revert TopUpTooSmall(amount, minimum / 100);
+        stake += amount;
+        s.stake = uint96(stake);
         _stakes += uint128(amount);
-        if (s.stake >= T.word(T.MIN_STAKE)) _eligible = _eligible.add(seat);
-        emit ToppedUp(seat, msg.sender, amount, s.stake);
+        if (stake >= minimum) _eligible = _eligible.add(seat);
+        emit ToppedUp(seat, msg.sender, amount, stake);
         _pull(amount);
     }
 
     function setOperator(uint256 seat, address operator) external {
         _onlyOwner(seat);
         if (operator == address(0)) revert ZeroAddress();
+        if (operator == _seats[seat].operator) revert OperatorUnchanged(seat, operator);
         _seats[seat].operator = operator;
         emit OperatorReplaced(seat, operator);
     }

@@ -168,7 +168,7 @@ interface IFederation {
     /// did not pay, then from the pool. Anybody may call.
     function openRound() external;
 
-    /// @notice Commit to an update. Only the operator of an active seat may call; a second call replaces the commitment.
+    /// @notice Commit to an update. Only the operator of an active seat may call; another commitment replaces the first.
     /// @param round The round that the commitment is for. In any other round the call reverts.
     /// @param seat The seat's index.
     /// @param commitment keccak256(abi.encode(TYPEHASH, chainid, this, round, seat, root, salt, keccak256(locator))).
@@ -189,7 +189,7 @@ interface IFederation {
     /// call chooses a new block instead. Anybody may call.
     function draw() external;
 
-    /// @notice Commit to scores. Only the operator of a drawn seat may call; a second call replaces the commitment.
+    /// @notice Commit to scores. Only the operator of a drawn seat may call; another commitment replaces the first.
     /// @param round The round that the commitment is for. In any other round the call reverts.
     /// @param seat The seat's index.
     /// @param commitment keccak256(abi.encode(TYPEHASH, chainid, this, round, seat, keccak256(scores), salt)).
@@ -455,6 +455,11 @@ interface IFederation {
     /// @param round The round's number.
     /// @param seat The seat's index.
     error NotActive(uint256 round, uint256 seat);
+
+    /// @notice The seat has already made this very commitment in this round.
+    /// @param round The round's number.
+    /// @param seat The seat's index.
+    error CommitmentUnchanged(uint256 round, uint256 seat);
 
     /// @notice The seat committed to nothing in this round.
     /// @param round The round's number.

@@ -10,10 +10,11 @@ interface IFederationFactory {
     /// @return federation The address of the new federation.
     function create(Terms calldata terms) external returns (address federation);
 
-    /// @notice Says whether this factory created `federation`, which means that its terms were checked and its code is known.
+    /// @notice The block in which this factory created `federation`. A federation of this factory has checked terms and known code,
+    /// and its events begin with this block.
     /// @param federation The address to look up.
-    /// @return known True if this factory created it.
-    function isFederation(address federation) external view returns (bool known);
+    /// @return number The block's number; 0 if this factory did not create it.
+    function bornAt(address federation) external view returns (uint256 number);
 
     /// @notice How many federations this factory has created.
     /// @return number The length of the list.

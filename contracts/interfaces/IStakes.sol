@@ -41,12 +41,13 @@ interface IStakes {
 
     /// @notice Add stake to a seat that is taken and not leaving. Anybody may pay for it.
     /// @param seat The seat's index.
-    /// @param amount The stake to add, taken from the caller.
+    /// @param amount The stake to add, taken from the caller: at least a hundredth of the terms' minimum, or what the seat lacks of
+    /// the minimum.
     function topUp(uint256 seat, uint256 amount) external;
 
     /// @notice Replace the seat's operator at once, even in the middle of a round. Only the owner may call.
     /// @param seat The seat's index.
-    /// @param operator The new operator.
+    /// @param operator The new operator, another than the present one.
     function setOperator(uint256 seat, address operator) external;
 
     /// @notice Begin to leave: the seat takes part in no later round. Only the owner may call, and it cannot be undone.
@@ -236,6 +237,16 @@ interface IStakes {
     /// @param amount The stake offered.
     /// @param minimum The minimum.
     error StakeTooSmall(uint256 amount, uint256 minimum);
+
+    /// @notice The amount is below a hundredth of the minimum stake, and does not bring the seat back to the minimum.
+    /// @param amount The amount offered.
+    /// @param minimum A hundredth of the minimum stake.
+    error TopUpTooSmall(uint256 amount, uint256 minimum);
+
+    /// @notice The account already is the seat's operator.
+    /// @param seat The seat's index.
+    /// @param operator The operator.
+    error OperatorUnchanged(uint256 seat, address operator);
 
     /// @notice The amount is larger than the contract's accounting can hold.
     /// @param amount The amount offered.

@@ -28,6 +28,8 @@ SENTENCES = {
     ),
     "AlreadySeated": "{owner} already holds seat {seat}, and an allowlist gives one each: your stake was not taken",
     "StakeTooSmall": "a stake of {amount} is below the minimum of {minimum}: nothing was taken; give at least the minimum",
+    "TopUpTooSmall": "{amount} is below {minimum}, the least that can be added to a stake: nothing was taken; give more",
+    "OperatorUnchanged": "{operator} already operates seat {seat}: nothing was changed; there is nothing to do",
     "AmountTooLarge": "{amount} is more than the maximum of {maximum}: nothing was taken; give less",
     "AlreadyLeaving": "seat {seat} is already leaving: nothing was taken; withdraw once its last round is over",
     "NotLeaving": "seat {seat} has not asked to leave: run `ape run leave` first; your stake is unchanged",
@@ -56,6 +58,7 @@ SENTENCES = {
     "NotActive": (
         "seat {seat} takes no part in round {round}, because it joined later, is leaving, or lacks stake: no stake is at risk"
     ),
+    "CommitmentUnchanged": "seat {seat} has already made this commitment in round {round}: nothing more to do",
     "NothingCommitted": "seat {seat} committed nothing in round {round}: there is nothing to reveal, and no slash",
     "AlreadyRevealed": "seat {seat} has already revealed in round {round}: nothing more to do",
     "WrongOpening": "root or salt do not match the commitment: take both from the seat's journal",

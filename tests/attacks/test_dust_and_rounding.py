@@ -24,8 +24,9 @@ def test_remainders__are_kept_for_later_rounds():
     assert s.accounting()["kept"] == s.terms.round_cost(5) - paid
 
 
-def test_single_units__are_booked_to_the_unit():
-    s = System.create().join(3).fund(1)
+def test_single_units__are_counted_to_the_unit():
+    s = System.create(min_stake=100, no_reveal_slash=1, no_scores_slash=1, fraud_slash=50, challenge_fee=1, demand_deposit=1)
+    s.join(3).fund(1)
     s.rich(STRANGER)
     money = Money(s, payer=STRANGER, seat=owner(1))
     for _ in range(7):

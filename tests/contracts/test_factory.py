@@ -78,8 +78,8 @@ def test_create__lists_knows_and_emits(system):
     assert events == [("Created", facts)]
     assert factory.call("count") == 2
     assert factory.call("federations", 1) == facts["federation"]
-    assert factory.call("isFederation", facts["federation"]) is True
-    assert factory.call("isFederation", STRANGER) is False
+    assert factory.call("bornAt", facts["federation"]) == system.evm.block - 1
+    assert factory.call("bornAt", STRANGER) == 0
     made = system.evm.at("Federation", facts["federation"])
     assert tuple(made.call("terms").values()) == terms.as_tuple()
     assert made.call("model") == terms.genesis

@@ -144,6 +144,8 @@ def test_commit__again__replaces(system):
     system.do("commit", 2, C, by=operator(2))
     system.do("commit", 2, S, by=operator(2))
     assert system.see("recordOf", 2) == (1, S[:28])
+    with refused("CommitmentUnchanged", 1, 2):
+        system.do("commit", 2, S, by=operator(2))
 
 
 def test_commit__by_anybody_but_the_operator__is_refused(system):

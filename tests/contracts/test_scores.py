@@ -27,6 +27,8 @@ def test_commit_scores__stores_and_emits(system, updates):
     seat = at_scores(system, updates)[1]
     facts = {"round": 1, "seat": seat, "commitment": b"\x05" * 32}
     assert system.do("commitScores", seat, b"\x05" * 32, by=operator(seat)) == [("ScoresCommitted", facts)]
+    with refused("CommitmentUnchanged", 1, seat):
+        system.do("commitScores", seat, b"\x05" * 32, by=operator(seat))
     assert system.see("scoreRecordOf", 1) == (1, b"\x05" * 28)
 
 

@@ -148,9 +148,10 @@ def test_join__during_a_round__counts_from_the_next(system, updates):
 
 def test_topup__adds_to_the_stake_and_emits(system):
     payer = system.rich(address("payer"))
-    events = system.do("topUp", 1, 5, by=payer)
-    stake = system.terms.min_stake + 5
-    assert events[0] == ("ToppedUp", {"seat": 1, "from": payer, "amount": 5, "stake": stake})
+    least = system.terms.min_stake // 100
+    events = system.do("topUp", 1, least, by=payer)
+    stake = system.terms.min_stake + least
+    assert events[0] == ("ToppedUp", {"seat": 1, "from": payer, "amount": least, "stake": stake})
     assert system.seat(1).stake == stake
 
 
@@ -162,6 +163,9 @@ def test_topup__refusals(system):
         system.do("topUp", 5, 1, by=payer)
     with refused("SeatNotTaken", 200):
         system.do("topUp", 200, 1, by=payer)
+    least = system.terms.min_stake // 100
+    with refused("TopUpTooSmall", least - 1, least):
+        system.do("topUp", 1, least - 1, by=payer)
     most = 2**96 - 1 - system.terms.min_stake
     with refused("AmountTooLarge", most + 1, most):
         system.do("topUp", 1, most + 1, by=payer)
@@ -183,6 +187,8 @@ def test_set_operator__refusals(system):
         system.do("setOperator", 0, operator(0), by=operator(0))
     with refused("ZeroAddress"):
         system.do("setOperator", 0, "0x" + "00" * 20, by=owner(0))
+    with refused("OperatorUnchanged", 0, operator(0)):
+        system.do("setOperator", 0, operator(0), by=owner(0))
     with refused("NotOwner", 77, "0x" + "00" * 20, STRANGER):
         system.do("setOperator", 77, STRANGER, by=STRANGER)
 
@@ -264,5 +270,7 @@ def test_seat_below_the_minimum__sits_out_until_topped_up(system, updates):
     payer = system.rich(address("payer"))
     system.do("topUp", 4, system.terms.no_reveal_slash - 1, by=payer)
     assert system.sets()[1] == 0b01111
-    system.do("topUp", 4, 1, by=payer)
+    system.do("topUp", 4, 1, by=payer)  # dust, but the seat's last missing part
     assert system.sets()[1] == 0b11111
+    with refused("TopUpTooSmall", 1, system.terms.min_stake // 100):
+        system.do("topUp", 4, 1, by=payer)

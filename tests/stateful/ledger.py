@@ -164,10 +164,14 @@ class Ledger:
         refuse_if(amount == 0, "ZeroAmount")
         refuse_if(seat not in self.seats, "SeatNotTaken")
         refuse_if(self.seats[seat].leaving, "AlreadyLeaving")
+        stake, minimum = self.seats[seat].stake, self.terms.min_stake
+        refuse_if(amount < minimum // 100 and not stake < minimum <= stake + amount, "TopUpTooSmall")
         self.seats[seat].stake += amount
 
     def setOperator(self, by: str, seat: int, operator: str) -> None:
-        self._owned(by, seat).operator = operator
+        s = self._owned(by, seat)
+        refuse_if(s.operator == operator, "OperatorUnchanged")
+        s.operator = operator
 
     def exit(self, by: str, seat: int) -> None:
         s = self._owned(by, seat)
@@ -234,6 +238,7 @@ class Ledger:
         self._named(round_)
         self._operated(by, seat)
         refuse_if(seat not in self.round.active, "NotActive")
+        refuse_if(self.round.committed.get(seat) == commitment, "CommitmentUnchanged")
         self.round.committed[seat] = commitment
 
     def reveal(self, by: str, seat: int, root: bytes, right: bool) -> None:
@@ -265,6 +270,7 @@ class Ledger:
         self._named(round_)
         self._operated(by, seat)
         refuse_if(seat not in self.round.committee, "NotDrawn")
+        refuse_if(self.round.score_commitments.get(seat) == commitment, "CommitmentUnchanged")
         self.round.score_commitments[seat] = commitment
 
     def revealScores(self, by: str, seat: int, vector: bytes, right: bool) -> None:

@@ -216,7 +216,8 @@ class Base(RuleBasedStateMachine):
             case 2 | 3:
                 self.play("topUp", who, (i, amount))
             case 4:
-                self.play("setOperator", owner, (i, other))
+                same = self.steps % 8 == 1 and i in self.ledger.seats
+                self.play("setOperator", owner, (i, self.ledger.seats[i].operator if same else other))
             case 5 if amount <= 1:  # not too often, or nobody is left to play
                 self.play("exit", owner, (i,))
             case 6:

@@ -30,6 +30,8 @@ MUST = (
         "demand: WrongAttempt",
         "propose: WrongRound",
         "commit: WrongRound",
+        "topUp: TopUpTooSmall",
+        "setOperator: OperatorUnchanged",
     ]
     + ["reveal: WrongOpening", "draw: DrawTooEarly", "settle: WrongScores", "commit: NotActive", "reclaim: ProposalStands"]
 )

@@ -44,7 +44,7 @@ def at(phase: Phase) -> System:
 
 # phase -> (a call that belongs to it, the phase that follows if nobody calls)
 CALLS = {
-    Phase.COMMIT: (lambda s: s.do("commit", 3, s.commitment(3, root(UPDATES[3])), by=operator(3)), Phase.REVEAL),
+    Phase.COMMIT: (lambda s: s.do("commit", 3, s.commitment(3, root(UPDATES[0])), by=operator(3)), Phase.REVEAL),
     Phase.REVEAL: (lambda s: s.do("reveal", 3, root(UPDATES[3]), salt(3), b""), Phase.DRAW),
     Phase.DRAW: (lambda s: s.do("close"), Phase.VOID),
     Phase.SCORE_COMMIT: (lambda s: s.commit_scores({s.committee()[2]: bytes([9] * 4)}), Phase.SCORE_REVEAL),

@@ -128,7 +128,7 @@ contract CustodyTest is System {
         assertEq(_stake(0), t.minStake - t.noRevealSlash, "slashed");
         (, uint128 eligible,) = federation.seatSets();
         assertEq(eligible, 0, "nobody whole");
-        amount = uint96(within(amount, 1, type(uint96).max - _stake(0)));
+        amount = uint96(within(amount, t.minStake / 100, type(uint96).max - _stake(0)));
         _rich(STRANGER, amount);
         vm.prank(STRANGER);
         federation.topUp(0, amount);
@@ -143,6 +143,9 @@ contract CustodyTest is System {
         federation.topUp(0, 0);
         vm.expectRevert(_error(IStakes.SeatNotTaken.selector, 1));
         federation.topUp(1, 1);
+        uint256 least = t.minStake / 100;
+        vm.expectRevert(_error(IStakes.TopUpTooSmall.selector, least - 1, least));
+        federation.topUp(0, least - 1);
         uint256 most = type(uint96).max - t.minStake;
         vm.expectRevert(_error(IStakes.AmountTooLarge.selector, most + 1, most));
         federation.topUp(0, most + 1);
@@ -153,11 +156,14 @@ contract CustodyTest is System {
     }
 
     function test_setOperator(address operator) public {
-        vm.assume(operator != address(0));
+        vm.assume(operator != address(0) && operator != _operator(0));
         _join(1);
         vm.prank(_owner(0));
         federation.setOperator(0, operator);
         assertEq(federation.seatInfo(0).operator, operator, "replaced");
+        vm.expectRevert(abi.encodeWithSelector(IStakes.OperatorUnchanged.selector, 0, operator));
+        vm.prank(_owner(0));
+        federation.setOperator(0, operator);
         vm.expectRevert(IStakes.ZeroAddress.selector);
         vm.prank(_owner(0));
         federation.setOperator(0, address(0));

@@ -18,7 +18,8 @@ contract FactoryTest is System {
         assertEq(factory.count(), 2, "count");
         assertEq(factory.federations(0), address(federation), "first");
         assertEq(factory.federations(1), second, "second");
-        assertTrue(factory.isFederation(second) && !factory.isFederation(STRANGER), "known");
+        assertEq(factory.bornAt(second), vm.getBlockNumber(), "known");
+        assertEq(factory.bornAt(STRANGER), 0, "not known");
         assertTrue(factory.implementation().code.length > 0, "code");
         assertEq(keccak256(abi.encode(federation.terms())), keccak256(abi.encode(terms)), "terms");
     }

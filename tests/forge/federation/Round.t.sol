@@ -79,6 +79,7 @@ contract RoundTest is System {
     }
 
     function test_commit_replacesWithinTheWindow(bytes32 first, bytes32 second) public {
+        vm.assume(bytes28(first) != bytes28(second));
         federation.openRound();
         vm.warp(time() + t.commitWindow - 1);
         vm.prank(_operator(0));
@@ -88,6 +89,9 @@ contract RoundTest is System {
         (uint256 state, bytes28 digest) = federation.recordOf(0);
         assertEq(state, 1, "committed");
         assertEq(bytes32(digest), bytes32(bytes28(second)), "the second");
+        vm.expectRevert(abi.encodeWithSelector(IFederation.CommitmentUnchanged.selector, 1, 0));
+        vm.prank(_operator(0));
+        federation.commit(1, 0, second);
         vm.warp(time() + 1);
         vm.expectRevert(_wrongPhase(IFederation.Phase.Commit, IFederation.Phase.Reveal));
         vm.prank(_operator(0));

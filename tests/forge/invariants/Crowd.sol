@@ -112,7 +112,7 @@ contract Crowd is Ledger {
 
     function _do(Act act, uint256 seed) private {
         if (act == Act.Join) _join(_pick(_standing(), seed), t.minStake + seed % 50_000);
-        else if (act == Act.TopUp) _topUp(_pick(_sitting(false), seed), 1 + random(seed, 1) % 30_000);
+        else if (act == Act.TopUp) _topUp(_pick(_sitting(false), seed), t.minStake / 100 + random(seed, 1) % 30_000);
         else if (act == Act.SetOperator) _setOperator(_pick(_sitting(true) | _sitting(false), seed));
         else if (act == Act.Exit) _exit(_pick(_sitting(false), seed));
         else if (act == Act.Withdraw) _withdraw(_pick(_free(), seed));
