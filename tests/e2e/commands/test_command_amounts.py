@@ -57,7 +57,8 @@ def test_refusal_of_the_contract__is_in_tokens(here):
 def test_status__in_tokens(here):
     done = here("status")
     assert (
-        "pool        1,000 SIX; a round sets aside up to " in done.out and "stakes      350.5 SIX; unclaimed pay 0;" in done.out
+        "pool        1,000 SIX; kept for later rounds 0; a round sets aside up to " in done.out
+        and "stakes      350.5 SIX; unclaimed pay 0;" in done.out
     )
     assert re.search(r"   0  0x\w{40} +100 +0  whole", done.out), done.out
 

@@ -100,9 +100,10 @@ def test_join__looks_into_the_store_first(here, tmp_path):
 
 def test_top_up__adds(result, here):
     result("join", *signed(1), *PLAY)
-    assert result("topup", *signed(1), *PLAY, "--amount", "0.5")["stake"] == str(1005 * 10**17)
-    done = here("topup", *signed(1), *PLAY, "--amount", "0.25")
-    assert done.out.startswith("seat 0: 0.25 TTT added, 100.75 staked\n")
+    assert result("topup", *signed(1), *PLAY, "--amount", "1.5")["stake"] == str(1015 * 10**17)
+    done = here("topup", *signed(1), *PLAY, "--amount", "1.25")
+    assert done.out.startswith("seat 0: 1.25 TTT added, 102.75 staked\n")
+    assert "0.5 TTT is below 1 TTT" in here("topup", *signed(1), *PLAY, "--amount", "0.5").line
 
 
 def test_leave_and_withdraw__between_rounds__pays_out(commands, result, here, contract):
@@ -328,7 +329,7 @@ def test_status__between_rounds(here, result):
     result("fund", *signed(0), *PLAY, "--amount", "1000")
     done = here("status")
     assert "no round is open; the next one: anybody may open it now" in done.out
-    assert "pool        1,000 TTT; a round sets aside up to 37;" in done.out
+    assert "pool        1,000 TTT; kept for later rounds 0; a round sets aside up to 37;" in done.out
 
 
 def test_status__in_a_round__tells_who_acted_and_what_is_due(commands, result, here, contract):

@@ -96,6 +96,8 @@ contract Crowd is Ledger {
         return artifact;
     }
 
+    uint256 private salts; // drawn so far
+
     // ---- one act
 
     function step(uint256 seed) external {
@@ -410,7 +412,7 @@ contract Crowd is Ledger {
             d.e[leaf] = uint8((r >> 8) % (t.maxExponent + (odd ? 3 : 1)));
             d.q[leaf] = odd && r % 8 == 0 ? int8(-128) : int8(int256((r >> 16) % 255) - 127);
         }
-        d.salt = bytes32(random(seed, 9));
+        d.salt = bytes32(random(seed, ++salts)); // seeds come again, and the same commitment twice is an error
         d.root = NaiveTree.rootOf(_updateLeaves(d));
         d.state = 1;
         bytes32 commitment = Commitments.update(address(federation), round.number, seat, d.root, d.salt, keccak256(""));
@@ -457,7 +459,7 @@ contract Crowd is Ledger {
             scores[i] = bytes1(uint8(out ? 0 : honest ? 150 + r % 9 : seed % 2 == 0 ? 255 : r));
         }
         Vote storage vote = votes[round.number][position];
-        (vote.state, vote.scores, vote.salt) = (1, scores, bytes32(seed));
+        (vote.state, vote.scores, vote.salt) = (1, scores, bytes32(random(seed, ++salts)));
         bytes32 digest = keccak256(scores);
         bytes32 commitment = Commitments.scores(address(federation), round.number, seat, digest, vote.salt);
         vm.prank(people[personAt[seat]].operator);
