@@ -14,22 +14,22 @@ from fl.protocol.terms import Terms
 from fl.tools.cli.amounts import show_duration
 from fl.tools.cli.prices import ENVELOPE, Prices
 
-IMPLEMENTATION, FACTORY, CREATE, PLAY_TOKEN = 4_868_532, 723_000, 340_000, 770_000
+IMPLEMENTATION, FACTORY, CREATE, PLAY_TOKEN = 5_024_515, 723_000, 340_000, 770_000
 SEATS = (5, 10, 50, 128)
 # The gas of one call by the number of seats, in a steady round.
 GAS: dict[str, tuple[int, ...]] = {
-    "openRound": (50_450, 50_920, 54_680, 62_012),
-    "commit": (37_025, 37_025, 37_024, 37_026),
-    "reveal": (36_636, 36_640, 36_650, 36_653),
-    "close": (49_129, 61_639, 161_719, 356_875),
-    "draw": (45_887, 50_928, 76_817, 141_074),
-    "commitScores": (42_278, 42_592, 42_590, 44_140),
-    "revealScores": (42_866, 43_710, 48_368, 59_009),
-    "settle": (118_361, 180_349, 544_600, 1_842_985),
-    "propose": (52_118, 52_118, 52_118, 52_118),
-    "finalize": (60_177, 60_177, 60_177, 60_177),
-    "join": (115_074, 109_973, 105_940, 105_388),
-    "claim": (55_445, 55_445, 55_445, 55_445),
+    "openRound": (55_737, 56_207, 59_967, 67_299),
+    "commit": (37_282, 37_282, 37_281, 37_283),
+    "reveal": (36_658, 36_662, 36_672, 36_675),
+    "close": (49_151, 61_661, 161_741, 356_897),
+    "draw": (45_909, 50_950, 76_839, 141_096),
+    "commitScores": (42_741, 43_051, 43_049, 44_600),
+    "revealScores": (42_892, 43_732, 48_390, 59_027),
+    "settle": (119_603, 183_483, 555_374, 1_899_472),
+    "propose": (52_162, 52_162, 52_162, 52_162),
+    "finalize": (60_290, 60_290, 60_290, 60_290),
+    "join": (115_096, 109_995, 105_962, 105_410),
+    "claim": (55_401, 55_401, 55_401, 55_401),
 }
 WORD, SELECTOR, LOCATOR = 32, 4, 64
 
