@@ -13,12 +13,14 @@ from functools import lru_cache
 from importlib.metadata import version
 from math import ceil, inf, isfinite
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from fl.errors import PrivacyError
-from fl.learning.task import LocalTraining
+
+if TYPE_CHECKING:  # a task loads torch, which reading a record does without
+    from fl.learning.task import LocalTraining
 
 Steps = tuple[tuple[tuple[float, float], int], ...]  # ((noise, rate), how many) ...
 

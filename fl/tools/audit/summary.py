@@ -16,7 +16,7 @@ from fl.network.stores.files import write_durably
 from fl.tools.audit.measured import GasUse, PrivacySpent
 from fl.tools.audit.typed_json import read
 from fl.tools.audit.verdict import Verdict
-from fl.tools.federation.deploy import Deployment
+from fl.tools.federation.deployment import Deployment
 from fl.tools.simulation.plan import Plan
 
 

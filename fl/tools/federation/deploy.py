@@ -30,24 +30,10 @@ from fl.tools.cli.amounts import parse_amount
 from fl.tools.cli.options import Result
 from fl.tools.cli.prices import Prices
 from fl.tools.federation.cost_estimate import CREATE, FACTORY, IMPLEMENTATION, PLAY_TOKEN, estimate, lines_of
+from fl.tools.federation.deployment import Deployment
 from fl.tools.federation.terms_file import DEFAULTS
 
 SINK = "0x000000000000000000000000000000000000dEaD"
-
-
-@dataclass(frozen=True)
-class Deployment:
-    """The addresses of a deployment."""
-
-    chain_id: int
-    federation: str
-    factory: str
-    implementation: str
-    token: str
-    manifest: str
-    genesis: str
-    gas: dict[str, int]
-    block: int
 
 
 def manifest_of(task: Task, seed: int, gate: str = DEFAULT_GATE) -> Manifest:

@@ -48,7 +48,8 @@ from fl.tools.audit.summary import (
     Totals,
 )
 from fl.tools.audit.verdict import Verdict
-from fl.tools.federation.deploy import Deployment, deploy
+from fl.tools.federation.deploy import deploy
+from fl.tools.federation.deployment import Deployment
 from fl.tools.report.sources import report_summary
 from fl.tools.research.parallel import in_parallel
 from fl.tools.simulation import checkpoint

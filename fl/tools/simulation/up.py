@@ -30,7 +30,8 @@ from fl.protocol.terms import Terms
 from fl.tools.audit.auditor import Auditor
 from fl.tools.audit.export import write_events
 from fl.tools.cli.prices import Prices
-from fl.tools.federation.deploy import Deployment, deploy, tried_task
+from fl.tools.federation.deploy import deploy, tried_task
+from fl.tools.federation.deployment import Deployment
 from fl.tools.federation.participate import Settings
 from fl.tools.federation.terms_file import LAPTOP
 from fl.tools.model.export import export

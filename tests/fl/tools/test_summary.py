@@ -16,7 +16,7 @@ from fl.tools.audit import typed_json
 from fl.tools.audit.measured import GasUse, PrivacySpent
 from fl.tools.audit.summary import RoundSummary, SeatSummary, Summary, Token, Totals
 from fl.tools.audit.verdict import Verdict
-from fl.tools.federation.deploy import Deployment
+from fl.tools.federation.deployment import Deployment
 from fl.tools.simulation.plan import Plan
 
 PRIVATE = PrivacySpent("sgd", None, 1.0, 8.0, 1e-5, rounds=(1,), sat_out=(), statements={1: "a"})

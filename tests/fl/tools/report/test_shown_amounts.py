@@ -12,7 +12,7 @@ from fl.agents.record.history import History
 from fl.network.denomination import RAW, Denomination, denomination_of
 from fl.network.events import Event
 from fl.protocol.terms import AMOUNTS, Terms
-from fl.tools.federation.deploy import Deployment
+from fl.tools.federation.deployment import Deployment
 from fl.tools.federation.show_deployment import show_deployment
 from fl.tools.report.facts import Facts, Known, gather
 from fl.tools.report.join_page import join_page
