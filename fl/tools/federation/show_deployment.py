@@ -9,7 +9,7 @@ from fl.network.denomination import Denomination
 from fl.protocol.terms import AMOUNTS, Terms
 from fl.tools.audit.export import terms_to_json
 from fl.tools.cli.tables import new_table
-from fl.tools.federation.deploy import Deployment
+from fl.tools.federation.deployment import Deployment
 
 
 def show_deployment(deployment: Deployment, terms: Terms, denomination: Denomination) -> None:
