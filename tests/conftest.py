@@ -30,7 +30,7 @@ def pytest_addoption(parser):
 def pytest_itemcollected(item):
     """Marks each test with its lane."""
     file = item.path.relative_to(ROOT / "tests").as_posix()
-    item.add_marker(lane_of(file, item.originalname))
+    item.add_marker(lane_of(file, item.originalname).value)  # a plain str: workers send it to each other
 
 
 @pytest.hookimpl(tryfirst=True)  # before the list of tests is printed
