@@ -27,6 +27,10 @@ contract FederationFactory is IFederationFactory {
         emit Created(federation, terms.sponsor, terms.manifest);
     }
 
+    function worst(Terms calldata terms) external pure returns (uint256 loss, uint256 lock) {
+        return TermsRules.worst(terms);
+    }
+
     function count() external view returns (uint256) {
         return federations.length;
     }

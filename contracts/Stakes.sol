@@ -19,6 +19,9 @@ abstract contract Stakes is IStakes, ReentrancyGuardTransient {
     using SafeERC20 for IERC20;
     using Seats for uint128;
 
+    /// @dev Nobody owns this address. A sink that is a term could be the sponsor's other account.
+    address internal constant BURN = 0x000000000000000000000000000000000000dEaD;
+
     mapping(uint256 seat => Seat) internal _seats;
     mapping(address account => uint256) public credits;
 
@@ -145,9 +148,8 @@ abstract contract Stakes is IStakes, ReentrancyGuardTransient {
         uint256 amount = _slashed;
         if (amount == 0) revert NothingToPay();
         _slashed = 0;
-        address sink = T.toAddress(T.SINK);
-        emit Swept(sink, amount);
-        _push(sink, amount);
+        emit Swept(amount);
+        _push(BURN, amount);
     }
 
     function fund(uint256 amount) external nonReentrant {

@@ -6,7 +6,6 @@ pragma solidity 0.8.37;
 /// libraries/TermsReader). Times are in seconds, amounts in token units.
 /// @param token The ERC-20 token of stakes and pay.
 /// @param sponsor The account that may stop new rounds, and is refunded what is left in the pool afterwards.
-/// @param sink The account that slashed money is sent to. Nobody in the federation should own it.
 /// @param admission A contract that implements IAdmission, or zero.
 /// @param allowlist The Merkle root of the owners that may join, each with one seat at a time, or zero.
 /// @param manifest The SHA-256 of the manifest, which fixes the task, the model, the numeric terms, the gate and the score.
@@ -40,7 +39,6 @@ pragma solidity 0.8.37;
 struct Terms {
     address token;
     address sponsor;
-    address sink;
     address admission;
     bytes32 allowlist;
     bytes32 manifest;

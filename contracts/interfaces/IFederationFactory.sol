@@ -10,6 +10,12 @@ interface IFederationFactory {
     /// @return federation The address of the new federation.
     function create(Terms calldata terms) external returns (address federation);
 
+    /// @notice What terms can cost a seat at worst. Look at it before you sign.
+    /// @param terms Any terms.
+    /// @return loss The most that a seat can lose in one round, in token units.
+    /// @return lock The most seconds for which a round can hold its stake.
+    function worst(Terms calldata terms) external pure returns (uint256 loss, uint256 lock);
+
     /// @notice The block in which this factory created `federation`. A federation of this factory has checked terms and known code,
     /// and its events begin with this block.
     /// @param federation The address to look up.

@@ -72,7 +72,7 @@ interface IStakes {
     /// @param to The account that receives the tokens.
     function claimCredit(address to) external;
 
-    /// @notice Send everything that was slashed to the sink named in the terms. Anybody may call.
+    /// @notice Burn everything that was slashed: send it to 0x000000000000000000000000000000000000dEaD. Anybody may call.
     function sweep() external;
 
     /// @notice Add to the pool that pays for rounds, until the sponsor gives notice. Anybody may call.
@@ -110,7 +110,7 @@ interface IStakes {
     /// @return stakes The stakes of all seats.
     /// @return earned The pay of all seats that has not been claimed.
     /// @return credit The credits of all accounts.
-    /// @return slashed What was slashed or burnt, and not yet swept to the sink.
+    /// @return slashed What was slashed or burnt, and not yet swept away.
     /// @return deposits The deposits of open demands.
     /// @return pool What is available for rounds, and goes back to the sponsor after notice.
     /// @return kept What earlier rounds were to pay and did not. Later rounds use it first; after notice it is burnt.
@@ -185,10 +185,9 @@ interface IStakes {
     /// @param stake The seat's stake afterwards.
     event Slashed(uint256 indexed seat, Offence indexed offence, uint256 amount, uint256 stake);
 
-    /// @notice Slashed money was sent to the sink.
-    /// @param sink The sink named in the terms.
-    /// @param amount What was sent.
-    event Swept(address sink, uint256 amount);
+    /// @notice Slashed money was burnt.
+    /// @param amount What was sent to the burn address.
+    event Swept(uint256 amount);
 
     /// @notice The pool was funded.
     /// @param from The account that paid.

@@ -6,14 +6,16 @@ import {Terms} from "../interfaces/IFederation.sol";
 /// @title TermsRules: what terms must satisfy, numbered; checked once, at creation
 library TermsRules {
     uint256 internal constant MIN_WINDOW = 10 seconds;
-    uint256 internal constant MAX_WINDOW = 365 days;
+    uint256 internal constant MAX_WINDOW = 30 days;
+    uint256 internal constant MAX_ROUND = 90 days; // a stake is never locked longer
     uint256 internal constant MAX_AMOUNT = 2 ** 88; // 128 of them still fit the 96 bits of a seat
 
     /// @return rule The first rule broken, or 0.
     function firstBroken(Terms memory t) internal view returns (uint256 rule) {
         if (t.token.code.length == 0) return 1;
         if (t.sponsor == address(0)) return 2;
-        if (t.sink == address(0)) return 3;
+        // A key that is lost or a machine that is down for a round costs a quarter of the stake at most.
+        if (t.noRevealSlash > t.minStake / 4 || t.noScoresSlash > t.minStake / 4) return 3;
         if (t.admission != address(0) && t.allowlist != 0) return 4;
         if (t.manifest == 0) return 5;
         if (t.genesis == 0) return 6;
@@ -35,7 +37,20 @@ library TermsRules {
         // A cheat loses even if it answers every demand of a checker that walks to its wrong leaf, and proves the fraud itself.
         if (t.challengeFee + (t.depth + 1) * t.demandDeposit >= t.fraudSlash) return 18;
         if (t.strictness > type(uint16).max) return 19;
+        (, uint256 lock) = worst(t);
+        if (lock > MAX_ROUND) return 20;
         return 0;
+    }
+
+    /// @notice What the terms can cost a seat that keeps its key and makes mistakes.
+    /// @return loss The most that it can lose in one round. A seat that does not reveal is not drawn, so that it is slashed for one
+    /// kind of silence only.
+    /// @return lock The most seconds for which a round can hold its stake.
+    function worst(Terms memory t) internal pure returns (uint256 loss, uint256 lock) {
+        uint256 silence = t.noRevealSlash > t.noScoresSlash ? t.noRevealSlash : t.noScoresSlash;
+        loss = silence + t.fraudSlash;
+        lock = t.commitWindow + t.revealWindow + t.drawWindow + t.scoreCommitWindow + t.scoreRevealWindow + t.settleWindow;
+        lock += t.maxAttempts * (t.proposeWindow + t.challengeWindow);
     }
 
     function _badWindows(Terms memory t) private pure returns (bool) {

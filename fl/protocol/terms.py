@@ -6,7 +6,9 @@ from collections.abc import Callable
 from dataclasses import astuple, dataclass, fields
 
 ZERO_ADDRESS = "0x" + "00" * 20
-MIN_WINDOW, MAX_WINDOW = 10, 365 * 24 * 3600
+MIN_WINDOW, MAX_WINDOW = 10, 30 * 24 * 3600
+MAX_ROUND = 90 * 24 * 3600  # seconds; a stake is never locked longer
+BURN_ADDRESS = "0x000000000000000000000000000000000000dEaD"  # where slashed money goes
 MAX_AMOUNT = 2**88
 # What a term's number counts: how a sponsor may write it, how it is shown and which limit it has follow from these.
 Seconds = int
@@ -19,7 +21,6 @@ class Terms:
 
     token: str
     sponsor: str
-    sink: str
     admission: str
     allowlist: bytes
     manifest: bytes
@@ -65,6 +66,10 @@ class Terms:
         attempts = self.max_attempts * (self.propose_window + self.challenge_window)
         return self.shortest_round() - self.challenge_window + self.draw_window + self.settle_window + attempts
 
+    def worst_loss(self) -> int:
+        """The most that a seat can lose in one round, in token units. One that does not reveal is not drawn to score."""
+        return max(self.no_reveal_slash, self.no_scores_slash) + self.fraud_slash
+
     def round_cost(self, active: int) -> int:
         """What a round of so many active seats sets aside from the pool, in token units."""
         return active * self.trainer_rate + self.committee * self.validator_rate + self.proposer_fee
@@ -81,7 +86,11 @@ AMOUNTS = _counted_in("TokenUnits")
 _RULES: list[tuple[int, str, Callable[[Terms], bool]]] = [
     (1, "token: give the address of an ERC-20", lambda t: t.token != ZERO_ADDRESS),
     (2, "sponsor: give an address", lambda t: t.sponsor != ZERO_ADDRESS),
-    (3, "sink: give the address that slashed money goes to", lambda t: t.sink != ZERO_ADDRESS),
+    (
+        3,
+        "no_reveal_slash and no_scores_slash: each at most a quarter of min_stake",
+        lambda t: max(t.no_reveal_slash, t.no_scores_slash) <= t.min_stake // 4,
+    ),
     (
         4,
         "admission and allowlist: give one of them at most",
@@ -100,7 +109,7 @@ _RULES: list[tuple[int, str, Callable[[Terms], bool]]] = [
         lambda t: t.committee <= t.min_reveals <= t.max_seats,
     ),
     (13, "max_attempts: 1 to 8", lambda t: 1 <= t.max_attempts <= 8),
-    (14, "windows: 10 seconds to 365 days each", lambda t: all(MIN_WINDOW <= getattr(t, w) <= MAX_WINDOW for w in WINDOWS)),
+    (14, "windows: 10 seconds to 30 days each", lambda t: all(MIN_WINDOW <= getattr(t, w) <= MAX_WINDOW for w in WINDOWS)),
     (
         15,
         "challenge_window: at least (depth + 3) * answer_window, so that a checker can walk down the tree",
@@ -121,6 +130,11 @@ _RULES: list[tuple[int, str, Callable[[Terms], bool]]] = [
         lambda t: t.challenge_fee + (t.depth + 1) * t.demand_deposit < t.fraud_slash,
     ),
     (19, "strictness: at most 65535", lambda t: 0 <= t.strictness <= 65535),
+    (
+        20,
+        "windows: at most 90 days for a whole round with all max_attempts, so that no stake is locked longer",
+        lambda t: t.longest_round() <= MAX_ROUND,
+    ),
 ]
 
 

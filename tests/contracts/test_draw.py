@@ -165,13 +165,13 @@ def test_sweep__sends_what_was_slashed_to_the_sink(system, updates):
     at_draw(system, updates, silent=(4,))
     system.do("close")
     amount = system.terms.no_reveal_slash
-    assert system.do("sweep")[0] == ("Swept", {"sink": SINK, "amount": amount})
+    assert system.do("sweep")[0] == ("Swept", {"amount": amount})
     assert system.token.call("balanceOf", SINK) == amount
     assert system.accounting()["slashed"] == 0
 
 
 def test_slash__of_a_round_that_the_clock_ended__is_taken_before_the_seat_leaves():
-    system = System.create(min_stake=30 * UNIT, no_reveal_slash=10 * UNIT, no_scores_slash=10 * UNIT, fraud_slash=10 * UNIT)
+    system = System.create(min_stake=40 * UNIT, no_reveal_slash=10 * UNIT, no_scores_slash=10 * UNIT, fraud_slash=20 * UNIT)
     system.join(5).fund()
     system.open()
     system.do("commit", 0, b"\x01" * 32, by=operator(0))

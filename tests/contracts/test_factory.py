@@ -20,7 +20,7 @@ WINDOWS = ["commit", "reveal", "draw", "score_commit", "score_reveal", "settle",
 BROKEN = [
     (1, {"token": ZERO}),
     (2, {"sponsor": ZERO}),
-    (3, {"sink": ZERO}),
+    *[(3, {f"no_{what}_slash": 25 * 10**18 + 1}) for what in ("reveal", "scores")],
     (4, {"admission": STRANGER, "allowlist": ONE}),
     (5, {"manifest": bytes(32)}),
     (6, {"genesis": bytes(32)}),
@@ -37,19 +37,22 @@ BROKEN = [
     (13, {"max_attempts": 0}),
     (13, {"max_attempts": 9}),
     *[(14, {f"{w}_window": 9}) for w in WINDOWS],
-    *[(14, {f"{w}_window": 365 * 86400 + 1}) for w in WINDOWS[:-2]],
+    *[(14, {f"{w}_window": 30 * 86400 + 1}) for w in WINDOWS[:-2]],
     (15, {"challenge_window": 179}),
     (15, {"depth": 18}),
-    *[(16, {a: 2**88 + 1}) for a in AMOUNTS],
+    *[(3 if a in ("no_reveal_slash", "no_scores_slash") else 16, {a: 2**88 + 1}) for a in AMOUNTS],
     (17, {"min_stake": 70 * 10**18 - 1}),
     (17, {"no_reveal_slash": 0}),
     (17, {"no_scores_slash": 0}),
     (17, {"fraud_slash": 0, "challenge_fee": 0}),
-    *[(17, {a: 2**88}) for a in ("no_reveal_slash", "no_scores_slash", "fraud_slash")],
+    *[(3, {a: 2**88}) for a in ("no_reveal_slash", "no_scores_slash")],
+    (17, {"fraud_slash": 2**88}),
     *[(18, {a: 2**88}) for a in ("challenge_fee", "demand_deposit")],
     (18, {"challenge_fee": 49 * 10**18}),
     (18, {"depth": 4, "demand_deposit": 9 * 10**18}),
     (19, {"strictness": 65536}),
+    (20, {"commit_window": 30 * 86400, "reveal_window": 30 * 86400, "draw_window": 30 * 86400}),
+    (20, {"max_attempts": 3, "challenge_window": 30 * 86400}),
 ]
 KEPT = [
     {"depth": 17, "challenge_window": 1200},
@@ -64,7 +67,8 @@ KEPT = [
     {"strictness": 0, "admission": STRANGER},
     {"allowlist": ONE},
     {"no_reveal_slash": 1, "no_scores_slash": 1, "fraud_slash": 1, "challenge_fee": 0, "demand_deposit": 0},
-    {"commit_window": 365 * 86400},
+    {"commit_window": 30 * 86400, "reveal_window": 30 * 86400},
+    {"no_reveal_slash": 25 * 10**18, "no_scores_slash": 25 * 10**18},
     {"commit_window": 10, "answer_window": 10, "challenge_window": 30},
     {"max_attempts": 8, "trainer_rate": 2**88, "demand_deposit": 0, "proposer_fee": 0, "validator_rate": 0},
     {"proposer_fee": 2**88, "validator_rate": 2**88, "min_stake": 2**88},
@@ -83,6 +87,14 @@ def test_create__lists_knows_and_emits(system):
     made = system.evm.at("Federation", facts["federation"])
     assert tuple(made.call("terms").values()) == terms.as_tuple()
     assert made.call("model") == terms.genesis
+
+
+def test_worst__is_what_a_seat_can_lose_and_how_long_a_round_holds_its_stake(system):
+    for changes in ({}, {"no_reveal_slash": 20 * 10**18}, {"max_attempts": 8, "settle_window": 1}):
+        terms = replace(system.terms, **changes)
+        loss, lock = system.factory.call("worst", terms.as_tuple())
+        assert (loss, lock) == (terms.worst_loss(), terms.longest_round())
+    assert system.factory.call("worst", system.terms.as_tuple()) == (60 * 10**18, 6 * 600 + 3 * (600 + 1200))
 
 
 @pytest.mark.parametrize("rule, changes", BROKEN)

@@ -16,7 +16,7 @@ from fl.protocol.artifact import LEAF_PARAMETERS, Kind, pack_model, pack_update,
 from fl.protocol.committee import unpack
 from fl.protocol.fraud import Opened
 from fl.protocol.phases import Phase, RoundFacts, phase_and_end
-from fl.protocol.terms import AMOUNTS, ZERO_ADDRESS, Terms
+from fl.protocol.terms import AMOUNTS, BURN_ADDRESS, ZERO_ADDRESS, Terms
 from fl.tools.federation.terms_file import LAPTOP
 
 
@@ -25,7 +25,8 @@ def address(name: str, index: int = 0) -> str:
     return "0x" + (name.encode().hex().ljust(36, "0")[:36] + f"{index:04x}")
 
 
-SPONSOR, SINK, DEPLOYER, CHALLENGER, STRANGER = map(address, ("sponsor", "sink", "deployer", "challenger", "stranger"))
+SPONSOR, DEPLOYER, CHALLENGER, STRANGER = map(address, ("sponsor", "deployer", "challenger", "stranger"))
+SINK = BURN_ADDRESS.lower()  # as the chain's answers are read
 UNIT = 10**18
 PLENTY = 10**9 * UNIT
 
@@ -53,7 +54,6 @@ BASE_TERMS = Terms(
     | {
         "token": ZERO_ADDRESS,
         "sponsor": SPONSOR,
-        "sink": SINK,
         "admission": ZERO_ADDRESS,
         "allowlist": bytes(32),
         "manifest": b"\x01" * 32,

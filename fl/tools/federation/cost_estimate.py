@@ -14,7 +14,7 @@ from fl.protocol.terms import Terms
 from fl.tools.cli.amounts import show_duration
 from fl.tools.cli.prices import ENVELOPE, Prices
 
-IMPLEMENTATION, FACTORY, CREATE, PLAY_TOKEN = 5_024_515, 723_000, 340_000, 770_000
+IMPLEMENTATION, FACTORY, CREATE, PLAY_TOKEN = 5_036_355, 770_000, 340_000, 770_000
 SEATS = (5, 10, 50, 128)
 # The gas of one call by the number of seats, in a steady round.
 GAS: dict[str, tuple[int, ...]] = {
@@ -23,8 +23,8 @@ GAS: dict[str, tuple[int, ...]] = {
     "reveal": (36_658, 36_662, 36_672, 36_675),
     "close": (49_151, 61_661, 161_741, 356_897),
     "draw": (45_909, 50_950, 76_839, 141_096),
-    "commitScores": (42_741, 43_051, 43_049, 44_600),
-    "revealScores": (42_892, 43_732, 48_390, 59_027),
+    "commitScores": (42_741, 43_049, 43_051, 44_599),
+    "revealScores": (42_892, 43_730, 48_392, 59_029),
     "settle": (119_603, 183_483, 555_374, 1_899_472),
     "propose": (52_162, 52_162, 52_162, 52_162),
     "finalize": (60_290, 60_290, 60_290, 60_290),
@@ -116,7 +116,7 @@ def estimate(
             },
             "sponsor": {
                 "earns_at_most": "0",
-                "loses": f"up to {cost} a round, paid for what was done; the rest returns to the pool",
+                "loses": f"up to {cost} a round, paid for what was done; the rest pays for later rounds",
                 "gas": None,
             },
         },
@@ -140,7 +140,7 @@ def lines_of(facts: dict[str, Any], prices: Prices, symbol: str) -> list[str]:
         f"  rollup    some {money(one['l2_eth'])} in all for gas at {prices.l2_gas_price:g} gwei and {one['bytes']:,} bytes "
         f"(mainnet gas {prices.gas_price:g}, blob gas {prices.blob_price:g} gwei)",
         f"  time      {quick} when everybody acts at once, {slow} at most",
-        f"  pool      sets aside {one['pool']} {symbol}; what is not earned returns",
+        f"  pool      sets aside {one['pool']} {symbol}; what is not earned pays for later rounds",
         f"a round for each role ({symbol}):",
     ]
     for role, part in facts["roles"].items():

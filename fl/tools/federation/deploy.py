@@ -33,8 +33,6 @@ from fl.tools.federation.cost_estimate import CREATE, FACTORY, IMPLEMENTATION, P
 from fl.tools.federation.deployment import Deployment
 from fl.tools.federation.terms_file import DEFAULTS
 
-SINK = "0x000000000000000000000000000000000000dEaD"
-
 
 def manifest_of(task: Task, seed: int, gate: str = DEFAULT_GATE) -> Manifest:
     """Everything off-chain that participants must agree on, except where files are stored. Raises ManifestError if the task's
@@ -81,7 +79,7 @@ def make_terms(
             wanted = f"a round needs {chosen['min_reveals']} seats (min_reveals), one for each owner"
             raise TermsError(f"allowlist: {wanted}, but the list has only {len(owners)}: admit more")
         chosen["allowlist"] = Allowlist.of(owners).root
-    facts = {"sponsor": sponsor, "sink": SINK, "admission": ZERO_ADDRESS, "allowlist": bytes(32), **chosen}
+    facts = {"sponsor": sponsor, "admission": ZERO_ADDRESS, "allowlist": bytes(32), **chosen}
     facts |= {"token": token, "manifest": manifest, "genesis": genesis}
     facts |= {"depth": depth_of(build(task, 0)), "max_exponent": task.max_exponent}
     terms = Terms(**facts)

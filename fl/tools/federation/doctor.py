@@ -143,7 +143,13 @@ def _federation(visit: Visit) -> None:
         )
         return
     free = reader.terms.max_seats - len(reader.seat_sets().taken)
-    visit.say("federation", "ok", f"{reader.address}: terms in order, {free} of {reader.terms.max_seats} seats free")
+    loss, lock = visit.token.denomination.show(reader.terms.worst_loss()), show_duration(reader.terms.longest_round())
+    visit.say(
+        "federation",
+        "ok",
+        f"{reader.address}: terms in order, {free} of {reader.terms.max_seats} seats free; "
+        f"in one round a seat loses {loss} at most, and a round holds its stake for {lock} at most",
+    )
 
 
 def _account(visit: Visit) -> None:

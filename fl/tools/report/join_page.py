@@ -6,7 +6,7 @@ the page's own script (templates/join.js), which a test compares with eth_abi.
 
 from __future__ import annotations
 
-from fl.protocol.terms import ZERO_ADDRESS
+from fl.protocol.terms import BURN_ADDRESS, ZERO_ADDRESS
 from fl.tools.report import text
 from fl.tools.report.facts import Facts
 from fl.tools.report.render import policy, render, script
@@ -33,6 +33,7 @@ def join_page(facts: Facts) -> str:
         tokens=facts.denomination.show,
         least=facts.denomination.number(terms.min_stake),
         longest=text.lasting(terms.longest_round()),
+        burn_address=BURN_ADDRESS,
         script=script("join.js"),
         policy=policy("join.js"),
     )

@@ -47,7 +47,7 @@ def nonce(commands: Commands, index: int) -> int:
 
 
 def root_of(commands: Commands, federation: str) -> bytes:
-    return commands.contract("Federation", federation).functions.terms().call()[4]
+    return commands.contract("Federation", federation).functions.terms().call()[3]
 
 
 def test_owners_on_the_list__join_with_the_list(commands, federation, members, join, owners):

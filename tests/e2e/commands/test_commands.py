@@ -414,7 +414,7 @@ def test_wrong_argument__that_nobody_expected__ends_in_one_line(commands, call):
         "min_stake: .inf",
         "allowlist: 5",
         "depth: 3",
-        f"sink: '0x{'z' * 40}'",
+        f"sponsor: '0x{'z' * 40}'",
         "committee: [",
         b"\xff\xfe",
     ],

@@ -71,7 +71,7 @@ def test_terms__the_sponsor_chooses_all_that_does_not_follow_from_the_task():
 
 @pytest.mark.parametrize("preset", PRESETS.values(), ids=PRESETS)
 def test_preset__has_every_term_but_the_addresses(preset):
-    assert set(KNOWN) - set(preset) == {"token", "sponsor", "sink", "admission", "allowlist"} and set(preset) <= set(KNOWN)
+    assert set(KNOWN) - set(preset) == {"token", "sponsor", "admission", "allowlist"} and set(preset) <= set(KNOWN)
 
 
 def test_terms__token_that_is_none__is_refused_before_anything_is_sent(commands):
@@ -87,7 +87,7 @@ def test_preset__is_a_federation(commands, preset, tmp_path):
     done = commands(*DEPLOY, "--preset", preset, "--store", tmp_path / "s")
     assert done.code == 0, done.err
     terms = commands.contract("Federation", remembered(commands)[-1]["federation"]).functions.terms().call()
-    assert terms[12] == PRESETS[preset]["committee"] and terms[14] == PRESETS[preset]["commit_window"]
+    assert terms[11] == PRESETS[preset]["committee"] and terms[13] == PRESETS[preset]["commit_window"]
 
 
 # ---- stores
@@ -117,7 +117,7 @@ def test_dry_run__tells_cost_time_and_roles__and_sends_nothing(commands, tmp_pat
     assert done.code == 0, done.err
     assert nonce(commands) == before and not (tmp_path / "never").exists() and done.out.endswith("nothing was sent\n")
     assert re.search(
-        r"deployment  [\d,]+ gas \(TestToken [\d,]+, Federation [\d,]+, .*: 0\.06\d+ ETH \(1\d\d\.\d\d at 2000", done.out
+        r"deployment  [\d,]+ gas \(TestToken [\d,]+, Federation [\d,]+, .*: 0\.06\d+ ETH \(\$1\d\d\.\d\d at \$2000", done.out
     )
     assert "time      4h 30m when everybody acts at once, 12h at most" in done.out
     assert "participant earns up to 10, loses 10 if it commits and does not reveal" in done.out

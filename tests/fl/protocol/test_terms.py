@@ -14,7 +14,7 @@ from fl.protocol.terms import check
 
 
 def broken(**terms: int) -> list[int]:
-    return [number for number, _ in check(replace(BASE_TERMS, token=BASE_TERMS.sink, **terms))]
+    return [number for number, _ in check(replace(BASE_TERMS, token=BASE_TERMS.sponsor, **terms))]
 
 
 def test_check__room_for_one_seat__is_too_little_for_a_committee_alone():

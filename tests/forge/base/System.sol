@@ -15,7 +15,7 @@ import {Test} from "./Test.sol";
 /// @title System: a federation with seats and files, and the acts of a round in one call each
 abstract contract System is Test {
     address internal constant SPONSOR = address(0x5105);
-    address internal constant SINK = address(0x5149);
+    address internal constant SINK = 0x000000000000000000000000000000000000dEaD;
     address internal constant STRANGER = address(0x57AA);
     address internal constant CHECKER = address(0xC4EC);
 
@@ -36,7 +36,6 @@ abstract contract System is Test {
         if (address(token) == address(0)) token = TestToken(vm.deployCode("TestToken.sol"));
         terms.token = address(token);
         terms.sponsor = SPONSOR;
-        terms.sink = SINK;
         terms.manifest = "manifest";
         terms.genesis = "genesis";
         terms.maxExponent = 16;

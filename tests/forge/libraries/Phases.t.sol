@@ -112,7 +112,6 @@ contract PhasesTest is System {
         for (uint256 i = 0; i < 9; ++i) assertEq(clock.word(TermsReader.COMMIT_WINDOW + i), i + 1, "window");
         assertEq(clock.toAddress(TermsReader.TOKEN), terms.token, "token");
         assertEq(clock.toAddress(TermsReader.SPONSOR), terms.sponsor, "sponsor");
-        assertEq(clock.toAddress(TermsReader.SINK), terms.sink, "sink");
         assertEq(clock.word(TermsReader.GENESIS), uint256(terms.genesis), "genesis");
         assertEq(clock.word(TermsReader.MIN_STAKE), terms.minStake, "minStake");
         assertEq(clock.word(TermsReader.NO_REVEAL_SLASH), terms.noRevealSlash, "noRevealSlash");

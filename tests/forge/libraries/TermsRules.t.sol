@@ -11,7 +11,7 @@ contract TermsRulesTest is System {
     /// @dev Numbers at which some rule changes its mind, and any others.
     function _telling(uint256 seed) private view returns (uint256) {
         uint256[16] memory edges = [
-            uint256(0), 1, 3, 8, 10, 15, 22, 23, 64, 128, 65_535, 365 days, 2 ** 88, t.minStake, t.fraudSlash, type(uint256).max
+            uint256(0), 1, 3, 8, 10, 15, 22, 23, 64, 128, 65_535, 30 days, 2 ** 88, t.minStake, t.fraudSlash, type(uint256).max
         ];
         uint256 kind = seed % 20;
         if (kind >= 16) return kind == 16 ? seed : random(seed, 1) % 300;
@@ -22,7 +22,7 @@ contract TermsRulesTest is System {
 
     function _with(Terms memory terms, uint256 index, uint256 value) private pure returns (Terms memory) {
         bytes memory words = abi.encode(terms);
-        if (index < 4) value = uint160(value);
+        if (index < 3) value = uint160(value);
         assembly ("memory-safe") {
             mstore(add(add(words, 0x20), mul(index, 0x20)), value)
         }
@@ -45,7 +45,7 @@ contract TermsRulesTest is System {
     /// @dev Every field at every edge and next to it.
     function test_firstBroken_atEveryEdge() public {
         t = _toyTerms();
-        uint256[20] memory seen;
+        uint256[21] memory seen;
         for (uint256 field = 0; field < TermsReader.WORDS; ++field) {
             for (uint256 i = 0; i < 300; ++i) {
                 Terms memory terms = _with(t, field, _telling(i));
@@ -55,7 +55,16 @@ contract TermsRulesTest is System {
             }
         }
         _checkTwoAdmissions();
+        _checkLongRound();
         for (uint256 rule = 0; rule < 20; ++rule) assertTrue(rule == 4 || seen[rule] > 0, vm.toString(rule));
+    }
+
+    function _checkLongRound() private view {
+        Terms memory terms = t;
+        (terms.maxAttempts, terms.challengeWindow) = (8, 12 days);
+        assertEq(TermsRules.firstBroken(terms), 20, "a round of more than 90 days");
+        terms.maxAttempts = 7;
+        assertEq(TermsRules.firstBroken(terms), 0, "a round of less");
     }
 
     /// @dev The one rule that takes two fields to break.

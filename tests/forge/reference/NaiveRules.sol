@@ -6,10 +6,10 @@ import {Terms} from "../../../contracts/interfaces/IFederation.sol";
 /// @title NaiveRules: every rule of the terms judged by itself, then the first broken one
 library NaiveRules {
     function firstBroken(Terms memory t) internal view returns (uint256) {
-        bool[20] memory broken;
+        bool[21] memory broken;
         broken[1] = t.token.code.length == 0;
         broken[2] = t.sponsor == address(0);
-        broken[3] = t.sink == address(0);
+        broken[3] = t.minStake / 4 < t.noRevealSlash || t.minStake / 4 < t.noScoresSlash;
         broken[4] = t.allowlist != 0 && t.admission != address(0);
         broken[5] = t.manifest == 0;
         broken[6] = t.genesis == 0;
@@ -32,17 +32,17 @@ library NaiveRules {
             t.answerWindow
         ];
         for (uint256 i = 0; i < 9; ++i) {
-            if (!_between(windows[i], 10, 31_536_000)) broken[14] = true;
+            if (!_between(windows[i], 10, 2_592_000)) broken[14] = true;
         }
         broken[15] = !broken[7] && !broken[14] && t.challengeWindow < (3 + t.depth) * t.answerWindow;
         // Whatever stands behind the windows counts tokens, but for one.
         bytes memory words = abi.encode(t);
-        for (uint256 i = 23; i < words.length / 32; ++i) {
+        for (uint256 i = 22; i < words.length / 32; ++i) {
             uint256 amount;
             assembly ("memory-safe") {
                 amount := mload(add(words, mul(32, add(1, i))))
             }
-            if (i != 31 && amount > 309_485_009_821_345_068_724_781_056) broken[16] = true;
+            if (i != 30 && amount > 309_485_009_821_345_068_724_781_056) broken[16] = true;
         }
         if (!broken[16]) {
             broken[17] = t.noRevealSlash == 0 || t.noScoresSlash == 0 || t.fraudSlash == 0
@@ -52,7 +52,12 @@ library NaiveRules {
             broken[18] = !(t.fraudSlash > t.challengeFee + t.demandDeposit * (1 + t.depth));
         }
         broken[19] = t.strictness >= 65_536;
-        for (uint256 rule = 1; rule < 20; ++rule) {
+        if (!broken[13] && !broken[14]) {
+            uint256 whole = t.maxAttempts * (windows[6] + windows[7]);
+            for (uint256 i = 0; i < 6; ++i) whole += windows[i];
+            broken[20] = whole > 7_776_000;
+        }
+        for (uint256 rule = 1; rule < 21; ++rule) {
             if (broken[rule]) return rule;
         }
         return 0;

@@ -15,6 +15,7 @@ EXPLAINED = {
     ("timestamp", ""): "phases are clock time; windows are minutes at least, and a proposer of blocks moves seconds",
     ("assembly", ""): "each block is memory-safe, reads within what was bounds-checked, and has a twin in Python",
     ("incorrect-equality", "Federation._close()"): "states of a record and a fresh bitmap, which nobody can nudge",
+    ("incorrect-equality", "Federation._changed("): "two records of commitments",
     ("incorrect-equality", "Federation._finalize("): "a flag of the clock; a balance is nowhere compared",
     ("incorrect-equality", "Federation._isRoot("): "two hashes",
     ("incorrect-equality", "Federation.roundInfo()"): "zero means not yet; a view",
@@ -25,8 +26,7 @@ EXPLAINED = {
     ("uninitialized-local", "Federation._finalize("): "begins false",
     ("uninitialized-local", "FixedPoint.aggregate("): "begins at zero",
     ("unused-return", "Federation."): "one half of (phase, end)",
-    ("unindexed-event-address", "Event IFederation.Refunded"): "there is one sponsor: nothing to search for",
-    ("unindexed-event-address", "Event IStakes.Swept"): "there is one sink: nothing to search for",
+    ("unindexed-event-address", "Event IStakes.Refunded"): "there is one sponsor: nothing to search for",
 }
 
 

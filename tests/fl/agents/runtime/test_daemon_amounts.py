@@ -13,13 +13,13 @@ from fl.protocol.phases import Phase
 pytestmark = pytest.mark.xdist_group("daemon")
 
 ONE = 10**6
-TERMS = {"min_stake": 100 * ONE, "no_reveal_slash": 90 * ONE, "no_scores_slash": ONE, "fraud_slash": 9 * ONE}
+TERMS = {"min_stake": 100 * ONE, "no_reveal_slash": 25 * ONE, "no_scores_slash": ONE, "fraud_slash": 9 * ONE}
 TERMS |= {"challenge_fee": ONE, "demand_deposit": ONE, "trainer_rate": 10 * ONE, "validator_rate": ONE, "proposer_fee": ONE}
 
 
 @pytest.fixture
 def cluster(tmp_path) -> Iterator[DaemonCluster]:
-    """Every stake is 118 tokens; who does not reveal is left with 28."""
+    """Every stake is 118 tokens; who does not reveal is left with 93."""
     cluster = DaemonCluster(tmp_path / "cluster", token="SixDecimalsToken", **TERMS)
     yield cluster
     cluster.close()
@@ -35,15 +35,15 @@ def test_warnings_and_metrics__are_in_the_federation_s_token(cluster, tmp_path):
     cluster.end(2)
     fresh = cluster.daemons[2] = cluster.daemon(2, journal=tmp_path / "fresh")
     cluster.settle_down()
-    assert "or 90 SIX are slashed" in told(fresh)
+    assert "or 25 SIX are slashed" in told(fresh)
     assert metrics(fresh)["treaty_stake_tokens"].endswith(" 118.0")
     cluster.skip()
     cluster.settle_down(until=Phase.SCORE_COMMIT)
     cluster.mine(3)
     fresh.tick()
-    assert "stake 28 SIX is below 100 SIX: the seat sits out; top it up" in told(fresh)
+    assert "stake 93 SIX is below 100 SIX: the seat sits out; top it up" in told(fresh)
     text = fresh.metrics.text()
-    assert metrics(fresh)["treaty_stake_tokens"].endswith(" 28.0") and "e-0" not in text and "e-1" not in text
+    assert metrics(fresh)["treaty_stake_tokens"].endswith(" 93.0") and "e-0" not in text and "e-1" not in text
     assert "# HELP treaty_stake_tokens The seat's stake, in SIX, of 6 decimals." in text
     assert float(metrics(fresh)["treaty_pool_tokens"].split()[-1]) > 10**6  # it was funded with very many
     view = fresh.observer.view(fresh.node.look(None, [fresh.player.party]), fresh.player.party)

@@ -33,4 +33,4 @@ def test_disk__too_small_for_rounds__or_for_reading_one__is_to_be_mended(here, t
     doctor._disk(visit)
     assert [finding.grade for finding in visit.findings] == grades
     if len(grades) > 1:
-        assert f"free in {tmp_path}, where updates are copied" in visit.findings[-1].told
+        assert f"free in {tmp_path}, where updates are copied" in visit.findings[-1].text
