@@ -2,7 +2,7 @@
 
 Tries: commits nothing, so that fewer than min_reveals reveal and the round is void
 Attacker pays: nothing, if the others are fewer than min_reveals
-Victim pays: a round's work; the pot pays for a later one. Keep min_reveals below the number of seats that you trust to take part
+Victim pays: a round's work; the pot pays for a later one. Keep min_reveals below the number of seats you trust to take part
 """
 
 from attacks.gallery import Money, files
