@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from copy import copy
 from dataclasses import dataclass, field
 
 from fl.network.events import Event
 from fl.protocol.committee import unpack
+from fl.protocol.scores import trainer_pay
 from fl.protocol.seats import from_bitmap
+from fl.protocol.terms import Terms
 
 
 @dataclass
@@ -99,6 +102,19 @@ class RoundLog:
     def proposal(self) -> Proposal | None:
         """The proposal that stands."""
         return self.proposals[-1] if self.proposals and not self.proposals[-1].fell else None
+
+    def settled_pay(self, terms: Terms) -> Counter[int]:
+        """What `settle` paid to each seat, for its update and for its scores, in token units."""
+        pay = Counter[int]()
+        for seat, median in zip(self.revealed or [], self.medians, strict=False):  # no medians before `settle`
+            pay[seat] += trainer_pay(terms.trainer_rate, median)
+        for seat, amount in zip(self.validators, self.validator_pay, strict=False):
+            pay[seat] += amount
+        return pay
+
+    def proposer_pay(self, terms: Terms) -> Counter[int]:
+        """What `finalize` paid to the proposer's seat, in token units."""
+        return Counter({self.proposal.seat: terms.proposer_fee} if self.adopted and self.proposal else {})
 
 
 class History:

@@ -149,12 +149,8 @@ class Auditor:
         """What every seat earned over all rounds, in token units."""
         pay = dict.fromkeys(self.history.seats, 0)
         for log in self.history.rounds:
-            for seat, m in zip(log.revealed or [], log.medians, strict=False):
-                pay[seat] += scores.trainer_pay(self.terms.trainer_rate, m)
-            for seat, amount in zip(log.validators, log.validator_pay, strict=False):
+            for seat, amount in (log.settled_pay(self.terms) + log.proposer_pay(self.terms)).items():
                 pay[seat] += amount
-            if log.adopted and log.proposal:
-                pay[log.proposal.seat] += self.terms.proposer_fee
         return pay
 
     def _replay(self, event: Event) -> None:

@@ -12,7 +12,6 @@ from fl.errors import plain
 from fl.learning.research.comparison import Baselines
 from fl.network.denomination import Denomination
 from fl.network.events import Event
-from fl.protocol import scores
 from fl.protocol.enums import Offence
 from fl.protocol.manifest import Manifest
 from fl.protocol.phases import Phase
@@ -316,17 +315,13 @@ def _booked(e: Event, at: int, round_: dict[str, Any]) -> None:
 
 
 def _paid(e: Event, log: RoundLog, terms: Terms, holder: Mapping[int, Person]) -> None:
-    if e.name == "Finalized":
-        if log.adopted and log.proposal and log.proposal.seat in holder:
-            holder[log.proposal.seat].pay += terms.proposer_fee
-        return
-    for seat, median in zip(log.revealed or [], log.medians, strict=False):
-        if seat in holder:
-            holder[seat].medians[log.number] = median
-            holder[seat].pay += scores.trainer_pay(terms.trainer_rate, median)
-    for seat, amount in zip(log.validators, log.validator_pay, strict=False):
+    settled = e.name == "Settled"
+    for seat, amount in (log.settled_pay(terms) if settled else log.proposer_pay(terms)).items():
         if seat in holder:
             holder[seat].pay += amount
+    for seat, median in zip(log.revealed or [], log.medians if settled else b"", strict=False):
+        if seat in holder:
+            holder[seat].medians[log.number] = median
 
 
 def _tell(e: Event, who: str, denomination: Denomination) -> str:
