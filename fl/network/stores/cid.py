@@ -21,7 +21,9 @@ CID_BYTES = 36  # version, codec, hash function, hash length, 32 bytes
 
 
 @dataclass(frozen=True)
-class _Node:
+class Node:
+    """A block of a file's tree, with the CID that names it."""
+
     cid: bytes
     file_bytes: int
     dag_bytes: int  # size of the node and all below it
@@ -30,13 +32,14 @@ class _Node:
 
 def cid_of(data: Data, chunk_bytes: int = CHUNK_BYTES, max_links: int = MAX_LINKS) -> bytes:
     """The CID of a file, as its 36 bytes."""
-    return _tree(data, chunk_bytes, max_links)[-1].cid
+    return tree(data, chunk_bytes, max_links)[-1].cid
 
 
-def _tree(data: Data, chunk_bytes: int, max_links: int) -> list[_Node]:
+def tree(data: Data, chunk_bytes: int = CHUNK_BYTES, max_links: int = MAX_LINKS) -> list[Node]:
+    """All nodes of a file's tree, children before parents, the root last."""
     view = memoryview(data)
     chunks = [view[at : at + chunk_bytes] for at in range(0, len(data), chunk_bytes)] or [view]
-    level = [_Node(cid_of_digest(sha256(c).digest()), len(c), len(c), c) for c in chunks]
+    level = [Node(cid_of_digest(sha256(c).digest()), len(c), len(c), c) for c in chunks]
     nodes = list(level)
     while len(level) > 1:
         level = [_parent(level[at : at + max_links]) for at in range(0, len(level), max_links)]
@@ -71,7 +74,7 @@ def is_cid(locator: bytes) -> bool:
     return len(locator) == CID_BYTES and locator[0] == 1 and locator[1] in (RAW, DAG_PB) and locator[2:4] == b"\x12\x20"
 
 
-def _parent(children: Sequence[_Node]) -> _Node:
+def _parent(children: Sequence[Node]) -> Node:
     """A UnixFS file node in canonical dag-pb: links first, then data."""
     links = b"".join(
         _field(2, _field(1, child.cid) + _field(2, b"") + b"\x18" + _varint(child.dag_bytes)) for child in children
@@ -80,7 +83,7 @@ def _parent(children: Sequence[_Node]) -> _Node:
     sizes = b"".join(b"\x20" + _varint(child.file_bytes) for child in children)
     block = links + _field(1, b"\x08\x02\x18" + _varint(size) + sizes)
     cid = cid_of_digest(sha256(block).digest(), DAG_PB)
-    return _Node(cid, size, len(block) + sum(child.dag_bytes for child in children), block)
+    return Node(cid, size, len(block) + sum(child.dag_bytes for child in children), block)
 
 
 def _field(number: int, content: bytes) -> bytes:

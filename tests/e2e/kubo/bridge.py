@@ -43,7 +43,7 @@ class Node:
             raise SystemExit(f"no connection to {peer}")
 
     def add(self, data: bytes) -> str:
-        for node in cid._tree(data, cid.CHUNK_BYTES, cid.MAX_LINKS):
+        for node in cid.tree(data):
             name, block = node.cid, bytes(node.block)
             key = b32encode(name[2:]).decode().rstrip("=")  # the blockstore knows blocks by their multihash
             folder = self.repo / "blocks" / key[-3:-1]
