@@ -49,7 +49,7 @@ def test_heart__learns_in_three_rounds__and_the_audit_agrees(tmp_path):
     federation.run()
     assert federation.metric() > start + 0.2
     verdict = federation.audit()
-    assert (verdict.rounds, verdict.checks["models"], verdict.checks["accounting"]) == (3, 3, 7)
+    assert (verdict.rounds, verdict.checks["models"], verdict.checks["accounting"]) == (3, 3, 8)
 
 
 @pytest.mark.parametrize("kind", ["sign_flip", "free_rider"])
