@@ -166,7 +166,7 @@ def simulation(settings: Settings, clients: int) -> tuple[dict[str, Any], str]:
     head = [
         f"{clients} participants",
         "ms a round",
-        "times as long as at once",
+        "time (at once, float mean = 1)",
         "accuracy",
         f"different models in {settings.runs} runs",
     ]
@@ -280,9 +280,9 @@ def aggregation(settings: Settings, count: int, size: int) -> tuple[dict[str, An
     head = [
         f"{count} x {size:,}",
         "ms",
-        "ms of processors",
+        "processor ms",
         "Flower: ms",
-        "ms of processors",
+        "processor ms",
         "times faster",
         "of memory bandwidth",
     ]
@@ -312,7 +312,7 @@ class _Flower:
         )
 
     def run(self, rule: str) -> tuple[float, float]:
-        """(seconds, seconds of processors)."""
+        """(wall seconds, processor seconds)."""
         assert self._process.stdin and self._process.stdout
         print(rule, file=self._process.stdin, flush=True)
         for line in self._process.stdout:
@@ -346,7 +346,7 @@ def trees(size: int) -> tuple[dict[str, Any], str]:
         opened, seconds = _timed(Opened.of, data, kind)
         figures[f"tree over the {name}, {len(data) / 1e6:.0f} MB"] = seconds
         middle_leaf = 1 << opened.tree.depth - 1
-        figures[f"showing one leaf of the {name}, tree at hand"] = median(
+        figures[f"showing one leaf of the {name}, tree in memory"] = median(
             _timed(opened.show, middle_leaf)[1] for _ in range(99)
         )
     delta = np.random.default_rng(0).normal(size=size // BLOCK * BLOCK) * 0.01
