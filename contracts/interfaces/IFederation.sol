@@ -27,13 +27,13 @@ pragma solidity 0.8.37;
 /// @param challengeWindow The time in which a proposal can be disproved.
 /// @param answerWindow The time in which a demand must be answered.
 /// @param minStake The stake that a seat needs to be eligible.
-/// @param noRevealSlash What a seat loses that committed and did not reveal.
-/// @param noScoresSlash What a validator loses that did not reveal scores.
-/// @param fraudSlash What a seat loses whose proposal fell.
+/// @param noRevealSlash What a seat that committed and did not reveal loses.
+/// @param noScoresSlash What a validator that did not reveal scores loses.
+/// @param fraudSlash What a seat whose proposal fell loses.
 /// @param challengeFee The part of fraudSlash that is paid to whoever proved the fraud.
 /// @param demandDeposit What a demand costs; it is paid to whoever answers.
 /// @param trainerRate What a score of 255 earns.
-/// @param validatorRate What a validator earns whose every score equals the median.
+/// @param validatorRate What a validator whose every score equals the median earns.
 /// @param strictness How fast a validator's pay shrinks with its distance from the medians.
 /// @param proposerFee What the proposer of the adopted model earns.
 struct Terms {
@@ -205,8 +205,8 @@ interface IFederation {
     /// @param scores The vectors of the validators that revealed, in committee order, as in the events.
     function settle(bytes[] calldata scores) external;
 
-    /// @notice Propose the new model. Only the operator of a seat may call that is active in this round, is still eligible, and has
-    /// had no proposal fall in this round.
+    /// @notice Propose the new model. Only the operator of a seat that is active in this round, is still eligible, and has had
+    /// no proposal fall in this round may call.
     /// @dev A proposal that is mined late would be wrong, and would be slashed: it reverts in any other round or attempt.
     /// @param round The round whose updates the model aggregates.
     /// @param attempt The number that the proposal takes in its round: one more than the proposals made before.
