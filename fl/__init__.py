@@ -1,6 +1,6 @@
 """Treaty: federated learning under contract. Layers: protocol <- learning, network <- agents <- tools <- scripts.
 
-The public face: `Task`, `Data` and `LocalTraining` to write a task, `simulate` to run a federation on a local chain,
+The public interface: `Task`, `Data` and `LocalTraining` to write a task, `simulate` to run a federation on a local chain,
 `load_model` for a model ready for use and `predict` for a table. Each name loads what it needs when it is first
 used: importing this package loads no PyTorch.
 """

@@ -99,7 +99,7 @@ HUGE = 1 << 24  # bytes, at least
 
 
 class Malformed(Dishonest):
-    """Commits to a file that nobody should accept: another flaw each round, or always the one named."""
+    """Commits to a file that nobody should accept: with a different flaw each round, or always the one named."""
 
     flaw: str | None = None
 

@@ -68,7 +68,7 @@ class Record:
         return other
 
     def note(self, events: Iterable[Event]) -> None:
-        """Records where events say that files are."""
+        """Notes where files can be found according to the events."""
         for event in events:
             if event.name in ("Revealed", "Proposed") and event.fields["locator"]:
                 self.store.hint(event.fields["root"], event.fields["locator"])

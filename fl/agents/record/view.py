@@ -1,4 +1,4 @@
-"""What an agent decides by: the chain's facts at one moment, the history, and the public record."""
+"""What an agent bases its decisions on: the chain's facts at one moment, the history, and the public record."""
 
 from __future__ import annotations
 

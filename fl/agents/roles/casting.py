@@ -53,7 +53,7 @@ def honest(
 
 
 def whole_seat(trio: Trio, seat: int, account: str, rounds: int | None = None, checks: bool = True) -> tuple[Role, ...]:
-    """All roles of a seat's daemon. rounds: after so many rounds none is opened, and pay is claimed at the end.
+    """All roles of a seat's daemon. rounds: after this many rounds the seat opens no more, and its pay is claimed at the end.
 
     checks: whether it checks what others propose, and answers demands.
     """

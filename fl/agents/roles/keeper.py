@@ -6,8 +6,8 @@ from fl.agents.record.view import View
 from fl.agents.runtime.actions import Action, Call, Turn
 from fl.protocol.phases import Phase
 
-# After the one that closed the reveals, whose successor's hash is the seed: the contract draws two blocks later, and a node
-# estimates what that takes on its newest block, which must be so far.
+# Blocks to wait after the one that holds `close`. The contract allows the draw two blocks later, since the hash of the block in
+# between is the seed; a node estimates gas on its newest block, which must already be that far.
 BLOCKS_TO_DRAW = 3
 
 

@@ -29,7 +29,8 @@ class Proposer:
         number, attempt = view.facts.number, view.facts.attempts
         args = (number, attempt + 1, self.seat, root_of(model, Kind.MODEL), view.record.store.locator(model))
         files = (Publish(model, Kind.MODEL),) if self.publishes(view) else ()
-        # The contract takes it in this round and attempt alone. Revocable: within them the right model may still change.
+        # The contract accepts it only in this round and attempt. It is revocable, because the correct model may still change
+        # within them.
         return [Call("propose", args, self.seat, shared=True, publish=files, number=attempt, attempt=attempt, revocable=True)]
 
     def is_turn(self, view: View) -> bool:

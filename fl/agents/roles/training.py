@@ -18,7 +18,7 @@ class SeatTrainer(Protocol):
     """The interface of a participant's training."""
 
     def change(self, base: NDArray[np.int32], number: int) -> tuple[NDArray[np.float64], np.random.Generator]:
-        """(what training in round `number` changes of the model `base`, in floats (parameters,); the round's
+        """(what training in round `number` changes in the model `base`, in floats (parameters,); the round's
         random generator after training). base: in units, (padded,)."""
         ...
 

@@ -1,4 +1,5 @@
-"""A validator scores the revealed updates, if it was drawn: the gate decides who is left out, held-out rows what each earns."""
+"""A validator scores the revealed updates, if it was drawn: the gate decides who is left out, and held-out rows decide what
+each earns."""
 
 from __future__ import annotations
 
@@ -56,7 +57,10 @@ class Validator:
         call = Call("commitScores", (number, self.seat, commitment), self.seat, number=int(committed))
         if (failure := self._scorer.failures.get(number)) is None:
             return [call]
-        return [Wait(view.phase_end, f"scoring failed, so this seat says what everybody can compute: {failure}"), call]
+        return [
+            Wait(view.phase_end, f"scoring failed, so this seat reveals the scores that everybody can compute: {failure}"),
+            call,
+        ]
 
     def reveals(self, view: View) -> list[Action]:
         kept = self._kept(view)
@@ -74,7 +78,7 @@ class Validator:
             return []
         roots = {reveal.root for reveal in view.round.reveals.values()}
         missing = len(roots) - len(view.record.updates(roots))
-        why = f"the store lacks {missing} of {len(roots)} updates: scores wait for them, for half of their window"
+        why = f"the store lacks {missing} of {len(roots)} updates: scoring waits for them, for up to half of its window"
         return [Wait(half, why)] if missing else []
 
     def _kept(self, view: View) -> tuple[bytes, bytes] | None:

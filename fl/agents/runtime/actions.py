@@ -31,7 +31,7 @@ class Turn:
 
     key: the same for everybody who means the same call. order: the seats; the first calls at once, each next one a few blocks
     later. opens: from this time on nobody waits. ends: nobody waits after half of the time from first sight until this.
-    demand: nobody answers it either while the node knows of a pending answer.
+    demand: the one that the call answers, which waits while the node knows of a pending answer, too.
     """
 
     key: str
@@ -50,8 +50,8 @@ class Call:
     name.
     publish: files for the store, before the transaction is sent.
     silence_costs: it is sent even if the store does not accept its files, since not making it costs stake.
-    number, times: what else tells it from other calls of one round and function: the attempt, the block of closing; how often
-    the chain answered this very call before, to the byte.
+    number, times: what else distinguishes it from other calls of the same round and function: the attempt, the block of
+    closing; how often the chain answered this very call before, to the byte.
     attempt: the proposal attempt outside of which it must not happen; None if any will do.
     lasting: it is correct in any round.
     revocable: it is cancelled, while no block holds it, once its role does not want it any more.

@@ -41,8 +41,8 @@ class Over(Exception):
 
 @dataclass(frozen=True)
 class Pace:
-    """poll: seconds between readings; most: the same, in trouble; turn: blocks that each seat waits for the one before it with
-    a call that anybody may make."""
+    """poll: seconds between readings; most: the longest pause after failures; turn: blocks that each seat waits for the one
+    before it with a call that anybody may make."""
 
     poll: float = 2.0
     most: float = 15.0
@@ -149,7 +149,7 @@ class Daemon:
         elif isinstance(error, NodeError | StoreError):
             self.log.warn(f"{error}; trying again")
         elif isinstance(error, OSError):
-            self.log.error(f"the disk cannot be written ({error}): nothing is sent until the journal can be; make room")
+            self.log.error(f"the disk cannot be written to ({error}): nothing is sent until it can; make room")
         elif isinstance(error, TreatyError):
             self.log.error(str(error))
         else:

@@ -24,7 +24,7 @@ from fl.network.stores.files import write_durably
 from fl.network.transactions import State, name_of
 from fl.protocol.phases import phase_and_end
 
-TRIES = 3  # of a transaction that reverted after all, or whose nonce was taken
+TRIES = 3  # for a transaction that reverted after all, or whose nonce was taken
 
 
 class Executor:
@@ -57,8 +57,9 @@ class Executor:
         self.sender.tend(view.snapshot.head, view.snapshot.confirmed, view.facts.number, view.facts.attempts)
 
     def execute(self, action: Action, view: View) -> bool:
-        """Whether anything was done: not if it was done before, is under way or must wait. Raises StoreError, NodeError or
-        OSError if it failed; failed work is reported as trouble, and starts again when a role asks for it again."""
+        """Executes one action. Returns whether anything was done, which is not so if it was done before, is under way or must
+        wait. Raises StoreError, NodeError or OSError if it failed; failed work is reported as trouble, and starts again when a
+        role asks for it again."""
         if isinstance(action, Call):
             return self._call(action, view)
         if isinstance(action, Work):
@@ -79,7 +80,7 @@ class Executor:
     # ---- work and files
 
     def _work(self, work: Work, view: View) -> bool:
-        """Whether it is done and written."""
+        """Returns whether the work is done and its results are written."""
         if (outcome := self.workers.outcome(work)) is None:
             self.workers.start(work, view)
             outcome = self.workers.outcome(work)
@@ -170,7 +171,7 @@ class Executor:
             if transaction.state is State.DONE:
                 self.sender.contradicted(transaction, view.snapshot.head)
                 return None
-        self.log.error(f"{call.function} was refused {TRIES} times and is given up: see the transactions", transaction=name)
+        self.log.error(f"{call.function} was rejected {TRIES} times and is given up: see the transactions", transaction=name)
         return None
 
     def _publishes(self, call: Call) -> bool:

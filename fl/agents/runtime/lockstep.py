@@ -1,8 +1,8 @@
 """Many seats in one process, tick by tick, on a chain whose clock this process moves: for simulations and tests.
 
-Each seat is the player that a daemon consists of; only the clock differs. One reading serves all seats, which share one history
-and one public record. Blocks are mined while somebody waits for blocks, and time is skipped only when nobody can do anything
-before the next deadline.
+Each seat is played by the code that a daemon runs; only the clock differs. One reading serves all seats, which share one
+history and one public record. Blocks are mined while somebody waits for blocks, and time is skipped only when nobody can do
+anything before the next deadline.
 """
 
 from __future__ import annotations
@@ -57,8 +57,8 @@ class TurnedClock:
         self.chain("anvil_mine", hex(blocks), "0x1")
 
     def settle(self, transactions: Sequence[SignedTransaction]) -> None:
-        """Waits until blocks hold these: a node that mines at once says that it has a transaction before a block does, and
-        whoever comes next must see what was done."""
+        """Waits until these are in blocks: a node that mines at once reports a transaction before a block holds it, and the
+        next agent must see what was done."""
         until = time.monotonic() + SETTLE_SECONDS
         while any(not self.chain("eth_getTransactionReceipt", t.last.hash) for t in transactions if t.mined_at is None):
             if time.monotonic() > until:
@@ -70,7 +70,7 @@ class TurnedClock:
         self.chain("anvil_removeBlockTimestampInterval")
 
     def jump(self, to: int) -> None:
-        """Mines a block at a time of the chain's."""
+        """Mines a block at this time of the chain's clock."""
         self.chain("evm_setNextBlockTimestamp", to)
         self.chain("evm_mine")
 
@@ -150,7 +150,9 @@ class Lockstep:
             blocks.append(view.block + 1)
             self._waited += 1
             if self._waited > MAX_WAITED:
-                raise ChainError("a signed transaction is in no block after many: see the simulation's log for the reason")
+                raise ChainError(
+                    "no block holds a signed transaction even after many blocks: see the simulation's log for the reason"
+                )
         if blocks:
             self.clock.mine(max(1, min(blocks) - view.block))
             return True

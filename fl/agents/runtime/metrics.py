@@ -16,7 +16,7 @@ class Metrics:
     """Gauges and counters of one daemon, in their own registry. Amounts are whole tokens, as the help of each says."""
 
     def __init__(self, federation: str, seat: int, denomination: Denomination):
-        self._unit, tokens = denomination, f"in {denomination.symbol}, of {denomination.decimals} decimals."
+        self._unit, tokens = denomination, f"in {denomination.symbol}, which has {denomination.decimals} decimals."
         self.registry = CollectorRegistry()
         labels = {"federation": federation, "seat": str(seat)}
 
@@ -34,9 +34,9 @@ class Metrics:
         self.earned = gauge("earned_tokens", f"Pay not yet claimed, {tokens}")
         self.pool = gauge("pool_tokens", f"What the pool holds for rounds to come, {tokens}")
         self.open = gauge("transactions_open", "Transactions signed and not yet deep in the chain.")
-        self.undone = gauge("transactions_undone", "Transactions that a reorganisation took back, since the start.")
-        self.looks = Counter("treaty_looks", "Looks at the chain.", registry=self.registry)
-        self.trouble = Counter("treaty_trouble", "Looks that ended in trouble, by kind.", ["kind"], registry=self.registry)
+        self.undone = gauge("transactions_undone", "Transactions undone by reorganisations since the start.")
+        self.looks = Counter("treaty_looks", "Readings of the chain.", registry=self.registry)
+        self.trouble = Counter("treaty_trouble", "Readings that failed, by kind.", ["kind"], registry=self.registry)
         self.rpc = Gauge("treaty_rpc_failures", "Failed calls of nodes, by kind.", ["kind"], registry=self.registry)
         self.transactions = Gauge(
             "treaty_transactions",

@@ -43,7 +43,7 @@ class Workers(Protocol):
 
 
 class Inline:
-    """Works at once, and the caller waits: for simulations, where many seats train together."""
+    """Does the work immediately while the caller waits: for simulations, where many seats train together."""
 
     def __init__(self) -> None:
         self._outcomes: dict[tuple[type[Work], int], Outcome] = {}

@@ -156,5 +156,6 @@ def test_scoring_that_fails__says_what_everybody_can_compute__and_costs_nobody_a
     log = cluster.daemons[0].history.rounds[0]
     assert log.adopted and len(log.scores) == 3 and cluster.stakes() == whole
     assert all(
-        "scoring failed, so this seat says what everybody can compute" in told(cluster.daemons[seat]) for seat in log.scores
+        "scoring failed, so this seat reveals the scores that everybody can compute" in told(cluster.daemons[seat])
+        for seat in log.scores
     )
