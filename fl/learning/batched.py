@@ -34,7 +34,7 @@ from fl.protocol.fixed_point import to_float
 GROUP = 64  # participants; enough to be fast, and few enough for many machines to have some
 GROUP_NUMBERS = 1 << 22  # weights of a group; beyond, they no longer stay in the cache, and one by one is as fast
 TOLERANCE = 1e-4  # tolerance of the probe, relative to the largest gradient or the loss
-PROBES = 16  # pairs of batches whose gradients are compared; of all others the losses are
+PROBES = 16  # pairs of batches whose gradients are compared; for all others, only their losses
 
 Delta = NDArray[np.float64]
 Trained = Delta | UserCodeError  # what training changes, or why this participant's training failed

@@ -1,4 +1,4 @@
-"""Measuring models on rows: losses and the task's metric, always on the processor, so that all members find the same."""
+"""Measuring models on rows: losses and the task's metric, always on the CPU, so that all members get the same results."""
 
 from __future__ import annotations
 

@@ -52,8 +52,8 @@ Verdict = tuple[frozenset[int], GateState]
 
 
 def gram(vectors: Sequence[Numbers]) -> list[list[int]]:
-    """The exact inner products of all pairs of vectors of units; in limbs, since they need more than 64 bits. Of limbs, 64 are
-    enough: a model has at most 2^30 numbers."""
+    """The exact inner products of all pairs of vectors of units; in limbs, since they need more than 64 bits. For limbs 64 bits
+    are enough: a model has at most 2^30 numbers."""
     n = len(vectors)
     high_high, high_low, low_low = (np.zeros((n, n), np.int64) for _ in range(3))
     each = min(COLUMNS, VALUES // n)

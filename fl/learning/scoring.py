@@ -32,7 +32,7 @@ from fl.protocol.aggregate import CHUNK, aggregate
 from fl.protocol.artifact import Numbers
 from fl.protocol.scores import BEST
 
-if TYPE_CHECKING:  # rows are torch's tensors, which whoever recomputes a run from its files does without
+if TYPE_CHECKING:  # rows are torch tensors; recomputing a run from its files needs no torch
     from fl.learning.data.partition import Part
 
     Losses = Callable[[NDArray[np.int32], Part], NDArray[np.float64]]  # models (n, p) over rows to mean losses (n,)

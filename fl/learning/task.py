@@ -41,9 +41,9 @@ class LocalTraining:
     """How a participant trains between two rounds, by SGD.
 
     proximal: FedProx's mu (Li et al., "Federated optimization in heterogeneous networks", 2020); 0 is FedAvg.
-    device: where this participant's batches are computed, such as "cuda". It is its own affair and not in the manifest. What
-    members must agree on to the bit (the first model, scores, metrics) is always computed on the processor, and so is private
-    training.
+    device: where this participant's batches are computed, such as "cuda". It concerns only this participant and is not in the
+    manifest. What members must agree on to the bit (the first model, scores, metrics) is always computed on the CPU, and so is
+    private training.
     """
 
     learning_rate: float

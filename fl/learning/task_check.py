@@ -80,10 +80,10 @@ def check_model(task: Task) -> nn.Module:
     """The first model, which everybody must build alike: this is what a sponsor without rows can check. Raises TaskError."""
     first, again, other = build(task, 0), build(task, 0), build(task, 1)
     if not _same(first.parameters(), again.parameters()):
-        cause = "model() returns another first model at every call, so nobody else could build it and join"
+        cause = "model() returns a different first model at every call, so nobody else could build it and join"
         raise TaskError(f"task {task.name}: {cause}: draw it with torch, which is seeded, and not with numpy or random")
     if task.loaded_from is not None and not _same(first.parameters(), build(load_task(str(task.loaded_from)), 0).parameters()):
-        cause = f"{task.loaded_from} builds another first model each time that it is loaded, so nobody else could join"
+        cause = f"{task.loaded_from} builds a different first model each time that it is loaded, so nobody else could join"
         raise TaskError(f"task {task.name}: {cause}: draw it in model() with torch, which is seeded")
     if not (_same(first.buffers(), again.buffers()) and _same(first.buffers(), other.buffers())):
         cause = "buffers that model() draws at random, which are not parameters and do not travel"
@@ -173,7 +173,7 @@ def _check_rows(task: Task, model: nn.Module, part: Part) -> None:
         with torch.no_grad(), torch.random.fork_rng():
             loss = batch_loss(task, model, inputs, wanted, partial(_numbered, part, rows))
         if not (torch.equal(inputs, x[rows]) and torch.equal(wanted, y[rows])):
-            cause = "model() or loss() changes the rows that it is given, so that each call would see others"
+            cause = "model() or loss() changes the rows that it is given, so that each call would see different ones"
             raise TaskError(f"task {task.name}: {cause}: work on a copy (x = x.clone())")
         if not torch.isfinite(loss):
             raise TaskError(_odd_loss(task, model, part, x, y, rows, float(loss)))

@@ -119,7 +119,8 @@ def _run(name: str, path: Path) -> ModuleType:
 
 @contextmanager
 def _seeded() -> Iterator[None]:
-    """With all global generators at seed 0: a network that a file draws while it is read is everybody's. Restores them."""
+    """With all global generators at seed 0: a network that a file draws while it is read is the same for everybody. Restores
+    them."""
     python, numpy = random.getstate(), np.random.get_state()
     try:
         with torch.random.fork_rng():

@@ -63,7 +63,8 @@ def bootstrap(
 ) -> Interval:
     """The metric with a 95 % percentile interval over resampled rows (Efron and Tibshirani, "An introduction to the bootstrap",
     1993), classes resampled apart, so that each keeps its number of rows (Carpenter and Bithell, "Bootstrap confidence
-    intervals", 2000). against: the outputs of another model on the same rows; then of the difference, resampled together.
+    intervals", 2000). against: the outputs of another model on the same rows; then the interval is of the
+    difference, both resampled together.
     """
 
     def metric(rows: Tensor) -> float:
@@ -89,8 +90,8 @@ def _groups(task: Task, targets: Tensor) -> list[NDArray[np.int64]]:
 
 
 def calibration(given: Predictions, targets: NDArray[np.generic]) -> Calibration | None:
-    """Of two classes by the second's probability, of more by the probability of the class predicted. None without classes, or
-    with more than one target a row."""
+    """Calibration of the second class's probability if there are two classes, otherwise of the predicted class's. None without
+    classes, or with more than one target a row."""
     probabilities = given.probabilities
     if probabilities is None or targets.size != len(targets):
         return None

@@ -86,7 +86,7 @@ def gradients(task: Task, loss: Tensor, weights: Sequence[Tensor]) -> list[Tenso
     free = [w for w in weights if w.requires_grad]
     if not free or not loss.requires_grad:
         cause = "every parameter is frozen (requires_grad is False)" if not free else "loss() depends on no parameter"
-        remedy = "let one that is not frozen have a part in it"
+        remedy = "let the loss depend on one that is not frozen"
         raise UserCodeError(f"task {task.name}: {cause}, so nothing can be learned: {remedy}")
     with foreign(task, "the loss has no gradient"):
         found = iter(torch.autograd.grad(loss, free, allow_unused=True))

@@ -84,7 +84,7 @@ def _by_name(task: Task, where: str, table: pd.DataFrame, targets: bool) -> Give
             wanted = "give numbers that are encoded already, the targets last, or let the task's class name a target_column"
             raise TaskError(f"task {task.name} names no column for the target: {wanted}")
         if target not in table.columns:
-            raise TaskError(f"{where} has no column {target!r}, which is the target to measure by; it has {_names(table)}")
+            raise TaskError(f"{where} has no column {target!r}, which is the target to measure against; it has {_names(table)}")
     with within(where), foreign(task, "encode() fails"):
         x = np.ascontiguousarray(task.encode(table), np.float32)
         if targets:
@@ -93,7 +93,7 @@ def _by_name(task: Task, where: str, table: pd.DataFrame, targets: bool) -> Give
     if aside := [name for name in table.columns if name not in (*task.feature_columns, target)]:
         remarks.append(f"columns that the task does not read: {', '.join(aside[:SHOWN])}{' ...' * (len(aside) > SHOWN)}")
     if target in table.columns and not targets:
-        remarks.append(f"column {target} is the target: it was left aside (`ape run evaluate` measures by it)")
+        remarks.append(f"column {target} is the target: it was ignored (`ape run evaluate` measures against it)")
     return Given(table, _finite(task, where, x), y, tuple(remarks))
 
 
@@ -103,23 +103,29 @@ def _by_place(task: Task, where: str, table: pd.DataFrame, shape: RowShape, gone
         if gone:
             raise TaskError(f"{where} has no column {gone[0]!r}, which task {task.name} reads; it has {_names(table)}")
         last = f"{features} features and then {more} of the target" if targets else f"{features} features"
-        raise TaskError(f"{where} has {columns} columns, and a row of task {task.name} has {last}: give those alone, in order")
-    with within(where), np.errstate(over="ignore"):  # what float32 cannot hold is told below
+        raise TaskError(
+            f"{where} has {columns} columns, and a row of task {task.name} has {last}: give exactly those, in order"
+        )
+    with within(where), np.errstate(over="ignore"):  # what float32 cannot hold is reported below
         numbers = np.stack([complete(table[name]) for name in table.columns], axis=1)
         x = np.ascontiguousarray(numbers[:, :features], np.float32).reshape(len(table), *shape.x)
     y = numbers[:, features:].astype(shape.y_dtype).reshape(len(table), *shape.y) if targets else None
     remarks = []
     if gone:
-        remarks.append(f"no column is named {gone[0]}: the columns count by place, as numbers that are encoded already")
+        remarks.append(
+            f"no column is named {gone[0]}: the columns are matched by position, as numbers that are already encoded"
+        )
     if columns > features and not targets:
-        remarks.append(f"column {table.columns[-1]}, the last, is the target: it was left aside")
+        remarks.append(f"column {table.columns[-1]}, the last, is the target: it was ignored")
     return Given(table, _finite(task, where, x), y, tuple(remarks))
 
 
 def _finite(task: Task, where: str, x: NDArray[np.float32]) -> NDArray[np.float32]:
     odd = ~np.isfinite(x.reshape(len(x), -1)).all(axis=1)
     if odd.any():
-        raise TaskError(f"{where}, row {int(np.flatnonzero(odd)[0]) + 1}: task {task.name} makes NaN or Inf of it: correct it")
+        raise TaskError(
+            f"{where}, row {int(np.flatnonzero(odd)[0]) + 1}: task {task.name} turns it into NaN or Inf: correct it"
+        )
     return x
 
 

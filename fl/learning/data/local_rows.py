@@ -19,7 +19,7 @@ from fl.learning.data.table import Table
 from fl.learning.task import Data, Task, foreign
 from fl.learning.task_check import table_of
 
-NOTE, REFUSE = 0.05, 0.95  # shares of a column's values that mean nothing to the task: then it is said, then it is refused
+NOTE, REFUSE = 0.05, 0.95  # shares of a column's values that the task cannot use: reported, rejected
 
 
 def local_shard(
@@ -50,22 +50,22 @@ def _whole(table: Data, name: str, seed: int) -> Shard:
 
 
 def check_meaning(task: Table, table: pd.DataFrame, where: str, note: Callable[[str], None]) -> None:
-    """Values that the task can only encode to a constant: many are said, and a column of nothing else is refused."""
+    """Reports a column with many values that the task can only encode as a constant, and rejects one with hardly any others."""
     for outside in task.outside(table):
         share = outside.count / max(1, int(table[outside.column].notna().sum()))
         column = next((c for c in task.columns if c.name == outside.column), task.target)
         if share >= REFUSE:
             known = ", ".join(column.classes[:8]) if column.classes else f"numbers from {column.low:g} to {column.high:g}"
-            cause = f"{outside.count} of {len(table)} rows, of which the first {outside.cause}"
+            cause = f"{outside.count} of {len(table)} rows; the first {outside.cause}"
             remedy = f"write it as the federation does ({known}), in the same unit"
-            raise TaskError(f"{where}, column {outside.column}: {cause}, in every such row the same: {remedy}")
+            raise TaskError(f"{where}, column {outside.column}: {cause}, as in all these rows: {remedy}")
         if share >= NOTE:
-            note(f"{where}, column {outside.column}: {outside.count} of {len(table)} rows, of which the first {outside.cause}")
+            note(f"{where}, column {outside.column}: {outside.count} of {len(table)} rows; the first {outside.cause}")
 
 
 def _read(task: Task, path: Path, note: Callable[[str], None]) -> Data:
-    """A participant's table, by the names of its columns where the task names them; else numbers by their places, of which
-    the last are the target; or .npz with x and y."""
+    """A participant's table, matched by column names where the task names them, otherwise by position, the target last; or .npz
+    with x and y."""
     if path.suffix != ".npz":
         frame = read_table(path)
         names = (*task.feature_columns, task.target_column)

@@ -1,7 +1,7 @@
-"""Reads a CSV or Parquet file: nothing differs from what stands in it, and the same rows give the same columns from both.
+"""Reads a CSV or Parquet file exactly as it is; the same rows give the same columns from either.
 
 Only an empty field is a missing value, unless more words are named: "NA" and "None" are texts like others. Text columns whose
-values are all numbers are numbers. What cannot be meant (a row longer than the heading, a column without a name) is refused.
+values are all numbers are numbers. Obvious mistakes (a row longer than the heading, a column without a name) are rejected.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import pandas as pd
 
 from fl.errors import TaskError
 
-# Files that people take for tables, by their first bytes.
+# Files that people mistake for tables, by their first bytes.
 OTHERS = {
     b"\x1f\x8b": "compressed (gzip): decompress it",
     b"BZh": "compressed (bzip2): decompress it",
@@ -124,7 +124,7 @@ def _other_width(path: Path, number: int, row: list[str], names: list[str]) -> s
 
 
 def _check_heading(path: Path, names: list[str], columns: list[list[str]]) -> None:
-    """Refuses a first row that is data: where every column of numbers has a number for its name."""
+    """Rejects a first row that is data: every column of numbers has a number for its name."""
     numeric = [name for name, column in zip(names, columns, strict=True) if column and all(map(_number_or_empty, column))]
     counted = any(names == [str(i + first) for i in range(len(names))] for first in (0, 1))  # as pandas names columns
     if numeric and all(map(NUMBER.fullmatch, numeric)) and not counted:
@@ -171,7 +171,7 @@ def _parquet(path: Path) -> tuple[list[str], list[Any]]:
 
 
 def _typed(column: Iterable[Any], missing: set[str]) -> pd.Series:
-    """Numbers where every value that is there is one; else texts."""
+    """Numbers if every value present is a number; otherwise texts."""
     if isinstance(column, np.ndarray):
         return pd.Series(column)
     texts = [text.strip() for text in column]

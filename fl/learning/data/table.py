@@ -31,7 +31,7 @@ from fl.protocol.manifest import Manifest
 
 PREFIX = "table:"
 MAX_CLASSES = 50
-FEW_NUMBERS = 10  # a whole-number target with no more values is a class
+FEW_NUMBERS = 10  # a whole-number target with at most this many values is a class
 HIDDEN = 32
 WORDS = ("target", "owner", "drop", "manifest", "missing", "optional")
 
@@ -55,7 +55,9 @@ class Column:
         """float32 (n, width). A number outside its range is clipped to it; a class that was not stated becomes all zeros."""
         missing = values.isna()
         if missing.any() and not self.optional:
-            raise TaskError(f"column {self.name}: no value in row {row_of(missing)}, and the task states none may miss")
+            raise TaskError(
+                f"column {self.name}: no value in row {row_of(missing)}, and the task allows no missing values there"
+            )
         if self.classes:
             text = values.map(class_text, na_action="ignore")
             columns = [(text == one).to_numpy(np.float32) for one in self.classes]
@@ -68,7 +70,7 @@ class Column:
 
 @dataclass(frozen=True)
 class Outside:
-    """How many values of a column mean nothing to the task, and why, by the first of them."""
+    """How many values of a column the task cannot use, and why the first of them is one."""
 
     column: str
     count: int
@@ -122,7 +124,7 @@ class Table(Task):
         return targets(values, self.classes) if self.classes else self.target.encode(values)[:, 0]
 
     def remarks(self, table: pd.DataFrame) -> list[str]:
-        return [f"column {o.column}: {o.count} of {len(table)} rows, of which the first {o.cause}" for o in self.outside(table)]
+        return [f"column {o.column}: {o.count} of {len(table)} rows; the first {o.cause}" for o in self.outside(table)]
 
     def outside(self, table: pd.DataFrame) -> list[Outside]:
         """By column, the values that are encoded to a constant: beyond a range, or a class that the task does not know."""
@@ -199,7 +201,8 @@ def table_task(address: str) -> Table:
 
 
 def _parse(address: str) -> tuple[str, dict[str, str], dict[str, tuple[str, ...]]]:
-    """(path, values, the same as lists). %26 and the like stand for what an address needs itself; a plus is a plus."""
+    """(path, values, the same as lists). %26 and the like stand for characters with a meaning in an address; a plus stays a
+    plus."""
     place = address.removeprefix(PREFIX)
     cuts = [i for i, c in enumerate(place) if c == "?"]
     cut = next((i for i in cuts if Path(place[:i]).is_file()), cuts[0] if cuts else len(place))  # a path may hold one too
@@ -232,14 +235,15 @@ def manifest_table(manifest: Manifest) -> Table:
 
 
 def stated_table(facts: Mapping[str, Any], path: Path = Path("table"), frame: pd.DataFrame | None = None) -> Table:
-    """The task that a manifest's part `table` states, on a table of one's own if any. Raises TaskError, or what a stranger's
-    facts raise that are none."""
+    """The task that a manifest's part `table` states, on a table of one's own if any. Raises TaskError; KeyError, TypeError or
+    ValueError if the facts are malformed."""
     columns = tuple(_stated(column) for column in facts["columns"])
     return Table(path, _stated(facts["target"]), columns, None, pd.DataFrame() if frame is None else frame)
 
 
 def _stated(facts: dict[str, Any]) -> Column:
-    """A column as the manifest states it. Raises TypeError or ValueError if it is none, TaskError for an empty range."""
+    """A column as the manifest states it. Raises KeyError, TypeError or ValueError if it is malformed, TaskError for an empty
+    range."""
     column = Column(**{**facts, "classes": tuple(facts["classes"])})
     texts, numbers = (column.name, *column.classes), (column.low, column.high)
     if not all(isinstance(text, str) for text in texts) or not isinstance(column.optional, bool):

@@ -151,7 +151,7 @@ class FlowerClients:
         self._hear()
 
     def close(self) -> None:
-        """Closes the app's input, at which its process ends."""
+        """Closes the app's input, upon which its process ends."""
         if self._process.stdin and not self._process.stdin.closed:
             self._process.stdin.close()
             self._process.wait()
@@ -221,7 +221,7 @@ class ClientTask(SelfTrained):
         with torch.random.fork_rng():
             after = self.clients.fit(who, of, self._whole(model), seed)
         if [a.shape for a in after] != [a.shape for a in self.start]:
-            raise UserCodeError(f"task {self.name}: client {who} gave arrays of other shapes than it got")
+            raise UserCodeError(f"task {self.name}: client {who} returned arrays whose shapes differ from those it received")
         with torch.no_grad():
             for w, array in zip(model.parameters(), self._federated(after, self.start), strict=True):
                 w.copy_(torch.from_numpy(np.array(array, np.float32)))

@@ -40,7 +40,7 @@ def pack(facts: dict[str, Any], arrays: list[Any]) -> bytes:
     for i, given in enumerate(arrays):
         array = np.asarray(given)
         if array.dtype not in NAMES:
-            raise ValueError(f"array {i} holds {array.dtype}, which cannot travel: use float32")
+            raise ValueError(f"array {i} holds {array.dtype}, which cannot be sent: use float32")
         data = np.ascontiguousarray(array).tobytes()
         spot = [start, start + len(data)]
         header[str(i)] = {"dtype": NAMES[array.dtype], "shape": list(array.shape), "data_offsets": spot}

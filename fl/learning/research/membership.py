@@ -36,7 +36,7 @@ def with_row(part: Part, row: Part) -> Part:
 
 
 def suspicion(task: Task, part: Part, row: Part, privacy: Privacy | None, rows: int, rounds: int, seed: int) -> float:
-    """How much the published updates of `rounds` rounds, trained on `part`, look like `row` was in it; larger means more
+    """How strongly the published updates of `rounds` rounds, trained on `part`, suggest that `row` was in it; larger means more
     likely.
 
     rows: the public number of rows, which must not differ between the two cases.

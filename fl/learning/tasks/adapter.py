@@ -45,7 +45,7 @@ def windows(names: tuple[str, ...], stride: int) -> tuple[NDArray[np.int64], NDA
 
 
 def _fresh() -> list[Tensor]:
-    """Random weights: embedding, places, then per layer query-key-value, mix, widen, narrow; last the way out."""
+    """Random weights: embedding, positions, then per layer query-key-value, mix, widen, narrow; finally the output."""
     random = torch.Generator().manual_seed(0)
     shapes = [(len(ALPHABET), WIDTH), (CONTEXT, WIDTH)]
     shapes += [(3 * WIDTH, WIDTH), (WIDTH, WIDTH), (4 * WIDTH, WIDTH), (WIDTH, 4 * WIDTH)] * LAYERS
@@ -54,7 +54,8 @@ def _fresh() -> list[Tensor]:
 
 
 def forward(base: list[Tensor], codes: Tensor, adapters: list[tuple[Tensor, Tensor]] | None = None) -> Tensor:
-    """Logits (n, CONTEXT, letters) of the next letter at every place; adapters: per layer of query-key-value and of widen."""
+    """Logits (n, CONTEXT, letters) of the next letter at every position; adapters: per layer of query-key-value and of
+    widen."""
     n = codes.shape[0]
     h = base[0][codes] + base[1]
     for i in range(LAYERS):

@@ -36,7 +36,7 @@ def test_doctor__tells_what_a_table_means_to_the_task(commands, federation):
     assert said[-1].endswith("the task takes every row of mine.csv: 97 to train on and 23 to score with")
     code, said = doctor(table(odd=12))
     assert code == 0 and [line[:4] for line in said] == ["ok  ", "note", "ok  "], said
-    assert "column sex: 12 of 120 rows, of which the first says unknown" in said[1]
+    assert "column sex: 12 of 120 rows; the first says unknown" in said[1]
     for wrong, column in ((table(sex=("male", "female")), "sex"), (table(unit=0.01), "height")):
         code, said = doctor(wrong)
         assert code == 1 and said[-1].startswith("FIX ") and f"column {column}: 120 of 120 rows" in said[-1], said

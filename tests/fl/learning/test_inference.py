@@ -94,7 +94,7 @@ def test_by_place__with_and_without_the_target(tmp_path):
     assert (both.x.tolist(), both.y, both.remarks) == (
         [[1, 2, 3]],
         None,
-        ("column d, the last, is the target: it was left aside",),
+        ("column d, the last, is the target: it was ignored",),
     )
     measured = given(tmp_path, task, "a,b,c,d\n1,2,3,4\n", targets=True)
     assert (measured.x.tolist(), measured.y.tolist()) == ([[1, 2, 3]], [4])
@@ -106,7 +106,7 @@ def test_by_name__in_any_order__the_target_left_aside(tmp_path):
     assert found.x.tolist() == [[1], [2]] and found.y is None
     assert found.remarks == (
         "columns that the task does not read: id",
-        "column y is the target: it was left aside (`ape run evaluate` measures by it)",
+        "column y is the target: it was ignored (`ape run evaluate` measures against it)",
     )
     assert given(tmp_path, task, "y,x\n2,1\n", targets=True).y.tolist() == [[2]]
 
@@ -118,13 +118,13 @@ def test_by_name__in_any_order__the_target_left_aside(tmp_path):
             "a,b\n1,2\n",
             False,
             SHAPE,
-            "rows.csv has 2 columns, and a row of task own has 3 features: give those alone, in order",
+            "rows.csv has 2 columns, and a row of task own has 3 features: give exactly those, in order",
         ),
         ("a,b,c\n1,2,3\n", True, SHAPE, "3 columns, and a row of task own has 3 features and then 1 of the target"),
         ("a,b,c\n1,2,x\n", False, SHAPE, "rows.csv, column c: row 1 holds 'x', which is not a number"),
         ("a,b,c\n1,2,3\n1,,3\n", False, SHAPE, "rows.csv, column b: no value in row 2: fill it, or leave the row out"),
         ("a,b,c\n1,2,3\n", False, None, "task own names no columns, and the shape of its rows is not known here"),
-        ("a,b,c\n1,2,1e300\n", False, SHAPE, "rows.csv, row 1: task own makes NaN or Inf of it"),
+        ("a,b,c\n1,2,1e300\n", False, SHAPE, "rows.csv, row 1: task own turns it into NaN or Inf"),
     ],
 )
 def test_rows_that_do_not_fit__are_refused_by_column_and_row(text, targets, shape, told, tmp_path):
@@ -135,7 +135,7 @@ def test_rows_that_do_not_fit__are_refused_by_column_and_row(text, targets, shap
 def test_a_missing_column__is_named(tmp_path):
     with pytest.raises(TaskError, match=r"rows.csv has no column 'age', which task heart reads; it has a, b"):
         given(tmp_path, load_task("heart"), "a,b\n1,2\n", shape=RowShape((31,), (), "float32"))
-    with pytest.raises(TaskError, match=r"rows.csv has no column 'y', which is the target to measure by; it has x"):
+    with pytest.raises(TaskError, match=r"rows.csv has no column 'y', which is the target to measure against; it has x"):
         given(tmp_path, load_task("linear"), "x\n1\n", targets=True)
 
 

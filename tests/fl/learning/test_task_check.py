@@ -316,7 +316,7 @@ class Detached(Sides):
 @pytest.mark.parametrize(
     "kind, told",
     [
-        (Unseeded, r"model\(\) returns another first model at every call.*draw it with torch"),
+        (Unseeded, r"model\(\) returns a different first model at every call.*draw it with torch"),
         (RandomConstants, r"buffers that model\(\) draws at random.*make them constants"),
         (Counting, r"training changes the buffer seen, which is not a parameter.*keep it constant"),
         (FarAway, r"the first model holds 200, and the bound is 128"),
@@ -345,7 +345,7 @@ def test_check__a_sponsor_without_rows__still_builds_the_first_model():
 
     with pytest.raises(UserCodeError, match=r"data\(\) fails: FileNotFoundError"):
         table_of(Elsewhere())
-    with pytest.raises(TaskError, match="another first model"):
+    with pytest.raises(TaskError, match="a different first model"):
         check_model(Elsewhere())
 
 
@@ -387,7 +387,7 @@ def test_check__a_start_drawn_while_the_file_is_read__is_everybody_s(tmp_path, d
 
 def test_check__a_start_drawn_from_the_system_while_the_file_is_read__is_refused(tmp_path):
     (tmp_path / "mine.py").write_text(FILE.format(drawn="START = np.random.default_rng().normal(size=(2, 3))"))
-    with pytest.raises(TaskError, match=r"mine\.py builds another first model each time that it is loaded"):
+    with pytest.raises(TaskError, match=r"mine\.py builds a different first model each time that it is loaded"):
         check_model(load_task(str(tmp_path / "mine.py")))
 
 
@@ -597,7 +597,7 @@ def second(method: str, what):
         (second("fit", None), r"client 1: fit\(\) returns NoneType: return three"),
         (second("fit", ({"w": np.zeros(3)}, 10, {})), r"client 1: fit\(\) returns dict: return a list"),
         (second("fit", ([np.array(["a"])], 10, {})), r"client 1: array 0 of fit\(\) holds <U1"),
-        (second("fit", ([np.zeros(4)], 10, {})), r"client 1 gave arrays of other shapes"),
+        (second("fit", ([np.zeros(4)], 10, {})), r"client 1 returned arrays whose shapes differ"),
         (second("fit", ([np.full(3, np.nan)], 10, {})), r"client 1: fit\(\) takes a parameter to nan"),
         (second("fit", ([np.full(3, 1e6)], 10, {})), r"client 1: fit\(\) takes a parameter to 1e\+06, and the bound is 128"),
         (second("evaluate", (0.5, 10, {})), r"client 1: evaluate\(\) returns no accuracy"),

@@ -78,8 +78,8 @@ def test_table__says_what_it_bends(tmp_path):
     task = table_task(f"table:{tmp_path}/t.csv?target=sick&age=20..40")
     table = pd.DataFrame({"age": [30, 50, 60], "ward": ["north", "east", "south"]})
     assert task.remarks(table) == [
-        "column age: 2 of 3 rows, of which the first says 50, outside 20..40: the model sees the nearer end",
-        "column ward: 1 of 3 rows, of which the first says east, a class that the task does not know: the model sees no class",
+        "column age: 2 of 3 rows; the first says 50, outside 20..40: the model sees the nearer end",
+        "column ward: 1 of 3 rows; the first says east, a class that the task does not know: the model sees no class",
     ]
     assert task.encode(table)[:, 0].tolist() == [0.0, 1.0, 1.0] and task.encode(table)[1, 1:].tolist() == [0.0, 0.0]
     assert task.remarks(table[:1]) == []

@@ -157,13 +157,13 @@ def test_manifest_s_table__takes_a_participant_s_rows_by_its_columns(tmp_path):
 def test_meaning__some_values_that_the_task_does_not_know__are_said(tmp_path):
     (note,) = told_of(people(tmp_path, few=6))
     assert note.endswith(
-        "column sex: 6 of 100 rows, of which the first says ?, a class that the task does not know: the model sees no class"
+        "column sex: 6 of 100 rows; the first says ?, a class that the task does not know: the model sees no class"
     )
 
 
 @pytest.mark.parametrize("words, told", [
     ({"sex": ("male", "female")}, r"column sex: 100 of 100 rows.* says male.*write it as the federation does \(F, M\)"),
-    ({"sex": ("f", "m")}, r"column sex: 100 of 100 rows, of which the first says f, a class"),
+    ({"sex": ("f", "m")}, r"column sex: 100 of 100 rows; the first says f, a class"),
     ({"unit": 0.01}, r"column height: 100 of 100 rows.* says 1.5, outside 140..200.*\(numbers from 140 to 200\)"),
     ({"height": "Height"}, "has no column 'height', which the task reads; it has sick, sex, Height"),
 ])  # fmt: skip

@@ -125,7 +125,7 @@ def test_evaluate__tells_the_tasks_own_metric__by_place_or_by_name(model, encode
     assert result.facts["value"] == pytest.approx(right, abs=1e-12) and result.facts["rows"] == 300
     assert result.facts["low"] < right < result.facts["high"]
     assert sum(b["rows"] for b in result.facts["calibration"]["bins"]) == 300
-    assert "no column is named age: the columns count by place" in result.facts["remarks"][0]
+    assert "no column is named age: the columns are matched by position" in result.facts["remarks"][0]
 
 
 def test_evaluate__draws_calibration_as_one_plain_picture(model, encoded, tmp_path):
