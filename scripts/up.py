@@ -16,6 +16,12 @@ from fl.errors import TreatyError
     help="The participants' tables, one each: --data a.csv b.csv c.csv.",
 )
 @click.option("--target", metavar="COLUMN", help="With --data: the column to predict.")
+@click.option(
+    "--drop",
+    multiple=True,
+    metavar="COLUMN",
+    help="With --data: a column to leave out, such as a patient's number. You may give it several times.",
+)
 @click.option("--task", help="Instead of --data: a shipped task or a task file, whose rows are split among --seats.")
 @click.option("--seats", type=int, default=3, show_default=True, help="With --task: how many participants.")
 @click.option("--rounds", type=int, default=3, show_default=True, help="Rounds to run; 0 runs until you press Ctrl-C.")
@@ -30,6 +36,7 @@ def cli(
     tables: tuple[Path, ...],
     more: tuple[Path, ...],
     target: str | None,
+    drop: tuple[str, ...],
     task: str | None,
     seats: int,
     rounds: int,
@@ -46,7 +53,7 @@ def cli(
     try:
         if more and not tables:
             raise TreatyError(f"{more[0]}: tables follow --data, as in --data a.csv b.csv c.csv; nothing was started")
-        plan = Plan(out, (*tables, *more), target, task, seats, rounds, seed, None if no_page else port)
+        plan = Plan(out, (*tables, *more), target, drop, task, seats, rounds, seed, None if no_page else port)
         with Progress() as progress:
             done = up(plan, progress)
     except TreatyError as error:
@@ -57,6 +64,8 @@ def cli(
     if done.model is None:
         raise click.ClickException(f"no round was completed: there is no model; the daemons' logs are in {out}")
     click.echo(f"written: {done.model}, the model after {done.rounds} rounds; logs, journals, events and store are in {out}")
-    click.echo(f"next: ape run predict --model {done.model} --data NEW.csv --out predictions.csv")
+    click.echo("next, with rows that the model has not seen:")
+    click.echo(f"  ape run evaluate --model {done.model} --data NEW.csv    # how good it is; more --rounds often help")
+    click.echo(f"  ape run predict --model {done.model} --data NEW.csv --out predictions.csv")
     if done.slashed or not done.audit.startswith("audit passed"):
         raise SystemExit(1)

@@ -7,6 +7,8 @@ store's folder. Only the chain's clock differs (local_chain.py).
 from __future__ import annotations
 
 import multiprocessing
+import re
+import shutil
 import signal
 import threading
 import time
@@ -20,7 +22,7 @@ from urllib.parse import quote
 import pandas as pd
 
 from fl.agents.record.history import History
-from fl.errors import AuditError, ChainError, TaskError
+from fl.errors import AuditError, ChainError, TaskError, TreatyError
 from fl.learning.data.reading import read_table
 from fl.network import ape_accounts
 from fl.network.federation import FederationReader
@@ -52,12 +54,14 @@ IDLE_SECONDS = 300.0  # without any event: something is wrong
 class Plan:
     """The settings of a local federation: tables with a target column, or a task and a number of seats.
 
+    drop: columns of the tables that nobody learns from, such as a patient's number.
     rounds: it ends after so many final models; 0 runs until it is stopped.
     port: of the live page on loopback, 0 for any free one; None: no page."""
 
     out: Path
     tables: tuple[Path, ...] = ()
     target: str | None = None
+    drop: tuple[str, ...] = ()
     task: str | None = None
     seats: int = 3
     rounds: int = 3
@@ -71,6 +75,8 @@ class Plan:
             )
         if self.tables and self.target is None:
             raise TaskError("say which column of the tables to predict: --target COLUMN")
+        if self.drop and not self.tables:
+            raise TaskError("--drop names columns of the tables given with --data; a task says itself what it reads")
         if not 3 <= self.participants <= MAX_SEATS:
             raise TaskError(
                 f"{self.participants} participants: a committee of three needs at least 3, and one machine runs at most "
@@ -134,7 +140,7 @@ class _Local:
         self.stage.set_forkserver_preload(["fl.tools.simulation.chaos"])
 
     def run(self) -> Outcome:
-        task = tried_task(self._address())  # before anything is started
+        task = self._tried()
         node, url = start_chain(self.out / "chain.log")
         try:
             with ape_accounts.connected(url), ape_accounts.hushed():
@@ -150,6 +156,20 @@ class _Local:
 
     # ---- before
 
+    def _tried(self) -> Any:
+        """The task, checked before anything is started. On an error the folder is empty again, for the next attempt."""
+        try:
+            return tried_task(self._address())
+        except TreatyError as error:
+            (self.out / "columns.csv").unlink(missing_ok=True)
+            shutil.rmtree(self.store.path, ignore_errors=True)
+            if not self.plan.tables:
+                raise
+            message = str(error).replace(str(self.out / "columns.csv"), "the tables together")
+            message = re.sub(r"(or )?name its classes \(.*?\), or leave it out", "leave it out", message)
+            message = re.sub(r"\bdrop=", "--drop ", message)
+            raise TaskError(f"{message}; nothing was started") from error
+
     def _address(self) -> str:
         """The task as it is deployed. Of tables: the columns of all of them together, so that all encode alike."""
         if self.plan.task is not None:
@@ -160,9 +180,13 @@ class _Local:
                 raise TaskError(
                     f"{path} and {self.plan.tables[0]} differ in column {min(odd)}: all tables need the same columns"
                 )
+        for name in (*((self.plan.target,) if self.plan.target else ()), *self.plan.drop):
+            if name not in frames[0].columns:
+                raise TaskError(f"the tables have no column {name!r}; they have {', '.join(frames[0].columns)}")
         together = self.out / "columns.csv"
         pd.concat(frames, ignore_index=True).to_csv(together, index=False)
-        return f"table:{together}?target={quote(self.plan.target or '')}"
+        dropped = f"&drop={','.join(quote(name, safe='') for name in self.plan.drop)}" if self.plan.drop else ""
+        return f"table:{together}?target={quote(self.plan.target or '')}{dropped}"
 
     def _found(self, task: Any) -> Deployment:
         """Deploys, funds and seats everybody, on the connected chain."""
@@ -267,7 +291,8 @@ class _Local:
         finished = [log for log in history.rounds if log.finalized]
         last = 1 + max((i for i, event in enumerate(history.events) if event.name == "Finalized"), default=-1)
         try:
-            audit = f"audit passed: {Auditor(*place, self.store).run(history.events[:last]).checks}"
+            checks = Auditor(*place, self.store).run(history.events[:last]).checks
+            audit = f"audit passed: {', '.join(f'{n} {kind}' for kind, n in checks.items())} recomputed from events and store"
         except AuditError as error:
             audit = f"audit FAILED: {error}"
         slashed = len({event.fields["seat"] for event in history.events if event.name == "Slashed"})

@@ -15,7 +15,7 @@ from fl.errors import TaskError
 from fl.protocol.phases import Phase
 from fl.tools.model.folder import load
 from fl.tools.simulation.local_chain import CHECK_BLOCKS, Clock
-from fl.tools.simulation.up import Plan
+from fl.tools.simulation.up import Plan, Progress, up
 
 APE = Path(sys.executable).parent / "ape"
 ROOT = Path(__file__).parents[4]
@@ -29,6 +29,7 @@ def tables(folder: Path) -> list[Path]:
         frame = pd.DataFrame(
             {"age": age, "ward": rng.choice(wards.split("|"), rows), "relapse": np.where(age > 55, "yes", "no")}
         )
+        frame["note"] = [f"{name}{row}" for row in range(rows)]  # as many texts as rows: nothing to learn from
         paths.append(folder / f"{name}.csv")
         frame.to_csv(paths[-1], index=False)
     return paths
@@ -36,7 +37,7 @@ def tables(folder: Path) -> list[Path]:
 
 @pytest.mark.xdist_group("chaos")
 def test_three_tables__become_one_model__with_nobody_slashed(tmp_path):
-    words = ["--data", *tables(tmp_path)]
+    words = ["--data", *tables(tmp_path), "--drop", "note"]
     call = [APE, "run", "up", *words, "--target", "relapse", "--rounds", "2", "--out", tmp_path / "out"]
     done = subprocess.run(list(map(str, call)), cwd=ROOT, capture_output=True, text=True, timeout=400)
     assert done.returncode == 0, done.stderr
@@ -57,6 +58,7 @@ def test_three_tables__become_one_model__with_nobody_slashed(tmp_path):
     [
         ({}, "say what to learn"),
         ({"tables": (Path("a"), Path("b"), Path("c"))}, "which column"),
+        ({"task": "heart", "drop": ("age",)}, "columns of the tables"),
         ({"task": "heart", "seats": 2}, "at least 3"),
         ({"task": "heart", "seats": 40}, "at most 16"),
     ],
@@ -64,6 +66,23 @@ def test_three_tables__become_one_model__with_nobody_slashed(tmp_path):
 def test_plan__that_cannot_run__says_what_to_give(given, message, tmp_path):
     with pytest.raises(TaskError, match=message):
         Plan(tmp_path, **given)
+
+
+def test_tables__with_a_wrong_column__are_named_and_leave_the_folder_free_for_another_attempt(tmp_path):
+    paths, out = tables(tmp_path), tmp_path / "out"
+    for path in paths:
+        frame = pd.read_csv(path)
+        frame.insert(0, "patient", [f"{path.stem}{row}" for row in range(len(frame))])
+        frame.to_csv(path, index=False)
+    for target, drop, message in (
+        ("relaps", (), "the tables have no column 'relaps'; they have patient, age, ward, relapse, note"),
+        ("relapse", ("ptient",), "the tables have no column 'ptient'; they have patient, age, ward, relapse, note"),
+        ("relapse", ("patient", "age", "ward", "note"), "no column"),
+        ("relapse", ("note",), "the tables together, column patient: 150 different texts .* leave it out \\(--drop patient\\)"),
+    ):
+        with pytest.raises(TaskError, match=message):
+            up(Plan(out, tuple(paths), target, drop), Progress())
+        assert not any(out.iterdir())
 
 
 # ---- the clock
