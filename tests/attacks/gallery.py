@@ -75,19 +75,19 @@ def headers() -> dict[str, dict[str, str]]:
         if path.name == "test_gallery.py":
             continue
         title, *rest = (ast.get_docstring(ast.parse(path.read_text())) or "").split("\n\n")
-        told = {"title": title}
+        result = {"title": title}
         for line in rest[0].splitlines() if rest else []:
             name, _, text = line.partition(": ")
-            told[name] = text
-        assert tuple(told) == ("title", *FIELDS), f"{path.name}: a header is a title, then one line for each of {FIELDS}"
-        found[path.name] = told
+            result[name] = text
+        assert tuple(result) == ("title", *FIELDS), f"{path.name}: a header is a title, then one line for each of {FIELDS}"
+        found[path.name] = result
     return found
 
 
 def table() -> str:
     lines = ["| attack | what it tries | what it costs the attacker | the victim | test |\n|---|---|---|---|---|\n"]
-    for name, told in headers().items():
-        cells = [told["title"], *(told[field] for field in FIELDS)]
+    for name, result in headers().items():
+        cells = [result["title"], *(result[field] for field in FIELDS)]
         lines.append("| " + " | ".join(cells) + f" | [{name[5:-3]}]({name}) |\n")
     return "".join(lines)
 

@@ -22,10 +22,10 @@ def test_malformed_blocks__count_as_zeros_on_both_sides():
     s = System.create().join(4).fund()
     honest = files(3, seed=9)
     s.to_challenge({**honest, 3: bytes(bad)})
-    told = parse_model(s.proposal, 0)
+    result = parse_model(s.proposal, 0)
     for coordinate in (0, 31, 32, 63, 64):
-        with refused("CoordinateCorrect", int(told[coordinate])):
+        with refused("CoordinateCorrect", int(result[coordinate])):
             s.do("challenge", 0, coordinate, s.proof(), by=CHALLENGER)
     s.finish()
     twin = System.create().join(4).fund().to_challenge({**honest, 3: bytes(clean)})
-    assert np.array_equal(told[:64], parse_model(twin.proposal, 0)[:64])
+    assert np.array_equal(result[:64], parse_model(twin.proposal, 0)[:64])

@@ -240,6 +240,6 @@ def test_multicall__makes_several_calls_or_none(system, updates):
 
 
 def test_base_terms__are_what_the_contract_reads(system):
-    told = system.see("terms")
-    assert tuple(told.values()) == system.terms.as_tuple()
-    assert replace(system.terms, token=told.token) == system.terms
+    result = system.see("terms")
+    assert tuple(result.values()) == system.terms.as_tuple()
+    assert replace(system.terms, token=result.token) == system.terms

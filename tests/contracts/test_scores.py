@@ -145,8 +145,8 @@ def test_settle__by_two_of_five__is_no_majority__by_three_it_is(revealing, ends)
     system.skip()
     system.reveal_scores(*drawn[:revealing])
     system.skip()
-    told = [name for name, _ in system.settle()]
-    assert told.count("Slashed") == 5 - revealing and told[-1] == ends
+    result = [name for name, _ in system.settle()]
+    assert result.count("Slashed") == 5 - revealing and result[-1] == ends
 
 
 def test_settle__refusals(system, updates):

@@ -21,13 +21,13 @@ light = [name for name in ("torch", "ape", "pandas", "web3") if name in sys.modu
 sys.path.insert(0, {tests!r})
 from support.notebooks import run
 names = {{}}
-told = run(Path({notebook!r}), names)
+result = run(Path({notebook!r}), names)
 federation = names["federation"]
 import torch
 x = torch.zeros(2, 4)
 print("TOLD " + json.dumps({{
     "light": light,
-    "shown": told,
+    "shown": result,
     "cheat": federation.seats.loc[3].to_dict(),
     "rounds": federation.rounds.reset_index().to_dict("list"),
     "same": bool(torch.equal(federation.model(x), names["model"](x))),
@@ -68,12 +68,12 @@ def test_notebook__goes_from_a_table_to_a_model__in_any_folder(tmp_path):
     done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env=env, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-3000:]
     assert "round 3: " in done.stdout
-    told = json.loads(next(line for line in done.stdout.splitlines() if line.startswith("TOLD "))[5:])
-    assert told["light"] == []
-    assert (told["cheat"]["kind"], told["cheat"]["rounds_accepted"]) == ("sign_flip", 0)
-    assert told["rounds"]["round"] == [0, 1, 2, 3] and told["rounds"]["AUC"][3] > max(0.85, told["rounds"]["AUC"][0])
-    assert told["same"] and told["eval"]
-    assert told["new"]["prediction"] == ["no", "yes"] and list(told["new"]) == ["prediction", "p(no)", "p(yes)"]
-    page = next(shown for shown in told["shown"] if shown.startswith("<iframe"))
+    result = json.loads(next(line for line in done.stdout.splitlines() if line.startswith("TOLD "))[5:])
+    assert result["light"] == []
+    assert (result["cheat"]["kind"], result["cheat"]["rounds_accepted"]) == ("sign_flip", 0)
+    assert result["rounds"]["round"] == [0, 1, 2, 3] and result["rounds"]["AUC"][3] > max(0.85, result["rounds"]["AUC"][0])
+    assert result["same"] and result["eval"]
+    assert result["new"]["prediction"] == ["no", "yes"] and list(result["new"]) == ["prediction", "p(no)", "p(yes)"]
+    page = next(shown for shown in result["shown"] if shown.startswith("<iframe"))
     assert "srcdoc=" in page and "<script" not in page
-    assert any("models" in shown and "checks" in shown for shown in told["shown"])
+    assert any("models" in shown and "checks" in shown for shown in result["shown"])

@@ -28,8 +28,8 @@ def test_plain__keeps_one_line(text=STRANGE):
 
 
 def test_refusal__that_cites_a_stranger():
-    told = str(TaskError(f"the manifest says {STRANGE}"))
-    assert harmless(told.replace("\n", "")) and "lin\N{REPLACEMENT CHARACTER}[2Jear" in told
+    result = str(TaskError(f"the manifest says {STRANGE}"))
+    assert harmless(result.replace("\n", "")) and "lin\N{REPLACEMENT CHARACTER}[2Jear" in result
 
 
 def test_log__has_one_line_for_each_fact():
@@ -39,5 +39,5 @@ def test_log__has_one_line_for_each_fact():
 
 
 def test_page__of_a_manifest_with_a_strange_task():
-    told = facts(replace(KNOWN, manifest=manifest(task=STRANGE), metric=STRANGE))
-    assert harmless(told.task) and harmless(told.metric)
+    result = facts(replace(KNOWN, manifest=manifest(task=STRANGE), metric=STRANGE))
+    assert harmless(result.task) and harmless(result.metric)

@@ -47,9 +47,9 @@ def measure() -> None:
     env["FOUNDRY_CONFIG"] = str(HERE / "foundry.toml")
     LCOV.parent.mkdir(parents=True, exist_ok=True)
     command = ["forge", "coverage", "--report", "lcov", "--report-file", str(LCOV), "--no-match-path", "*/invariants/*"]
-    told = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True)
-    if told.returncode:
-        sys.exit(f"forge coverage failed: mend the suite first (`make test`)\n{(told.stdout + told.stderr)[-2000:]}")
+    result = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True)
+    if result.returncode:
+        sys.exit(f"forge coverage failed: mend the suite first (`make test`)\n{(result.stdout + result.stderr)[-2000:]}")
 
 
 def read(text: str) -> dict[str, Covered]:

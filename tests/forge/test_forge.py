@@ -26,9 +26,9 @@ def forge(config: Path, folder: Path) -> subprocess.CompletedProcess[str]:
 
 @pytest.mark.xdist_group("forge")
 def test_the_solidity_suite__is_green():
-    told = forge(HERE / "foundry.toml", ROOT)
-    assert told.returncode == 0, (told.stdout + told.stderr)[-4000:]
-    assert "0 failed, 0 skipped" in told.stdout
+    result = forge(HERE / "foundry.toml", ROOT)
+    assert result.returncode == 0, (result.stdout + result.stderr)[-4000:]
+    assert "0 failed, 0 skipped" in result.stdout
 
 
 @pytest.mark.xdist_group("forge")
@@ -38,5 +38,5 @@ def test_a_failing_solidity_test__is_noticed(tmp_path):
     (tmp_path / "foundry.toml").write_text(
         f'[profile.default]\nsrc = "."\ntest = "."\nlibs = []\noffline = true\nsolc = "{solc}"\n'
     )
-    told = forge(tmp_path / "foundry.toml", tmp_path)
-    assert told.returncode == 1 and "1 failed" in told.stdout, told.stdout + told.stderr
+    result = forge(tmp_path / "foundry.toml", tmp_path)
+    assert result.returncode == 1 and "1 failed" in result.stdout, result.stdout + result.stderr

@@ -59,11 +59,11 @@ def deep(steps: int, first: int, jobs: int) -> Counter[str]:
 
 
 def record(reached: Counter[str], wanted: int, minutes: float, first: int, jobs: int) -> str:
-    told = (
+    output = (
         f"{reached['steps']:,} of {wanted:,} steps, contract and ledger agreeing, in {minutes:.0f} minutes by {jobs} processes"
     )
     table = "".join(f"| {what} | {count:,} |\n" for what, count in sorted(reached.items()))
-    head = f"# A deep campaign (`make deep`)\n\n{told} (first seed {first}). What was called, and what came of it:\n\n"
+    head = f"# A deep campaign (`make deep`)\n\n{output} (first seed {first}). What was called, and what came of it:\n\n"
     return f"{head}| outcome | times |\n| --- | ---: |\n{table}"
 
 

@@ -92,8 +92,8 @@ class Base(RuleBasedStateMachine):
 
     # ---- one step: both sides, and they agree
 
-    def play(self, function: str, by: str, args: tuple, told: tuple | None = None, stale: tuple[int, ...] = ()) -> bool:
-        """Calls the contract with `args` and the ledger with `told`; returns whether it was done. A call that names its round,
+    def play(self, function: str, by: str, args: tuple, given: tuple | None = None, stale: tuple[int, ...] = ()) -> bool:
+        """Calls the contract with `args` and the ledger with `given`; returns whether it was done. A call that names its round,
         or its attempt too, names those of now, or `stale` ones."""
         self.steps += 1
         Base.reached["steps"] += 1
@@ -105,7 +105,7 @@ class Base(RuleBasedStateMachine):
         named = stale or self.s.named(function)
         expected = None
         try:
-            getattr(ledger, function)(by, *named, *(args if told is None else told))
+            getattr(ledger, function)(by, *named, *(args if given is None else given))
         except Refusal as refusal:
             expected = str(refusal)
             ledger.__dict__.update(before)
@@ -122,7 +122,7 @@ class Base(RuleBasedStateMachine):
         Base.reached[f"{function}: {actual or 'done'}"] += 1
         Base.reached[f"phase {phase.name}"] += 1
         self.count(before)
-        self.watch(function, told or args, actual)
+        self.watch(function, given or args, actual)
         return actual is None
 
     def watch(self, function: str, args: tuple, error: str | None) -> None:
@@ -162,8 +162,8 @@ class Base(RuleBasedStateMachine):
             return
         self.ledger.time, self.ledger.block = self.s.evm.time, self.s.evm.block
         assert self.s.sets() == self.ledger.sets()
-        told, facts = self.s.round, self.ledger.facts()
-        assert tuple(told.values()) == tuple(vars(facts).values())
+        result, facts = self.s.round, self.ledger.facts()
+        assert tuple(result.values()) == tuple(vars(facts).values())
         assert self.s.phase is self.ledger.phase
         assert self.s.see("phaseEnd") == self.ledger.phase_end
         assert self.s.see("model") == self.ledger.model
@@ -587,9 +587,9 @@ class OnNode(Hostile):
             atexit.register(OnNode.node.close)
         return System.create(OnNode.node, GENESIS, **self.terms)
 
-    def play(self, function: str, by: str, args: tuple, told: tuple | None = None, stale: tuple[int, ...] = ()) -> bool:
+    def play(self, function: str, by: str, args: tuple, given: tuple | None = None, stale: tuple[int, ...] = ()) -> bool:
         Base.reached["steps on a node"] += 1
-        return super().play(function, by, args, told, stale)
+        return super().play(function, by, args, given, stale)
 
 
 class Several(RuleBasedStateMachine):

@@ -47,8 +47,8 @@ def compiled(file: str, was: str, now: str) -> dict:
     assert source.count(was) == 1, f"{file}.sol has {source.count(was)} times: {was}"
     line = json.dumps({"file": f"contracts/{file}.sol", "source": source.replace(was, now)})
     command = [ROOT / ".venv" / "bin" / "node", ROOT / "tests" / "quality" / "mutation" / "compiler.js"]
-    told = subprocess.run(command, input=line + "\n", capture_output=True, text=True, check=True).stdout
-    contracts = json.loads(told)["contracts"]
+    result = subprocess.run(command, input=line + "\n", capture_output=True, text=True, check=True).stdout
+    contracts = json.loads(result)["contracts"]
     assert contracts, "the mutant does not compile"
     return {**json.loads(BUILD.read_text())["contractTypes"], **contracts}
 
@@ -60,9 +60,9 @@ def first_red(types: dict, machine: str, folder: Path) -> str:
     test = f"tests/stateful/test_ladder.py::test_contract_and_ledger__agree_after_every_step[{machine}]"
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:ape_test", "--tb=line", test]
     env = {**os.environ, "TREATY_BUILD": str(build), "PYTHONPATH": "tests"}
-    told = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True)
-    found = re.search(r"Broken: (I\d)", told.stdout)
-    return found[1] if found else "none" if told.returncode == 0 else told.stdout[-500:]
+    result = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True)
+    found = re.search(r"Broken: (I\d)", result.stdout)
+    return found[1] if found else "none" if result.returncode == 0 else result.stdout[-500:]
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Daemons on a real node, in one process: one seat each, keys and journals of their own, and a clock that moves when told."""
+"""Daemons on a real node, in one process: one seat each, keys and journals of their own, and a clock that moves on demand."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ class DaemonCluster:
         workers: Workers | None = None,
         as_json: bool = False,
     ) -> Daemon:
-        """Starts a seat's daemon, as `ape run participate` would, but that it works within its looks unless told otherwise."""
+        """Starts a seat's daemon, as `ape run participate` would, but that it works within its looks by default."""
         key = key or key_of(seat)
         log = Log(io.StringIO(), as_json)
         rpc = Rpc(urls or [self.url], timeout=timeout, failed=lambda *facts: log.warn(" ".join(facts)), sleep=lambda _: None)
@@ -145,7 +145,7 @@ class DaemonCluster:
         idle = looks = 0
         while idle < quiet and (until is None or self.phase is not until):
             looks += 1
-            assert looks < 200, "".join(told(daemon)[-2000:] for daemon in self.daemons.values())
+            assert looks < 200, "".join(logged(daemon)[-2000:] for daemon in self.daemons.values())
             acted = sum(daemon.tick() for daemon in self.daemons.values())  # everybody, not up to the first
             idle = 0 if acted else idle + 1
             self.mine()
@@ -199,7 +199,7 @@ class DaemonCluster:
         self.evm.close()
 
 
-def told(daemon: Daemon) -> str:
+def logged(daemon: Daemon) -> str:
     """Everything that a daemon has logged."""
     out = daemon.log.out
     assert isinstance(out, io.StringIO)

@@ -15,7 +15,7 @@ def shown(value: Any) -> str:
 
 def run(path: Path, names: dict[str, Any]) -> list[str]:
     """Runs the code cells in `names`; returns what each shows."""
-    told = []
+    result = []
     for number, cell in enumerate(json.loads(path.read_text())["cells"]):
         if cell["cell_type"] != "code":
             continue
@@ -23,5 +23,5 @@ def run(path: Path, names: dict[str, Any]) -> list[str]:
         last = tree.body.pop() if isinstance(tree.body[-1], ast.Expr) else None
         exec(compile(tree, f"{path.name}, cell {number}", "exec"), names)
         value = eval(compile(ast.Expression(last.value), f"{path.name}, cell {number}", "eval"), names) if last else None
-        told.append("" if value is None else shown(value))
-    return told
+        result.append("" if value is None else shown(value))
+    return result

@@ -56,10 +56,10 @@ def test_model_value__agrees(values, coordinate):
     st.integers(0, 64),
 )
 def test_aggregate__agrees(previous, values, trim):
-    told = chain().call("aggregate", previous, values, trim)
-    assert told == aggregate_coordinate(previous, values, trim)
+    result = chain().call("aggregate", previous, values, trim)
+    assert result == aggregate_coordinate(previous, values, trim)
     whole = aggregate(np.array([previous], np.int32), [np.array([v], np.int32) for v in values], trim)
-    assert told == whole[0]
+    assert result == whole[0]
 
 
 @given(st.integers(1, 5), st.sampled_from(list(Kind)), st.data())
@@ -68,8 +68,8 @@ def test_root__agrees_with_every_leaf_of_a_tree(depth, kind, data):
     tree = Tree.build(content, kind)
     leaf = data.draw(st.integers(0, (1 << depth) - 1))
     part = content[leaf * kind.value : (leaf + 1) * kind.value]
-    told = chain().call("rootOf", part, leaf, b"".join(tree.path(leaf)))
-    assert told == tree.root == root_from(part, leaf, tree.path(leaf))
+    result = chain().call("rootOf", part, leaf, b"".join(tree.path(leaf)))
+    assert result == tree.root == root_from(part, leaf, tree.path(leaf))
 
 
 @given(st.binary(max_size=300), st.integers(0, 2**22 - 1), st.lists(bytes32, max_size=22))
@@ -101,8 +101,8 @@ def test_medians_and_distances__agree(revealed, size, data):
 
 @given(st.integers(0, 2**88), st.integers(0, 255))
 def test_trainer_pay__agrees_and_never_exceeds_the_rate(rate, median):
-    told = chain().call("trainerPay", rate, median)
-    assert told == scores.trainer_pay(rate, median) <= rate
+    result = chain().call("trainerPay", rate, median)
+    assert result == scores.trainer_pay(rate, median) <= rate
 
 
 @given(
@@ -113,19 +113,19 @@ def test_trainer_pay__agrees_and_never_exceeds_the_rate(rate, median):
 @example(1, 1, [(0, 0)])  # nobody else revealed: nothing to judge
 def test_validator_pay__agrees_and_never_exceeds_the_rate(rate, strictness, pairs):
     distance = sum(abs(a - b) for a, b in pairs[1:])
-    told = chain().call("validatorPay", rate, strictness, distance, len(pairs) - 1)
-    assert told == scores.validator_pay(rate, strictness, distance, len(pairs) - 1) <= rate
+    result = chain().call("validatorPay", rate, strictness, distance, len(pairs) - 1)
+    assert result == scores.validator_pay(rate, strictness, distance, len(pairs) - 1) <= rate
 
 
 @given(st.integers(1, 2**24 - 1), st.integers(0, 127), bytes32, bytes32, st.binary(max_size=64))
 def test_commitments__agree(number, seat, root, salt, locator):
     harness = chain()
-    told = harness.call("updateCommitment", ADDRESS, number, seat, root, salt, locator)
-    assert told == update_commitment(harness.evm.chain_id, ADDRESS, number, seat, root, salt, locator)
+    result = harness.call("updateCommitment", ADDRESS, number, seat, root, salt, locator)
+    assert result == update_commitment(harness.evm.chain_id, ADDRESS, number, seat, root, salt, locator)
     from eth_hash.auto import keccak
 
-    told = harness.call("scoreCommitment", ADDRESS, number, seat, keccak(root), salt)
-    assert told == score_commitment(harness.evm.chain_id, ADDRESS, number, seat, root, salt)
+    result = harness.call("scoreCommitment", ADDRESS, number, seat, keccak(root), salt)
+    assert result == score_commitment(harness.evm.chain_id, ADDRESS, number, seat, root, salt)
 
 
 @given(st.sets(st.integers(0, 127)), st.integers(0, 127))
@@ -141,8 +141,8 @@ def test_seats__agree(chosen, seat):
 @given(st.integers(1, 2**24 - 1), st.integers(0, 2), bytes32, bytes32, st.integers(0, 2**24 - 1))
 def test_records__know_their_round(number, state, digest, other, now):
     word = chain().call("makeRecord", number, state, digest)
-    told = chain().call("record", word, now, other)
-    assert told == (state if now == number else 0, digest[:28], digest[:28] == other[:28])
+    result = chain().call("record", word, now, other)
+    assert result == (state if now == number else 0, digest[:28], digest[:28] == other[:28])
 
 
 # ---- golden vectors: pinned numbers that neither side may drift from, together or apart
@@ -201,9 +201,9 @@ def test_aggregate__at_the_extremes__never_leaves_int32(n):
     top = [127 << 23] * n
     for previous in (2**31 - 1, 0, -(2**31)):
         for values in (top, [-v for v in top]):
-            told = chain().call("aggregate", previous, values, 0)
-            assert told == aggregate_coordinate(previous, values, 0)
-            assert -(2**31) <= told < 2**31
+            result = chain().call("aggregate", previous, values, 0)
+            assert result == aggregate_coordinate(previous, values, 0)
+            assert -(2**31) <= result < 2**31
 
 
 def test_leaf_size_is_what_the_contract_thinks():

@@ -99,7 +99,7 @@ class Lockstep:
         self.players = [self._player(agent) for agent in agents]
         self._snapshot: Snapshot | None = None
         self._waited = 0  # blocks mined in a row for nothing but transactions under way
-        self._trouble_told: Exception | None = None
+        self._trouble_seen: Exception | None = None
 
     @property
     def history(self) -> History:
@@ -192,7 +192,7 @@ class Lockstep:
         self.done(Done(agent, transaction.function, transaction.round, int(receipt["gasUsed"], 16), size))
 
     def _trouble(self, agent: Agent, error: Exception) -> NoReturn:
-        if error is not self._trouble_told and isinstance(error, ChainError):
-            self._trouble_told = ChainError(f"{agent.name}, in round {len(self.history.rounds)}: {error}")
-            raise self._trouble_told from error
+        if error is not self._trouble_seen and isinstance(error, ChainError):
+            self._trouble_seen = ChainError(f"{agent.name}, in round {len(self.history.rounds)}: {error}")
+            raise self._trouble_seen from error
         raise error

@@ -57,23 +57,23 @@ class Simulation:
     def rounds(self) -> pd.DataFrame:
         """A row a round, from round 0 (the first model): the metric by its name, who was accepted, who proposed, gas."""
         rows: list[dict[str, Any]] = [{"round": 0, self.summary.metric: self.summary.start}]
-        for told in self.summary.rounds:
+        for entry in self.summary.rounds:
             names = ("revealed", "accepted", "left_out", "committee", "proposer", "fallen", "voided")
-            kept = {name: getattr(told, name) for name in names}
-            gas = sum(told.gas.values())
-            rows.append({"round": told.number, self.summary.metric: told.metric, **kept, "gas": gas})
-            rows[-1]["model_root"] = told.model_root
+            kept = {name: getattr(entry, name) for name in names}
+            gas = sum(entry.gas.values())
+            rows.append({"round": entry.number, self.summary.metric: entry.metric, **kept, "gas": gas})
+            rows[-1]["model_root"] = entry.model_root
         return pd.DataFrame(rows).set_index("round").astype({"proposer": "Int64", "gas": "Int64"})
 
     @cached_property
     def seats(self) -> pd.DataFrame:
         """A row a seat: name, kind (honest, or which adversary), stake left, pay, what it was slashed, gas, rounds accepted."""
         rows = []
-        for told in self.summary.seats:
-            kept = {name: getattr(told, name) for name in ("seat", "name", "kind", "owner", "stake", "pay")}
-            accepted = sum(told.seat in r.accepted for r in self.summary.rounds)
-            slashed = sum(told.slashes.values())
-            rows.append({**kept, "slashed": slashed, "gas": told.gas, "rounds_accepted": accepted})
+        for entry in self.summary.seats:
+            kept = {name: getattr(entry, name) for name in ("seat", "name", "kind", "owner", "stake", "pay")}
+            accepted = sum(entry.seat in r.accepted for r in self.summary.rounds)
+            slashed = sum(entry.slashes.values())
+            rows.append({**kept, "slashed": slashed, "gas": entry.gas, "rounds_accepted": accepted})
         return pd.DataFrame(rows).set_index("seat")
 
     @cached_property
@@ -97,9 +97,9 @@ class Simulation:
         return audit_summary(self.folder / "summary.json")
 
     def __repr__(self) -> str:
-        told = self.summary
-        ends = f"{told.metric} {told.totals.final:.4f}"
-        return f"Simulation({told.plan.task!r}, {len(told.rounds)} rounds, {ends}, {str(self.folder)!r})"
+        summary = self.summary
+        ends = f"{summary.metric} {summary.totals.final:.4f}"
+        return f"Simulation({summary.plan.task!r}, {len(summary.rounds)} rounds, {ends}, {str(self.folder)!r})"
 
 
 def simulate(

@@ -84,14 +84,14 @@ def test_replays__over_contracts_rounds_and_seats__open_nothing():
     s.open()
     other.open()
     for place, number, seat in ((other, 1, 0), (s, 1, 0), (s, 2, 3)):
-        told = update_commitment(chain, place.federation.address, number, seat, data, salt(0))
-        s.do("commit", 0, told, by=operator(0))
+        result = update_commitment(chain, place.federation.address, number, seat, data, salt(0))
+        s.do("commit", 0, result, by=operator(0))
         s.evm.mine()
         right = update_commitment(chain, s.federation.address, 2, 0, data, salt(0))
         held = s.see("recordOf", 0)[1]
-        assert held == told[:28] != right[:28]
+        assert held == result[:28] != right[:28]
     s.skip()
-    with refused("WrongOpening", told[:28], right):
+    with refused("WrongOpening", result[:28], right):
         s.do("reveal", 0, data, salt(0), b"")
 
 

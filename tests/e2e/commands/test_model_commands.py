@@ -59,9 +59,9 @@ def test_predict__a_table_written_by_hand(commands, model, tmp_path):
     call = ["predict", "--model", model, "--data", tmp_path / "new.csv", "--keep", "patient", "--out", tmp_path / "p.csv"]
     done = commands(*call)
     assert done.code == 0, done.err
-    told = pd.read_csv(tmp_path / "p.csv")
-    assert list(told) == ["patient", "prediction", "p(no disease)", "p(disease)"] and told.patient.tolist() == [7, 8]
-    assert told["p(disease)"][0] > told["p(disease)"][1]
+    result = pd.read_csv(tmp_path / "p.csv")
+    assert list(result) == ["patient", "prediction", "p(no disease)", "p(disease)"] and result.patient.tolist() == [7, 8]
+    assert result["p(disease)"][0] > result["p(disease)"][1]
 
 
 def test_load_model__by_a_federations_address__is_the_same_module(commands, simulated, model):

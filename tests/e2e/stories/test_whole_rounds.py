@@ -243,10 +243,10 @@ def test_audit__says_which_left_out_update_nobody_shows(played):
     good = path.read_bytes()
     path.write_bytes(bytes([good[0] ^ 1]) + good[1:])
     try:
-        (told,) = played.audit().not_shown
+        (result,) = played.audit().not_shown
     finally:
         path.write_bytes(good)
-    assert told.startswith(f"round 1, seat {seat}: {path.name} in ") and "does not hash to its name" in told
+    assert result.startswith(f"round 1, seat {seat}: {path.name} in ") and "does not hash to its name" in result
 
 
 @pytest.mark.parametrize("change", [lambda a, b: [b, a], lambda a, b: [a, a, b]], ids=["swapped", "twice"])

@@ -296,10 +296,10 @@ def test_train_many__same_seeds_same_bits__and_the_streams_move_on_alike():
     task = Waves(momentum=0.5)
     parts, base = parts_of(task), to_vector(build(task, 3))
     first, second, loop = rngs(len(parts)), rngs(len(parts)), rngs(len(parts))
-    told = train_many(task, base, parts, first)
+    result = train_many(task, base, parts, first)
     torch.manual_seed(99)  # the world's randomness has no say
     again = train_many(task, base, parts, second)
-    assert all((a == b).all() for a, b in zip(told, again, strict=True))
+    assert all((a == b).all() for a, b in zip(result, again, strict=True))
     for part, rng in zip(parts, loop, strict=True):
         local_change(task, base, part, rng)
     assert [r.random() for r in first] == [r.random() for r in loop]
@@ -309,7 +309,7 @@ def test_cohort__trains_each_seat_with_its_own_stream__whoever_asks_first():
     task = Waves()
     base = to_vector(build(task, 3))
     parts = dict(zip((4, 0, 7), parts_of(task), strict=False))
-    told = {}
+    result = {}
     for order in ((4, 0, 7), (7, 4)):
         cohort = Cohort(task, parts, seed=5)
         assert cohort.worthwhile
@@ -319,7 +319,7 @@ def test_cohort__trains_each_seat_with_its_own_stream__whoever_asks_first():
                 wanted = local_change(task, base, parts[seat], generator(5, number, seat))
                 assert np.abs(delta - wanted).max() < CLOSE
                 drawn = delta.tobytes(), rng.random(), cohort.change(base, number, seat)[1].random()
-                assert told.setdefault((number, seat), drawn) == drawn and drawn[1] == drawn[2]
+                assert result.setdefault((number, seat), drawn) == drawn and drawn[1] == drawn[2]
 
 
 def test_cohort__alone_or_with_what_cannot_be_batched__is_the_loop_to_the_bit():

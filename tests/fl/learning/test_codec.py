@@ -111,11 +111,11 @@ def test_load_floats__takes_padding_and_leaves_it():
 
 
 @pytest.mark.parametrize(
-    "bad, told", [(float("nan"), "NaN or infinite"), (float("inf"), "NaN or infinite"), (128.0, "outside")]
+    "bad, message", [(float("nan"), "NaN or infinite"), (float("inf"), "NaN or infinite"), (128.0, "outside")]
 )
-def test_model__that_no_integer_holds__is_refused(bad, told):
+def test_model__that_no_integer_holds__is_refused(bad, message):
     model = network()
     with torch.no_grad():
         model[2].bias[7] = bad
-    with pytest.raises(NumberError, match=told):
+    with pytest.raises(NumberError, match=message):
         to_vector(model)

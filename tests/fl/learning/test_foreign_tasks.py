@@ -104,7 +104,7 @@ def test_table__manifest_states_the_columns__and_another_s_table_is_encoded_by_t
 
 
 @pytest.mark.parametrize(
-    "query, told",
+    "query, message",
     [
         ("", r"target=note"),
         ("target=sik", "no column 'sik'; it has age, dose"),
@@ -122,8 +122,8 @@ def test_table__manifest_states_the_columns__and_another_s_table_is_encoded_by_t
         ("nonsense", "NAME=VALUE"),
     ],
 )
-def test_table__whatever_is_wrong__is_told_with_the_column(folder, query, told):
-    with pytest.raises(TaskError, match=told):
+def test_table__whatever_is_wrong__is_told_with_the_column(folder, query, message):
+    with pytest.raises(TaskError, match=message):
         load_task(f"table:{folder}/t.csv?{query}").data()
 
 
@@ -131,8 +131,8 @@ def test_table__file_that_is_missing_or_no_table__is_told(folder):
     (folder / "empty.csv").write_text("")
     (folder / "noise.parquet").write_bytes(b"noise")
     (folder / "twice.csv").write_text("a,b\n")
-    for name, told in [("none.csv", "no table"), ("empty.csv", "has no heading"), ("noise.parquet", "holds no rows")]:
-        with pytest.raises(TaskError, match=told):
+    for name, message in [("none.csv", "no table"), ("empty.csv", "has no heading"), ("noise.parquet", "holds no rows")]:
+        with pytest.raises(TaskError, match=message):
             load_task(f"table:{folder}/{name}?target=a")
     with pytest.raises(TaskError, match="holds no rows"):
         load_task(f"table:{folder}/twice.csv?target=a")

@@ -58,13 +58,13 @@ def plain_agreement(state: GateState, updates: dict[int, list[int]]) -> tuple[se
     trusted = {s for s in fits if kept[s][1] == 0 or kept[s][0] * max(1, len(updates) - 1) + kept[s][1] > 0}
     trusted = trusted if len(trusted) > 1 else fits
     for _ in range(4):
-        told, after = {}, {}
+        result, after = {}, {}
         for seat in updates:
             voices = [min(CAP, plain_cosine(updates[seat], updates[other])) for other in trusted - {seat}]
-            told[seat] = sum(voices) // len(voices) if voices else 0
-            after[seat] = (kept[seat][0] * 8 // 10 + told[seat], kept[seat][1] * 8 // 10 + ONE)
+            result[seat] = sum(voices) // len(voices) if voices else 0
+            after[seat] = (kept[seat][0] * 8 // 10 + result[seat], kept[seat][1] * 8 // 10 + ONE)
         chosen = {s for s in fits if after[s][0] * max(1, len(trusted) - 1) + after[s][1] > 0}
-        chosen = chosen or {s for s in fits if told[s] >= upper([told[f] for f in fits])}
+        chosen = chosen or {s for s in fits if result[s] >= upper([result[f] for f in fits])}
         if chosen == trusted:
             break
         trusted = chosen
@@ -169,8 +169,8 @@ def test_gate__does_not_care_about_order(rule, updates, random):
 def test_gate__says_the_same_in_every_thread(rule):
     updates = honest(9, size=200_000, spread=8.0)
     with ThreadPoolExecutor(4) as pool:
-        told = list(pool.map(lambda _: rule(GateState(), updates), range(8)))
-    assert all(one == told[0] for one in told)
+        result = list(pool.map(lambda _: rule(GateState(), updates), range(8)))
+    assert all(one == result[0] for one in result)
 
 
 ELSEWHERE = """
@@ -183,11 +183,11 @@ print([sorted(gate.judge(GateState(), updates)[1].averages.items()) for gate in 
 
 
 def test_gate__says_the_same_in_a_process_of_two_threads():
-    def told(threads: str) -> str:
+    def result(threads: str) -> str:
         environment = {**os.environ, "OMP_NUM_THREADS": threads, "OPENBLAS_NUM_THREADS": threads}
         return subprocess.run([sys.executable, "-c", ELSEWHERE], env=environment, check=True, capture_output=True).stdout
 
-    assert told("1") == told("2") != b""
+    assert result("1") == result("2") != b""
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 4, 10])

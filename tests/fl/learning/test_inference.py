@@ -28,23 +28,23 @@ def own(tmp_path, *changes: tuple[str, str]):
 
 
 def test_log_odds__are_probabilities_of_the_second_class():
-    told = predictions(load_task("heart"), torch.tensor([0.0, 2.0, -800.0]))
-    assert told.classes == ("no disease", "disease")
-    assert told.probabilities[:, 1] == pytest.approx([0.5, 1 / (1 + np.exp(-2.0)), 0.0])
-    assert told.probabilities.sum(axis=1) == pytest.approx([1, 1, 1])
+    result = predictions(load_task("heart"), torch.tensor([0.0, 2.0, -800.0]))
+    assert result.classes == ("no disease", "disease")
+    assert result.probabilities[:, 1] == pytest.approx([0.5, 1 / (1 + np.exp(-2.0)), 0.0])
+    assert result.probabilities.sum(axis=1) == pytest.approx([1, 1, 1])
 
 
 def test_many_outputs__are_a_softmax():
-    told = predictions(load_task("digits"), torch.tensor([[1000.0] + [0.0] * 9, [0.0] * 10]))
-    assert told.probabilities[0, 0] == 1 and told.probabilities[1] == pytest.approx([0.1] * 10)
+    result = predictions(load_task("digits"), torch.tensor([[1000.0] + [0.0] * 9, [0.0] * 10]))
+    assert result.probabilities[0, 0] == 1 and result.probabilities[1] == pytest.approx([0.1] * 10)
 
 
 def test_adapter__predicts_the_letter_after_the_text():
     task = load_task("adapter")
     outputs = torch.zeros(2, 32, len(task.classes))
     outputs[0, -1, 5] = outputs[1, 0, 7] = 9.0
-    told = predictions(task, outputs)
-    assert told.probabilities[0].argmax() == 5 and told.probabilities[1] == pytest.approx(
+    result = predictions(task, outputs)
+    assert result.probabilities[0].argmax() == 5 and result.probabilities[1] == pytest.approx(
         [1 / len(task.classes)] * len(task.classes)
     )
 
@@ -56,14 +56,14 @@ def test_a_tables_number__is_in_its_own_unit(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "outputs, told",
+    "outputs, message",
     [
         (torch.zeros(2, 3), "names 10 classes, and its model gives 3 outputs a row"),
         (torch.tensor([[0.0] * 10, [float("nan")] * 10]), "the model's output for row 2 is not a number"),
     ],
 )
-def test_outputs_that_fit_no_class__are_refused(outputs, told):
-    with pytest.raises(TaskError, match=told):
+def test_outputs_that_fit_no_class__are_refused(outputs, message):
+    with pytest.raises(TaskError, match=message):
         predictions(load_task("digits"), outputs)
 
 
@@ -112,7 +112,7 @@ def test_by_name__in_any_order__the_target_left_aside(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "text, targets, shape, told",
+    "text, targets, shape, message",
     [
         (
             "a,b\n1,2\n",
@@ -127,8 +127,8 @@ def test_by_name__in_any_order__the_target_left_aside(tmp_path):
         ("a,b,c\n1,2,1e300\n", False, SHAPE, "rows.csv, row 1: task own turns it into NaN or Inf"),
     ],
 )
-def test_rows_that_do_not_fit__are_refused_by_column_and_row(text, targets, shape, told, tmp_path):
-    with pytest.raises(TaskError, match=told):
+def test_rows_that_do_not_fit__are_refused_by_column_and_row(text, targets, shape, message, tmp_path):
+    with pytest.raises(TaskError, match=message):
         given(tmp_path, own(tmp_path), text, targets=targets, shape=shape)
 
 
@@ -165,20 +165,20 @@ def test_onnx__of_every_shipped_task__answers_like_pytorch(name):
 
 
 @pytest.mark.parametrize(
-    "forward, told",
+    "forward, message",
     [
         ("return x.sum(1) * len(x)", "differs from PyTorch by"),  # traced on three rows, and bound to them
         ("return torch.fft.fft(x).abs().sum(1) * torch.special.bessel_j0(x.sum(1))", "has no ONNX form"),
     ],
 )
-def test_onnx__that_is_another_model__is_noticed(forward, told, tmp_path):
+def test_onnx__that_is_another_model__is_noticed(forward, message, tmp_path):
     pytest.importorskip("onnx")
     task = own(
         tmp_path,
         ("class Own(Task):", f"class Net(nn.Linear):\n    def forward(self, x):\n        {forward}\n\nclass Own(Task):"),
         ("return nn.Sequential(nn.Linear(3, 1), nn.Flatten(0))", "return Net(3, 1)"),
     )
-    with pytest.raises(TaskError, match=told):
+    with pytest.raises(TaskError, match=message):
         onnx_export.export(task, build(task, 0).eval(), np.random.default_rng(0).normal(size=(16, 3)).astype(np.float32))
 
 

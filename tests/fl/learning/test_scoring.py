@@ -86,8 +86,8 @@ def test_worths__by_a_loss_that_is_no_number__are_nothing(bad):
 @given(st.dictionaries(st.integers(0, 9), st.integers(-(2**20), 2**20), min_size=1), st.sets(st.integers(10, 19)))
 def test_score__is_a_byte__and_zero_only_for_those_left_out(moves, left_out):
     revealed = sorted({*moves, *left_out})
-    told = score(moves, revealed)
-    assert all((byte == 0) is (seat in left_out) and 0 <= byte <= 255 for seat, byte in zip(revealed, told, strict=True))
+    result = score(moves, revealed)
+    assert all((byte == 0) is (seat in left_out) and 0 <= byte <= 255 for seat, byte in zip(revealed, result, strict=True))
 
 
 @given(st.dictionaries(st.integers(0, 9), st.integers(-900, 900), min_size=2, max_size=6), st.randoms(use_true_random=False))
@@ -115,8 +115,8 @@ def round_at(base, earlier, **updates) -> PublicRound:
 
 def test_novelty__of_what_the_model_did_last__is_none():
     now = round_at([5, 5, 0], [2, 1, 0], replay=[3, 4, 0], scaled=[300, 400, 0], opposite=[-3, -4, 0], new=[0, 0, 7])
-    told = novelty(now)
-    assert told[0] == pytest.approx(0) == told[1] and told[3] == 1 and told[2] == 1
+    result = novelty(now)
+    assert result[0] == pytest.approx(0) == result[1] and result[3] == 1 and result[2] == 1
 
 
 def test_novelty__by_hand__with_an_angle_to_the_last_change():
@@ -125,8 +125,8 @@ def test_novelty__by_hand__with_an_angle_to_the_last_change():
 
 def test_novelty__of_many_seats_that_say_the_same__is_shared():
     # Two say the same, three say something each: the two make a crowd of two where one is usual.
-    told = novelty(round_at([0] * 3, None, a=[9, 0, 0], b=[8, 0, 0], c=[0, 5, 0], d=[0, 0, 5], e=[0, -5, 0]))
-    assert told == pytest.approx({0: 0.5, 1: 0.5, 2: 1, 3: 1, 4: 1})
+    result = novelty(round_at([0] * 3, None, a=[9, 0, 0], b=[8, 0, 0], c=[0, 5, 0], d=[0, 0, 5], e=[0, -5, 0]))
+    assert result == pytest.approx({0: 0.5, 1: 0.5, 2: 1, 3: 1, 4: 1})
 
 
 def test_novelty__where_all_agree__and_before_there_was_a_change__is_whole():
@@ -141,17 +141,17 @@ def test_judgement__of_what_is_not_new__is_less():
 
 def test_score__of_an_old_change_sent_again__is_as_low_as_it_gets():
     moved = round_at([5, 5, 0], [2, 1, 0], replay=[3, 4, 0], other=[3, -4, 0])
-    told = Scorer(lambda models, part: 1e3 - models.sum(1), NOBODY).score([0, 1], moved, {}, [])
-    assert told[0] == round(NEUTRAL * 19 / 20)
+    result = Scorer(lambda models, part: 1e3 - models.sum(1), NOBODY).score([0, 1], moved, {}, [])
+    assert result[0] == round(NEUTRAL * 19 / 20)
 
 
 def test_memory__goes_on_paying_honest_work_when_single_rounds_show_nothing():
     memory: dict[int, float] = {}
     for number in range(12):
         now = {0: 0.2 * 0.5**number, 1: -0.05}
-        told = judgement(memory, now, fully(now))
+        result = judgement(memory, now, fully(now))
         memory = remembered(memory, now)
-    assert told[0] > 200 and told[1] == 0
+    assert result[0] > 200 and result[1] == 0
 
 
 def test_memory__forgets_a_tenth_a_round__those_absent_too():
@@ -199,9 +199,9 @@ def test_vector__begins_in_the_middle__and_moves_a_twentieth_of_the_way_toward_o
 def test_three_liars_of_seven__move_medians_by_no_more_than_honest_judgements_differ():
     honest = [vector([0, 1], {0: 255.0 - 20 * v, 1: 20.0 * v}, {0: 200, 1: 20}) for v in range(4)]
     liars = [bytes([1, 255])] * 3
-    told = scores.medians([0, 1], dict(enumerate([*honest, *liars], start=10)))
-    assert min(h[0] for h in honest) <= told[0] and told[1] <= max(h[1] for h in honest)
-    assert told[0] > 150 and told[1] < 40
+    result = scores.medians([0, 1], dict(enumerate([*honest, *liars], start=10)))
+    assert min(h[0] for h in honest) <= result[0] and result[1] <= max(h[1] for h in honest)
+    assert result[0] > 150 and result[1] < 40
 
 
 def test_scorer__remembers_nothing_that_it_could_not_rebuild__and_fetches_a_round_once():
@@ -244,8 +244,8 @@ def test_score__of_real_training__beats_its_opposite__and_all_at_once_is_one_by_
     changes[4] = -changes[0]
     now = PublicRound(1, base, {seat: to_fixed(change) for seat, change in changes.items()}, 0)
     evaluator = Evaluator(task)
-    told = [list(Scorer(evaluator.losses, shard.held_out).score(range(5), now, {}, [])) for shard in data.shards]
-    mean = np.mean(told, axis=0)
+    result = [list(Scorer(evaluator.losses, shard.held_out).score(range(5), now, {}, [])) for shard in data.shards]
+    mean = np.mean(result, axis=0)
     assert mean[4] == min(mean) < np.mean(mean[:4])
     held = data.shards[0].held_out
     models = candidates(now)

@@ -185,8 +185,8 @@ def test_metric__of_any_kind_of_number__is_a_float_that_json_holds(given):
         def evaluate(self, outputs, targets):
             return given
 
-    told = checked(Kind())
-    assert type(told) is float and json.loads(json.dumps(told)) == 0.75
+    result = checked(Kind())
+    assert type(result) is float and json.loads(json.dumps(result)) == 0.75
 
 
 @pytest.mark.parametrize("given", [None, "0.5", [1], torch.zeros(2), np.zeros(3), 1j, torch.tensor(1j)], ids=str)
@@ -314,7 +314,7 @@ class Detached(Sides):
 
 
 @pytest.mark.parametrize(
-    "kind, told",
+    "kind, message",
     [
         (Unseeded, r"model\(\) returns a different first model at every call.*draw it with torch"),
         (RandomConstants, r"buffers that model\(\) draws at random.*make them constants"),
@@ -332,8 +332,8 @@ class Detached(Sides):
         (Detached, r"loss\(\) depends on no parameter, so nothing can be learned"),
     ],
 )
-def test_check__what_cannot_work__is_refused_in_one_line_with_the_remedy(kind, told):
-    with pytest.raises(TaskError, match=told) as caught:
+def test_check__what_cannot_work__is_refused_in_one_line_with_the_remedy(kind, message):
+    with pytest.raises(TaskError, match=message) as caught:
         checked(kind())
     assert "\n" not in str(caught.value) and str(caught.value).startswith("task sides: ")
 
@@ -392,7 +392,7 @@ def test_check__a_start_drawn_from_the_system_while_the_file_is_read__is_refused
 
 
 @pytest.mark.parametrize(
-    "owner, owners, told",
+    "owner, owners, message",
     [
         (np.zeros(ROWS - 1, np.int64), ("a",), "one for each of the 150 rows"),
         (np.zeros(ROWS), ("a",), "an array of whole numbers"),
@@ -401,13 +401,13 @@ def test_check__a_start_drawn_from_the_system_while_the_file_is_read__is_refused
         (np.arange(ROWS) % 2 - 1, ("a", "b"), "owner -1 has no name"),
     ],
 )
-def test_check__owners_that_do_not_fit_the_rows__are_refused(owner, owners, told):
+def test_check__owners_that_do_not_fit_the_rows__are_refused(owner, owners, message):
     class Owned(Sides):
         def data(self):
             data = super().data()
             return Data(data.x, data.y, owner, owners)
 
-    with pytest.raises(TaskError, match=told):
+    with pytest.raises(TaskError, match=message):
         table_of(Owned())
 
 
@@ -539,7 +539,7 @@ def test_scorer__whose_task_fails__says_what_everybody_computes__rather_than_not
 class Mean:
     """Moves towards the mean of its own numbers."""
 
-    examples, told = 10, {"accuracy": 0.5}
+    examples, result = 10, {"accuracy": 0.5}
 
     def __init__(self, who: int):
         self.who, self.fits = who, 0
@@ -552,7 +552,7 @@ class Mean:
         return [parameters[0] + (self.who - parameters[0]) / 2], 10, {}
 
     def evaluate(self, parameters, config):
-        return float(abs(parameters[0] - self.who).mean()), self.examples, self.told
+        return float(abs(parameters[0] - self.who).mean()), self.examples, self.message
 
 
 def clients(kind: type = Mean) -> ClientTask:
@@ -590,7 +590,7 @@ def second(method: str, what):
 
 
 @pytest.mark.parametrize(
-    "kind, told",
+    "kind, message",
     [
         (second("fit", ValueError("Target 7 is out of bounds")), r"client 1: fit\(\) fails: ValueError: Target 7"),
         (second("fit", ([np.zeros(3)], 10)), r"client 1: fit\(\) returns 2 values: return three"),
@@ -608,16 +608,16 @@ def second(method: str, what):
         (second("evaluate", KeyError("x")), r"client 1: evaluate\(\) fails: KeyError"),
     ],
 )
-def test_client__of_which_one_cannot__is_refused_by_its_number__before_anything_is_sent(kind, told):
+def test_client__of_which_one_cannot__is_refused_by_its_number__before_anything_is_sent(kind, message):
     task = clients(kind)
-    with pytest.raises(TaskError, match=told) as caught:
+    with pytest.raises(TaskError, match=message) as caught:
         client_check(task)
     assert "\n" not in str(caught.value)
     check_shard(task, split(table_of(task), 3, None, 0).shards[2])  # others are not concerned
 
 
 @pytest.mark.parametrize(
-    "client_fn, told",
+    "client_fn, message",
     [
         (lambda context: int(context), r"client 0: client_fn\(context\) fails: TypeError"),
         (lambda context: None, "client_fn made a NoneType without get_parameters"),
@@ -628,17 +628,17 @@ def test_client__of_which_one_cannot__is_refused_by_its_number__before_anything_
         (lambda context: SimpleNamespace(get_parameters=lambda c: 1 / 0, fit=abs, evaluate=abs), "ZeroDivisionError"),
     ],
 )
-def test_client_fn__that_gives_something_else__is_refused(client_fn, told):
-    with pytest.raises(TaskError, match=told):
+def test_client_fn__that_gives_something_else__is_refused(client_fn, message):
+    with pytest.raises(TaskError, match=message):
         ClientTask("odd", LocalClients(client_fn))
 
 
 def test_client__metric_as_numpy_or_tensor__is_a_float():
     class Kind(Mean):
-        told = {"accuracy": np.float32(0.25)}
+        result = {"accuracy": np.float32(0.25)}
 
         def evaluate(self, parameters, config):
-            return torch.tensor(0.5), np.int64(10), self.told
+            return torch.tensor(0.5), np.int64(10), self.message
 
     task = clients(Kind)
     client_check(task)

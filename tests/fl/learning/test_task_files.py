@@ -58,16 +58,16 @@ def test_load_task__reads_defaults_of_argparse__whatever_the_command_line(tmp_pa
 
 
 @pytest.mark.parametrize(
-    "line, told",
+    "line, message",
     [
         ("p.add_argument('--wide', required=True)", "the following arguments are required: --wide"),
         ("sys.exit('no GPU here')", "no GPU here"),
         ("sys.exit()", "SystemExit"),
     ],
 )
-def test_load_task__a_file_that_exits__is_refused_in_one_line(tmp_path, capsys, line, told):
+def test_load_task__a_file_that_exits__is_refused_in_one_line(tmp_path, capsys, line, message):
     extra = f"import argparse, sys\np = argparse.ArgumentParser()\n{line}\np.parse_args()"
-    with pytest.raises(TaskError, match=told) as caught:
+    with pytest.raises(TaskError, match=message) as caught:
         load_task(written(tmp_path, extra))
     assert "\n" not in str(caught.value) and "give every setting a default" in str(caught.value)
     assert capsys.readouterr() == ("", "")
@@ -97,8 +97,8 @@ def test_load_task__what_a_file_prints_to_the_errors__is_shown(tmp_path, capsys)
 @pytest.mark.parametrize("fails", [ValueError("twice\nbroken"), SystemExit(3), IndexError("2")])
 def test_foreign__whatever_a_user_s_code_raises__is_one_kind_of_error_in_one_line(tmp_path, fails):
     task = load_task(written(tmp_path))
-    told = rf"task mine: loss\(\) fails: {type(fails).__name__}: "
-    with pytest.raises(UserCodeError, match=told) as caught, foreign(task, "loss() fails"):
+    message = rf"task mine: loss\(\) fails: {type(fails).__name__}: "
+    with pytest.raises(UserCodeError, match=message) as caught, foreign(task, "loss() fails"):
         raise fails
     assert "\n" not in str(caught.value) and isinstance(caught.value, TaskError)
     with pytest.raises(KeyboardInterrupt), foreign(task, "loss() fails"):

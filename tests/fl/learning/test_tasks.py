@@ -48,9 +48,9 @@ def own(folder, name: str = "mine") -> str:
 
 
 def refusal(name: str) -> str:
-    with pytest.raises(TaskError) as told:
+    with pytest.raises(TaskError) as result:
         load_task(name)
-    return str(told.value)
+    return str(result.value)
 
 
 def test_shipped__are_those_that_are_measured_here():
@@ -164,5 +164,5 @@ def test_file_of_another_kind__is_told_what_to_give(tmp_path):
 @pytest.mark.parametrize("text", ["def (:\n", "import no_such_module\n", "raise RuntimeError('x')\n", "TASK = Later()\n", "\0"])
 def test_broken_file__is_refused_in_one_line_that_names_it(tmp_path, text):
     name = written(tmp_path, text)
-    told = refusal(name)
-    assert name in told and "\n" not in told
+    result = refusal(name)
+    assert name in result and "\n" not in result

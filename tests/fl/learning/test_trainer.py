@@ -169,10 +169,10 @@ def test_evaluator__keeps_nothing_of_the_last_model():
     task = Curve()
     evaluator, part = Evaluator(task), rows(task)
     first, second = (to_vector(build(task, seed)) for seed in (1, 2))
-    told = [evaluator.loss(v, part) for v in (first, second, first)]
-    assert told[0] == told[2] != told[1]
-    assert told == [Evaluator(task).metric(v, part) for v in (first, second, first)]
-    assert told[0] == load_and_measure(task, to_float(first), part)
+    result = [evaluator.loss(v, part) for v in (first, second, first)]
+    assert result[0] == result[2] != result[1]
+    assert result == [Evaluator(task).metric(v, part) for v in (first, second, first)]
+    assert result[0] == load_and_measure(task, to_float(first), part)
 
 
 def test_train__with_dropout__follows_the_seed():

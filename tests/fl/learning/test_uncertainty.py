@@ -63,8 +63,8 @@ def test_one_class__has_no_auc():
 
 def test_calibration__added_up_by_hand():
     second = np.array([0.05, 0.05, 0.05, 0.05, 0.95, 0.95])
-    told = Predictions(("no", "yes"), np.stack([1 - second, second], axis=1))
-    found = calibration(told, np.array([0, 0, 0, 1, 1, 1], np.float32))
+    result = Predictions(("no", "yes"), np.stack([1 - second, second], axis=1))
+    found = calibration(result, np.array([0, 0, 0, 1, 1, 1], np.float32))
     assert (found.of, [(b.low, b.rows, b.observed.value) for b in found.bins]) == ("yes", [(0.0, 4, 0.25), (0.9, 2, 1.0)])
     assert found.error == pytest.approx((4 * 0.20 + 2 * 0.05) / 6)
     assert found.brier == pytest.approx((3 * 0.05**2 + 0.95**2 + 2 * 0.05**2) / 6)
@@ -74,8 +74,8 @@ def test_calibration__added_up_by_hand():
 
 
 def test_calibration__of_many_classes__is_of_the_one_predicted():
-    told = Predictions(("a", "b", "c"), np.array([[0.8, 0.1, 0.1], [0.2, 0.75, 0.05]]))
-    found = calibration(told, np.array([0, 2]))
+    result = Predictions(("a", "b", "c"), np.array([[0.8, 0.1, 0.1], [0.2, 0.75, 0.05]]))
+    found = calibration(result, np.array([0, 2]))
     assert found.of == "the class predicted"
     assert [(b.rows, b.observed.value) for b in found.bins] == [(1, 0.0), (1, 1.0)]
 

@@ -86,7 +86,7 @@ def test_mint_without_gas__blames_the_purse(node):
 
 def test_node_that_is_gone__is_blamed_and_nobody_else(node):
     contract, rpc = ape_accounts.contract("TestToken").at(node.token.address), ape_accounts.node()
-    told = (
+    result = (
         r"^the node 127\.0\.0\.1:\d+ did not answer( eth_\w+)?: .*refused; see that it runs, and check --network( or --rpc)?$"
     )
     node.stop()
@@ -96,7 +96,7 @@ def test_node_that_is_gone__is_blamed_and_nobody_else(node):
         lambda: node.token.mint(node.account, 5),
         lambda: node.token.permit(node.account, STRANGE, 5),
     ):
-        with pytest.raises(ChainError, match=told) as refused:
+        with pytest.raises(ChainError, match=result) as refused:
             ask()
         assert not isinstance(refused.value, ContractError)
 

@@ -26,8 +26,8 @@ def test_every_error__has_a_sentence__and_no_sentence_is_idle():
 @pytest.mark.parametrize("name", sorted(SENTENCES))
 def test_sentence__is_one_line_with_the_facts_and_the_name(name):
     fields = {i["name"]: SAMPLE.get(i["type"], 2) for i in ERRORS[name]["inputs"]}
-    told = explain(name, fields, PLAY)
-    assert told.endswith(f" ({name})") and "\n" not in told and "{" not in told and "}" not in told
+    result = explain(name, fields, PLAY)
+    assert result.endswith(f" ({name})") and "\n" not in result and "{" not in result and "}" not in result
 
 
 def test_amounts__are_tokens__phases_are_words__artifacts_too():

@@ -158,9 +158,9 @@ def test_depth__beyond_the_limit__is_refused():
 @given(st.lists(st.lists(st.integers(-(2**30), 2**30), min_size=9, max_size=9), max_size=12), st.integers(0, 64))
 def test_aggregate__is_the_plain_rule_at_every_coordinate(rows, trim):
     previous = np.arange(-4, 5, dtype=np.int32) * (2**29)
-    told = aggregate(previous, [np.array(r, np.int32) for r in rows], trim)
+    result = aggregate(previous, [np.array(r, np.int32) for r in rows], trim)
     for i in range(9):
-        assert told[i] == aggregate_coordinate(int(previous[i]), [r[i] for r in rows], trim)
+        assert result[i] == aggregate_coordinate(int(previous[i]), [r[i] for r in rows], trim)
 
 
 def test_aggregate__truncates_toward_zero_and_not_down():

@@ -72,13 +72,13 @@ def test_files__in_ranges_and_threads__give_one_answer(n, trim, monkeypatch):
     rng = np.random.default_rng(n)
     updates = [update(rng, 16, 3, 6) for _ in range(n - 1)] + [update(rng, 16, 0, 20)]
     previous = model(rng, 16)
-    depth, told = 4, set()
+    depth, result = 4, set()
     for memory, wide, threads in ((1 << 24, 1 << 21, 1), (3 << 14, 1 << 12, 1), (1, 256, 2), (5 << 13, 1 << 14, 4)):
         monkeypatch.setattr(stream, "MEMORY", memory)
         monkeypatch.setattr(stream, "WIDE_VALUES", wide)
-        told.add(bytes(aggregate_files(previous, updates, trim, E, threads=threads)))
-        told.add(bytes(aggregate_files(previous, updates[::-1], trim, E, threads=threads)))
-    assert told == {pack_model(aggregate(parse_model(previous, depth), [parse_update(u, depth, E) for u in updates], trim))}
+        result.add(bytes(aggregate_files(previous, updates, trim, E, threads=threads)))
+        result.add(bytes(aggregate_files(previous, updates[::-1], trim, E, threads=threads)))
+    assert result == {pack_model(aggregate(parse_model(previous, depth), [parse_update(u, depth, E) for u in updates], trim))}
 
 
 @pytest.mark.parametrize("place", range(32))

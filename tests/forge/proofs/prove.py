@@ -81,8 +81,8 @@ def halmos(programs: Path, place: Path, only: str) -> dict[str, str]:
     env |= {"FOUNDRY_CONFIG": str(HERE / "foundry.toml"), "FOUNDRY_SOLC": str(ROOT / ".solcx" / "solc-v0.8.37")}
     command = [programs / "halmos", "--root", place, "--forge-build-out", "build/halmos/out", "--match-contract", "Proofs$"]
     command += ["--match-test", f"({only})", "--loop", "40", "--no-status", "--solver-timeout-assertion", "120s"]
-    told = subprocess.run(command, cwd=place, env=env, capture_output=True, text=True)
-    plain = re.sub(r"\x1b\[[0-9;]*m", "", told.stdout + told.stderr)
+    output = subprocess.run(command, cwd=place, env=env, capture_output=True, text=True)
+    plain = re.sub(r"\x1b\[[0-9;]*m", "", output.stdout + output.stderr)
     found = {name: verdict for verdict, name in re.findall(r"\[(\w+)\] (check_\w+)\(", plain)}
     if not found:
         sys.exit(f"prove: no proof ran:\n{plain[-2000:]}")
@@ -102,9 +102,9 @@ def main() -> None:
         noticed = "counter-example" if verdict == "FAIL" else verdict
         controls.append(f"| {library}.sol | `{was}` | `{now or 'nothing'}` | `{name}`: {noticed} |")
         faults += [] if verdict == "FAIL" else [f"{name}: {verdict} on a spoilt {library}.sol"]
-    told = subprocess.run([programs / "python", HERE / "arithmetic.py"], capture_output=True, text=True)
-    numbers = "".join(f"- {line}\n" for line in told.stdout.splitlines())
-    faults += ["arithmetic.py: " + (told.stderr[-300:] or "a surprise")] if told.returncode else []
+    output = subprocess.run([programs / "python", HERE / "arithmetic.py"], capture_output=True, text=True)
+    numbers = "".join(f"- {line}\n" for line in output.stdout.splitlines())
+    faults += ["arithmetic.py: " + (output.stderr[-300:] or "a surprise")] if output.returncode else []
     page = (
         "# Symbolic proofs (`make prove`)\n\nFor all arguments at once, by halmos 0.3.3:\n\n| proof | result |\n| --- | --- |\n"
     )

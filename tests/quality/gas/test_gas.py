@@ -27,8 +27,8 @@ def test_actions__cost_what_the_table_says(node, seats):
 def test_challenge__costs_what_the_table_says(node):
     from measure import challenge
 
-    told = TABLE["challenge"]["10 seats, 34M parameters"]
-    assert challenge(node, 10, 17) == (pytest.approx(told["gas"], rel=TOLERANCE), told["bytes"])
+    result = TABLE["challenge"]["10 seats, 34M parameters"]
+    assert challenge(node, 10, 17) == (pytest.approx(result["gas"], rel=TOLERANCE), result["bytes"])
 
 
 def test_no_call_exceeds_what_a_public_transaction_may():

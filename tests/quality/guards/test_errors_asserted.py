@@ -28,8 +28,8 @@ def test_every_error__can_be_reached_or_is_explained():
 
 def test_every_way_to_refuse__is_asserted():
     """The guard against re-entry is asserted with the tokens, for every pair of calls that move money."""
-    told = asserted()
-    missing = {f: sorted(e for e in errors - {GUARD} if (f, e) not in told) for f, errors in reachable().items()}
+    result = asserted()
+    missing = {f: sorted(e for e in errors - {GUARD} if (f, e) not in result) for f, errors in reachable().items()}
     assert {f: errors for f, errors in missing.items() if errors} == {}
 
 

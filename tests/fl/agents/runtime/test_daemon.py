@@ -1,4 +1,4 @@
-"""Four daemons, four keys, one node: whole rounds; keys that change; locks; journals; what is told and what is not.
+"""Four daemons, four keys, one node: whole rounds; keys that change; locks; journals; what is logged and what is not.
 
 when everybody follows: rounds end, the model moves, nobody loses stake, nothing is sent twice
 when the key is rotated: the old daemon stops, the new one goes on, with the old journal or without
@@ -13,7 +13,7 @@ from collections import Counter
 from dataclasses import replace
 
 import pytest
-from support.daemon_cluster import DaemonCluster, Key, key_of, told
+from support.daemon_cluster import DaemonCluster, Key, key_of, logged
 from support.system import SPONSOR
 
 from fl.agents.runtime.daemon import OperatorReplaced
@@ -75,7 +75,7 @@ def test_federation_that_is_over__ends_the_daemon(cluster):
     cluster.system.do("conclude", by=SPONSOR)
     cluster.mine(2)
     cluster.daemons[0].run(threading.Event())
-    assert "the sponsor gave notice, and no round is open: nothing is left to do" in told(cluster.daemons[0])
+    assert "the sponsor gave notice, and no round is open: nothing is left to do" in logged(cluster.daemons[0])
 
 
 def test_once__does_what_is_due_and_ends(cluster):
@@ -89,7 +89,7 @@ def test_asked_to_stop__it_stops__and_says_that_the_journal_has_everything(clust
     stop = threading.Event()
     stop.set()
     cluster.daemons[0].run(stop)
-    assert "the journal has everything" in told(cluster.daemons[0])
+    assert "the journal has everything" in logged(cluster.daemons[0])
 
 
 # ---- one daemon per seat
@@ -163,7 +163,7 @@ def test_rotated_key_after_the_commit_phase__a_fresh_journal_says_what_is_at_sta
     cluster.hand_over(2, Key(0xBEEF))
     cluster.daemons[2] = cluster.daemon(2, key=Key(0xBEEF), journal=tmp_path / "fresh")
     cluster.settle_down()
-    assert "this journal has no salt: hand over the old journal before" in told(cluster.daemons[2])
+    assert "this journal has no salt: hand over the old journal before" in logged(cluster.daemons[2])
 
 
 def test_owner_who_operates__is_paid_by_the_daemon(cluster):
@@ -178,7 +178,7 @@ def test_owner_who_operates__is_paid_by_the_daemon(cluster):
 
 def test_secrets__are_in_no_log__and_salts_only_in_files_for_the_owner_alone(cluster):
     cluster.start(as_json=True).play_round(1)
-    text = "".join(told(daemon) for daemon in cluster.daemons.values())
+    text = "".join(logged(daemon) for daemon in cluster.daemons.values())
     for line in text.splitlines():
         assert {"time", "level", "text"} <= set(json.loads(line))
     salts = set()

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 import pytest
-from support.daemon_cluster import DaemonCluster, told
+from support.daemon_cluster import DaemonCluster, logged
 from support.system import owner
 
 from fl.network.denomination import RAW
@@ -35,20 +35,20 @@ def test_warnings_and_metrics__are_in_the_federation_s_token(cluster, tmp_path):
     cluster.end(2)
     fresh = cluster.daemons[2] = cluster.daemon(2, journal=tmp_path / "fresh")
     cluster.settle_down()
-    assert "or 25 SIX are slashed" in told(fresh)
+    assert "or 25 SIX are slashed" in logged(fresh)
     assert metrics(fresh)["treaty_stake_tokens"].endswith(" 118.0")
     cluster.skip()
     cluster.settle_down(until=Phase.SCORE_COMMIT)
     cluster.mine(3)
     fresh.tick()
-    assert "stake 93 SIX is below 100 SIX: the seat sits out; top it up" in told(fresh)
+    assert "stake 93 SIX is below 100 SIX: the seat sits out; top it up" in logged(fresh)
     text = fresh.metrics.text()
     assert metrics(fresh)["treaty_stake_tokens"].endswith(" 93.0") and "e-0" not in text and "e-1" not in text
     assert "# HELP treaty_stake_tokens The seat's stake, in SIX, of 6 decimals." in text
     assert float(metrics(fresh)["treaty_pool_tokens"].split()[-1]) > 10**6  # it was funded with very many
     view = fresh.observer.view(fresh.node.look(None, [fresh.player.party]), fresh.player.party)
     assert fresh.deposits.ready(view, fresh.node.terms.demand_deposit) is False
-    assert "has no tokens for a demand's deposit: send it 1 SIX" in told(fresh)
+    assert "has no tokens for a demand's deposit: send it 1 SIX" in logged(fresh)
 
 
 def test_refusal__is_told_in_the_federation_s_token(cluster):
@@ -56,8 +56,8 @@ def test_refusal__is_told_in_the_federation_s_token(cluster):
     joins = daemon.node.interface.call("join", owner(9), owner(9), 50 * ONE, b"")
     with pytest.raises(NodeRefused) as refused:
         daemon.node.rpc("eth_call", {"from": owner(9), "to": federation.address, "data": "0x" + joins.hex()}, "latest")
-    told = daemon.sender._why(refused.value)
-    assert told.startswith("a stake of 50 SIX is below the minimum of 100 SIX: nothing was taken")
+    reason = daemon.sender._why(refused.value)
+    assert reason.startswith("a stake of 50 SIX is below the minimum of 100 SIX: nothing was taken")
 
 
 def test_token_that_says_nothing_of_itself__leaves_no_seat_unguarded(cluster):

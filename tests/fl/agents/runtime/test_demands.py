@@ -2,7 +2,7 @@
 right proposal's seat the slash for fraud, and pay the griefer the challenge fee."""
 
 import pytest
-from support.daemon_cluster import DaemonCluster, key_of, told
+from support.daemon_cluster import DaemonCluster, key_of, logged
 from support.system import CHALLENGER
 
 from fl.agents.runtime.daemon import Daemon
@@ -29,7 +29,7 @@ def test_everything_demanded_at_once__is_answered_in_one_look(challenged):
     daemon = challenged.daemons[challenged.system.round.proposer]  # whose stake hangs on them
     daemon.tick()
     challenged.mine()  # a node says that it has a transaction before a block does
-    assert challenged.system.round.openDemands == 0, told(daemon)
+    assert challenged.system.round.openDemands == 0, logged(daemon)
 
 
 def test_same_leaf_demanded_again__is_answered_again__by_a_seat_that_is_alone(challenged):
@@ -39,10 +39,10 @@ def test_same_leaf_demanded_again__is_answered_again__by_a_seat_that_is_alone(ch
         challenged.system.do("demand", 0, 0, 0, by=CHALLENGER)
         challenged.mine()
         challenged.settle_down()
-        assert challenged.system.round.openDemands == 0, told(challenged.daemons[0])[-1000:]
+        assert challenged.system.round.openDemands == 0, logged(challenged.daemons[0])[-1000:]
     challenged.start(1, 2, 3).play_round(1)
     assert challenged.stakes() == whole and challenged.daemons[0].history.rounds[0].adopted
-    assert "is not in the chain any more" not in told(challenged.daemons[0])
+    assert "is not in the chain any more" not in logged(challenged.daemons[0])
 
 
 # ---- who answers
@@ -50,7 +50,7 @@ def test_same_leaf_demanded_again__is_answered_again__by_a_seat_that_is_alone(ch
 
 def answers(cluster: DaemonCluster, *seats: int) -> dict[int, int]:
     """How many answers each of these seats sent. None of them may have come too late."""
-    logs = {seat: told(cluster.daemons[seat]) for seat in seats}
+    logs = {seat: logged(cluster.daemons[seat]) for seat in seats}
     assert not any("refused" in log for log in logs.values())
     return {seat: log.count("answer sent") for seat, log in logs.items()}
 
@@ -120,4 +120,4 @@ def test_demand__is_answered_where_the_node_shows_no_pending_state(challenged):
         return reading(function, *args, at=at)
 
     daemon.node.read = read
-    assert daemon.tick() and "answer sent" in told(daemon)
+    assert daemon.tick() and "answer sent" in logged(daemon)

@@ -12,7 +12,7 @@ import threading
 import time
 
 import pytest
-from support.daemon_cluster import DaemonCluster, Key, key_of, told
+from support.daemon_cluster import DaemonCluster, Key, key_of, logged
 
 import fl.network.stores.files
 from fl.agents.runtime.daemon import Daemon
@@ -78,7 +78,7 @@ def test_node_that_fails__is_named__and_costs_nothing_once_it_is_back(cluster, p
     cluster.start(VICTIM, urls=[proxy.url])
     proxy.rule = lambda call: fault
     look(cluster.daemons[VICTIM], cluster, 2)
-    assert says in told(cluster.daemons[VICTIM]) and "trying again" in told(cluster.daemons[VICTIM])
+    assert says in logged(cluster.daemons[VICTIM]) and "trying again" in logged(cluster.daemons[VICTIM])
     assert record(cluster) == 0 and cluster.sent(key_of(VICTIM)) == 0
     proxy.rule = lambda call: ""
     finish(cluster, whole)
@@ -88,7 +88,7 @@ def test_node_that_is_silent__is_left_after_the_time_out(cluster, proxy):
     daemon = cluster.daemon(VICTIM, urls=[proxy.url], timeout=0.2)
     proxy.rule = lambda call: "hang"
     look(daemon, cluster, 1)
-    assert "nothing within 0.2 s" in told(daemon)
+    assert "nothing within 0.2 s" in logged(daemon)
     daemon.journal.close()
 
 
@@ -99,7 +99,7 @@ def test_every_answer_to_a_send_is_lost__it_arrived_all_the_same__and_is_sent_on
     cluster.start(VICTIM, urls=[proxy.url])
     proxy.rule = lambda call: "deaf" if call["method"] == "eth_sendRawTransaction" else ""
     finish(cluster, whole)
-    assert "whether it arrived is not known" in told(cluster.daemons[VICTIM])
+    assert "whether it arrived is not known" in logged(cluster.daemons[VICTIM])
     transactions = cluster.daemons[VICTIM].sender.transactions.all()
     assert len(transactions) == cluster.sent(key_of(VICTIM)) == len({d.nonce for d in transactions})
 
@@ -117,7 +117,7 @@ def test_half_of_all_calls_are_lost__and_a_round_still_costs_nothing(cluster, pr
                 return ticking()
             except (NodeError, Distrust) as error:
                 daemon.trouble(error)
-        raise AssertionError(told(daemon))
+        raise AssertionError(logged(daemon))
 
     daemon.tick = patient
     finish(cluster, whole)
@@ -168,7 +168,7 @@ def test_node_that_lies_about_its_head__is_not_believed(cluster, proxy, lie):
     change, says = LIES[lie]
     proxy.change = lambda call, answer: {**answer, "result": change(answer["result"])} if header(call) else answer
     look(daemon, cluster, 2)
-    assert says in told(daemon)
+    assert says in logged(daemon)
     assert cluster.sent(key_of(VICTIM)) == 0
     proxy.change = lambda call, answer: answer
     look(daemon, cluster)
@@ -189,7 +189,7 @@ def test_logs_left_out__are_noticed_by_the_state(cluster, proxy):
     cluster.settle_down()  # closed and drawn, which the logs will not tell
     proxy.change = change
     look(daemon, cluster, 2)
-    assert "logs and state differ" in told(daemon) and cluster.sent(key_of(VICTIM)) == 0
+    assert "logs and state differ" in logged(daemon) and cluster.sent(key_of(VICTIM)) == 0
     proxy.change = lambda call, answer: answer
     look(daemon, cluster, 3)
     assert daemon.history.round.committee
@@ -206,7 +206,7 @@ def test_two_nodes_that_differ__are_both_doubted(cluster, proxy):
 
     proxy.change = change
     look(daemon, cluster, 2)
-    assert "the nodes show different blocks" in told(daemon) and cluster.sent(key_of(VICTIM)) == 0
+    assert "the nodes show different blocks" in logged(daemon) and cluster.sent(key_of(VICTIM)) == 0
     daemon.journal.close()
 
 
@@ -248,12 +248,12 @@ def test_reorganisation_that_undoes_a_deed__the_same_bytes_go_out_again(cluster,
     while not any(d.function == function and d.mined_at for d in daemon.sender.transactions.all()):
         look(daemon, cluster, 1)
         blocks += 1
-        assert blocks < 12, told(daemon)
+        assert blocks < 12, logged(daemon)
     sent = [s.raw for s in transaction(daemon, function).sent]
     cluster.evm.rpc("anvil_reorg", 3, [])
     assert record(cluster) < (1 if function == "commit" else 2)
     look(daemon, cluster)
-    assert f"{function} was undone by a reorganisation: the same bytes go out again" in told(daemon)
+    assert f"{function} was undone by a reorganisation: the same bytes go out again" in logged(daemon)
     assert record(cluster) == (1 if function == "commit" else 2)
     assert [s.raw for s in transaction(daemon, function).sent] == sent
     finish(cluster, whole)
@@ -270,7 +270,7 @@ def test_reorganisation_below_what_was_confirmed__the_past_is_read_anew__settlem
     cluster.evm.rpc("anvil_reorg", height - settled + 1, [])
     assert cluster.phase is Phase.SETTLE
     finish(cluster, whole)
-    assert any("the past is read anew" in told(d) for d in cluster.daemons.values())
+    assert any("the past is read anew" in logged(d) for d in cluster.daemons.values())
 
 
 def test_stale_proposal__is_withdrawn_at_its_own_nonce__since_it_would_be_fraud_if_it_arrived(cluster):
@@ -287,7 +287,7 @@ def test_stale_proposal__is_withdrawn_at_its_own_nonce__since_it_would_be_fraud_
     assert proposal.last.cancels and proposal.nonce == transaction(daemon, "propose").nonce
     cluster.mine(2)
     assert cluster.phase is Phase.PROPOSE and cluster.system.round.attempts == 0
-    assert "propose is withdrawn" in told(daemon)
+    assert "propose is withdrawn" in logged(daemon)
 
 
 def look_quiet(daemon: Daemon, cluster: DaemonCluster) -> None:
@@ -296,7 +296,7 @@ def look_quiet(daemon: Daemon, cluster: DaemonCluster) -> None:
         if daemon.tick():
             return
         cluster.mine()
-    raise AssertionError(told(daemon))
+    raise AssertionError(logged(daemon))
 
 
 def test_chain_that_stands_still_across_a_deadline__is_told__and_the_round_goes_on(cluster):
@@ -309,7 +309,7 @@ def test_chain_that_stands_still_across_a_deadline__is_told__and_the_round_goes_
     daemon.pace = type(daemon.pace)(30.0, 30.0, 1)
     for _ in range(3):
         daemon.tick()
-    assert "the chain produces no blocks" in told(daemon)
+    assert "the chain produces no blocks" in logged(daemon)
     cluster.evm.warp(cluster.system.see("phaseEnd") + 5)  # the first block after the halt is past the deadline
     finish(cluster, whole)
 
@@ -341,7 +341,7 @@ def test_gas_soars__the_fee_follows_at_the_same_nonce__up_to_the_cap(cluster):
         look(daemon, cluster, 1)
     fees = [s.fee for s in commit.sent]
     assert fees == sorted(fees) and len(fees) >= 2 and fees[-1] <= 10 * GWEI
-    assert "gas costs 50 gwei and the cap is 10" in told(daemon)
+    assert "gas costs 50 gwei and the cap is 10" in logged(daemon)
     assert cluster.sent(key_of(VICTIM)) == 0
     for _ in range(4):
         cluster.evm.rpc("anvil_setNextBlockBaseFeePerGas", hex(GWEI))
@@ -381,7 +381,7 @@ def test_nonce_taken_by_another_program__is_told__and_the_deed_gets_a_new_one(cl
     cluster.evm.rpc("evm_setAutomine", True)
     cluster.mine(2)
     look(daemon, cluster)
-    assert f"nonce {taken} of {key_of(VICTIM).address} was used by another program" in told(daemon)
+    assert f"nonce {taken} of {key_of(VICTIM).address} was used by another program" in logged(daemon)
     assert record(cluster) == 1 and {d.state for d in daemon.sender.transactions.all()} == {State.LOST, State.DONE}
     daemon.journal.close()
 
@@ -394,7 +394,7 @@ def test_no_ether_for_gas__is_told__and_mended_by_sending_some(cluster):
     cluster.evm.rpc("anvil_setBalance", key.address, "0x1")
     daemon = cluster.daemon(VICTIM, key=key)
     look(daemon, cluster, 2)
-    assert record(cluster) == 0 and "ether" in told(daemon)
+    assert record(cluster) == 0 and "ether" in logged(daemon)
     cluster.evm.rpc("anvil_setBalance", key.address, hex(10**19))
     look(daemon, cluster)
     assert record(cluster) == 1
@@ -428,7 +428,7 @@ def test_disk_full_at_any_write__nothing_is_sent__and_it_goes_on_when_there_is_r
             break
         failing += 1
         kept = daemon.sender.transactions.all()
-        assert "No space left on device" in told(daemon)
+        assert "No space left on device" in logged(daemon)
         assert cluster.sent(key_of(VICTIM)) - before <= len(kept)
         if not kept:
             assert record(cluster) == 0
@@ -469,12 +469,12 @@ def test_store_away_at_the_reveal__the_chain_is_told_in_time__and_the_file_follo
     away.away = True
     daemon = cluster.daemons[VICTIM]
     look(daemon, cluster)
-    assert record(cluster) == 2 and "the store does not accept the file of reveal" in told(daemon)
+    assert record(cluster) == 2 and "the store does not accept the file of reveal" in logged(daemon)
     root = daemon.history.round.reveals[VICTIM].root
     assert not cluster.store.has(root, Kind.UPDATE)
     away.away = False
     look(daemon, cluster, 2)
-    assert cluster.store.has(root, Kind.UPDATE) and "the revealed update is in the store again" in told(daemon)
+    assert cluster.store.has(root, Kind.UPDATE) and "the revealed update is in the store again" in logged(daemon)
     finish(cluster, whole)
     assert VICTIM in daemon.history.rounds[0].accepted
 
@@ -513,7 +513,7 @@ def test_no_room_for_files_when_scores_are_due__is_told__and_none_is_left_out_fo
         cluster.skip()  # to the half of the window
         for seat in (drawn := cluster.system.committee()):
             look(cluster.daemons[seat], cluster, 2)
-            assert "make room there, or set TMPDIR" in told(cluster.daemons[seat])
+            assert "make room there, or set TMPDIR" in logged(cluster.daemons[seat])
     assert [cluster.system.see("scoreRecordOf", i)[0] for i in range(3)] == [0, 0, 0]
     cluster.play_round(1)
     assert cluster.stakes() == whole and cluster.daemons[drawn[0]].history.rounds[0].accepted
@@ -527,7 +527,7 @@ def test_store_away_at_the_proposal__nothing_is_proposed_that_nobody_could_open(
     cluster.play_to(Phase.PROPOSE)
     away.away = True
     look(cluster.daemons[1], cluster)
-    assert cluster.phase is Phase.PROPOSE and "the store does not accept the file of propose" in told(cluster.daemons[1])
+    assert cluster.phase is Phase.PROPOSE and "the store does not accept the file of propose" in logged(cluster.daemons[1])
     away.away = False
     look(cluster.daemons[1], cluster)
     assert cluster.phase is Phase.CHALLENGE

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from support.daemon_cluster import DaemonCluster, key_of, told
+from support.daemon_cluster import DaemonCluster, key_of, logged
 
 import fl.network.stores.files
 from fl.network.rpc import Rpc
@@ -67,7 +67,7 @@ class Steps:
 
 
 def live(cluster: DaemonCluster, log: Path, die_at: int = 0) -> Callable[[], None]:
-    """A daemon's life: some looks, a block after each. Writes how many steps it had, and what it told."""
+    """A daemon's life: some looks, a block after each. Writes how many steps it had, and what it logged."""
 
     def work() -> None:
         daemon = cluster.daemon(VICTIM, urls=[cluster.url])
@@ -75,7 +75,7 @@ def live(cluster: DaemonCluster, log: Path, die_at: int = 0) -> Callable[[], Non
         for _ in range(LOOKS):
             daemon.tick()
             daemon.node.rpc("anvil_mine", "0x1", "0x0")
-        log.write_text(f"{steps.count}\n{told(daemon)}")
+        log.write_text(f"{steps.count}\n{logged(daemon)}")
 
     return work
 

@@ -5,7 +5,7 @@ when the operator's key holds no tokens: the daemon says what that risks and wha
 """
 
 import pytest
-from support.daemon_cluster import DaemonCluster, key_of, told
+from support.daemon_cluster import DaemonCluster, key_of, logged
 
 from fl.network.transactions import SignedTransaction, State
 from fl.protocol.phases import Phase
@@ -41,7 +41,7 @@ def test_proposal_of_a_round_that_is_over__is_withdrawn_after_a_restart__and_cos
     transaction = daemon.sender.transactions.get(kept.name)
     assert transaction.state is State.CANCELLED and transaction.nonce == kept.nonce
     assert kept.last.raw not in sent and sent[0] == transaction.last.raw  # before anything else was sent again
-    assert "propose is withdrawn" in told(daemon)
+    assert "propose is withdrawn" in logged(daemon)
     cluster.play_round(2)
     assert cluster.stakes() == whole and cluster.daemons[0].history.rounds[1].adopted
 
@@ -64,16 +64,16 @@ RISK = "and the deposits of 2 demands take 2 TTT"
 def test_key_without_tokens__is_told_what_it_risks__until_it_holds_enough_for_the_longest_walk(cluster: DaemonCluster):
     daemon = cluster.daemon(0)
     daemon.tick()
-    text = told(daemon)
+    text = logged(daemon)
     assert "holds 0 TTT" in text and RISK in text and "send this operator key at least 2 TTT" in text
     cluster.system.token.send("mint", key_of(0).address, 2 * daemon.node.terms.demand_deposit - 1, by=key_of(0).address)
     cluster.mine()
     daemon.log._told.clear()
     daemon.tick()
-    assert told(daemon).count(RISK) == 2
+    assert logged(daemon).count(RISK) == 2
     cluster.system.token.send("mint", key_of(0).address, 1, by=key_of(0).address)
     cluster.mine()
     daemon.log._told.clear()
     daemon.tick()
-    assert told(daemon).count(RISK) == 2
+    assert logged(daemon).count(RISK) == 2
     daemon.journal.close()

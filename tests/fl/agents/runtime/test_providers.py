@@ -4,7 +4,7 @@ import time
 from itertools import pairwise
 
 import pytest
-from support.daemon_cluster import DaemonCluster, key_of, told
+from support.daemon_cluster import DaemonCluster, key_of, logged
 from support.providers import LIMITS, by_number, limited, narrow, pruned, wants_tip
 
 from fl.agents.runtime.daemon import Daemon
@@ -44,9 +44,9 @@ def reveal_with(cluster: DaemonCluster, daemon: Daemon) -> None:
     """The victim's daemon commits and reveals."""
     cluster.daemons[VICTIM] = daemon
     cluster.play_to(Phase.REVEAL)
-    assert record(cluster) == 1, told(daemon)
+    assert record(cluster) == 1, logged(daemon)
     look(daemon, cluster)
-    assert record(cluster) == 2, told(daemon)
+    assert record(cluster) == 2, logged(daemon)
 
 
 @pytest.mark.parametrize("code", LIMITS)
@@ -61,7 +61,7 @@ def test_limited_node_beside_a_healthy_one__misses_no_reveal(cluster, proxy, cod
     for _ in range(3):
         daemon.tick()  # raises for trouble: the other node has to answer at once
         cluster.mine()
-    assert record(cluster) == 2 and "rate-limited" in told(daemon) and "would be rejected" not in told(daemon)
+    assert record(cluster) == 2 and "rate-limited" in logged(daemon) and "would be rejected" not in logged(daemon)
 
 
 def test_single_limited_node__is_waited_for__and_the_seat_goes_on(cluster, proxy):
@@ -72,8 +72,8 @@ def test_single_limited_node__is_waited_for__and_the_seat_goes_on(cluster, proxy
     cluster.play_to(Phase.REVEAL)
     proxy.refuse = lambda call: (-32016, "over rate limit") if call["method"] != "eth_getBlockByNumber" else None
     look(daemon, cluster, 2)
-    assert record(cluster) == 1 and "trying again" in told(daemon)
-    assert "would be rejected" not in told(daemon) and "no federation" not in told(daemon)
+    assert record(cluster) == 1 and "trying again" in logged(daemon)
+    assert "would be rejected" not in logged(daemon) and "no federation" not in logged(daemon)
     proxy.refuse = lambda call: None
     look(daemon, cluster, 3)
     assert record(cluster) == 2
@@ -84,7 +84,7 @@ def test_estimate_that_a_node_will_not_make__is_no_refusal_of_the_contract(clust
     daemon = cluster.daemon(VICTIM, urls=[proxy.url])
     proxy.refuse = lambda call: (-32601, "method is not available") if call["method"] == "eth_estimateGas" else None
     look(daemon, cluster, 2)
-    assert "would be rejected" not in told(daemon) and "method is not available (-32601)" in told(daemon)
+    assert "would be rejected" not in logged(daemon) and "method is not available (-32601)" in logged(daemon)
     proxy.refuse = lambda call: None
     look(daemon, cluster, 3)
     assert record(cluster) == 1
@@ -98,7 +98,7 @@ def test_revert__is_the_contract_s_word_whatever_its_code(cluster, proxy, text):
     proxy.refuse = lambda call: (-32000, text) if call["method"] == "eth_estimateGas" else None
     look(daemon, cluster, 1)
     look(daemon, cluster, 1)
-    assert f"commit would be rejected: {text}" in told(daemon) and not proxy.done["drop"]
+    assert f"commit would be rejected: {text}" in logged(daemon) and not proxy.done["drop"]
     daemon.journal.close()
 
 
@@ -181,7 +181,7 @@ def test_pool_that_wants_more__leaves_the_transaction_to_the_other_node__or_is_n
     proxy.refuse = wants_tip(25 * GWEI)
     alone = cluster.daemon(VICTIM, urls=[proxy.url], fees=Fees(tip=GWEI))
     look(alone, cluster, 2)
-    assert record(cluster) == 0 and "commit is not accepted yet: transaction gas price below minimum" in told(alone)
+    assert record(cluster) == 0 and "commit is not accepted yet: transaction gas price below minimum" in logged(alone)
     alone.journal.close()
     both = cluster.daemon(VICTIM, urls=[proxy.url, cluster.url], fees=Fees(tip=GWEI))
     look(both, cluster, 2)

@@ -8,7 +8,7 @@ import threading
 
 import numpy as np
 import pytest
-from support.daemon_cluster import told
+from support.daemon_cluster import logged
 from support.system import CHALLENGER
 
 from fl.agents.roles.casting import honest
@@ -55,7 +55,7 @@ def test_daemon_that_trains__tends_fees__answers_demands__shows_metrics__and_dro
     cluster.system.rich(CHALLENGER)
     cluster.system.do("demand", 0, 0, 0, by=CHALLENGER)
     cluster.settle_down()
-    assert cluster.system.round.openDemands == 0, told(daemon)
+    assert cluster.system.round.openDemands == 0, logged(daemon)
 
     cluster.system.do("demand", 0, 0, 0, by=CHALLENGER)
     cluster.mine(4)
@@ -65,7 +65,7 @@ def test_daemon_that_trains__tends_fees__answers_demands__shows_metrics__and_dro
         daemon.tick()
         cluster.evm.rpc("evm_mine")
     (answer,) = daemon.sender.transactions.open(daemon.sender.signer.address)
-    assert answer.function == "answer" and len(answer.sent) >= 2, told(daemon)
+    assert answer.function == "answer" and len(answer.sent) >= 2, logged(daemon)
     assert 'treaty_transactions{function="answer",state="open"} 1.0' in daemon.metrics.text()
     assert daemon.workers.busy and not trainer.end.is_set()  # all of that while it trained
 
@@ -121,7 +121,7 @@ def test_training_that_fails__costs_the_seat_its_pay__and_nobody_a_stake(cluster
     cluster.play_round(1)
     log = cluster.daemons[1].history.rounds[0]
     assert log.adopted and sorted(log.reveals) == [1, 2, 3] and cluster.stakes() == whole
-    assert "the disk of the data is gone" in told(cluster.daemons[SLOW])
+    assert "the disk of the data is gone" in logged(cluster.daemons[SLOW])
 
 
 class FailingValidator(Validator):
@@ -138,7 +138,7 @@ def test_role_that_fails__stops_no_other_role_of_its_seat(cluster):
     cluster.start(1, cast=cast)  # whose turn it is to propose in round 1
     cluster.play_to(Phase.CHALLENGE)
     assert cluster.system.round.proposer == 1 and 1 in cluster.daemons[0].history.round.reveals
-    assert "unexpected ValueError: no idea; going on" in told(cluster.daemons[1])
+    assert "unexpected ValueError: no idea; going on" in logged(cluster.daemons[1])
 
 
 class FailingEvaluator(Evaluator):
@@ -156,6 +156,6 @@ def test_scoring_that_fails__says_what_everybody_can_compute__and_costs_nobody_a
     log = cluster.daemons[0].history.rounds[0]
     assert log.adopted and len(log.scores) == 3 and cluster.stakes() == whole
     assert all(
-        "scoring failed, so this seat reveals the scores that everybody can compute" in told(cluster.daemons[seat])
+        "scoring failed, so this seat reveals the scores that everybody can compute" in logged(cluster.daemons[seat])
         for seat in log.scores
     )

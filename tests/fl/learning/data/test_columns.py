@@ -52,23 +52,23 @@ def test_adapter__reads_the_end_of_a_text():
 
 
 @pytest.mark.parametrize(
-    "column, value, told",
+    "column, value, message",
     [
         ("sex", "male", "column sex: row 2 says 'male', which is none of Female, Male"),
         ("age", "old", "column age: row 2 holds 'old', which is not a number"),
     ],
 )
-def test_heart__names_column_and_row(column, value, told):
+def test_heart__names_column_and_row(column, value, message):
     table = patients().astype({column: object})
     table.loc[1, column] = value
-    with pytest.raises(TaskError, match=told):
+    with pytest.raises(TaskError, match=message):
         load_task("heart").encode(table)
 
 
 def test_numbers__may_neither_miss_nor_be_infinite():
     task = load_task("linear")
-    for value, told in ((None, "column x: no value in row 2"), (np.inf, "column x: the number in row 2 is infinite")):
-        with pytest.raises(TaskError, match=told):
+    for value, message in ((None, "column x: no value in row 2"), (np.inf, "column x: the number in row 2 is infinite")):
+        with pytest.raises(TaskError, match=message):
             task.encode(pd.DataFrame({"x": [1.0, value]}))
 
 

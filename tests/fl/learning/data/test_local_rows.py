@@ -161,14 +161,14 @@ def test_meaning__some_values_that_the_task_does_not_know__are_said(tmp_path):
     )
 
 
-@pytest.mark.parametrize("words, told", [
+@pytest.mark.parametrize("words, message", [
     ({"sex": ("male", "female")}, r"column sex: 100 of 100 rows.* says male.*write it as the federation does \(F, M\)"),
     ({"sex": ("f", "m")}, r"column sex: 100 of 100 rows; the first says f, a class"),
     ({"unit": 0.01}, r"column height: 100 of 100 rows.* says 1.5, outside 140..200.*\(numbers from 140 to 200\)"),
     ({"height": "Height"}, "has no column 'height', which the task reads; it has sick, sex, Height"),
 ])  # fmt: skip
-def test_meaning__a_column_that_means_something_else__is_refused(tmp_path, words, told):
-    with pytest.raises(TaskError, match=told):
+def test_meaning__a_column_that_means_something_else__is_refused(tmp_path, words, message):
+    with pytest.raises(TaskError, match=message):
         told_of(people(tmp_path, **words))
 
 

@@ -56,7 +56,7 @@ def test_read__quotes_blank_lines_and_a_mark_of_utf8__are_no_trouble(tmp_path):
     assert list(frame.columns) == ["a", "b, c"] and frame["b, c"].tolist() == ['x "y", z', "two\nlines"]
 
 
-@pytest.mark.parametrize("text, told", [
+@pytest.mark.parametrize("text, message", [
     ("a,b\n1,2\n1,2,3\n", "row 2 has 3 fields, and the heading names 2 columns: name every column"),
     ("a,b\n1,2,\n1,2,\n", "row 1 has 3 fields, and the heading names 2 columns: remove the comma at the end"),
     ("a,b,c\n1,2,3\n1,2\n", "row 2 has 2 fields, and the heading names 3 columns: write a comma for every field"),
@@ -73,10 +73,10 @@ def test_read__quotes_blank_lines_and_a_mark_of_utf8__are_no_trouble(tmp_path):
     ("a,b\n", "holds no rows"),
     ("", "it has no heading"),
 ])  # fmt: skip
-def test_read__what_cannot_be_meant__is_refused_by_name(tmp_path, text, told):
+def test_read__what_cannot_be_meant__is_refused_by_name(tmp_path, text, message):
     path = tmp_path / "t.csv"
     path.write_text(text)
-    with pytest.raises(TaskError, match=told) as caught:
+    with pytest.raises(TaskError, match=message) as caught:
         read_table(path)
     assert str(caught.value).startswith(str(path)) and "\n" not in str(caught.value)
 
@@ -87,7 +87,7 @@ def test_read__a_heading_of_places__or_of_names__is_one(tmp_path, text):
     assert len(read_table(tmp_path / "t.csv").columns) == 2
 
 
-@pytest.mark.parametrize("content, told", [
+@pytest.mark.parametrize("content, message", [
     (gzip.compress(b"a,b\n1,2\n"), "is compressed"),
     (b"PK\x03\x04rest", "is an Excel workbook"),
     ("a,b\n1,2\n".encode("utf-16"), "is in UTF-16"),
@@ -95,9 +95,9 @@ def test_read__a_heading_of_places__or_of_names__is_one(tmp_path, text):
     (b"PAR1noise", "cannot be read as a table"),
     (b"\x00\x01", "it has no heading"),
 ])  # fmt: skip
-def test_read__a_file_of_another_kind__is_told_by_its_first_bytes(tmp_path, content, told):
+def test_read__a_file_of_another_kind__is_told_by_its_first_bytes(tmp_path, content, message):
     (tmp_path / "t.csv").write_bytes(content)
-    with pytest.raises(TaskError, match=told):
+    with pytest.raises(TaskError, match=message):
         read_table(tmp_path / "t.csv")
 
 
@@ -149,17 +149,17 @@ def test_parquet__what_is_no_number_or_text__is_refused(tmp_path, values, kind):
 # ---- what an address makes of it
 
 
-@pytest.mark.parametrize("values, told", [
+@pytest.mark.parametrize("values, message", [
     (["1", "2", "?"] * 4, r"column dose: row 3 holds '\?', and 8 of 12 values are numbers .as do 3 more.*add missing=\? if"),
     (["1.5", "2,5", "3"] * 4, "column dose: row 2 holds '2,5': write decimals with a point"),
     (["1.5", "2.5", "3.5", "n/a"] * 3, "column dose: row 4 holds 'n/a'.*missing=n/a"),
     (["2020-01-01", "2021-05-06"] * 6, "column dose: holds dates, such as '2020-01-01': turn them into numbers"),
     (["1", "2", "inf"] * 4, "column dose: row 3 holds 'inf'"),
 ])  # fmt: skip
-def test_table__texts_among_numbers__are_told_with_the_words_that_mend_it(tmp_path, values, told):
+def test_table__texts_among_numbers__are_told_with_the_words_that_mend_it(tmp_path, values, message):
     quoted = [(i % 2, f'"{value}"') for i, value in enumerate(values)]
     path = written(tmp_path / "t.csv", quoted, "sick,dose")
-    with pytest.raises(TaskError, match=told) as caught:
+    with pytest.raises(TaskError, match=message) as caught:
         table_task(f"table:{path}?target=sick")
     assert "(dose=a|b|c)" in str(caught.value) and "(drop=dose)" in str(caught.value)
     classes = "|".join(dict.fromkeys(values)).replace(",", "%2C")

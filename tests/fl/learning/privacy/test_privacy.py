@@ -178,8 +178,8 @@ def test_sgd__noise_has_the_size_that_is_accounted_for():
     plan, quiet = Spending("", 1, "sgd", 50.0, 0.5, 1), Spending("", 1, "sgd", 1e-12, 0.5, 1)
     task = type(TASK)()
     task.training = LocalTraining(learning_rate=0.1)
-    told = [private_change(task, BASE, PART, SGD, p, Seeded(0, 1, 0), generator(0, 1, 0)) for p in (plan, quiet)]
-    noise = told[0] - told[1]
+    result = [private_change(task, BASE, PART, SGD, p, Seeded(0, 1, 0), generator(0, 1, 0)) for p in (plan, quiet)]
+    noise = result[0] - result[1]
     assert noise.std() == pytest.approx(0.1 * 50.0 * SGD.clip / 32, rel=0.1)
 
 
@@ -249,7 +249,7 @@ class Frozen(type(TASK)):
 
 
 @pytest.mark.parametrize(
-    "task, told",
+    "task, message",
     [
         (Other(nn.BatchNorm1d(8, track_running_stats=False)), "BatchNorm1d, which mixes rows: use GroupNorm or LayerNorm"),
         (Other(Centred()), "depends on the other rows"),
@@ -258,8 +258,8 @@ class Frozen(type(TASK)):
     ],
     ids=["batch norm", "centred", "summed", "frozen"],
 )
-def test_models_that_cannot_be_private__are_refused_with_the_remedy(task, told):
-    with pytest.raises(PrivacyError, match=f"{told}.*--private update"):
+def test_models_that_cannot_be_private__are_refused_with_the_remedy(task, message):
+    with pytest.raises(PrivacyError, match=f"{message}.*--private update"):
         check_private(task, PART, "sgd")
     check_private(task, PART, "update")
 
@@ -272,7 +272,7 @@ def test_models_that_can_be_private__pass():
 
 
 @pytest.mark.parametrize(
-    "settings, told",
+    "settings, message",
     [
         ({"epsilon": 0.0}, "epsilon 0"),
         ({"epsilon": float("nan")}, "epsilon nan"),
@@ -284,8 +284,8 @@ def test_models_that_can_be_private__pass():
         ({"rounds": 0}, "rounds"),
     ],
 )
-def test_settings_that_promise_nothing__are_refused(settings, told):
-    with pytest.raises(PrivacyError, match=told):
+def test_settings_that_promise_nothing__are_refused(settings, message):
+    with pytest.raises(PrivacyError, match=message):
         Privacy(**{"epsilon": 1.0, **settings})
 
 
@@ -378,12 +378,12 @@ def test_participant__carries_a_private_residue_on(tmp_path):
 def test_participant__states_what_holds_for_which_update(tmp_path):
     commit(seat(tmp_path), 1)
     kept = commit(seat(tmp_path, seeded=False), 2)
-    told = json.loads(kept["2.privacy.json"])
-    assert told["update"] == root_of(kept["2.update"], Kind.UPDATE).hex()
-    guarantee = told["guarantee"]
+    result = json.loads(kept["2.privacy.json"])
+    assert result["update"] == root_of(kept["2.update"], Kind.UPDATE).hex()
+    guarantee = result["guarantee"]
     assert guarantee["rounds"] == [1, 2] and guarantee["delta"] == 1e-5 and "one training row" in guarantee["neighbours"]
-    assert 2.9 < guarantee["epsilon"] <= told["budget"]["epsilon"] == 3.0
-    assert told["noise_source"] == Secret.name and any("held-out" in line for line in told["not_covered"])
+    assert 2.9 < guarantee["epsilon"] <= result["budget"]["epsilon"] == 3.0
+    assert result["noise_source"] == Secret.name and any("held-out" in line for line in result["not_covered"])
     assert "SIMULATION" in json.loads((tmp_path / "1.privacy.json").read_text())["noise_source"]
 
 
@@ -398,8 +398,8 @@ def test_participant__publishes_the_statement_with_its_update(tmp_path):
 
 
 def test_update_mechanism__promises_for_the_whole_table(tmp_path):
-    told = json.loads(commit(seat(tmp_path, Privacy(8.0, mechanism="update")), 1)["1.privacy.json"])
-    assert "whole training table" in told["guarantee"]["neighbours"] and "twice the clip" in told["mechanism"]
+    result = json.loads(commit(seat(tmp_path, Privacy(8.0, mechanism="update")), 1)["1.privacy.json"])
+    assert "whole training table" in result["guarantee"]["neighbours"] and "twice the clip" in result["mechanism"]
 
 
 # ---- it means something

@@ -62,8 +62,8 @@ def test_run__goes_on_where_it_was__and_reports_what_is_there(tmp_path):
     assert len(said) == 2 * 2 + 4 and len(known) == 2 * 3 + 4
     assert run(grid, tmp_path, said.append) == known and len(said) == 8
     assert json.loads((tmp_path / "experiment.json").read_text()) == known
-    told = markdown(known)
-    assert told == (tmp_path / "experiment.md").read_text() and "| lean (adaptive) |" in told and "## Sybils" in told
+    result = markdown(known)
+    assert result == (tmp_path / "experiment.md").read_text() and "| lean (adaptive) |" in result and "## Sybils" in result
     assert svg(known)["gates"].startswith("<svg") and set(losses(known)) >= {("breast_cancer", "30", "lean", "agreement")}
 
 
@@ -77,12 +77,12 @@ def test_pay__of_old_changes_sent_again__is_below_honest_pay__whoever_lies(tmp_p
     facts = run(Grid(("pay",), SETTINGS[2:3], ("replay",), seeds=2, rounds=10), tmp_path)
     paid = {key.split("/")[3]: f["bad_trainer"] / f["honest_trainer"] for key, f in facts.items() if "/replay/" in key}
     assert set(paid) == {"honest", "colluding", "shading"} and max(paid.values()) < 0.9
-    told = {key.split("/")[3]: f["honest_validator"] for key, f in facts.items()}
-    assert min(told.values()) > 0.95
+    result = {key.split("/")[3]: f["honest_validator"] for key, f in facts.items()}
+    assert min(result.values()) > 0.95
 
 
 @pytest.mark.parametrize(
-    "wrong, told",
+    "wrong, message",
     [
         ({"parts": ("x",)}, "no part 'x': choose from gates"),
         ({"kinds": ("x",)}, "no kind 'x': choose from free_rider"),
@@ -91,6 +91,6 @@ def test_pay__of_old_changes_sent_again__is_below_honest_pay__whoever_lies(tmp_p
         ({"trims": (50,)}, "0 to 49"),
     ],
 )
-def test_run__refuses_what_it_does_not_know(tmp_path, wrong, told):
-    with pytest.raises(TaskError, match=told):
+def test_run__refuses_what_it_does_not_know(tmp_path, wrong, message):
+    with pytest.raises(TaskError, match=message):
         run(Grid(**wrong), tmp_path)

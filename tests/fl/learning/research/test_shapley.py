@@ -22,22 +22,22 @@ def test_exact__of_two_by_hand():
 
 @given(st.dictionaries(st.integers(0, 9), st.integers(-900, 900), min_size=1, max_size=6))
 def test_exact__sums_to_the_whole__and_equals_earn_alike(moves):
-    told = shapley.exact(worth_of(moves), sorted(moves))
+    result = shapley.exact(worth_of(moves), sorted(moves))
     whole = worth_of(moves).of([frozenset(moves)])[0]
-    assert sum(told.values()) == pytest.approx(whole, abs=1e-6)
+    assert sum(result.values()) == pytest.approx(whole, abs=1e-6)
     for a in moves:
         for b in moves:
-            assert moves[a] != moves[b] or told[a] == pytest.approx(told[b], abs=1e-6)
+            assert moves[a] != moves[b] or result[a] == pytest.approx(result[b], abs=1e-6)
 
 
 @pytest.mark.parametrize("guided", [False, True])
 def test_monte_carlo__keeps_its_budget__and_comes_near(guided):
     moves = {seat: 100 * seat - 150 for seat in range(8)}
     worth = worth_of(moves)
-    told = shapley.monte_carlo(worth, range(8), 64, 0, guided)
+    result = shapley.monte_carlo(worth, range(8), 64, 0, guided)
     assert worth.evaluated <= 64 + 8
-    assert shapley.rank_correlation(shapley.exact(worth_of(moves), range(8)), told) > 0.85
-    assert told == shapley.monte_carlo(worth_of(moves), range(8), 64, 0, guided)
+    assert shapley.rank_correlation(shapley.exact(worth_of(moves), range(8)), result) > 0.85
+    assert result == shapley.monte_carlo(worth_of(moves), range(8), 64, 0, guided)
 
 
 def test_leave_one_out__asks_for_one_model_an_update():

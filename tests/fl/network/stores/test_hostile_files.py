@@ -108,12 +108,12 @@ def test_model__has_no_nan__whatever_floats_its_bytes_would_be(pattern):
 
 @EACH
 def test_hostile_block__counts_as_zeros__and_its_neighbours_as_they_are(data, dead):
-    told, honest = (parse_update(d, 0, E_MAX).reshape(8, 32) for d in (data, HONEST))
+    result, honest = (parse_update(d, 0, E_MAX).reshape(8, 32) for d in (data, HONEST))
     for block in range(8):
         if block in dead:
-            assert not told[block].any()
+            assert not result[block].any()
         elif data != HOSTILE["a number behind the model"][0]:
-            assert (told[block] == honest[block]).all()
+            assert (result[block] == honest[block]).all()
 
 
 @EACH
@@ -124,9 +124,9 @@ def test_hostile_update__is_no_canonical_one(data, dead):
 
 @EACH
 def test_hostile_update__revealed_and_published__is_left_out_by_everybody(tmp_path, data, dead):
-    well_formed, told = judged(tmp_path, {0: HONEST, 1: data, 2: HONEST})
-    assert well_formed == sorted(told.inside) == [0, 2]
-    assert 1 not in told.state.averages
+    well_formed, result = judged(tmp_path, {0: HONEST, 1: data, 2: HONEST})
+    assert well_formed == sorted(result.inside) == [0, 2]
+    assert 1 not in result.state.averages
 
 
 def test_hostile_update__of_another_length__is_left_out_by_everybody(tmp_path):
@@ -138,9 +138,9 @@ def test_random_leaves__are_judged_without_harm_to_the_others(tmp_path):
     for case in range(60):
         exponents = rng.integers(0, E_MAX + 2, 8, dtype=np.uint8).tobytes()
         leaf = exponents + rng.bytes(PARAMETERS) + bytes(256 - PARAMETERS)
-        well_formed, told = judged(tmp_path / str(case), {0: HONEST, 1: leaf, 2: HONEST})
-        assert {0, 2} <= told.inside and (1 in well_formed) is (max(exponents) <= E_MAX and b"\x80" not in leaf[8:])
-        verdicts.add((1 in well_formed, 1 in told.inside))
+        well_formed, result = judged(tmp_path / str(case), {0: HONEST, 1: leaf, 2: HONEST})
+        assert {0, 2} <= result.inside and (1 in well_formed) is (max(exponents) <= E_MAX and b"\x80" not in leaf[8:])
+        verdicts.add((1 in well_formed, 1 in result.inside))
     assert verdicts == {(False, False), (True, False), (True, True)}
 
 

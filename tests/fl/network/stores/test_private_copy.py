@@ -96,8 +96,8 @@ def test_gathered__whose_pieces_fail__leaves_nothing(folder):
 def test_no_room__is_one_line_with_a_remedy(folder):
     store = LocalStore(folder.parent / "store")
     root = store.put(LARGE, Kind.UPDATE)
-    told = f"cannot be laid into {folder}: .*; make room there, or set TMPDIR"
-    with no_file_above(FEW), pytest.raises(NoRoomError, match=told):
+    message = f"cannot be laid into {folder}: .*; make room there, or set TMPDIR"
+    with no_file_above(FEW), pytest.raises(NoRoomError, match=message):
         store.get(root, Kind.UPDATE, DEPTH)
     assert store.get(root, Kind.UPDATE, DEPTH) == LARGE
 

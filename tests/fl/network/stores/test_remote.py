@@ -237,9 +237,9 @@ STATUS = [("403", StoreError), ("429", StoreSilentError), ("503", StoreSilentErr
 def test_http__another_status__is_told__and_a_busy_store_counts_as_silent(server, how, kind):
     store = http(server)
     server.behaviour = how
-    with refused(f"HTTP status {how}") as told:
+    with refused(f"HTTP status {how}") as result:
         store.get(ROOT, Kind.UPDATE, DEPTH)
-    assert told.type is kind
+    assert result.type is kind
 
 
 def test_http__a_redirect_is_not_followed(server):
@@ -290,11 +290,11 @@ def test_kubo__reads_no_more_than_a_byte_too_many(server):
 
 
 @pytest.mark.parametrize(
-    "how, told", [("wrong", "filed .* as bafk.*q, not bafk.*: update the node"), ("garbage", "no answer in the shape")]
+    "how, result", [("wrong", "filed .* as bafk.*q, not bafk.*: update the node"), ("garbage", "no answer in the shape")]
 )
-def test_kubo__that_names_a_file_otherwise__is_not_believed(server, how, told):
+def test_kubo__that_names_a_file_otherwise__is_not_believed(server, how, result):
     server.behaviour = how
-    with refused(told):
+    with refused(result):
         IpfsStore(server.host, SECONDS).put(UPDATE, Kind.UPDATE)
 
 
@@ -370,13 +370,13 @@ def test_s3__there_and_back(s3, data, kind):
 def test_s3__altered_or_longer_or_missing__is_refused(s3):
     store = FsspecStore(s3)
     store.put(UPDATE, Kind.UPDATE)
-    for data, told in [
+    for data, result in [
         (altered(UPDATE), "does not hash"),
         (UPDATE + b"0", "has 529 bytes, not 528"),
         (UPDATE[:-1], "fewer bytes"),
     ]:
         store._fs.pipe_file(store._path(NAME), data)
-        with refused(told):
+        with refused(result):
             store.get(ROOT, Kind.UPDATE, DEPTH)
     with refused(f"{'00' * 32}.model is not in s3://hospital/heart: ask its owner"):
         store.get(bytes(32), Kind.MODEL, DEPTH)
@@ -531,7 +531,7 @@ def test_put__that_nobody_takes__is_refused(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "words, told",
+    "words, result",
     [
         ([], "no store is named: give --store FOLDER"),
         (["ipfs://"], "ipfs:// names no Kubo node: give ipfs://HOST:PORT"),
@@ -542,8 +542,8 @@ def test_put__that_nobody_takes__is_refused(tmp_path):
     ],
     ids=str,
 )
-def test_words_that_name_no_store__are_refused(words, told):
-    with refused(told) as failure:
+def test_words_that_name_no_store__are_refused(words, result):
+    with refused(result) as failure:
         open_store(words)
     assert "secret" not in str(failure.value)
 

@@ -38,6 +38,6 @@ def test_duration__that_is_none__is_refused_by_name(given):
         parse_duration(given, "commit_window")
 
 
-@pytest.mark.parametrize("seconds, told", [(0, "0s"), (59, "59s"), (3600, "1h"), (3661, "1h 1m"), (90061, "1d 1h")])
-def test_duration__is_told_in_two_units(seconds, told):
-    assert show_duration(seconds) == told
+@pytest.mark.parametrize("seconds, result", [(0, "0s"), (59, "59s"), (3600, "1h"), (3661, "1h 1m"), (90061, "1d 1h")])
+def test_duration__is_told_in_two_units(seconds, result):
+    assert show_duration(seconds) == result

@@ -49,16 +49,16 @@ def encoded(tmp_path_factory) -> Path:
 def test_predict__by_hand(model, tmp_path):
     (tmp_path / "new.csv").write_text("\n".join(PATIENTS) + "\n")
     result = predict(model, tmp_path / "new.csv", tmp_path / "p.csv", keep=["id"])
-    told = pd.read_csv(tmp_path / "p.csv")
-    assert list(told) == ["id", "prediction", "p(no disease)", "p(disease)"] and told.id.tolist() == ["a", "b"]
+    outcome = pd.read_csv(tmp_path / "p.csv")
+    assert list(outcome) == ["id", "prediction", "p(no disease)", "p(disease)"] and outcome.id.tolist() == ["a", "b"]
     task, module = load_task("heart"), load_model(model)
     with torch.no_grad():
         right = torch.sigmoid(module(torch.from_numpy(task.encode(pd.read_csv(tmp_path / "new.csv"))))).numpy()
-    assert told["p(disease)"].to_numpy() == pytest.approx(right, abs=1e-6)
-    assert told.prediction.tolist() == [task.classes[int(p > 0.5)] for p in right]
+    assert outcome["p(disease)"].to_numpy() == pytest.approx(right, abs=1e-6)
+    assert outcome.prediction.tolist() == [task.classes[int(p > 0.5)] for p in right]
     assert result.facts["rows"] == 2 and "columns that the task does not read: id" in result.facts["remarks"]
     frame = pd.read_csv(tmp_path / "new.csv", index_col="id")
-    assert predict_frame(model, frame)["p(disease)"].round(6).to_dict() == dict(zip("ab", told["p(disease)"], strict=True))
+    assert predict_frame(model, frame)["p(disease)"].round(6).to_dict() == dict(zip("ab", outcome["p(disease)"], strict=True))
 
 
 def test_predict__every_shipped_task(tmp_path):
@@ -73,8 +73,8 @@ def test_predict__every_shipped_task(tmp_path):
         export(source(load_task(name), tmp_path / name / "store"), tmp_path / name / "model")
         table.to_csv(tmp_path / "new.csv", index=False)
         predict(tmp_path / name / "model", tmp_path / "new.csv", tmp_path / f"{name}.csv")
-        told = pd.read_csv(tmp_path / f"{name}.csv", keep_default_na=False)
-        assert len(told) == 2 and len(told.columns) == 1 + len(load_task(name).classes), name
+        result = pd.read_csv(tmp_path / f"{name}.csv", keep_default_na=False)
+        assert len(result) == 2 and len(result.columns) == 1 + len(load_task(name).classes), name
 
 
 def test_predict__an_own_task__needs_its_file(tmp_path):
@@ -99,16 +99,16 @@ def test_predict__a_table_task__with_a_strangers_classes(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "out, keep, told",
+    "out, keep, message",
     [
         ("new.csv", (), "is the table to predict: give --out another file"),
         ("p.txt", (), "give --out a name that ends in .csv"),
         ("p.csv", ("name",), "has no column 'name' to keep; it has id, age"),
     ],
 )
-def test_predict__never_replaces_the_rows(out, keep, told, model, tmp_path):
+def test_predict__never_replaces_the_rows(out, keep, message, model, tmp_path):
     (tmp_path / "new.csv").write_text("\n".join(PATIENTS) + "\n")
-    with pytest.raises(TreatyError, match=told):
+    with pytest.raises(TreatyError, match=message):
         predict(model, tmp_path / "new.csv", tmp_path / out, keep=keep)
     assert (tmp_path / "new.csv").read_text() == "\n".join(PATIENTS) + "\n" and len(list(tmp_path.iterdir())) == 1
 

@@ -213,7 +213,7 @@ def test_altered_parameters__are_refused(heart, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "changes, told",
+    "changes, message",
     [
         ({"format": "other"}, "describes no model of a federation"),
         ({"version": 2}, "is of version 2, and this program reads 1"),
@@ -228,8 +228,8 @@ def test_altered_parameters__are_refused(heart, tmp_path):
         ({"origin": {}}, "is damaged"),
     ],
 )
-def test_a_strange_config__is_refused_by_name(changes, told, heart, tmp_path):
-    with pytest.raises(TreatyError, match=told):
+def test_a_strange_config__is_refused_by_name(changes, message, heart, tmp_path):
+    with pytest.raises(TreatyError, match=message):
         load(changed(copied(heart, tmp_path), **changes))
 
 
@@ -249,8 +249,8 @@ def test_card__tells_strangers_words_as_text(heart, tmp_path):
     record, _ = heart
     metric = "<script>alert(1)</script>\n# Free money | [click](javascript:x)\x1b[2J"
     people = [SimpleNamespace(seat=i, name=metric, privacy=None) for i in range(3)]
-    told = SimpleNamespace(start=0.5, rounds=[SimpleNamespace(number=1, metric=0.6)], seats=people)
-    export(replace(record, summary=told), tmp_path / "model", licence='MIT"\nevil: yes')
+    result = SimpleNamespace(start=0.5, rounds=[SimpleNamespace(number=1, metric=0.6)], seats=people)
+    export(replace(record, summary=result), tmp_path / "model", licence='MIT"\nevil: yes')
     card = (tmp_path / "model" / "README.md").read_text()
     assert "<script>" not in card and "\n# Free" not in card and "\x1b" not in card and "](javascript" not in card
     assert card.splitlines()[1] == 'license: "MIT�evil: yes"'

@@ -69,15 +69,15 @@ def selector(name: str, types: list[str]) -> str:
 def test_functions__are_the_contracts_own():
     contracts, page = declared("function"), table("FUNCTIONS")
     assert len(page) == 13
-    for name, (told, types) in page.items():
-        assert types == contracts[name] and told == selector(name, types)
+    for name, (result, types) in page.items():
+        assert types == contracts[name] and result == selector(name, types)
 
 
 def test_refusals__are_the_contracts_own():
     contracts, page = declared("error"), table("REFUSALS")
     assert len(page) == 15
-    for name, (told, _) in page.items():
-        assert told == selector(name, contracts[name])
+    for name, (result, _) in page.items():
+        assert result == selector(name, contracts[name])
 
 
 VALUES = {
@@ -102,7 +102,7 @@ ZERO = "0x" + "00" * 20
 
 
 @pytest.mark.parametrize(
-    "call, told",
+    "call, result",
     [
         (("topUp", "1n"), "topUp takes 2 arguments"),
         (("exit", f"{2**256}n"), "that number is out of range"),
@@ -112,8 +112,8 @@ ZERO = "0x" + "00" * 20
         (("join", ZERO, ZERO, 1, "zz"), "give bytes as pairs of hexadecimal digits"),
     ],
 )
-def test_encoder__refuses_what_it_cannot_say(script, call, told):
-    assert script("encode", *call) == {"refused": told}
+def test_encoder__refuses_what_it_cannot_say(script, call, result):
+    assert script("encode", *call) == {"refused": result}
 
 
 @pytest.mark.parametrize(
@@ -135,7 +135,7 @@ def test_amounts__are_shown(script, units, text):
 
 
 @pytest.mark.parametrize(
-    "error, told",
+    "error, result",
     [
         ({"code": 4001, "message": "User rejected"}, "you declined in the wallet. Nothing was sent, nothing was lost"),
         (
@@ -149,20 +149,20 @@ def test_amounts__are_shown(script, units, text):
         ({}, "the wallet gave no reason"),
     ],
 )
-def test_errors__are_explained(script, error, told):
-    assert script("explain", error).startswith(told)
+def test_errors__are_explained(script, error, result):
+    assert script("explain", error).startswith(result)
 
 
 def test_page__says_what_can_cost_stake_before_anything_can_be_signed():
     text = join_page(facts())
-    told = " ".join(re.sub(r"<[^>]+>", "", text).split())
+    result = " ".join(re.sub(r"<[^>]+>", "", text).split())
     for line in (
         "100 TTT as stake",
         "10 TTT each time your program commits an update",
         "50 TTT each time it proposes",
     ):
-        assert line in told
-    assert "Your updates become public for good" in told and text.index("I have read this") < text.index('id="connect"')
+        assert line in result
+    assert "Your updates become public for good" in result and text.index("I have read this") < text.index('id="connect"')
     assert len(re.findall(r"<button disabled>", text)) == 6
 
 

@@ -73,8 +73,8 @@ def test_pay__is_trainer_and_validator_and_proposer():
 
 
 def test_slashes__carry_their_round():
-    told = {p.name: [(s.round, s.amount, s.offence) for s in p.slashes] for p in facts().people if p.slashes}
-    assert told == {
+    result = {p.name: [(s.round, s.amount, s.offence) for s in p.slashes] for p in facts().people if p.slashes}
+    assert result == {
         "the silent": [(2, 10 * UNIT, "committed and did not reveal")],
         "the forger": [(2, 50 * UNIT, "proposed a wrong model, or one it could not open")],
     }
@@ -102,9 +102,9 @@ def test_rounds__have_states_phases_and_acts():
 def test_running_round__has_its_phase_and_end():
     book = federation()
     book.note("RoundOpened", round=4, active=0b110, base=b"\x0c" * 32, pot=UNIT, openedAt=book.clock)
-    told = facts(book=book, time=book.clock + 5, phase=Phase.COMMIT, phase_end=book.clock + 500)
-    assert (told.rounds[-1].state, told.rounds[-1].phase, told.rounds[-1].ends) == ("running", "commit", book.clock + 500)
-    assert told.rounds[2].state == "void" and "round 4 is in its commit phase" in text.opening(told)[0]
+    result = facts(book=book, time=book.clock + 5, phase=Phase.COMMIT, phase_end=book.clock + 500)
+    assert (result.rounds[-1].state, result.rounds[-1].phase, result.rounds[-1].ends) == ("running", "commit", book.clock + 500)
+    assert result.rounds[2].state == "void" and "round 4 is in its commit phase" in text.opening(result)[0]
 
 
 def test_agreement__is_distance_from_medians__and_disputes_are_counted():
@@ -125,7 +125,7 @@ def test_agreement__is_distance_from_medians__and_disputes_are_counted():
 
 
 @pytest.mark.parametrize(
-    "names, told",
+    "names, result",
     [
         (["Committed"], "commit"),
         (["Slashed", "Closed"], "close"),
@@ -134,20 +134,20 @@ def test_agreement__is_distance_from_medians__and_disputes_are_counted():
         (["Slashed"], "other"),
     ],
 )
-def test_function__is_told_by_what_a_transaction_left(names, told):
-    assert functions_of([Event(n, {}, 1, i, "0x1") for i, n in enumerate(names)]) == told
+def test_function__is_told_by_what_a_transaction_left(names, result):
+    assert functions_of([Event(n, {}, 1, i, "0x1") for i, n in enumerate(names)]) == result
 
 
 # ---- words
 
 
 def test_opening__says_who_what_trouble_and_money():
-    told = " ".join(text.opening(facts()))
-    assert "Six participants, two of them cheats, trained one model together in three rounds" in told
-    assert "Measured by AUC, the model went from 0.500 to 0.800" in told and "0.650 on average" in told
-    assert "The forger lost 50 TTT of its stake: it proposed a wrong model" in told
-    assert "the silent lost 10 TTT of its stake: it committed and did not reveal" in told
-    assert "One round was void and paid nobody." in told and "60 was slashed and went to nobody in the federation" in told
+    result = " ".join(text.opening(facts()))
+    assert "Six participants, two of them cheats, trained one model together in three rounds" in result
+    assert "Measured by AUC, the model went from 0.500 to 0.800" in result and "0.650 on average" in result
+    assert "The forger lost 50 TTT of its stake: it proposed a wrong model" in result
+    assert "the silent lost 10 TTT of its stake: it committed and did not reveal" in result
+    assert "One round was void and paid nobody." in result and "60 was slashed and went to nobody in the federation" in result
 
 
 def test_opening__before_anything_happened():
@@ -156,7 +156,7 @@ def test_opening__before_anything_happened():
 
 
 @pytest.mark.parametrize(
-    "audit, kind, told",
+    "audit, kind, result",
     [
         (None, "none", "so nothing was recomputed"),
         (
@@ -167,15 +167,15 @@ def test_opening__before_anything_happened():
         (Verdict(False, difference="round 2: model: recomputed aa"), "failed", "round 2: model: recomputed aa"),
     ],
 )
-def test_audit__is_said_as_it_is(audit, kind, told):
+def test_audit__is_said_as_it_is(audit, kind, result):
     given = facts(replace(KNOWN, audit=audit))
-    assert text.audited(given)[0] == kind and told in text.audited(given)[1]
-    assert f'class="verdict {kind}"' in page(given) and told in said(page(given))
+    assert text.audited(given)[0] == kind and result in text.audited(given)[1]
+    assert f'class="verdict {kind}"' in page(given) and result in said(page(given))
 
 
-@pytest.mark.parametrize("seconds, told", [(0, "0 s"), (61, "1 min 1 s"), (7200, "2 h"), (90061, "1 d 1 h"), (-5, "0 s")])
-def test_lasting__two_largest_units(seconds, told):
-    assert text.lasting(seconds) == told
+@pytest.mark.parametrize("seconds, result", [(0, "0 s"), (61, "1 min 1 s"), (7200, "2 h"), (90061, "1 d 1 h"), (-5, "0 s")])
+def test_lasting__two_largest_units(seconds, result):
+    assert text.lasting(seconds) == result
 
 
 # ---- prices
@@ -224,9 +224,9 @@ def test_ids__are_unique_on_a_page():
 
 def test_timeline__marks_every_act():
     given = facts()
-    told = drawings(page(given))
+    result = drawings(page(given))
     for r in given.rounds:
-        wide = next(d for d in told if d[0].text.startswith(f"Round {r.number}:"))
+        wide = next(d for d in result if d[0].text.startswith(f"Round {r.number}:"))
         marks = [e for e in wide.iter() if "sign" in (e.get("class") or "")]
         assert len(marks) == len(r.acts)
 
@@ -272,8 +272,8 @@ def test_curves__with_one_value_or_none_or_nan():
 
 @pytest.mark.parametrize("low, high", [(0, 1), (0.457, 0.872), (-3, 12_000), (1e-9, 2e-9), (5, 5)])
 def test_ticks__cover_what_they_are_for(low, high):
-    told = charts.ticks(low, high)
-    assert told[0] <= low and told[-1] >= high and len(told) <= 9 and told == sorted(told)
+    result = charts.ticks(low, high)
+    assert result[0] <= low and result[-1] >= high and len(result) <= 9 and result == sorted(result)
 
 
 def test_many_seats__become_lanes_by_act():
@@ -347,8 +347,8 @@ def test_page__is_the_same_twice():
 
 def test_privacy__is_told_when_the_summary_has_it():
     assert "no privacy budget is claimed" in said(page(facts()))
-    told = said(page(facts(replace(KNOWN, privacy={"Cleveland": SPENT}))))
-    assert "Cleveland 1.25 8 1e-05 each row 0.91 2 3" in told and "no privacy budget" not in told
+    result = said(page(facts(replace(KNOWN, privacy={"Cleveland": SPENT}))))
+    assert "Cleveland 1.25 8 1e-05 each row 0.91 2 3" in result and "no privacy budget" not in result
 
 
 def test_moment__is_told_in_utc():

@@ -81,10 +81,10 @@ def test_token_that_says_little__is_told_in_what_is_sure():
 
 def test_report__and_live_page():
     for live in (False, True):
-        told = page(facts(), live=live)
-        assert "lost 50 SIX of its stake" in told and "<td>300</td>" in told and "<td>100 SIX</td>" in told
-        assert "Amounts are in SIX, which has 6 decimals" in told and "paid</dt><dd>9 SIX of a pot of 60<" in told
-        assert "e-1" not in told.split("</style>")[1] and "0.0000" not in told and "TTT" not in told
+        result = page(facts(), live=live)
+        assert "lost 50 SIX of its stake" in result and "<td>300</td>" in result and "<td>100 SIX</td>" in result
+        assert "Amounts are in SIX, which has 6 decimals" in result and "paid</dt><dd>9 SIX of a pot of 60<" in result
+        assert "e-1" not in result.split("</style>")[1] and "0.0000" not in result and "TTT" not in result
 
 
 def test_what_happened_last__in_tokens():
@@ -100,15 +100,15 @@ def test_terminal__of_the_watcher():
     screen.facts = facts()
     console = Console(width=120, record=True)
     console.print(terminal(screen))
-    told = console.export_text()
-    assert "participants (amounts in SIX)" in told and "the silent" not in told
-    assert any("0xcdcdcd" in line and " 300 " in line for line in told.splitlines())
+    result = console.export_text()
+    assert "participants (amounts in SIX)" in result and "the silent" not in result
+    assert any("0xcdcdcd" in line and " 300 " in line for line in result.splitlines())
 
 
 def test_join_page__asks_for_tokens_of_the_federation():
-    told = join_page(facts())
-    assert "<strong>100 SIX</strong> as stake" in told and 'value="100"' in told and "(at least 100 SIX)" in told
-    assert '"decimals": 6' in told and '"minStake": "100000000"' in told and '"symbol": "SIX"' in told
+    result = join_page(facts())
+    assert "<strong>100 SIX</strong> as stake" in result and 'value="100"' in result and "(at least 100 SIX)" in result
+    assert '"decimals": 6' in result and '"minStake": "100000000"' in result and '"symbol": "SIX"' in result
 
 
 def test_console__of_what_was_deployed__takes_a_symbol_as_text(capsys):

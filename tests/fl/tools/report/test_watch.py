@@ -67,9 +67,9 @@ def ask(screen):
         connection = http.client.HTTPConnection(*server.server_address[:2], timeout=10)
         connection.request(method, path, headers={k.replace("_", "-"): v for k, v in headers.items()})
         answer = connection.getresponse()
-        told = answer.status, dict(answer.getheaders()), answer.read().decode()
+        result = answer.status, dict(answer.getheaders()), answer.read().decode()
         connection.close()
-        return told
+        return result
 
     yield request
     server.shutdown()
@@ -170,9 +170,9 @@ def test_terminal__shows_rounds_people_and_what_happened_last(screen, chain):
     assert "reading the chain" in drawn(screen)
     chain.open_a_round()
     screen.refresh()
-    told = drawn(screen)
-    assert "round 4, commit, 10 min left" in told and "void: nobody was paid" in told and "the forger" in told
-    assert "round 4 opened" in told and "found no difference" in told
+    result = drawn(screen)
+    assert "round 4, commit, 10 min left" in result and "void: nobody was paid" in result and "the forger" in result
+    assert "round 4 opened" in result and "found no difference" in result
     chain.error = ConnectionError()
     screen.refresh()
     assert "the chain does not answer" in drawn(screen) and "the forger" in drawn(screen)
@@ -189,9 +189,9 @@ def test_terminal__of_80_columns__keeps_every_number(screen, chain):
     screen.refresh()
     console = Console(width=80, record=True, file=io.StringIO())
     console.print(terminal(screen))
-    told = console.export_text()
-    assert "committed  revealed  accepted  how it stands" in told and "0xcdcdcd…cdcd" in told
-    assert all(len(line) <= 80 for line in told.splitlines())
+    result = console.export_text()
+    assert "committed  revealed  accepted  how it stands" in result and "0xcdcdcd…cdcd" in result
+    assert all(len(line) <= 80 for line in result.splitlines())
 
 
 WATCHED = """

@@ -50,8 +50,8 @@ def cluster():
 
 def test_spread__over_processes__answers_in_order():
     jobs = [(i, 10) for i in range(5)]
-    told = in_parallel(where, jobs, processes=2)
-    assert [n for n, _ in told] == [10, 11, 12, 13, 14] and os.getpid() not in {pid for _, pid in told}
+    result = in_parallel(where, jobs, processes=2)
+    assert [n for n, _ in result] == [10, 11, 12, 13, 14] and os.getpid() not in {pid for _, pid in result}
     assert {pid for _, pid in in_parallel(where, jobs)} == {os.getpid()} and in_parallel(where, [], processes=2) == []
 
 
@@ -68,7 +68,7 @@ def test_spread__a_job_that_fails__says_why(cluster):
 
 def roots(cohort: Cohort) -> list[bytes]:
     """The model roots of two rounds of the cohort's training."""
-    task, told = cohort.task, []
+    task, result = cohort.task, []
     vector = to_vector(build(task, 0))
     model = pack_model(vector)
     for number in (1, 2):
@@ -77,8 +77,8 @@ def roots(cohort: Cohort) -> list[bytes]:
             delta, rng = cohort.change(np.frombuffer(model, ">i4").astype(np.int32), number, seat)
             files.append(encode_update(delta, None, 2, task.max_exponent, rng)[0])
         model = bytes(aggregate_files(model, files, 0, task.max_exponent))
-        told.append(root_of(model, Kind.MODEL))
-    return told
+        result.append(root_of(model, Kind.MODEL))
+    return result
 
 
 def test_cohort__trained_by_two_workers_of_ray__gives_the_model_roots_of_one_process(cluster, monkeypatch):
@@ -130,12 +130,15 @@ def test_experiment__over_processes__gives_the_figures_of_one(tmp_path):
     [("127.0.0.1:9", "Connection refused"), ("ray://127.0.0.1:9", "Connection refused"), ("nowhere", "give HOST:PORT")],
 )
 def test_experiment__without_the_cluster__says_what_to_do(tmp_path, address, why):
-    told = CliRunner().invoke(experiment_command(), ["--part", "sybil", "--ray", address, "--out", str(tmp_path)])
+    result = CliRunner().invoke(experiment_command(), ["--part", "sybil", "--ray", address, "--out", str(tmp_path)])
     start = f"Error: no Ray cluster at {address}: start one with `ray start --head`, or leave --ray out ("
-    assert told.exit_code == 1 and told.output.startswith(start) and why in told.output and told.output.count("\n") == 1
+    assert result.exit_code == 1 and result.output.startswith(start) and why in result.output and result.output.count("\n") == 1
 
 
 def test_experiment__without_ray__says_what_to_do(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "ray", None)
-    told = CliRunner().invoke(experiment_command(), ["--part", "sybil", "--ray", "auto", "--out", str(tmp_path)])
-    assert told.exit_code == 1 and told.output == "Error: Ray is not installed: pip install 'treaty[ray]', or leave --ray out\n"
+    result = CliRunner().invoke(experiment_command(), ["--part", "sybil", "--ray", "auto", "--out", str(tmp_path)])
+    assert (
+        result.exit_code == 1
+        and result.output == "Error: Ray is not installed: pip install 'treaty[ray]', or leave --ray out\n"
+    )
