@@ -184,7 +184,7 @@ def refusal_in(error: RuntimeError) -> Exception:
 
 @dataclass
 class LocalEvm(Engine):
-    """revm in this process. Its clock moves only when told; every write is a block of its own."""
+    """revm in this process. Its clock moves only on demand; every write is a block of its own."""
 
     chain_id: int = CHAIN_ID
     time: int = GENESIS_TIME
@@ -260,7 +260,7 @@ class LocalEvm(Engine):
 
 
 class AnvilEvm(Engine):
-    """A real node over raw JSON-RPC, with the same manners: any address may send, the clock moves only when told."""
+    """A real node over raw JSON-RPC, with the same manners: any address may send, the clock moves only on demand."""
 
     def __init__(self, chain_id: int = CHAIN_ID):
         self.chain_id, self.time, self.gas, self.size = chain_id, GENESIS_TIME, 0, 0

@@ -116,7 +116,7 @@ def fit(text: object, pixels: float) -> str:
 
 
 def sign(shape: str, x: float, y: float, size: float = 5, class_: str = "") -> Markup:
-    """A marker that can be told apart by its shape."""
+    """A marker that can be distinguished by its shape."""
     looks = f"sign {shape} {class_}".strip()
     if shape in ("circle", "ring"):
         return _tag("circle", cx=float(x), cy=float(y), r=float(size), class_=looks)
