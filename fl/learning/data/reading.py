@@ -30,13 +30,15 @@ OTHERS = {
     b"\x93NUMPY": "a NumPy array: give a table with a heading",
 }
 PARQUET = b"PAR1"
-NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
+# Each digit can match in one way only: otherwise a long field of digits that is no number would take hours.
+NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?")
 LEADING_ZERO = re.compile(r"[+-]?0\d")  # a code, such as a postcode: as a number it would lose its zero
 DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+|[+-]?\d{1,3}(\.\d{3})+,\d+")
 DATE = re.compile(r"\d{4}-\d\d?-\d\d?([T ].*)?|\d{1,2}[./]\d{1,2}[./]\d{2,4}")
 MOSTLY = 0.5  # the share of numbers from which a column's texts are taken for mistakes
 INDEX = re.compile(r"__index_level_\d+__|Unnamed: \d+")  # what pandas calls an index that has no name
 FIELD = 1 << 24  # bytes of a field, at most
+INT_DIGITS = 19  # of the largest int64, without its sign
 
 
 def read_table(path: Path, missing: Sequence[str] = ()) -> pd.DataFrame:
@@ -177,9 +179,10 @@ def _typed(column: Iterable[Any], missing: set[str]) -> pd.Series:
     texts = [text.strip() for text in column]
     present = [text for text in texts if text not in missing]
     if present and all(map(NUMBER.fullmatch, present)) and not any(map(LEADING_ZERO.match, present)):
-        if len(present) == len(texts) and not any("." in text or "e" in text.lower() for text in texts):
-            whole = [int(text) for text in texts]
-            if max(map(abs, whole)) < 1 << 63:
-                return pd.Series(whole, dtype=np.int64)
+        whole = len(present) == len(texts) and not any("." in text or "e" in text.lower() for text in texts)
+        if whole and max(map(len, texts)) <= INT_DIGITS + 1:  # Python does not read integers of any length
+            integers = [int(text) for text in texts]
+            if max(map(abs, integers)) < 1 << 63:
+                return pd.Series(integers, dtype=np.int64)
         return pd.Series([np.nan if text in missing else float(text) for text in texts], dtype=np.float64)
     return pd.Series([None if text in missing else text for text in texts], dtype=object)
