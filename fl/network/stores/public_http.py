@@ -18,11 +18,32 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import NewConnectionError
 
+# IPv6 networks whose addresses carry an IPv4 address in their last 32 bits, which a translator in this network may connect to:
+# NAT64 (RFC 6052), IPv4-translated (RFC 7915), IPv4-compatible (RFC 4291).
+_CARRIERS = tuple(map(ipaddress.IPv6Network, ("64:ff9b::/96", "::ffff:0:0:0/96", "::/96")))
+# Networks that Python does not hold for private: local NAT64 (RFC 8215), site-local (RFC 3879), documentation (RFC 3849).
+_INSIDE = tuple(map(ipaddress.IPv6Network, ("64:ff9b:1::/48", "fec0::/10", "2001:db8::/32")))
+
+
+def is_public_address(text: str) -> bool:
+    """Whether an IP address belongs to one machine on the public internet, also where an IPv6 address carries an IPv4 address.
+    Raises ValueError if it is not an IP address."""
+    address = ipaddress.ip_address(text)
+    if isinstance(address, ipaddress.IPv6Address):
+        if any(address in network for network in _INSIDE):
+            return False
+        carried = address.ipv4_mapped or address.sixtofour
+        if any(address in network for network in _CARRIERS):
+            carried = ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
+        if carried is not None:
+            address = carried
+    return address.is_global and not address.is_multicast
+
 
 def public_addresses(host: str, port: int) -> list[str]:
     """The addresses of a host, if all of them are public. Raises OSError if one is not, or the name does not resolve."""
     found = [str(info[4][0]) for info in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)]
-    if inside := [address for address in found if not ipaddress.ip_address(address).is_global]:
+    if inside := [address for address in found if not is_public_address(address)]:
         raise OSError(
             f"{host} leads to {inside[0]}, which is not a public address: a store that a manifest names must be public"
         )

@@ -6,7 +6,6 @@ stores are kept in the first local folder, so that a validator can show an updat
 
 from __future__ import annotations
 
-import ipaddress
 import re
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -19,7 +18,7 @@ from fl.log import Log
 from fl.network.stores import cid
 from fl.network.stores.base import Store
 from fl.network.stores.local import LocalStore
-from fl.network.stores.public_http import public_session
+from fl.network.stores.public_http import is_public_address, public_session
 from fl.network.stores.remote import SECONDS, SLOWEST, FsspecStore, GatewayStore, HttpStore, IpfsStore, concurrently, deadline
 from fl.protocol.artifact import Data, Kind, size_of
 from fl.protocol.manifest import Manifest
@@ -212,6 +211,6 @@ def is_public(word: str) -> bool:
     host = ""
     try:
         host = urlsplit(word).hostname or ""
-        return ipaddress.ip_address(host).is_global
+        return is_public_address(host)
     except ValueError:
         return re.fullmatch(r"[\w.\-]+\.[a-z][\w\-]*", host) is not None and not host.endswith(INSIDE)

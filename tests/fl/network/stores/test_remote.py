@@ -567,6 +567,22 @@ def test_word_that_leads_inside__is_no_public_store(word):
     assert not is_public(word)
 
 
+@pytest.mark.parametrize("address", [
+    "64:ff9b::7f00:1", "64:ff9b::a00:1", "64:ff9b:1::a00:1", "::ffff:127.0.0.1", "::ffff:0:10.0.0.1", "::10.0.0.1",
+    "2002:a00:1::1", "fec0::1", "2001:db8::1", "fe80::1%1", "::1", "224.0.0.1", "ff0e::1", "169.254.169.254",
+])  # fmt: skip
+def test_address_that_a_translator_leads_inside__is_not_public(address, monkeypatch):
+    assert not is_public(f"http://[{address}]/x")
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *args, **more: [(0, 0, 0, "", (address, 80))])
+    with pytest.raises(OSError, match="not a public address"):
+        public_http.public_addresses("files.example", 80)
+
+
+@pytest.mark.parametrize("address", ["64:ff9b::808:808", "2002:808:808::1", "2606:4700::1111"])
+def test_address_that_leads_outside_through_ipv6__is_public(address):
+    assert public_http.is_public_address(address) and is_public(f"https://[{address}]/x")
+
+
 @pytest.mark.parametrize(
     "word", ["https://files.example/heart", "https://ipfs.io/ipfs/", "http://8.8.8.8:80/x", "s3://bucket/x"]
 )
