@@ -10,6 +10,7 @@ import multiprocessing
 import re
 import shutil
 import signal
+import socket
 import threading
 import time
 from collections.abc import Callable
@@ -123,8 +124,22 @@ def up(plan: Plan, progress: Progress) -> Outcome:
     no progress."""
     if plan.out.exists() and any(plan.out.iterdir()):
         raise TaskError(f"{plan.out} is not empty: give another --out, or remove that folder; nothing was started")
+    if plan.port:
+        _need_free(plan.port)
     plan.out.mkdir(parents=True, exist_ok=True)
     return _Local(plan, progress).run()
+
+
+def _need_free(port: int) -> None:
+    """Raises TaskError if another program serves on the port."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # a port just left counts as free, as for the server
+        try:
+            probe.bind((LOOPBACK[0], port))
+        except OSError as error:
+            raise TaskError(
+                f"port {port} cannot be used ({error.strerror}): give another --port, or none; nothing was started"
+            ) from error
 
 
 class _Local:

@@ -1,6 +1,7 @@
 """A federation in one command: the daemons that people run, on a chain whose clock waits for nobody's window."""
 
 import json
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -83,6 +84,13 @@ def test_tables__with_a_wrong_column__are_named_and_leave_the_folder_free_for_an
         with pytest.raises(TaskError, match=message):
             up(Plan(out, tuple(paths), target, drop), Progress())
         assert not any(out.iterdir())
+
+
+def test_up__on_a_port_in_use__starts_nothing(tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        with pytest.raises(TaskError, match="give another --port"):
+            up(Plan(tmp_path / "out", task="linear", port=other.getsockname()[1]), Progress())
+    assert not (tmp_path / "out").exists()
 
 
 # ---- the clock
