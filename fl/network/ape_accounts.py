@@ -149,7 +149,9 @@ def code_at(address: str) -> bytes:
 
 def _silent(error: Exception) -> ChainError:
     where, why = asked()
-    return ChainError(f"the node {where} did not answer: {why or _first_line(error)}; see that it runs, and check --network")
+    return ChainError(
+        f"the node {where} did not answer: {why or _first_line(error)}; make sure that it runs, and check --network"
+    )
 
 
 def asked(provider: Any = None) -> tuple[str, str]:

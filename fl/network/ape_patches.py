@@ -13,7 +13,7 @@ LOW_PORTS = 20_000, 32_767  # below the ports of outgoing connections, which beg
 
 @contextmanager
 def no_call_tree() -> Iterator[None]:
-    """Ape's `transact` prints the tree of calls of a refused transaction by itself, and has no setting against it
+    """Ape's `transact` prints the call tree of a rejected transaction and has no setting to prevent this
     (ape_ethereum.transactions, `Receipt.raise_for_status`); people get one line that says what to do."""
     show = Trace.show
     Trace.show = lambda *_, **__: None  # type: ignore[method-assign]
@@ -25,7 +25,7 @@ def no_call_tree() -> Iterator[None]:
 
 def listen_low() -> None:
     """Has a local chain that Ape starts listen below the ports of outgoing connections. ape_foundry draws its port among those,
-    and a node cannot begin on a port that somebody has just dialled from; the range is no setting of its."""
+    and a node cannot listen on a port from which somebody has just connected; the range cannot be set."""
     foundry = sys.modules.get("ape_foundry.provider")  # imported with the network that was asked for, or not needed
     if foundry is not None:
         foundry.EPHEMERAL_PORTS_START, foundry.EPHEMERAL_PORTS_END = LOW_PORTS  # type: ignore[attr-defined]

@@ -31,7 +31,7 @@ def bytes_of(what: str, answer: Any) -> bytes:
     try:
         return unhex(answer)
     except ValueError as error:
-        raise NodeError(f"{what} answered no bytes: {error}") from error
+        raise NodeError(f"{what} did not answer with bytes: {error}") from error
 
 
 def number_of(what: str, answer: Any) -> int:
@@ -39,4 +39,4 @@ def number_of(what: str, answer: Any) -> int:
     try:
         return int(answer, 16)
     except (TypeError, ValueError) as error:
-        raise NodeError(f"{what} answered {str(answer)[:40]!r}, no number") from error
+        raise NodeError(f"{what} answered {str(answer)[:40]!r}, which is not a number") from error

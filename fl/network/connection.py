@@ -24,7 +24,7 @@ def connection(network: str = LOCAL) -> Iterator[None]:
         with found:
             yield
     except ape_accounts.NO_SUCH_NETWORK as error:
-        raise ChainError(f"no network {network!r}: {error}; `ape networks list` names those there are") from error
+        raise ChainError(f"no network {network!r}: {error}; `ape networks list` lists all of them") from error
 
 
 def load_ape() -> None:

@@ -26,7 +26,7 @@ SENTENCES = {
         "{account} is not admitted: your stake was not taken; give --allowlist FILE, "
         "or --evidence from whoever runs the admission contract"
     ),
-    "AlreadySeated": "{owner} already holds seat {seat}, and an allowlist gives one each: your stake was not taken",
+    "AlreadySeated": "{owner} already holds seat {seat}, and an allowlist allows one each: your stake was not taken",
     "StakeTooSmall": "a stake of {amount} is below the minimum of {minimum}: nothing was taken; give at least the minimum",
     "TopUpTooSmall": "{amount} is below {minimum}, the least that can be added to a stake: nothing was taken; give more",
     "OperatorUnchanged": "{operator} already operates seat {seat}: nothing was changed; there is nothing to do",

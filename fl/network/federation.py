@@ -108,7 +108,7 @@ class Accounting:
 
     @property
     def available(self) -> int:
-        """What rounds to come can be paid from."""
+        """What future rounds can be paid from."""
         return self.pool + self.kept
 
 

@@ -115,7 +115,7 @@ class Rpc:
         where = host(self.urls[(self._at - 1) % count])
         who = f"the node {where}" if count == 1 else f"none of the nodes {', '.join(map(host, self.urls))}"
         failed = f"{who} {'did not answer' if count == 1 else 'answered'} {method}: {last.kind}: {last.text}"
-        raise NodeError(f"{failed}; see that it runs, and check --network or --rpc", last.kind, where, last.text)
+        raise NodeError(f"{failed}; make sure that it runs, and check --network or --rpc", last.kind, where, last.text)
 
     def turn(self) -> None:
         """Makes the next call start with the next address."""

@@ -201,7 +201,7 @@ class Sender:
             self.log.info(f"{transaction.function} mined", name=transaction.name, tx=receipt["transactionHash"], block=number)
         elif news:
             self.log.warn(
-                f"{transaction.function} was mined and refused",
+                f"{transaction.function} was mined but reverted",
                 name=transaction.name,
                 tx=receipt["transactionHash"],
                 block=number,

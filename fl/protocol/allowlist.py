@@ -25,7 +25,8 @@ def _node(one: bytes, other: bytes) -> bytes:
 
 
 def admits(root: bytes, owner: str, proof: bytes) -> bool:
-    """Whether the contract would take the proof, its words joined; odd bytes at the end are left alone, as there."""
+    """Whether the contract would accept the proof, given as joined words; extra bytes at the end are ignored, as they are
+    there."""
     node = _leaf(owner)
     for i in range(0, len(proof) // 32 * 32, 32):
         node = _node(node, proof[i : i + 32])
@@ -40,7 +41,7 @@ class Allowlist:
 
     @classmethod
     def of(cls, owners: Sequence[str]) -> Allowlist:
-        """The tree over some addresses. Raises TermsError if there is none, or one stands twice."""
+        """The tree over some addresses. Raises TermsError if there is none, or one is listed twice."""
         leaves = sorted({_leaf(owner) for owner in owners}, reverse=True)
         if not leaves or len(leaves) < len(owners):
             raise TermsError("an allowlist names each owner once, and at least one")

@@ -92,7 +92,7 @@ def _split(rows: NDArray[np.uint8]) -> tuple[NDArray[np.int8], NDArray[np.uint8]
 
 
 def parse_update(data: Data, depth: int, max_exponent: int) -> NDArray[np.int32]:
-    """What an update adds, in units, (256 * 2^depth,). Raises ArtifactError on a wrong length; else total."""
+    """What an update adds, in units, (256 * 2^depth,). Raises ArtifactError on a wrong length, and on nothing else."""
     return UpdateNumbers(data, depth, max_exponent)[:]
 
 

@@ -50,7 +50,7 @@ def quantize(
 
 
 def dequantize(q: NDArray[np.int8], e: NDArray[np.uint8], max_exponent: int) -> NDArray[np.int32]:
-    """(q (n,), e (n / 32,)) to units, int32 (n,). Never refuses."""
+    """(q (n,), e (n / 32,)) to units, int32 (n,). Never raises."""
     units = np.where(np.arange(256) <= max_exponent, 1 << np.minimum(np.arange(256), MAX_EXPONENT), 0).astype(np.int32)
     if q.min(initial=0) == -Q_MAX - 1:
         e = np.where((q.reshape(-1, BLOCK) == -Q_MAX - 1).any(axis=1), np.uint8(255), e)

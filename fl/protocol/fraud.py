@@ -12,7 +12,7 @@ from fl.protocol.aggregate import aggregate_coordinate
 from fl.protocol.artifact import LEAF_PARAMETERS, Data, Kind, leaf_bytes, parse_model, parse_update
 from fl.protocol.leaves import Tree, root_from
 
-ROOT_KEPT = 28  # bytes of an update's root that the chain keeps: what differs in the rest is to the contract the same
+ROOT_KEPT = 28  # bytes of an update's root that the chain keeps: roots that differ only in the rest are equal to the contract
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ def check_challenge(
     previous_root: bytes,
     proposed_root: bytes,
 ) -> bool:
-    """Whether the contract would topple the proposal. Raises ArtifactError where it would refuse the proof itself.
+    """Whether the proof would bring the proposal down. Raises ArtifactError where the contract would reject the proof itself.
 
     An update's root may be given as its high 28 bytes, which is all the contract keeps.
     """

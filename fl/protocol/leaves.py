@@ -25,7 +25,7 @@ def node_hash(left: bytes, right: bytes) -> bytes:
 
 
 def _hashes(prefix: bytes, data: Data, size: int) -> tuple[bytes, ...]:
-    """sha256(prefix ++ piece) of every piece of `size` bytes; a copied state spares the joining."""
+    """sha256(prefix ++ piece) of every piece of `size` bytes; copying the hash's state avoids joining the bytes."""
     begun, view, found = sha256(prefix), memoryview(data), []
     for start in range(0, len(view), size):
         state = begun.copy()

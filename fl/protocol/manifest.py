@@ -1,7 +1,7 @@
 """The manifest: what a federation's participants must agree on off-chain, as one JSON object whose SHA-256 the contract keeps.
 
 The sponsor wrote it, so every reader treats it as a stranger's file: each field is checked before anything uses it, and a
-version, gate or score that this code does not know is refused by name, since guessing would cost stake.
+version, gate or score that this code does not know is rejected with an error that names it, since guessing would cost stake.
 """
 
 from __future__ import annotations

@@ -57,7 +57,8 @@ def trainer_pay(rate: int, median_: int) -> int:
 
 
 def validator_pay(rate: int, strictness: int, distance: int, judged: int) -> int:
-    """A validator's pay in token units: the whole rate on every median, less by its mean distance, rounded down.
+    """A validator's pay in token units: the whole rate if all its scores equal the medians, less in proportion to its mean
+    distance, rounded down.
 
     `judged` is how many seats it judged besides itself.
     """

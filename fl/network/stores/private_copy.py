@@ -59,5 +59,5 @@ def _in(folder: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        message = f"what a store shows cannot be laid into {folder}: {error.strerror or error}"
+        message = f"a store's file cannot be copied into {folder}: {error.strerror or error}"
         raise NoRoomError(f"{message}; make room there, or set TMPDIR to a folder that has it") from error

@@ -26,7 +26,7 @@ from fl.network.stores.private_copy import gathered
 from fl.protocol.artifact import Data
 
 SECONDS = 20.0  # for one file; longer for a large one
-SLOWEST = 250_000  # least bytes a second that a store must deliver
+SLOWEST = 250_000  # the fewest bytes a second that a store must deliver
 PIECE = 1 << 16
 RANGE = 1 << 22  # bytes requested at a time from a store without streaming
 GONE = (404, 410, 504)  # a gateway answers 504 if it found nobody who has the file

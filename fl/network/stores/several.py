@@ -116,7 +116,7 @@ class Stores(Store):
         tried = []
         for store in self.stores:
             if self._rests(store) or self._rests(store, name):
-                tried.append(f"{store.label} rests after a failure")
+                tried.append(f"{store.label} is not asked for a while after a failure")
                 continue
             began = self._clock()
             try:

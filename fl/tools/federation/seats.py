@@ -51,7 +51,7 @@ def join(
     mine = reader.seats_of(account.address)
     if mine and any(terms.allowlist):
         raise ChainError(
-            f"{account.address} holds seat {mine[0]} already, and an allowlist gives one each: top it up, or withdraw it first"
+            f"{account.address} holds seat {mine[0]} already, and an allowlist allows one each: top it up, or withdraw it first"
         )
     if mine and not another:
         raise ChainError(

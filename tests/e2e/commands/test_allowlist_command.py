@@ -56,7 +56,7 @@ def test_owners_on_the_list__join_with_the_list(commands, federation, members, j
         assert done.code == 0 and json.loads(done.out)["owner"] == owners[index - 1], done.err
     again = join(3, "--allowlist", members, "--another")
     assert again.line == (
-        f"Error: {owners[2]} holds seat 2 already, and an allowlist gives one each: top it up, or withdraw it first"
+        f"Error: {owners[2]} holds seat 2 already, and an allowlist allows one each: top it up, or withdraw it first"
     )
 
 

@@ -87,7 +87,8 @@ def test_mint_without_gas__blames_the_purse(node):
 def test_node_that_is_gone__is_blamed_and_nobody_else(node):
     contract, rpc = ape_accounts.contract("TestToken").at(node.token.address), ape_accounts.node()
     result = (
-        r"^the node 127\.0\.0\.1:\d+ did not answer( eth_\w+)?: .*refused; see that it runs, and check --network( or --rpc)?$"
+        r"^the node 127\.0\.0\.1:\d+ did not answer( eth_\w+)?: .*refused; "
+        r"make sure that it runs, and check --network( or --rpc)?$"
     )
     node.stop()
     for ask in (

@@ -96,7 +96,7 @@ def test_gathered__whose_pieces_fail__leaves_nothing(folder):
 def test_no_room__is_one_line_with_a_remedy(folder):
     store = LocalStore(folder.parent / "store")
     root = store.put(LARGE, Kind.UPDATE)
-    message = f"cannot be laid into {folder}: .*; make room there, or set TMPDIR"
+    message = f"cannot be copied into {folder}: .*; make room there, or set TMPDIR"
     with no_file_above(FEW), pytest.raises(NoRoomError, match=message):
         store.get(root, Kind.UPDATE, DEPTH)
     assert store.get(root, Kind.UPDATE, DEPTH) == LARGE
@@ -105,7 +105,7 @@ def test_no_room__is_one_line_with_a_remedy(folder):
 def test_no_folder__is_one_line_too(folder):
     assert scratch_folder() == str(folder)
     folder.rmdir()
-    with pytest.raises(NoRoomError, match=f"cannot be laid into {folder}: No such file or directory"):
+    with pytest.raises(NoRoomError, match=f"cannot be copied into {folder}: No such file or directory"):
         gathered([LARGE], len(LARGE))
 
 

@@ -753,7 +753,7 @@ def test_file_that_took_long_to_miss__is_left_alone_for_a_while__then_found(tmp_
 
     slow._read = read
     for _ in range(5):
-        with refused("is not in|rests after a failure"):
+        with refused("is not in|is not asked for a while after a failure"):
             stores.get(ROOT, Kind.UPDATE, DEPTH)
     assert slow.asked == 1
     slow.put(UPDATE, Kind.UPDATE)
