@@ -1,4 +1,4 @@
-"""ape run demo: four hospitals, two bad actors, one model, in about a minute."""
+"""ape run demo: trains one model with four hospitals and two bad actors, in about a minute."""
 
 import tempfile
 from pathlib import Path

@@ -18,8 +18,8 @@ from fl.tools.cli.options import Key, Result
 @options.mint
 @options.command
 def cli(federation: str, key: Key, amount: str, **choices: Any) -> Result:
-    """Anybody may fund. A round opens only when the pool covers the most it can cost; what it does not spend returns to the
-    pool."""
+    """Anybody may fund. A round opens only when the pool covers the most it can cost; what it does not pay is kept for later
+    rounds."""
     from fl.tools.federation.sponsor import fund
 
     return fund(key, federation, amount, **choices)

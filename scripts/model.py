@@ -1,4 +1,4 @@
-"""ape run model: a federation's model as a folder: parameters, card, configuration."""
+"""ape run model: writes a federation's model as a folder: parameters, card, configuration."""
 
 from pathlib import Path
 
@@ -13,11 +13,11 @@ from fl.tools.cli.options import Result
 @click.command(cls=ReadingCommand, short_help="Get a federation's model, ready for use.")
 @click.option("--summary", type=click.Path(path_type=Path), help="summary.json of a simulation, in its folder.")
 @click.option("--federation", metavar="ADDRESS", help="A federation on the connected network.")
-@click.option("--store", "stores", multiple=True, metavar="PLACE", help="Its store; again for more, tried in order.")
+@click.option("--store", "stores", multiple=True, metavar="PLACE", help="The federation's store. Repeatable; tried in order.")
 @click.option("--round", "number", type=click.IntRange(0), help="The model of this round; 0: the first. Default: the last.")
-@click.option("--task", metavar="FILE", help="The task's file, where it is not a shipped task or a table. It is run.")
+@click.option("--task", metavar="FILE", help="The task's file, if the task is neither shipped nor a table. Its code is run.")
 @click.option("--onnx", is_flag=True, help="Also write model.onnx, checked against PyTorch (needs the extra onnx).")
-@click.option("--licence", default="not stated", show_default=True, help="What the card says of the model's licence.")
+@click.option("--licence", default="not stated", show_default=True, help="The licence that the card states.")
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="The folder to write.")
 @options.command
 def cli(

@@ -1,4 +1,4 @@
-"""ape run up: a whole federation on this machine, one process for each participant."""
+"""ape run up: runs a whole federation on this machine, with one process for each participant."""
 
 from pathlib import Path
 
@@ -28,7 +28,7 @@ from fl.errors import TreatyError
 @click.option("--out", type=click.Path(path_type=Path), default=Path("out/up"), show_default=True, help="Folder for all files.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Seeds the first model, the split and the training.")
 @click.option(
-    "--port", type=click.IntRange(0, 65535), default=0, help="Of the live page on this machine. Default: any free one."
+    "--port", type=click.IntRange(0, 65535), default=0, help="Port of the live page on this machine. Default: any free port."
 )
 @click.option("--no-page", is_flag=True, help="Serve no live page.")
 @click.argument("more", nargs=-1, type=click.Path(path_type=Path), metavar="[TABLE]...")

@@ -1,4 +1,4 @@
-"""Tables in a terminal, all of one look."""
+"""Tables in a terminal, all in one style."""
 
 from __future__ import annotations
 

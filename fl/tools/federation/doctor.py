@@ -204,10 +204,10 @@ def _stores(visit: Visit) -> None:
             if store.writable:
                 store.put(probe, Kind.MODEL)
                 store.get(root, Kind.MODEL, 0)
-                visit.say("store", "ok", f"{word}: a file went there and back")
+                visit.say("store", "ok", f"{word}: a file was written and read back")
             elif visit.reader is not None:
                 store.get(visit.reader.terms.genesis, Kind.MODEL, visit.reader.terms.depth)
-                visit.say("store", "ok", f"{word}: gives the first model")
+                visit.say("store", "ok", f"{word}: provides the first model")
         except TreatyError as error:
             visit.say("store", "bad", str(error))
     if not any(open_store([word]).writable for word in visit.stores):

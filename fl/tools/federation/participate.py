@@ -73,10 +73,10 @@ def participate(
 ) -> Daemon:
     """A daemon that is ready to run. Raises TreatyError with the first problem.
 
-    cast: makes the seat's roles; another than the honest one only in a chaos test.
+    cast: makes the seat's roles, which follow the protocol except in a chaos test.
     """
     rpc = Rpc(urls, timeout=settings.timeout, failed=lambda kind, where, text: log.warn(f"node {where} {kind}: {text}"))
-    clock = None if all(map(on_loopback, urls)) else time.time  # a node of one's own is believed as it is
+    clock = None if all(map(on_loopback, urls)) else time.time  # the user's own node is trusted as it is
     node = FederationReader(rpc, abi, settings.federation, settings.confirmations, settings.chain_id, clock)
     log.info(f"federation {node.address} on chain {node.chain_id}", operator=signer.address)
     seat = settings.seat if settings.seat is not None else _seat_of(node, signer.address)

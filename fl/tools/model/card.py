@@ -34,11 +34,11 @@ def personal_card(config: Config, personal: Personal, given: Iterable[str]) -> s
     origin = config.origin
     lines = [
         "---\nlicense: unknown\nlibrary_name: pytorch\ntags: [treaty, personal]\n---",
-        f"# {_text(config.task.name)}: trained on by one participant",
+        f"# {_text(config.task.name)}: trained further by one participant",
         f"**This is not the federation's model, and it is not published.** It began as the model of round {origin.round} of "
         f"the federation `{origin.federation}` on chain {origin.chain_id} (root `{origin.root}`) and was trained for "
         f"{personal.epochs} epochs on {personal.rows} rows of one participant, from seed {personal.seed}. Its parameters may "
-        "reveal something of those rows: whoever passes it on passes that on.",
+        "reveal something of those rows: anybody who passes the model on passes that on, too.",
         f"Measured on {personal.held_out} rows of the same participant that were held out:\n",
         "\n".join(f"- {_text(line)}" for line in given),
         _use(config, False),
@@ -83,9 +83,9 @@ def _quality(source: Source, chosen: Chosen, config: Config) -> str:
     summary = source.summary
     if summary is None:
         return (
-            f"Nobody's test rows measured this model here. The metric of its task is {_text(config.metric)} ({better}). During "
-            "the rounds a committee scored updates on rows of its own members; those scores paid the participants and do not "
-            "measure the model. Measure it on your rows with `ape run evaluate`."
+            f"This model was not measured on test rows here. The metric of its task is {_text(config.metric)} ({better}). "
+            "During the rounds a committee scored updates on rows of its own members; those scores paid the participants and "
+            "do not measure the model. Measure it on your rows with `ape run evaluate`."
         )
     metrics = {0: summary.start, **{r.number: r.metric for r in summary.rounds}}
     message = (
@@ -130,7 +130,7 @@ def _privacy(source: Source) -> str:
         "its participant trained privately."
     )
     if source.summary is None:
-        return message + " The chain does not say who did: a participant's privacy statement is its own to publish."
+        return message + " The chain does not say who did: each participant decides whether to publish its privacy statement."
     private = [(seat.name, seat.privacy) for seat in source.summary.seats if seat.privacy]
     if not private:
         return message + " In this simulation nobody did."

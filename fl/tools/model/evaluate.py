@@ -85,7 +85,9 @@ def _calibrated(sure: Calibration | None) -> list[str]:
 
 def _draw(path: Path, sure: Calibration | None, metric: str) -> str:
     if sure is None:
-        raise TaskError(f"--picture shows how well probabilities hold, and this task ({metric}) gives none: leave it out")
+        raise TaskError(
+            f"--picture shows how well probabilities are calibrated, and this task ({metric}) gives none: leave it out"
+        )
     try:
         write_durably(path, picture(sure).encode())
     except OSError as error:

@@ -100,7 +100,7 @@ def _task(source: Source, given: str | None) -> tuple[TaskReference, Task]:
         raise TaskError(f"{message}: get its file, read it as the code that it is, and give --task FILE")
     found = load_task(given)
     if found.name != name:
-        raise TaskError(f"{given} is task {found.name!r}, and the federation's is {name[:80]!r}: give that one's file")
+        raise TaskError(f"{given} is task {found.name!r}, and the federation's is {name[:80]!r}: give the file of that task")
     if not Path(given).is_file():
         message = "the model of a Flower app is rebuilt by the app itself, from the arrays in the store"
         raise TaskError(f"{given} is not a task file, and `ape run model` needs one: {message}")
@@ -120,7 +120,7 @@ def _checked_task(source: Source, task: Task) -> str:
         return f"the task's code makes the federation's first model from seed {seed}, {source.terms.genesis.hex()}"
     return (
         f"the task has the federation's number of parameters, {count:,}. Its code does not make the federation's first model "
-        "here, because it is another code, or another version of PyTorch: compare it with the participants'"
+        "here, because the code or the version of PyTorch differs: compare it with the participants'"
     )
 
 

@@ -60,7 +60,7 @@ class Origin:
 
 @dataclass(frozen=True)
 class Personal:
-    """How a model was trained on by one participant, on its own rows."""
+    """How one participant trained a model further, on its own rows."""
 
     epochs: int
     seed: int
@@ -170,7 +170,9 @@ def referenced_task(reference: TaskReference, given: str | None) -> Task:
             raise TaskError(f"{message}: give that one, or export the model again with this one")
         return load_task(given)
     if given is not None and given != reference.name:
-        raise TaskError(f"the model says itself what it needs ({reference.kind} task {reference.name!r}): leave --task out")
+        raise TaskError(
+            f"the model's folder says which task it needs ({reference.kind} task {reference.name!r}): leave --task out"
+        )
     if reference.kind == "table":
         try:
             return stated_table(reference.table or {})

@@ -1,4 +1,4 @@
-"""`fl.load_model` and `fl.predict`: a federation's model as a PyTorch module, and at work on a table."""
+"""`fl.load_model` and `fl.predict`: a federation's model as a PyTorch module, and its predictions for a table."""
 
 from __future__ import annotations
 

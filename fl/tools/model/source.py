@@ -70,7 +70,7 @@ def from_summary(path: Path) -> Source:
     last = _last(history, terms)
     if said != (federation, last):
         message = f"{path} names model {said[1].hex()[:16]} of {said[0]}, and its events {last.hex()[:16]} of {federation}"
-        raise TreatyError(f"{message}: they do not belong together; get the folder that simulate wrote, whole")
+        raise TreatyError(f"{message}: they do not belong together; get the complete folder that simulate wrote")
     store = LocalStore(path.parent / "store")
     manifest = store.get_manifest(terms.manifest)
     verified = (f"summary and events name the same federation and the same last model, {last.hex()}", _MANIFEST)

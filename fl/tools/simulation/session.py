@@ -31,7 +31,7 @@ PAGE_HEIGHT = 720  # of a page inside a notebook, in pixels
 
 @dataclass(frozen=True)
 class Page:
-    """A federation's page: a file to open, and itself in a notebook."""
+    """A federation's page, as a file to open; a notebook shows it."""
 
     path: Path
 
@@ -42,20 +42,20 @@ class Page:
 
 
 class Simulation:
-    """A simulation that has ended, as its folder tells it."""
+    """A simulation that has ended, read from its folder."""
 
     def __init__(self, folder: str | Path, task: str | None = None):
         """folder: what a simulation wrote. task: the file of a task that is neither shipped nor a table, for `model`."""
         self.folder = Path(folder)
         self._task = task
         load_ape()
-        from fl.tools.audit.summary import Summary  # loads Ape, as those below do: by hand, where it finds the project
+        from fl.tools.audit.summary import Summary  # loads Ape, like those below; load_ape has let it find the project
 
         self.summary = Summary.read(self.folder / "summary.json")
 
     @cached_property
     def rounds(self) -> pd.DataFrame:
-        """A row a round, from round 0 (the first model): the metric by its name, who was accepted, who proposed, gas."""
+        """One row per round, from round 0 (the first model): the metric by its name, who was accepted, who proposed, gas."""
         rows: list[dict[str, Any]] = [{"round": 0, self.summary.metric: self.summary.start}]
         for entry in self.summary.rounds:
             names = ("revealed", "accepted", "left_out", "committee", "proposer", "fallen", "voided")
@@ -67,7 +67,8 @@ class Simulation:
 
     @cached_property
     def seats(self) -> pd.DataFrame:
-        """A row a seat: name, kind (honest, or which adversary), stake left, pay, what it was slashed, gas, rounds accepted."""
+        """One row per seat: name, kind (honest, or which adversary), stake left, pay, what it was slashed, gas, rounds
+        accepted."""
         rows = []
         for entry in self.summary.seats:
             kept = {name: getattr(entry, name) for name in ("seat", "name", "kind", "owner", "stake", "pay")}
@@ -128,7 +129,7 @@ def simulate(
     task: a shipped task, a task file, a `table:` address, or a DataFrame with its target (and owner: who holds which row).
     adversaries: {"sign_flip": 1} or ["sign_flip:1"]. compare: measure local-only and centralised training too. out: the folder
     for all files, by default a new one. Raises TreatyError as the command does."""
-    load_ape()  # by hand, and not with this module: it takes seconds
+    load_ape()  # not when this module is imported: it takes seconds
     from fl.tools.simulation.simulate import Watcher, parse_adversaries  # loads Ape and torch
     from fl.tools.simulation.simulate import simulate as run  # loads Ape and torch
 

@@ -107,7 +107,7 @@ def simulate(plan: Plan, out: Path, watcher: Watcher | None = None, ray: str | N
     data = split(table, honest, plan.alpha, plan.seed)
     check_split(task, data)
     if kept := checkpoint.begin(plan, plan.task, out):
-        watcher.say(f"going on with an interrupted simulation: {kept} updates are at hand")
+        watcher.say(f"continuing an interrupted simulation: {kept} updates are already there")
     return _Simulation(plan, out, watcher, task, data, kinds, ray).run()
 
 
@@ -155,7 +155,7 @@ class _Simulation:
     def _seat(self, node: FederationReader, deployment: Deployment, sponsor: Any, seats: list[Any]) -> None:
         token = ape_accounts.contract("TestToken").at(deployment.token)
         federation, terms = ape_accounts.contract("Federation").at(node.address), node.terms
-        stake = terms.min_stake + 2 * terms.fraud_slash  # a fraud or two, and still whole
+        stake = terms.min_stake + 2 * terms.fraud_slash  # enough for two frauds without falling below the minimum
         budget = self.plan.rounds * terms.round_cost(self.plan.seats)
         deposits = DEPOSITS * terms.demand_deposit  # which each daemon lets the federation take when it needs to
         for account, amount, more in [(sponsor, budget, 0), *((account, stake, deposits) for account in seats)]:
@@ -170,7 +170,7 @@ class _Simulation:
             self._note(f"deploy {name}", gas)
 
     def _play(self, node: FederationReader, seats: list[Any]) -> View:
-        """All rounds, to the last claim; the last moment."""
+        """Runs all rounds, to the last claim; returns the last moment."""
         manifest = self.store.get_manifest(node.terms.manifest)
         with (self.out / "agents.log").open("a") as log:
             lockstep = Lockstep(
@@ -201,7 +201,7 @@ class _Simulation:
             trio = cast(seat, self.evaluator, shard, self.plan.seed, journal, trainer=trainer, guard=guard)
             roles = whole_seat(trio, seat, signer.address, self.plan.rounds, checks=kind == "honest")
             agents.append(Agent(self.name(seat), signer, roles, journal, self.store, seat, kind))
-        return sorted(agents, key=lambda agent: agent.kind == "honest")  # whoever cheats moves first
+        return sorted(agents, key=lambda agent: agent.kind == "honest")  # cheats move first
 
     def _guard(self, privacy: Privacy, seat: int, shard: Shard, journal: Path) -> PrivacyGuard:
         seed = self.plan.seed

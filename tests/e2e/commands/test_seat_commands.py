@@ -369,7 +369,7 @@ def test_doctor__all_is_well__exits_with_0(commands, federation, here, result, t
     assert done.code == 0, done.out
     assert set(graded(done).values()) == {"ok"} and done.out.endswith("ready to take part\n")
     assert "task linear builds the federation's first model from seed 0, bit for bit" in done.out
-    assert "a file went there and back" in done.out and "owner and operator of seat 0, 100 TTT staked, whole" in done.out
+    assert "a file was written and read back" in done.out and "owner and operator of seat 0, 100 TTT staked, whole" in done.out
 
 
 def test_doctor__names_each_thing_to_fix__and_exits_with_1(commands, here, tmp_path):

@@ -141,7 +141,7 @@ def test_evaluate__a_number_has_no_calibration(tmp_path):
     (tmp_path / "mine.csv").write_text("x,y\n1,2\n2,4\n3,6\n")
     result = evaluate(tmp_path / "model", tmp_path / "mine.csv", Wishes(resamples=100))
     assert result.facts["calibration"] is None and result.facts["metric"] == "mean squared error"
-    with pytest.raises(TaskError, match="--picture shows how well probabilities hold, and this task"):
+    with pytest.raises(TaskError, match="--picture shows how well probabilities are calibrated, and this task"):
         evaluate(tmp_path / "model", tmp_path / "mine.csv", Wishes(resamples=100, picture=tmp_path / "c.svg"))
 
 

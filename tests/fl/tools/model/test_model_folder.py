@@ -260,7 +260,14 @@ def test_card__says_who_how_and_how_to_verify(heart):
     record, folder = heart
     card = (folder / "README.md").read_text()
     root = record.history.rounds[0].model.hex()
-    for fact in (root, record.terms.manifest.hex(), record.federation, "seat", "not stated", "Nobody's test rows measured"):
+    for fact in (
+        root,
+        record.terms.manifest.hex(),
+        record.federation,
+        "seat",
+        "not stated",
+        "This model was not measured on test rows here",
+    ):
         assert fact in card
     assert len(re.findall(r"^\| \d \| `0x\w+` \|  \| 1 \|$", card, re.MULTILINE)) == 2  # of three seats, two were accepted
     assert "ape run audit --federation" in card and str(record.store.path) not in card
