@@ -87,9 +87,8 @@ def test_tables__with_a_wrong_column__are_named_and_leave_the_folder_free_for_an
 
 
 def test_up__on_a_port_in_use__starts_nothing(tmp_path):
-    with socket.create_server(("127.0.0.1", 0)) as other:
-        with pytest.raises(TaskError, match="give another --port"):
-            up(Plan(tmp_path / "out", task="linear", port=other.getsockname()[1]), Progress())
+    with socket.create_server(("127.0.0.1", 0)) as other, pytest.raises(TaskError, match="give another --port"):
+        up(Plan(tmp_path / "out", task="linear", port=other.getsockname()[1]), Progress())
     assert not (tmp_path / "out").exists()
 
 
