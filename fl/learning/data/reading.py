@@ -30,7 +30,7 @@ OTHERS = {
     b"\x93NUMPY": "a NumPy array: give a table with a heading",
 }
 PARQUET = b"PAR1"
-# Each digit can match in one way only: otherwise a long field of digits that is no number would take hours.
+# Each digit can match in one way only: otherwise a long field of digits that is not a valid number would take hours.
 NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?")
 LEADING_ZERO = re.compile(r"[+-]?0\d")  # a code, such as a postcode: as a number it would lose its zero
 DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+|[+-]?\d{1,3}(\.\d{3})+,\d+")
