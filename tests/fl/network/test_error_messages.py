@@ -39,7 +39,7 @@ def test_amounts__are_tokens__phases_are_words__artifacts_too():
     )
     assert "phase score commit, but the round is in phase idle" in explain("WrongPhase", {"expected": 4, "actual": 0}, PLAY)
     assert explain("WrongLeaf", {"artifact": 2, "seat": 7}, PLAY).startswith("the opened leaf of an update (seat 7)")
-    assert explain("WrongScoresLength", {"expected": 3, "actual": 2}, PLAY).startswith("2 scores for 3 revealed")
+    assert explain("WrongScoresLength", {"expected": 3, "actual": 2}, PLAY).startswith("2 scores were given for 3 revealed")
     assert explain("TooFewSeats", {"eligible": 1, "minimum": 3}, PLAY).startswith("1 seats are ready and 3")
 
 
