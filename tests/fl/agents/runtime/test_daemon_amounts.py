@@ -44,7 +44,7 @@ def test_warnings_and_metrics__are_in_the_federation_s_token(cluster, tmp_path):
     assert "stake 93 SIX is below 100 SIX: the seat sits out; top it up" in logged(fresh)
     text = fresh.metrics.text()
     assert metrics(fresh)["treaty_stake_tokens"].endswith(" 93.0") and "e-0" not in text and "e-1" not in text
-    assert "# HELP treaty_stake_tokens The seat's stake, in SIX, of 6 decimals." in text
+    assert "# HELP treaty_stake_tokens The seat's stake, in SIX, which has 6 decimals." in text
     assert float(metrics(fresh)["treaty_pool_tokens"].split()[-1]) > 10**6  # it was funded with very many
     view = fresh.observer.view(fresh.node.look(None, [fresh.player.party]), fresh.player.party)
     assert fresh.deposits.ready(view, fresh.node.terms.demand_deposit) is False
