@@ -179,9 +179,11 @@ class Daemon:
         """Raises if the seat is gone or this key no longer acts for it; warns of what the owner should fix."""
         facts = view.own.seat
         if facts is None or int(facts.owner, 16) == 0:
+            if self._operates_now():
+                raise Distrust(f"seat {self.seat} was taken a few blocks ago: waiting until that is confirmed")
             raise Over(f"seat {self.seat} is free: its owner has withdrawn")
         if facts.operator != self.sender.signer.address:
-            if self.node.read("seatInfo", self.seat)[2] == self.sender.signer.address:
+            if self._operates_now():
                 raise Distrust(f"this key operates seat {self.seat} for a few blocks only: waiting until that is confirmed")
             raise OperatorReplaced(
                 f"seat {self.seat} is now operated by {facts.operator}: {self.sender.signer.address} no longer acts for it; "
@@ -197,6 +199,10 @@ class Daemon:
                 f"seat {self.seat} has committed, and this journal has no salt: hand over the old journal before "
                 f"{view.phase_end}, or {slash} are slashed"
             )
+
+    def _operates_now(self) -> bool:
+        """Whether this key operates the seat in the newest block."""
+        return bool(self.node.read("seatInfo", self.seat)[2] == self.sender.signer.address)
 
     def _over(self, view: View) -> None:
         leaving = view.history.seats[self.seat].leaving if self.seat in view.history.seats else True

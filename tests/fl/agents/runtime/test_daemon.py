@@ -14,9 +14,9 @@ from dataclasses import replace
 
 import pytest
 from support.daemon_cluster import DaemonCluster, Key, key_of, logged
-from support.system import SPONSOR
+from support.system import SPONSOR, owner
 
-from fl.agents.runtime.daemon import OperatorReplaced
+from fl.agents.runtime.daemon import OperatorReplaced, Over
 from fl.agents.runtime.journal import Identity, Journal, JournalError
 from fl.errors import StoreError
 from fl.network.federation import Distrust
@@ -47,6 +47,21 @@ def test_rounds__end__and_nobody_loses_stake__and_nothing_is_sent_twice(cluster)
         assert Counter(d.nonce for d in transactions).most_common(1)[0][1] == 1
         assert len(transactions) == cluster.sent(key_of(seat))
         assert all(len(d.sent) == 1 for d in transactions)
+
+
+def test_daemon__started_right_after_its_seat_was_taken__waits_until_that_is_confirmed(cluster):
+    cluster.system.do("exit", 3, by=owner(3))
+    cluster.system.do("withdraw", 3, owner(3), by=owner(3))
+    cluster.mine(4)
+    with pytest.raises(Over, match="seat 3 is free"):
+        cluster.daemon(3, depth=3).tick()
+    cluster.end()
+    cluster.system.do("join", owner(3), key_of(3).address, cluster.system.terms.min_stake, b"", by=owner(3))
+    daemon = cluster.daemon(3, depth=3)
+    with pytest.raises(Distrust, match="seat 3 was taken a few blocks ago"):
+        daemon.tick()
+    cluster.mine(4)
+    daemon.tick()
 
 
 def test_cranks__are_taken_in_turns__so_that_few_pay_for_nothing(cluster):
