@@ -21,6 +21,7 @@ from fl.network.rpc import NodeError, NodeRefused
 from fl.network.transactions import Signed, SignedTransaction, State, TransactionJournal
 
 GWEI = 10**9
+MAX_GAS = 1 << 24  # of one transaction on Ethereum (EIP-7825); one with more is never mined, and blocks those after it
 BUMP = 1.125  # nodes replace a transaction if the fee is 10 % higher
 KNOWN = ("already known", "already imported", "known transaction", "nonce too low", "already in pool")
 
@@ -83,19 +84,15 @@ class Sender:
         attempt: int | None = None,
         lasting: bool = False,
         revocable: bool = False,
+        shared: bool = False,
     ) -> SignedTransaction:
         """Signs, keeps and broadcasts. Raises Refused if the contract would reject it, OSError if the journal cannot be
         written.
 
-        attempt, lasting, revocable: as SignedTransaction has them."""
+        attempt, lasting, revocable: as SignedTransaction has them. shared: others may make the call, so one node's revert
+        suffices."""
         call = {"from": self.signer.address, "to": to, "data": "0x" + data.hex()}
-        try:
-            # Estimated on mined state only: another account's pending transaction may never arrive.
-            gas = int(self.rpc("eth_estimateGas", call, "latest"), 16)
-        except NodeRefused as error:
-            raise Refused(self._why(error)) from error
-        except (TypeError, ValueError) as error:
-            raise NodeError(f"eth_estimateGas did not answer with a number: {error}") from error
+        gas = self._estimate(call, shared)
         gas += gas // 4 + 10_000  # the state may change before it is mined
         account, nonce = self.signer.address, self._nonce()
         transaction = SignedTransaction(
@@ -120,10 +117,38 @@ class Sender:
         self._broadcast(transaction)
         return transaction
 
+    def _estimate(self, call: dict[str, str], shared: bool) -> int:
+        """The most gas that a node says the call takes. A single one of several must not hold a reveal up by a revert that it
+        made up, nor burn the key's money by too low a limit. Raises Refused if every node that answers says it reverts."""
+        # Estimated on mined state only: another account's pending transaction may never arrive.
+        refused: NodeRefused | None = None
+        answers: list[Any] = []
+        try:
+            answers.append(self.rpc("eth_estimateGas", call, "latest"))
+        except NodeRefused as error:
+            if shared or len(self.rpc.urls) < 2:
+                raise Refused(self._why(error)) from error
+            refused = error
+        if len(self.rpc.urls) > 1:
+            answers += self.rpc.each("eth_estimateGas", call, "latest")
+        if not answers and refused is not None:
+            raise Refused(self._why(refused)) from refused
+        possible = [gas for answer in answers if 0 < (gas := _gas(answer)) <= MAX_GAS]
+        if not possible:
+            self.rpc.turn()
+            most = f"no transaction may take more than {MAX_GAS:,} gas"
+            raise NodeError(f"eth_estimateGas answered {answers[0]!s:.40}, and {most}: nothing was signed")
+        return max(possible)
+
     def _nonce(self) -> int:
-        """The next nonce, after everything that this key has signed here and everything on the chain."""
+        """The next nonce: after all that this key has signed here, and all that the chain counts. Of several nodes the lowest
+        count holds: one that counts too many would have every later transaction wait for a nonce that nobody uses."""
         counted = self._count("latest")
-        return max([counted, *(d.nonce + 1 for d in self.transactions.open(self.signer.address))])
+        if len(self.rpc.urls) > 1:
+            others = self.rpc.each("eth_getTransactionCount", self.signer.address, "latest")
+            counted = min([counted, *(_number(other) for other in others)])
+        signed = [t.nonce + 1 for t in self.transactions.all() if t.sender == self.signer.address]
+        return max([counted, *signed])
 
     def _count(self, block: str) -> int:
         return _number(self.rpc("eth_getTransactionCount", self.signer.address, block))
@@ -292,6 +317,14 @@ class Sender:
 
     def _why(self, error: NodeRefused) -> str:
         return self.explain(error.data) if error.data else error.text
+
+
+def _gas(answer: Any) -> int:
+    """An estimate; 0 if it is no number, so that one node's garbage does not outweigh another's answer."""
+    try:
+        return _number(answer)
+    except NodeError:
+        return 0
 
 
 def _number(value: Any) -> int:

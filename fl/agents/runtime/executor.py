@@ -132,6 +132,7 @@ class Executor:
                 attempt=call.attempt,
                 lasting=call.lasting,
                 revocable=call.revocable,
+                shared=call.shared,
             )
         except Refused as refusal:
             if not call.shared:  # for shared calls, somebody else was faster

@@ -102,6 +102,51 @@ def test_revert__is_the_contract_s_word_whatever_its_code(cluster, proxy, text):
     daemon.journal.close()
 
 
+def test_revert_that_one_of_two_nodes_made_up__does_not_stop_a_commitment(cluster, proxy):
+    cluster.play_to_open()
+    daemon = cluster.daemon(VICTIM, urls=[proxy.url, cluster.url])
+    proxy.refuse = lambda call: (3, "execution reverted") if call["method"] == "eth_estimateGas" else None
+    look(daemon, cluster, 3)
+    assert record(cluster) == 1 and "would be rejected" not in logged(daemon), logged(daemon)
+    daemon.journal.close()
+
+
+@pytest.mark.parametrize("gas", ["0x5208", hex(1 << 60)])
+def test_estimate_that_one_of_two_nodes_made_up__burns_no_gas_and_blocks_no_nonce(cluster, proxy, gas):
+    cluster.play_to_open()
+    daemon = cluster.daemon(VICTIM, urls=[proxy.url, cluster.url])
+    proxy.change = lambda call, answer: {**answer, "result": gas} if call["method"] == "eth_estimateGas" else answer
+    look(daemon, cluster, 3)
+    (commit,) = daemon.sender.transactions.all()
+    assert record(cluster) == 1 and 50_000 < commit.gas < 1 << 24, logged(daemon)
+    daemon.journal.close()
+
+
+def test_count_that_one_of_two_nodes_made_up__leaves_no_gap_of_nonces(cluster, proxy):
+    cluster.play_to_open()
+    daemon = cluster.daemon(VICTIM, urls=[proxy.url, cluster.url])
+    count = cluster.sent(key_of(VICTIM))
+    inflated = hex(count + 1000)
+    proxy.change = lambda call, answer: (
+        {**answer, "result": inflated} if call["method"] == "eth_getTransactionCount" else answer
+    )
+    look(daemon, cluster, 3)
+    assert record(cluster) == 1 and [t.nonce for t in daemon.sender.transactions.all()] == [count], logged(daemon)
+    daemon.journal.close()
+
+
+def test_estimate_above_what_a_transaction_may_take__signs_nothing(cluster, proxy):
+    cluster.play_to_open()
+    daemon = cluster.daemon(VICTIM, urls=[proxy.url])
+    proxy.change = lambda call, answer: {**answer, "result": hex(1 << 60)} if call["method"] == "eth_estimateGas" else answer
+    look(daemon, cluster, 2)
+    assert not daemon.sender.transactions.all() and "no transaction may take more" in logged(daemon)
+    proxy.change = lambda call, answer: answer
+    look(daemon, cluster, 3)
+    assert record(cluster) == 1
+    daemon.journal.close()
+
+
 def test_narrow_spans__are_halved_until_they_fit__and_grow_when_taken(cluster, proxy, monkeypatch):
     monkeypatch.setattr(federation, "GROWS_AFTER", 2)
     cluster.mine(300)
