@@ -124,13 +124,19 @@ def canonical(facts: dict[str, Any]) -> bytes:
     return json.dumps(facts, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
 
 
-def _parse_canonical(data: bytes) -> dict[str, Any] | None:
-    """The JSON object of which these bytes are the canonical form; None if they are not."""
+def nests_too_deep(data: bytes) -> bool:
+    """Whether reading this JSON could overflow its reader's stack, which ends the process where something raised Python's own
+    limit."""
     nesting = deepest = 0
     for byte in data:  # brackets inside strings count too; no real document comes near the limit
         nesting += (byte in b"[{") - (byte in b"]}")
         deepest = max(deepest, nesting)
-    if deepest > MAX_DOCUMENT_NESTING:
+    return deepest > MAX_DOCUMENT_NESTING
+
+
+def _parse_canonical(data: bytes) -> dict[str, Any] | None:
+    """The JSON object of which these bytes are the canonical form; None if they are not."""
+    if nests_too_deep(data):
         return None
     try:
         facts = json.loads(data)

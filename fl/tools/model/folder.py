@@ -27,6 +27,7 @@ from fl.learning.inference import Module, module_from, tensors_of
 from fl.learning.shipped import SHIPPED
 from fl.learning.task import Task
 from fl.learning.task_loading import load_task
+from fl.network.stores.base import nests_too_deep
 from fl.network.stores.files import open_regular, write_durably
 
 FORMAT, VERSION = "treaty-model", 1
@@ -129,6 +130,8 @@ def read_config(folder: Path) -> Config:
             data = file.read(MAX_CONFIG_BYTES + 1)
         if len(data) > MAX_CONFIG_BYTES:
             raise TreatyError(f"{path} is larger than {MAX_CONFIG_BYTES:,} bytes: give a folder that `ape run model` wrote")
+        if nests_too_deep(data):
+            raise ValueError("it nests too deep")
         facts = json.loads(data)
     except FileNotFoundError:
         raise TreatyError(f"no model in {folder}: give a folder that `ape run model --out` wrote") from None

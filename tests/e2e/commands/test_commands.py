@@ -353,7 +353,7 @@ def test_wrong_argument__ends_in_one_clear_line(commands, call, message):
         ("", "terms.yaml: a terms file holds `name: value` lines"),
         ("committee: 4", r"no federation can be made with these terms: committee: an odd number .* \(rule 11\); min_reveals"),
         ("answer_window: 5000", r"no federation can be made with these terms: challenge_window: at least .* \(rule 15\)$"),
-        ("min_stake: 1", r"no federation can be made with these terms: slashes: .* \(rule 17\)$"),
+        ("min_stake: 1", r"no federation can be made with these terms: no_reveal_slash .* \(rule 17\)$"),
     ],
 )
 def test_wrong_terms__end_in_one_clear_line(commands, text, message):

@@ -552,7 +552,7 @@ class Mean:
         return [parameters[0] + (self.who - parameters[0]) / 2], 10, {}
 
     def evaluate(self, parameters, config):
-        return float(abs(parameters[0] - self.who).mean()), self.examples, self.message
+        return float(abs(parameters[0] - self.who).mean()), self.examples, self.result
 
 
 def clients(kind: type = Mean) -> ClientTask:
@@ -638,7 +638,7 @@ def test_client__metric_as_numpy_or_tensor__is_a_float():
         result = {"accuracy": np.float32(0.25)}
 
         def evaluate(self, parameters, config):
-            return torch.tensor(0.5), np.int64(10), self.message
+            return torch.tensor(0.5), np.int64(10), self.result
 
     task = clients(Kind)
     client_check(task)

@@ -224,7 +224,7 @@ def test_device__that_this_machine_lacks__is_refused_by_name():
 
 
 def test_threads__are_one_once_a_task_is_loaded__and_importing_changes_nothing():
-    code = "import torch, fl.learning.task as t; n = torch.get_num_threads(); t.load_task('linear')"
+    code = "import torch, fl.learning.task_loading as t; n = torch.get_num_threads(); t.load_task('linear')"
     environment = {**os.environ, "OMP_NUM_THREADS": "2"}
     call = [sys.executable, "-c", f"{code}; print(n, torch.get_num_threads())"]
     shown = subprocess.run(call, env=environment, check=True, capture_output=True, text=True).stdout

@@ -32,7 +32,7 @@ def trap(tmp_path):
 @pytest.mark.parametrize("name", ["{}", "flower:{}", "table:{}?target=x"])
 def test_manifest_that_names_a_file__does_not_run_it(cluster, trap, monkeypatch, name):
     stated = manifest(task=name.format(trap))
-    monkeypatch.setattr(command, "federation_store", lambda terms, words: (cluster.store, stated))
+    monkeypatch.setattr(command, "federation_store", lambda terms, words, *rest: (cluster.store, stated))
     settings = command.Settings(
         cluster.system.federation.address, [str(cluster.store.path)], shard="0/4", journal=cluster.folder / "trapped"
     )
