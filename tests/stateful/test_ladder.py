@@ -12,7 +12,7 @@ from stateful.machines import LADDER, Base, Several
 from fl.protocol.phases import Phase
 
 # Runs of each machine.
-WEIGHTS = {"Base": 6, "Honest": 10, "Dropouts": 20, "Liars": 20, "Fraud": 50, "Hostile": 60, "Several": 10, "OnNode": 8}
+WEIGHTS = {"Base": 6, "Honest": 10, "Dropouts": 20, "Liars": 20, "Fraud": 80, "Hostile": 110, "Several": 14, "OnNode": 8}
 MUST = (
     [f"phase {p.name}" for p in Phase]
     + [f"slash: {act}" for act in ("no reveal", "no scores", "fraud")]
