@@ -320,7 +320,7 @@ class Sender:
 
 
 def _gas(answer: Any) -> int:
-    """An estimate; 0 if it is no number, so that one node's garbage does not outweigh another's answer."""
+    """An estimate; 0 if it is not a number, so that one node's garbage does not outweigh another's answer."""
     try:
         return _number(answer)
     except NodeError:

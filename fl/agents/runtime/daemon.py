@@ -35,6 +35,10 @@ class OperatorReplaced(ChainError):
     """The key no longer acts for the seat."""
 
 
+class Unconfirmed(ChainError):
+    """The seat was taken in a block that is not deep enough yet."""
+
+
 class Over(Exception):
     """There is nothing left to do, permanently."""
 
@@ -107,6 +111,10 @@ class Daemon:
                 return
             except (WrongChain, OperatorReplaced):
                 raise
+            except Unconfirmed as early:
+                self.log.info(str(early))
+                if once:
+                    return
             except Exception as error:  # a daemon that guards a stake goes on after any error, and reports it
                 self.trouble(error)
                 if once:
@@ -180,7 +188,7 @@ class Daemon:
         facts = view.own.seat
         if facts is None or int(facts.owner, 16) == 0:
             if self._operates_now():
-                raise Distrust(f"seat {self.seat} was taken a few blocks ago: waiting until that is confirmed")
+                raise Unconfirmed(f"seat {self.seat} was taken a few blocks ago: waiting until that is confirmed")
             raise Over(f"seat {self.seat} is free: its owner has withdrawn")
         if facts.operator != self.sender.signer.address:
             if self._operates_now():

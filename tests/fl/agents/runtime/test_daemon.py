@@ -16,7 +16,7 @@ import pytest
 from support.daemon_cluster import DaemonCluster, Key, key_of, logged
 from support.system import SPONSOR, owner
 
-from fl.agents.runtime.daemon import OperatorReplaced, Over
+from fl.agents.runtime.daemon import OperatorReplaced, Over, Unconfirmed
 from fl.agents.runtime.journal import Identity, Journal, JournalError
 from fl.errors import StoreError
 from fl.network.federation import Distrust
@@ -58,7 +58,7 @@ def test_daemon__started_right_after_its_seat_was_taken__waits_until_that_is_con
     cluster.end()
     cluster.system.do("join", owner(3), key_of(3).address, cluster.system.terms.min_stake, b"", by=owner(3))
     daemon = cluster.daemon(3, depth=3)
-    with pytest.raises(Distrust, match="seat 3 was taken a few blocks ago"):
+    with pytest.raises(Unconfirmed, match="seat 3 was taken a few blocks ago"):
         daemon.tick()
     cluster.mine(4)
     daemon.tick()
