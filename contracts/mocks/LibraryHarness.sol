@@ -8,6 +8,7 @@ import {Leaves} from "../libraries/Leaves.sol";
 import {Record, Records} from "../libraries/Records.sol";
 import {Scores} from "../libraries/Scores.sol";
 import {Seats} from "../libraries/Seats.sol";
+import {Signatures} from "../libraries/Signatures.sol";
 
 /// @title LibraryHarness: the pure libraries, opened for their Python twins
 contract LibraryHarness {
@@ -91,5 +92,41 @@ contract LibraryHarness {
 
     function makeRecord(uint256 round, uint256 state, bytes32 digest) external pure returns (uint256) {
         return Record.unwrap(Records.make(round, state, digest));
+    }
+
+    function commitDigests(address federation, uint256 round, uint256 seat, bytes32 value)
+        external
+        view
+        returns (bytes32 update, bytes32 scores)
+    {
+        bytes32 domain = Signatures.domain(federation);
+        return (
+            Signatures.act(domain, Signatures.COMMIT_TYPEHASH, round, seat, value),
+            Signatures.act(domain, Signatures.COMMIT_SCORES_TYPEHASH, round, seat, value)
+        );
+    }
+
+    function handoverDigest(
+        address federation,
+        uint256 seat,
+        address owner,
+        address newOwner,
+        address newOperator,
+        uint256 stake,
+        uint256 deadline
+    ) external view returns (bytes32) {
+        return Signatures.handover(Signatures.domain(federation), seat, owner, newOwner, newOperator, stake, deadline);
+    }
+
+    function signedByKey(address account, bytes32 digest, bytes32 r, bytes32 vs) external pure returns (bool) {
+        return Signatures.byKey(account, digest, r, vs);
+    }
+
+    function signedByWallet(address account, bytes32 digest, bytes32 r, bytes32 vs) external view returns (bool) {
+        return Signatures.byWallet(account, digest, Signatures.whole(r, vs), Signatures.WALLET_GAS);
+    }
+
+    function signedByEither(address account, bytes32 digest, bytes calldata signature) external view returns (bool) {
+        return Signatures.byEither(account, digest, signature);
     }
 }

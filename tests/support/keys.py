@@ -5,6 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from eth_account import Account
+from eth_account.messages import encode_typed_data
+
+from fl.protocol.signatures import Signature, TypedData
 
 
 class Key:
@@ -17,6 +20,12 @@ class Key:
 
     def sign(self, fields: dict[str, Any]) -> bytes:
         return bytes(self._account.sign_transaction(fields).raw_transaction)
+
+    def sign_typed(self, data: TypedData) -> bytes:
+        return bytes(self._account.sign_message(encode_typed_data(data.domain, data.types, data.message)).signature)
+
+    def sign_digest(self, digest: bytes) -> Signature:
+        return Signature.of(bytes(self._account.unsafe_sign_hash(digest).signature))
 
 
 def key_of(seat: int) -> Key:

@@ -8,19 +8,23 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from eth_account.messages import encode_typed_data
 from hypothesis import example, given
 from hypothesis import strategies as st
 from support.evm import LocalEvm
+from support.keys import Key
 
-from fl.protocol import committee, scores, seats
+from fl.protocol import committee, scores, seats, signatures
 from fl.protocol.aggregate import aggregate, aggregate_coordinate
 from fl.protocol.artifact import LEAF_PARAMETERS, Kind, pack_model, parse_model, parse_update
 from fl.protocol.commitment import score_commitment, update_commitment
 from fl.protocol.leaves import Tree, root_from
+from fl.protocol.signatures import ActKind, Signature
 
 VECTORS = Path(__file__).parent / "vectors.json"
 INT32 = st.integers(-(2**31), 2**31 - 1)
 ADDRESS = "0x" + "ab" * 20
+HANDOVER = (1, ADDRESS, 5, "0x" + "01" * 20, "0x" + "02" * 20, "0x" + "03" * 20, 10**20, 2_000_000_000)
 bytes32 = st.binary(min_size=32, max_size=32)
 edge_bytes = st.sampled_from([0, 1, 0x7F, 0x80, 0x81, 0xFF]) | st.integers(0, 255)
 
@@ -128,6 +132,41 @@ def test_commitments__agree(number, seat, root, salt, locator):
     assert result == score_commitment(harness.evm.chain_id, ADDRESS, number, seat, root, salt)
 
 
+@given(st.integers(0, 2**256 - 1), st.integers(0, 2**256 - 1), bytes32)
+def test_signed_acts__agree(number, seat, value):
+    harness = chain()
+    digests = harness.call("commitDigests", ADDRESS, number, seat, value)
+    acts = [signatures.act(kind, harness.evm.chain_id, ADDRESS, number, seat, value) for kind in ActKind]
+    assert digests == tuple(act.digest for act in acts)
+    assert [encode_typed_data(act.domain, act.types, act.message).body for act in acts] == [act.content for act in acts]
+
+
+@given(
+    st.integers(0, 127),
+    st.lists(st.integers(0, 2**160 - 1), min_size=3, max_size=3),
+    st.integers(0, 2**96),
+    st.integers(0, 2**40),
+)
+def test_handovers__agree(seat, people, stake, deadline):
+    harness = chain()
+    owner, new_owner, new_operator = (f"0x{who:040x}" for who in people)
+    facts = seat, owner, new_owner, new_operator, stake, deadline
+    data = signatures.handover(harness.evm.chain_id, ADDRESS, *facts)
+    assert harness.call("handoverDigest", ADDRESS, *facts) == data.digest
+    assert encode_typed_data(data.domain, data.types, data.message).body == data.content
+
+
+@given(st.integers(1, 2**64), bytes32)
+def test_signatures__are_the_key_s_in_both_forms(secret, digest):
+    harness, key = chain(), Key(secret)
+    signature = key.sign_digest(digest)
+    assert Signature.of(signature.whole) == signature
+    assert harness.call("signedByKey", key.address, digest, signature.r, signature.vs)
+    assert harness.call("signedByEither", key.address, digest, signature.whole)
+    assert not harness.call("signedByKey", Key(secret + 1).address, digest, signature.r, signature.vs)
+    assert not harness.call("signedByKey", key.address, bytes([digest[0] ^ 1]) + digest[1:], signature.r, signature.vs)
+
+
 @given(st.sets(st.integers(0, 127)), st.integers(0, 127))
 def test_seats__agree(chosen, seat):
     bits = seats.to_bitmap(chosen)
@@ -172,6 +211,9 @@ def golden() -> dict:
         "update_commitment": update_commitment(1, ADDRESS, 7, 5, root, salt, b"somewhere").hex(),
         "score_commitment": score_commitment(1, ADDRESS, 7, 5, b"\x01\x02", salt).hex(),
         "validator_pay": scores.validator_pay(10**18, 4, 3, 2),
+        "act_digests": [signatures.act(kind, 1, ADDRESS, 7, 5, root).digest.hex() for kind in ActKind],
+        "handover_digest": signatures.handover(*HANDOVER).digest.hex(),
+        "signature": Key(1).sign_digest(root).whole.hex(),
     }
 
 
@@ -194,6 +236,9 @@ def test_solidity__agrees_with_the_golden_vectors():
     assert committee.unpack(packed, 7) == v["committee"]
     assert one.call("updateCommitment", ADDRESS, 7, 5, root, salt, b"somewhere").hex() == v["update_commitment"]
     assert one.call("validatorPay", 10**18, 4, 3, 2) == v["validator_pay"]
+    assert [digest.hex() for digest in one.call("commitDigests", ADDRESS, 7, 5, root)] == v["act_digests"]
+    assert one.call("handoverDigest", *HANDOVER[1:]).hex() == v["handover_digest"]
+    assert one.call("signedByEither", Key(1).address, root, bytes.fromhex(v["signature"]))
 
 
 @pytest.mark.parametrize("n", [1, 2, 3, 128])
