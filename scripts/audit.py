@@ -7,12 +7,13 @@ from pathlib import Path
 import click
 
 from fl.errors import TreatyError
+from fl.tools.cli import options
 from fl.tools.cli.network import Network, ReadingCommand
 
 
 @click.command(cls=ReadingCommand, short_help="Recompute a federation from events and store.")
 @click.option("--summary", type=click.Path(path_type=Path), help="The summary.json that a simulation wrote, in its folder.")
-@click.option("--federation", metavar="ADDRESS", help="A federation on the connected network.")
+@options.read_federation
 @click.option("--store", "stores", multiple=True, metavar="PLACE", help="The federation's store. Repeatable; tried in order.")
 @click.option("--json", "as_json", is_flag=True, help="Print the verdict as JSON.")
 def cli(network: Network, summary: Path | None, federation: str | None, stores: tuple[str, ...], as_json: bool) -> None:

@@ -13,6 +13,7 @@ from fl.tools.cli import options
 from fl.tools.cli.options import Key
 from fl.tools.cli.prices import FLAGS, prices
 from fl.tools.cli.prices import given as prices_given
+from fl.tools.cli.remembered import Remembered
 
 
 @click.command(cls=options.answering(ConnectedProviderCommand), short_help="Deploy a federation to a network.")
@@ -59,8 +60,8 @@ def cli(
     **choices: Any,
 ) -> None:
     """Deploys factory and implementation (unless --factory is given) and a federation under the terms, prints its address and
-    terms, and records both in deployments/<chain id>.json. If the terms name no `token`, a play-money token is deployed.
-    Nothing is sent before everything has been checked."""
+    terms, and records both in deployments/<chain id>.json; commands that only read need no address in this folder then. If the
+    terms name no `token`, a play-money token is deployed. Nothing is sent before everything has been checked."""
     if not dry_run:
         options.only_with("--dry-run", "--seats", *FLAGS)
     from fl.network import ape_accounts
@@ -81,6 +82,7 @@ def cli(
         with ape_accounts.hushed():
             done = deploy(tried_task(task), given, key.open(), open_store(stores), publish=publish, **choices, **key.options)
         path = remember(done, Path("deployments"))
+        Remembered(done.federation, ape_accounts.network_choice(), stores).keep()
         reader = ape_accounts.federation(done.federation)
         show_deployment(done, reader.terms, reader.denomination)
     except TreatyError as error:

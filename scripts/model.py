@@ -12,7 +12,7 @@ from fl.tools.cli.options import Result
 
 @click.command(cls=ReadingCommand, short_help="Get a federation's model, ready for use.")
 @click.option("--summary", type=click.Path(path_type=Path), help="summary.json of a simulation, in its folder.")
-@click.option("--federation", metavar="ADDRESS", help="A federation on the connected network.")
+@options.read_federation
 @click.option("--store", "stores", multiple=True, metavar="PLACE", help="The federation's store. Repeatable; tried in order.")
 @click.option("--round", "number", type=click.IntRange(0), help="The model of this round; 0: the first. Default: the last.")
 @click.option("--task", metavar="FILE", help="The task's file, if the task is neither shipped nor a table. Its code is run.")

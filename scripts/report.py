@@ -5,13 +5,14 @@ from pathlib import Path
 import click
 
 from fl.errors import TreatyError
+from fl.tools.cli import options
 from fl.tools.cli.network import Network, ReadingCommand
 from fl.tools.cli.prices import given, prices
 
 
 @click.command(cls=ReadingCommand, short_help="Write a page about a federation, in plain words.")
 @click.option("--summary", type=click.Path(path_type=Path), help="The summary.json that a simulation wrote, in its folder.")
-@click.option("--federation", metavar="ADDRESS", help="A federation on the connected network.")
+@options.read_federation
 @click.option("--store", "stores", multiple=True, metavar="PLACE", help="The federation's store. Repeatable; tried in order.")
 @click.option("--task", help="The task's file, to measure models on its test rows. Default: the shipped task of that name.")
 @click.option(

@@ -8,7 +8,7 @@ from fl.tools.cli.options import Result
 
 
 @click.command(cls=ReadingCommand, short_help="Show a federation on one screen.")
-@options.federation
+@options.read_federation
 @options.command
 def cli(network: Network, federation: str) -> Result:
     """Shows phase and deadlines, who acted, stakes, pool, scores and the model's root, as the chain has them. Needs no key."""

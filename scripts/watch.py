@@ -3,12 +3,13 @@
 import click
 
 from fl.errors import TreatyError
+from fl.tools.cli import options
 from fl.tools.cli.network import Network, ReadingCommand
 from fl.tools.cli.prices import given, prices
 
 
 @click.command(cls=ReadingCommand, short_help="Watch a federation live, in a browser or a terminal.")
-@click.option("--federation", metavar="ADDRESS", required=True, help="A federation on the connected network.")
+@options.read_federation
 @click.option(
     "--store", "stores", multiple=True, metavar="PLACE", help="The federation's store, to measure and audit. Repeatable."
 )

@@ -311,6 +311,11 @@ def is_local() -> bool:
     return bool(ape.chain.provider.network.is_dev)
 
 
+def network_choice() -> str:
+    """The connected network, as --network takes it."""
+    return str(ape.chain.provider.network_choice)
+
+
 def chain_id() -> int:
     return int(ape.chain.chain_id)
 

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from fl.errors import plain
+from fl.errors import TreatyError, plain
 from fl.network.calls import number_of
 from fl.network.rpc import DEV_CHAINS, NodeError, Rpc, on_loopback
+from fl.tools.cli.remembered import FILE, remembered
 
 if TYPE_CHECKING:
     from fl.network.federation import FederationReader
@@ -115,9 +116,11 @@ class NetworkCommand(click.Command):
 
 
 class ReadingCommand(NetworkCommand):
-    """A command that signs nothing; a node that does not answer is named in one line."""
+    """A command that signs nothing. Without --federation it is about the one that its folder remembers; a node that does not
+    answer is named in one line."""
 
     def invoke(self, context: click.Context) -> Any:
+        self._recall(context)
         try:
             return super().invoke(context)
         except click.UsageError:
@@ -127,6 +130,31 @@ class ReadingCommand(NetworkCommand):
             if not why:
                 raise
             raise click.ClickException(silent_node(where, why, "nothing was sent")) from error
+
+    def _recall(self, context: click.Context) -> None:
+        """Fills in federation, network and stores from the folder where the command line leaves them out. A command that may
+        read a simulation's summary instead says itself what it needs."""
+        params = context.params
+        if "federation" not in params or params.get("summary"):
+            return
+        try:
+            known = remembered()
+        except TreatyError as error:
+            raise click.ClickException(str(error)) from error
+        named = params["federation"]
+        if known is None or (named and named.lower() != known.federation.lower()):
+            if not named and "summary" not in params:
+                raise click.UsageError(
+                    f"Missing option '--federation': give ADDRESS; no command has left one in {FILE} of this folder.", context
+                )
+            return
+        params["federation"] = known.federation
+        if not params["network"]:
+            params["network"] = known.network
+        if "stores" in params and not params["stores"]:
+            params["stores"] = known.stores
+        if not named:
+            click.echo(f"{known.federation}, as remembered in {FILE}", err=True)
 
 
 class _Json(click.ParamType):

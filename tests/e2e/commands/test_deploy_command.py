@@ -106,6 +106,28 @@ def test_manifest__names_public_stores_and_the_first_models_cid(commands, tmp_pa
     )
 
 
+# ---- remembered
+
+
+def test_deployment__is_what_later_commands_of_the_folder_read(commands, tmp_path):
+    store = tmp_path / "kept"
+    assert commands(*DEPLOY, "--store", store).code == 0
+    made = remembered(commands)[-1]["federation"]
+    shown = commands("status")
+    assert shown.code == 0 and f"federation  {made} on chain" in shown.out, shown
+    assert shown.err == f"{made}, as remembered in deployments/current.json\n"
+    wrote = commands("model", "--out", tmp_path / "model")
+    assert wrote.code == 0 and (tmp_path / "model" / "model.safetensors").is_file(), wrote
+    other = commands("status", "--federation", "0x" + "12" * 20)
+    assert other.code == 1 and made not in other.err  # an address that is given is the one that counts
+    file = commands.folder / "deployments" / "current.json"
+    assert file.stat().st_mode & 0o077 == 0  # a node's address may hold a key
+    file.write_text("{")
+    assert commands("status").line.startswith("Error: deployments/current.json cannot be read")
+    file.unlink()
+    assert "Missing option '--federation': give ADDRESS" in commands("status").err
+
+
 # ---- what it costs
 
 
