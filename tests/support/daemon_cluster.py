@@ -15,7 +15,7 @@ from support.system import System, owner
 
 from fl.agents.record.public_record import Record
 from fl.agents.roles.casting import Cast, honest, whole_seat
-from fl.agents.roles.training import SeatTrainer
+from fl.agents.roles.training import SeatTrainer, TrainingOptions
 from fl.agents.runtime.agent import Agent
 from fl.agents.runtime.daemon import Daemon, Pace
 from fl.agents.runtime.journal import Identity, Journal
@@ -85,6 +85,7 @@ class DaemonCluster:
         store: Any = None,
         cast: Cast = honest,
         trainer: SeatTrainer | None = None,
+        ahead: bool = True,
         workers: Workers | None = None,
         as_json: bool = False,
     ) -> Daemon:
@@ -99,7 +100,7 @@ class DaemonCluster:
         self._journals.append(held)
         sender = Sender(rpc, key, node.chain_id, held.transactions, fees or Fees(), log, node.refusal)
         store = store or self.store
-        trio = cast(seat, self.evaluator, self.data.shards[seat], 0, held.folder, trainer=trainer)
+        trio = cast(seat, self.evaluator, self.data.shards[seat], 0, held.folder, TrainingOptions(trainer, ahead=ahead))
         agent = Agent(f"seat {seat}", key, whole_seat(trio, seat, key.address), held.folder, store, seat)
         pace, work = Pace(0.01, 0.01, turn=1), workers or Inline()
         return Daemon(node, sender, held, agent, lambda: Record(node.terms, self.manifest, store), log, pace, work)

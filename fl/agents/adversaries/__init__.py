@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from dataclasses import replace
 from pathlib import Path
 
 from fl.agents.adversaries.proposers import PROPOSERS, Withholder, WrongModel, WrongModelOnce
 from fl.agents.adversaries.trainers import FLAWS, PARTICIPANTS
 from fl.agents.adversaries.validators import VALIDATORS
 from fl.agents.roles.casting import Cast, Trio, honest
-from fl.agents.roles.privacy_guard import PrivacyGuard
-from fl.agents.roles.training import SeatTrainer
+from fl.agents.roles.training import PLAIN, TrainingOptions
 from fl.learning.data.partition import Shard
 from fl.learning.evaluator import Evaluator
 
@@ -31,15 +31,13 @@ def cast(kind: str, accomplices: Collection[int] = ()) -> Cast:
         shard: Shard,
         seed: int,
         journal: Path,
-        *,
-        trainer: SeatTrainer | None = None,
-        guard: PrivacyGuard | None = None,
+        options: TrainingOptions = PLAIN,
     ) -> Trio:
-        participant, validator, proposer = honest(seat, evaluator, shard, seed, journal, trainer=trainer, guard=guard)
+        participant, validator, proposer = honest(seat, evaluator, shard, seed, journal, options)
         known = frozenset(accomplices)
         if kind in PARTICIPANTS:
-            cheat = PARTICIPANTS[kind]
-            participant = cheat(seat, evaluator.task, shard, seed, journal, trainer=trainer, accomplices=known)
+            cheat, unguarded = PARTICIPANTS[kind], replace(options, guard=None)
+            participant = cheat(seat, evaluator.task, shard, seed, journal, unguarded, accomplices=known)
         if kind in VALIDATORS:
             validator = VALIDATORS[kind](seat, evaluator, shard, journal, accomplices=known)
         if kind in PROPOSERS:

@@ -138,6 +138,16 @@ class History:
         other.events = list(self.events)
         return other
 
+    def model(self, terms: Terms) -> bytes:
+        """The root of the last final model, or of the first one."""
+        return next((log.model for log in reversed(self.rounds) if log.finalized), terms.genesis)
+
+    def with_next(self, base: bytes, active: list[int]) -> History:
+        """A copy in which the next round has opened with the model `base`: for work that need not wait until it has."""
+        other = self.copy()
+        other.rounds.append(RoundLog(len(self.rounds) + 1, active, base, pot=0, opened_at=0))
+        return other
+
     def apply(self, events: Iterable[Event]) -> None:
         """Applies further events."""
         for event in events:

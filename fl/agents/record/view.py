@@ -38,6 +38,10 @@ class View:
         """A copy of this moment for another thread, while history and record go on."""
         return replace(self, history=self.history.copy(), record=self.record.copy())
 
+    def with_next(self, base: bytes) -> View:
+        """A copy in which the next round has opened with the model `base` and the seats that are eligible now."""
+        return replace(self, history=self.history.with_next(base, self.eligible()), record=self.record.copy())
+
     @property
     def chain_id(self) -> int:
         return self.setting.chain_id

@@ -10,9 +10,8 @@ from fl.agents.roles.challenger import Challenger
 from fl.agents.roles.collector import Collector
 from fl.agents.roles.keeper import Keeper
 from fl.agents.roles.participant import Participant
-from fl.agents.roles.privacy_guard import PrivacyGuard
 from fl.agents.roles.proposer import Proposer
-from fl.agents.roles.training import SeatTrainer
+from fl.agents.roles.training import PLAIN, TrainingOptions
 from fl.agents.roles.validator import Validator
 from fl.agents.runtime.agent import Role
 from fl.learning.data.partition import Shard
@@ -31,9 +30,7 @@ class Cast(Protocol):
         shard: Shard,
         seed: int,
         journal: Path,
-        *,
-        trainer: SeatTrainer | None = None,
-        guard: PrivacyGuard | None = None,
+        options: TrainingOptions = PLAIN,
     ) -> Trio: ...
 
 
@@ -43,12 +40,10 @@ def honest(
     shard: Shard,
     seed: int,
     journal: Path,
-    *,
-    trainer: SeatTrainer | None = None,
-    guard: PrivacyGuard | None = None,
+    options: TrainingOptions = PLAIN,
 ) -> Trio:
     """The roles of a seat that follows the protocol."""
-    participant = Participant(seat, evaluator.task, shard, seed, journal, trainer=trainer, guard=guard)
+    participant = Participant(seat, evaluator.task, shard, seed, journal, options)
     return participant, Validator(seat, evaluator, shard, journal), Proposer(seat)
 
 

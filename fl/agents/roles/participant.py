@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from safetensors.numpy import load, save
 
 from fl.agents.record.view import View
-from fl.agents.roles.privacy_guard import PrivacyGuard, statement_name
-from fl.agents.roles.training import SeatTrainer, SoloTrainer
+from fl.agents.roles.privacy_guard import statement_name
+from fl.agents.roles.training import PLAIN, SoloTrainer, TrainingOptions
 from fl.agents.runtime.actions import Action, Call, Files, Publish, Train
 from fl.learning.codec import encode_update
 from fl.learning.data.partition import Shard
@@ -24,6 +25,7 @@ from fl.protocol.leaves import root_of
 from fl.protocol.phases import Phase
 
 SEALED = ("update", "salt", "locator")  # the parts of a commitment, one file each in the journal
+AHEAD = "ahead"  # what was trained before its round opened: base, update and residual, in one file that is whole or absent
 
 
 class Participant:
@@ -31,8 +33,6 @@ class Participant:
 
     Deciding reads this folder (what was trained, what the privacy ledger allows) and, once revealed, whether the store has
     the update; it writes nothing, draws no randomness and trains nothing.
-
-    trainer: how it trains; by default by itself. guard: of its privacy, if it has a budget.
     """
 
     def __init__(
@@ -42,12 +42,11 @@ class Participant:
         shard: Shard,
         seed: int,
         journal: Path,
-        *,
-        trainer: SeatTrainer | None = None,
-        guard: PrivacyGuard | None = None,
+        options: TrainingOptions = PLAIN,
     ):
         self.seat, self.task, self.shard, self.seed, self.journal = seat, task, shard, seed, journal
-        self.trainer, self.guard = trainer or SoloTrainer(task, shard.train, seed, seat), guard
+        self.trainer, self.guard = options.trainer or SoloTrainer(task, shard.train, seed, seat), options.guard
+        self.ahead = options.ahead and options.guard is None
         self._made: tuple[object, bytes] = None, b""
 
     def decide(self, view: View) -> list[Action]:
@@ -55,9 +54,8 @@ class Participant:
             return self.commits(view)
         if view.phase is Phase.REVEAL and self.seat in view.round.commitments and self.seat not in view.round.reveals:
             return self.reveals(view)
-        if view.facts.live and self.seat in view.round.reveals:
-            return self.serves(view)
-        return []
+        revealed = view.facts.live and self.seat in view.round.reveals
+        return (self.serves(view) if revealed else []) + self.trains_ahead(view)
 
     def update(self, view: View) -> tuple[bytes, NDArray[np.float64]]:
         """(the update's file, what rounding lost). Adversaries differ here."""
@@ -82,11 +80,12 @@ class Participant:
     def train(self, view: View) -> Files:
         """The worker's part: returns what must be on disk before a commitment is sent, the privacy ledger first."""
         number = view.round.number
-        data, residual = self.update(view)
+        data, residual = self._trained_ahead(number, view.round.base) or self.update(view)
         sealed = data, os.urandom(32), view.record.store.locator(data)
         files = {} if self.guard is None else self.guard.keep(view, self.seat, root_of(data, Kind.UPDATE))
         files |= {f"{number}.residual": save({"residual": residual})}
-        return files | {f"{number}.{name}": part for name, part in zip(SEALED, sealed, strict=True)}
+        files |= {f"{number}.{name}": part for name, part in zip(SEALED, sealed, strict=True)}
+        return files | ({f"{number}.{AHEAD}": b""} if self._kept(f"{number}.{AHEAD}") else {})  # it is as large as a model
 
     def commits(self, view: View) -> list[Action]:
         number = view.round.number
@@ -125,6 +124,43 @@ class Participant:
         if data is None or root_of(data, Kind.UPDATE) != root:
             return []
         return [Publish(data, Kind.UPDATE, "the revealed update is in the store again")]
+
+    def trains_ahead(self, view: View) -> list[Action]:
+        """Trains for the next round once its base is known. If the proposal falls after all, the work is thrown away."""
+        base = self._next_base(view) if self.ahead and self.seat in view.eligible() else None
+        number = view.facts.number + 1
+        if base is None or self._trained_ahead(number, base) is not None:
+            return []
+        return [Train(number, self.train_ahead)]
+
+    def train_ahead(self, view: View) -> Files:
+        """The worker's part: returns what the next round's commitment is made from if its base is the expected one."""
+        base = self._next_base(view)
+        assert base is not None  # the same view led to this work
+        data, residual = self.update(view.with_next(base))
+        parts: dict[str, NDArray[Any]] = {
+            "base": np.frombuffer(base, np.uint8),
+            "update": np.frombuffer(data, np.uint8),
+            "residual": residual,
+        }
+        return {f"{view.facts.number + 1}.{AHEAD}": save(parts)}
+
+    def _next_base(self, view: View) -> bytes | None:
+        """The model that the next round starts with, unless a proposal falls which this seat found correct; None if unknown."""
+        if view.phase is Phase.IDLE:
+            return None if view.concluded else view.history.model(view.terms)
+        if view.phase not in (Phase.CHALLENGE, Phase.FINAL) or view.round.proposal is None:
+            return None
+        tree = view.record.next_tree(view.round)
+        root = view.round.proposal.root
+        return root if tree is not None and tree.root == root and view.record.model_file(root) is not None else None
+
+    def _trained_ahead(self, number: int, base: bytes) -> tuple[bytes, NDArray[np.float64]] | None:
+        """(the update's file, what rounding lost), if they were trained on this base before the round opened."""
+        if not (kept := self._kept(f"{number}.{AHEAD}")):
+            return None
+        parts = load(kept)
+        return (parts["update"].tobytes(), parts["residual"]) if parts["base"].tobytes() == base else None
 
     def _commitment(self, view: View, sealed: tuple[bytes, bytes, bytes]) -> bytes:
         """The commitment to these files; cached, since hashing a large update takes longer than a tick should."""

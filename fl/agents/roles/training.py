@@ -8,6 +8,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from fl.agents.roles.privacy_guard import PrivacyGuard
 from fl.learning.batched import Cohort
 from fl.learning.data.partition import Part
 from fl.learning.task import Task
@@ -46,3 +47,20 @@ class CohortTrainer:
 
     def change(self, base: NDArray[np.int32], number: int) -> tuple[NDArray[np.float64], np.random.Generator]:
         return self.cohort.change(base, number, self.seat)
+
+
+@dataclass(frozen=True)
+class TrainingOptions:
+    """What may differ in a participant's training.
+
+    trainer: how it trains; by default by itself. guard: of its privacy, if it has a budget. ahead: it trains for the next
+    round while the model that this round will start with can still be challenged, so that the commit window need not hold the
+    training. With a budget it does not: the ledger counts what is trained, and a proposal that falls would waste it.
+    """
+
+    trainer: SeatTrainer | None = None
+    guard: PrivacyGuard | None = None
+    ahead: bool = False
+
+
+PLAIN = TrainingOptions()

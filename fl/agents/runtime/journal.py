@@ -15,6 +15,7 @@ from fl.errors import TreatyError
 from fl.network.stores.files import write_durably
 from fl.network.transactions import TransactionJournal
 
+KEPT = ("update", "salt", "locator", "scores", "residual", "ahead")  # kinds of files that a round leaves
 KEEP_ROUNDS = 16  # rounds whose files are kept; older ones cannot matter any more
 
 
@@ -68,7 +69,7 @@ class Journal:
         self.transactions.forget(before)
         for path in self.folder.iterdir():
             number, _, kind = path.name.partition(".")
-            if number.isdecimal() and int(number) < before and kind in ("update", "salt", "locator", "scores", "residual"):
+            if number.isdecimal() and int(number) < before and kind in KEPT:
                 path.unlink(missing_ok=True)
 
     def _identify(self) -> None:

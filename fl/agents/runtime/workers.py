@@ -90,7 +90,8 @@ class Threads(Inline):
 
     @property
     def busy(self) -> bool:
-        return self.ready or any(thread.is_alive() for thread in self._threads.values())
+        # In this order: a thread that ends in between has left its outcome.
+        return any(thread.is_alive() for thread in self._threads.values()) or self.ready
 
     def _run(self, work: Work, view: View) -> None:
         self._outcomes[_key(work)] = _outcome(work, view)  # one assignment, so that other threads see all of it or nothing

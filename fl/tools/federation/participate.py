@@ -13,6 +13,7 @@ from typing import Any
 from fl.agents.record.public_record import Record
 from fl.agents.roles.casting import Cast, honest, whole_seat
 from fl.agents.roles.privacy_guard import PrivacyGuard
+from fl.agents.roles.training import TrainingOptions
 from fl.agents.runtime.agent import Agent
 from fl.agents.runtime.daemon import Daemon, Pace
 from fl.agents.runtime.journal import Identity, Journal
@@ -115,7 +116,7 @@ def _assemble(
     guard = PrivacyGuard(settings.privacy, task, shard.train, journal.folder) if settings.privacy else None
     if guard is not None:
         log.info(f"privacy: {guard.privacy.mechanism}", **guard.spent())
-    trio = cast(seat, Evaluator(task), shard, settings.seed, journal.folder, guard=guard)
+    trio = cast(seat, Evaluator(task), shard, settings.seed, journal.folder, TrainingOptions(guard=guard, ahead=True))
     roles = whole_seat(trio, seat, signer.address)
     fees = Fees(int(settings.most_gwei * GWEI), int(settings.tip_gwei * GWEI), settings.patience)
     sender = Sender(node.rpc, signer, node.chain_id, journal.transactions, fees, log, node.refusal)

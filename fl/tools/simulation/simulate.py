@@ -16,7 +16,7 @@ from fl.agents.record.public_record import Record
 from fl.agents.record.view import View
 from fl.agents.roles.casting import whole_seat
 from fl.agents.roles.privacy_guard import PrivacyGuard, statement_name
-from fl.agents.roles.training import CohortTrainer
+from fl.agents.roles.training import CohortTrainer, TrainingOptions
 from fl.agents.runtime.agent import Agent
 from fl.agents.runtime.lockstep import Done, Lockstep
 from fl.errors import AuditError, TaskError, UserCodeError
@@ -198,7 +198,7 @@ class _Simulation:
             if self.plan.privacy and kind not in adversaries.PARTICIPANTS:
                 guard = self.guards[seat] = self._guard(self.plan.privacy, seat, shard, journal)
             cast, trainer = adversaries.cast(kind, self._seats_of(kind)), CohortTrainer(cohort, seat)
-            trio = cast(seat, self.evaluator, shard, self.plan.seed, journal, trainer=trainer, guard=guard)
+            trio = cast(seat, self.evaluator, shard, self.plan.seed, journal, TrainingOptions(trainer, guard))
             roles = whole_seat(trio, seat, signer.address, self.plan.rounds, checks=kind == "honest")
             agents.append(Agent(self.name(seat), signer, roles, journal, self.store, seat, kind))
         return sorted(agents, key=lambda agent: agent.kind == "honest")  # cheats move first

@@ -8,10 +8,12 @@ import threading
 
 import numpy as np
 import pytest
+from safetensors.numpy import load, save
 from support.daemon_cluster import logged
 from support.system import CHALLENGER
 
 from fl.agents.roles.casting import honest
+from fl.agents.roles.training import PLAIN, SoloTrainer
 from fl.agents.roles.validator import Validator
 from fl.agents.runtime.workers import Inline, Threads
 from fl.errors import UserCodeError
@@ -46,7 +48,7 @@ def trainer():
 def test_daemon_that_trains__tends_fees__answers_demands__shows_metrics__and_drops_what_came_too_late(cluster, trainer):
     cluster.start(1, 2, 3)
     fees = Fees(cap=10 * GWEI, tip=GWEI, patience=2)
-    cluster.start(SLOW, trainer=trainer, workers=Threads(), fees=fees)
+    cluster.start(SLOW, trainer=trainer, ahead=False, workers=Threads(), fees=fees)
     cluster.play_to(Phase.CHALLENGE)
     assert trainer.begun.is_set() and sorted(cluster.daemons[1].history.round.commitments) == [1, 2, 3]
     cluster.settle_down()
@@ -80,7 +82,7 @@ def test_daemon_that_trains__tends_fees__answers_demands__shows_metrics__and_dro
 def test_training_within_the_look__would_hold_all_of_that_up(cluster, trainer):
     """The control: with work done inline, the same daemon does not come back from its look."""
     cluster.play_to_open()
-    daemon = cluster.daemon(SLOW, trainer=trainer, workers=Inline())
+    daemon = cluster.daemon(SLOW, trainer=trainer, ahead=False, workers=Inline())
     look = threading.Thread(target=daemon.tick)
     look.start()
     assert trainer.begun.wait(60)
@@ -90,6 +92,52 @@ def test_training_within_the_look__would_hold_all_of_that_up(cluster, trainer):
     look.join(60)
     assert not look.is_alive()
     daemon.journal.close()
+
+
+def test_training_ahead__has_the_next_update_before_its_round_opens__the_same_as_without(cluster):
+    """The seat trains while the proposal can be challenged; its commitment in the next round needs no more training."""
+    updates = []
+    for ahead in (True, False):
+        mark, trainer = cluster.mark(), CountingTrainer(cluster)
+        cluster.start(1, 2, 3).start(SLOW, trainer=trainer, ahead=ahead)
+        cluster.play_to(Phase.CHALLENGE)
+        cluster.settle_down()
+        assert trainer.bases == ([1, 2] if ahead else [1]) and cluster.system.round.number == 1
+        assert (cluster.daemons[SLOW].journal.folder / "2.ahead").is_file() is ahead
+        cluster.play_to(Phase.REVEAL, 2)
+        folder = cluster.daemons[SLOW].journal.folder
+        assert trainer.bases == [1, 2] and SLOW in cluster.daemons[SLOW].history.round.commitments
+        assert not ahead or (folder / "2.ahead").read_bytes() == b""  # it is as large as a model
+        updates.append((folder / "2.update").read_bytes())
+        cluster.end(0, 1, 2, 3)
+        cluster.back(mark)
+    assert updates[0] == updates[1]
+
+
+def test_training_ahead_on_a_proposal_that_falls__is_thrown_away(cluster):
+    """What was trained on it is not committed: the next round's update is trained on that round's base."""
+    trainer = CountingTrainer(cluster)
+    cluster.start(0, 1, 2, 3, trainer=None).end(SLOW)
+    cluster.start(SLOW, trainer=trainer)
+    cluster.play_to(Phase.CHALLENGE)
+    cluster.settle_down()
+    ahead = cluster.daemons[SLOW].journal.folder / "2.ahead"
+    assert trainer.bases == [1, 2] and load(ahead.read_bytes())["base"].tobytes() == bytes(cluster.system.round.proposal)
+    held = ahead.read_bytes()
+    ahead.write_bytes(save({**load(held), "base": np.zeros(32, np.uint8)}))  # as if that proposal had fallen
+    cluster.play_to(Phase.REVEAL, 2)
+    assert trainer.bases == [1, 2, 2] and SLOW in cluster.daemons[SLOW].history.round.commitments
+
+
+class CountingTrainer:
+    """The honest training, with a list of the rounds that it was asked for."""
+
+    def __init__(self, cluster):
+        self.honest, self.bases = SoloTrainer(cluster.task, cluster.data.shards[SLOW].train, 0, SLOW), []
+
+    def change(self, base, number):
+        self.bases.append(number)
+        return self.honest.change(base, number)
 
 
 def test_work_beside_the_looks__commits_as_work_within_them_does(cluster):
@@ -130,8 +178,8 @@ class FailingValidator(Validator):
 
 
 def test_role_that_fails__stops_no_other_role_of_its_seat(cluster):
-    def cast(seat, evaluator, shard, seed, journal, **options):
-        participant, _, proposer = honest(seat, evaluator, shard, seed, journal, **options)
+    def cast(seat, evaluator, shard, seed, journal, options=PLAIN):
+        participant, _, proposer = honest(seat, evaluator, shard, seed, journal, options)
         return participant, FailingValidator(seat, evaluator, shard, journal), proposer
 
     cluster.start(0, 2, 3)
@@ -147,8 +195,8 @@ class FailingEvaluator(Evaluator):
 
 
 def test_scoring_that_fails__says_what_everybody_can_compute__and_costs_nobody_a_stake(cluster):
-    def cast(seat, evaluator, shard, seed, journal, **options):
-        return honest(seat, FailingEvaluator(evaluator.task), shard, seed, journal, **options)
+    def cast(seat, evaluator, shard, seed, journal, options=PLAIN):
+        return honest(seat, FailingEvaluator(evaluator.task), shard, seed, journal, options)
 
     whole = cluster.stakes()
     cluster.start(0, 1, 2, 3, cast=cast)

@@ -15,6 +15,7 @@ from torch import nn
 
 from fl.agents.roles.participant import Participant
 from fl.agents.roles.privacy_guard import PrivacyGuard
+from fl.agents.roles.training import TrainingOptions
 from fl.errors import PrivacyError
 from fl.learning.codec import load_vector, to_vector
 from fl.learning.data.partition import Part, Shard
@@ -321,7 +322,7 @@ def view(number: int) -> SimpleNamespace:
 def seat(journal, privacy: Privacy | None = SGD, seeded: bool = True) -> Participant:
     source = {"source": lambda number: Seeded(0, number, 0)} if seeded else {}
     guard = PrivacyGuard(privacy, TASK, PART, journal, **source) if privacy else None
-    return Participant(0, TASK, Shard("here", PART, PART), 0, journal, guard=guard)
+    return Participant(0, TASK, Shard("here", PART, PART), 0, journal, TrainingOptions(guard=guard))
 
 
 def commit(participant: Participant, number: int) -> dict[str, bytes] | None:
