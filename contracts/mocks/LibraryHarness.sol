@@ -4,6 +4,7 @@ pragma solidity 0.8.37;
 import {Commitments} from "../libraries/Commitments.sol";
 import {Committee} from "../libraries/Committee.sol";
 import {FixedPoint} from "../libraries/FixedPoint.sol";
+import {Headers} from "../libraries/Headers.sol";
 import {Leaves} from "../libraries/Leaves.sol";
 import {Record, Records} from "../libraries/Records.sol";
 import {Scores} from "../libraries/Scores.sol";
@@ -128,5 +129,9 @@ contract LibraryHarness {
 
     function signedByEither(address account, bytes32 digest, bytes calldata signature) external view returns (bool) {
         return Signatures.byEither(account, digest, signature);
+    }
+
+    function prevRandao(bytes calldata header) external pure returns (bytes32) {
+        return Headers.prevRandao(header);
     }
 }

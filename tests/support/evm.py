@@ -260,15 +260,18 @@ class LocalEvm(Engine):
 
 
 class AnvilEvm(Engine):
-    """A real node over raw JSON-RPC, with the same manners: any address may send, the clock moves only on demand."""
+    """A real node over raw JSON-RPC, with the same manners: any address may send, the clock moves only on demand.
 
-    def __init__(self, chain_id: int = CHAIN_ID):
+    fork: whose rules it follows; its own default if empty."""
+
+    def __init__(self, chain_id: int = CHAIN_ID, fork: str = ""):
         self.chain_id, self.time, self.gas, self.size = chain_id, GENESIS_TIME, 0, 0
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             port = probe.getsockname()[1]
         flags = f"--port {port} --chain-id {chain_id} --timestamp {GENESIS_TIME} --base-fee 0 --gas-price 0 --silent"
         flags += f" --code-size-limit {CODE_SIZE}" if CODE_SIZE else ""
+        flags += f" --hardfork {fork}" if fork else ""
         self.process = subprocess.Popen(["anvil", *flags.split(), "--auto-impersonate", "--enable-tx-gas-limit"])
         self.connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
         for _ in range(200):
