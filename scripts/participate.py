@@ -24,6 +24,8 @@ from fl.tools.cli.network import Network, NetworkCommand
 @click.option("--clip", type=float, default=1.0, show_default=True, help="Largest norm of a row's gradient, or of an update.")
 @click.option("--noise", type=float, help="Noise multiplier. Default: the smallest with which the budget lasts --rounds.")
 @click.option("--rounds", type=int, default=10, show_default=True, help="Rounds that the privacy budget must last.")
+@click.option("--ledger", type=click.Path(path_type=Path), help="Folder of a privacy ledger that several federations share.")
+@click.option("--private-from", type=click.IntRange(1), default=1, help="The first private round, if earlier ones were not.")
 @options.seat
 @click.option("--journal", type=click.Path(path_type=Path), help="Folder for salts and transactions. Default: journal/...")
 @click.option("--rpc", "urls", multiple=True, metavar="URL", help="A node. Repeatable: several are compared.")

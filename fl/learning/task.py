@@ -21,7 +21,7 @@ from torch.nn.modules.batchnorm import _NormBase
 from torch.nn.parameter import is_lazy
 
 from fl.errors import TaskError, TreatyError, UserCodeError
-from fl.protocol.manifest import MAX_PARAMETERS, MAX_SETTING, Training
+from fl.protocol.manifest import MAX_BATCH, MAX_EPOCHS, MAX_PARAMETERS, MAX_SETTING, Training
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -59,9 +59,9 @@ class LocalTraining:
             value = getattr(self, name)
             if not isinstance(value, int | float) or not 0 <= value <= most:  # NaN fails every comparison
                 raise TaskError(f"{name} {value}: give a number {wanted}")
-        for name, value in (("epochs", self.epochs), ("batch_size", self.batch_size)):
-            if not isinstance(value, int) or value < 1:
-                raise TaskError(f"{name} {value}: give a whole number of at least 1")
+        for name, value, highest in (("epochs", self.epochs, MAX_EPOCHS), ("batch_size", self.batch_size, MAX_BATCH)):
+            if not isinstance(value, int) or not 1 <= value <= highest:
+                raise TaskError(f"{name} {value}: give a whole number from 1 to {highest:,}")
 
     def shared(self) -> Training:
         """The part that the manifest states: everything that participants must agree on."""

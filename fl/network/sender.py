@@ -133,7 +133,7 @@ class Sender:
             answers += self.rpc.each("eth_estimateGas", call, "latest")
         if not answers and refused is not None:
             raise Refused(self._why(refused)) from refused
-        possible = [gas for answer in answers if 0 < (gas := _gas(answer)) <= MAX_GAS]
+        possible = [gas for answer in answers if 0 < (gas := _or_zero(answer)) <= MAX_GAS]
         if not possible:
             self.rpc.turn()
             most = f"no transaction may take more than {MAX_GAS:,} gas"
@@ -141,17 +141,19 @@ class Sender:
         return max(possible)
 
     def _nonce(self) -> int:
-        """The next nonce: after all that this key has signed here, and all that the chain counts. Of several nodes the lowest
-        count holds: one that counts too many would have every later transaction wait for a nonce that nobody uses."""
+        """The next nonce: after all that this key has signed here, and all that the chain counts. A node that counts too many
+        would have every later transaction wait for a nonce that nobody uses."""
         counted = self._count("latest")
-        if len(self.rpc.urls) > 1:
-            others = self.rpc.each("eth_getTransactionCount", self.signer.address, "latest")
-            counted = min([counted, *(_number(other) for other in others)])
         signed = [t.nonce + 1 for t in self.transactions.all() if t.sender == self.signer.address]
         return max([counted, *signed])
 
     def _count(self, block: str) -> int:
-        return _number(self.rpc("eth_getTransactionCount", self.signer.address, block))
+        """How many transactions the chain counts of this key; of several nodes the lowest answer holds."""
+        counted = _number(self.rpc("eth_getTransactionCount", self.signer.address, block))
+        if len(self.rpc.urls) > 1:
+            others = self.rpc.each("eth_getTransactionCount", self.signer.address, block)
+            counted = min([counted, *(number for other in others if (number := _or_zero(other)) or other == "0x0")])
+        return counted
 
     # ---- open transactions
 
@@ -236,7 +238,7 @@ class Sender:
         """Whether something else used the nonce, deep in the chain, and no node knows any of our transactions."""
         if self._count(hex(confirmed.number)) <= transaction.nonce:
             return False
-        if any(self.rpc("eth_getTransactionByHash", s.hash) is not None for s in transaction.sent):
+        if any(self._is_known(signed) for signed in transaction.sent):
             return False
         transaction.state = State.LOST
         self.transactions.keep(transaction)
@@ -246,6 +248,13 @@ class Sender:
             name=transaction.name,
         )
         return True
+
+    def _is_known(self, signed: Signed) -> bool:
+        """Whether any node knows a transaction."""
+        answers = [self.rpc("eth_getTransactionByHash", signed.hash)]
+        if len(self.rpc.urls) > 1:
+            answers += self.rpc.each("eth_getTransactionByHash", signed.hash)
+        return any(answer is not None for answer in answers)
 
     def _again(self, transaction: SignedTransaction, head: Head) -> None:
         if transaction.mined_at is not None:
@@ -299,8 +308,12 @@ class Sender:
         return Signed(raw.hex(), "0x" + keccak(raw).hex(), fee, tip, head.number)
 
     def _broadcast(self, transaction: SignedTransaction) -> None:
+        """Sends it to every node, since one of several may swallow it; what is reported is the answer of one that refuses."""
+        raw = "0x" + transaction.last.raw
+        if len(self.rpc.urls) > 1 and self.rpc.each("eth_sendRawTransaction", raw):
+            return  # a node took it
         try:
-            self.rpc("eth_sendRawTransaction", "0x" + transaction.last.raw)
+            self.rpc("eth_sendRawTransaction", raw)
         except NodeError:
             self.log.warn(
                 f"{transaction.function}: whether it arrived is not known; the same bytes go out again",
@@ -319,8 +332,8 @@ class Sender:
         return self.explain(error.data) if error.data else error.text
 
 
-def _gas(answer: Any) -> int:
-    """An estimate; 0 if it is not a number, so that one node's garbage does not outweigh another's answer."""
+def _or_zero(answer: Any) -> int:
+    """A number; 0 if it is none, so that one node's garbage does not outweigh another's answer."""
     try:
         return _number(answer)
     except NodeError:

@@ -11,9 +11,10 @@ from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 from fl.errors import ManifestError
-from fl.protocol.artifact import LEAF_PARAMETERS, MAX_DEPTH
+from fl.protocol.artifact import LEAF_PARAMETERS, MAX_DEPTH, depth_for
 from fl.protocol.blocks import MAX_EXPONENT
 from fl.protocol.fixed_point import FRACTION_BITS
+from fl.protocol.terms import Terms
 
 VERSION = 1
 # The gates and scores that this code computes, with the version of each that it computes. A change of one that alters a
@@ -26,6 +27,8 @@ MAX_STORES = 16
 MAX_ADDRESS = 1000  # letters of a store's address
 MAX_SEED = 2**63 - 1
 MAX_SETTING = 1000.0  # of a training setting that is not a count
+MAX_EPOCHS = 1000  # a sponsor could otherwise make every participant train without end
+MAX_BATCH = 1 << 20  # rows of a batch
 MAX_PARAMETERS = LEAF_PARAMETERS << MAX_DEPTH
 
 
@@ -102,6 +105,22 @@ class Manifest:
         )
 
 
+def check_terms(manifest: Manifest, terms: Terms) -> None:
+    """Raises ManifestError unless manifest and terms can belong together: whoever believed the one would find every honest
+    update of the other malformed."""
+    depth = depth_for(manifest.parameters)
+    stated = {"parameters": f"{manifest.parameters:,}, a depth of {depth}", "max_exponent": str(manifest.max_exponent)}
+    wanted = {"parameters": f"a depth of {terms.depth}", "max_exponent": str(terms.max_exponent)}
+    odd = [
+        name
+        for name, fits in (("parameters", depth == terms.depth), ("max_exponent", manifest.max_exponent == terms.max_exponent))
+        if not fits
+    ]
+    if odd:
+        cause = f"the manifest's field {odd[0]} is {stated[odd[0]]}, and the contract's terms say {wanted[odd[0]]}"
+        raise ManifestError(f"{cause}: {_REMEDY}")
+
+
 OWN_FIELDS = frozenset(f.name for f in fields(Manifest) if f.name != "details")
 
 
@@ -122,8 +141,8 @@ def _unknown(what: str, found: str, known: str) -> ManifestError:
 def _training(read: _Reader) -> Training:
     return Training(
         learning_rate=read.number("learning_rate"),
-        epochs=read.whole("epochs", 1, MAX_SEED),
-        batch_size=read.whole("batch_size", 1, MAX_SEED),
+        epochs=read.whole("epochs", 1, MAX_EPOCHS),
+        batch_size=read.whole("batch_size", 1, MAX_BATCH),
         momentum=read.number("momentum"),
         weight_decay=read.number("weight_decay"),
         proximal=read.number("proximal"),

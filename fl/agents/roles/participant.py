@@ -13,7 +13,7 @@ from safetensors.numpy import load, save
 from fl.agents.record.view import View
 from fl.agents.roles.privacy_guard import statement_name
 from fl.agents.roles.training import PLAIN, SoloTrainer, TrainingOptions
-from fl.agents.runtime.actions import Action, Call, Files, Publish, Train
+from fl.agents.runtime.actions import Action, Call, Files, Publish, Train, Wait
 from fl.learning.codec import encode_update
 from fl.learning.data.partition import Shard
 from fl.learning.task import Task
@@ -78,11 +78,12 @@ class Participant:
             return self.trainer.change(base, number)
 
     def train(self, view: View) -> Files:
-        """The worker's part: returns what must be on disk before a commitment is sent, the privacy ledger first."""
+        """The worker's part: returns what must be on disk before a commitment is sent. A release is in the privacy ledger
+        before this returns."""
         number = view.round.number
         data, residual = self._trained_ahead(number, view.round.base) or self.update(view)
         sealed = data, os.urandom(32), view.record.store.locator(data)
-        files = {} if self.guard is None else self.guard.keep(view, self.seat, root_of(data, Kind.UPDATE))
+        files = {} if self.guard is None else self.guard.keep(view, root_of(data, Kind.UPDATE))
         files |= {f"{number}.residual": save({"residual": residual})}
         files |= {f"{number}.{name}": part for name, part in zip(SEALED, sealed, strict=True)}
         return files | ({f"{number}.{AHEAD}": b""} if self._kept(f"{number}.{AHEAD}") else {})  # it is as large as a model
@@ -91,6 +92,8 @@ class Participant:
         number = view.round.number
         # After a crash the same update and salt are used again: a second salt could be lost as well.
         kept = self._sealed(number)
+        if kept is None and self.guard is not None and (lost := self.guard.lost(view)):
+            return [Wait(view.phase_end, lost)]
         if kept is None and self.guard is not None and not self.guard.allows(view):
             return []  # the budget is spent: it sits out, unpaid, and is not slashed, since it did not commit
         if kept is None:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:  # a task loads torch, which reading a record does without
 Steps = tuple[tuple[tuple[float, float], int], ...]  # ((noise, rate), how many) ...
 
 MECHANISMS = ("sgd", "update")
-LEDGER = "privacy.json"  # in the participant's journal
+LEDGER = "privacy.json"  # in the participant's journal, or in the folder that it names
 INTERVAL = 1e-3  # of the discretised privacy loss; a finer one differs in the fourth digit and takes ten times as long
 MIN_NOISE, MAX_NOISE = 0.2, 1024.0
 BEYOND = 1000.0  # a mean privacy loss beyond any budget, whose distribution would not fit into memory
@@ -89,6 +89,7 @@ class Spending:
     noise: float
     rate: float
     steps: int
+    seat: int = 0
 
 
 def schedule(training: LocalTraining, rows: int) -> tuple[float, int]:
@@ -96,7 +97,7 @@ def schedule(training: LocalTraining, rows: int) -> tuple[float, int]:
     return min(1.0, training.batch_size / rows), training.epochs * ceil(rows / training.batch_size)
 
 
-def spending(privacy: Privacy, training: LocalTraining, rows: int, federation: str, round_: int) -> Spending:
+def spending(privacy: Privacy, training: LocalTraining, rows: int, federation: str, round_: int, seat: int = 0) -> Spending:
     """What a round will spend. Raises PrivacyError if the settings guarantee nothing for so few rows."""
     if privacy.delta * rows >= 1:
         raise PrivacyError(
@@ -104,7 +105,7 @@ def spending(privacy: Privacy, training: LocalTraining, rows: int, federation: s
         )
     rate, steps = schedule(training, rows) if privacy.mechanism == "sgd" else (1.0, 1)
     noise = privacy.noise or least_noise(privacy.epsilon, privacy.delta, rate, steps * privacy.rounds)
-    return Spending(federation, round_, privacy.mechanism, noise, rate, steps)
+    return Spending(federation, round_, privacy.mechanism, noise, rate, steps, seat)
 
 
 def epsilon_of(history: tuple[Spending, ...], delta: float) -> float:
@@ -182,9 +183,9 @@ class Ledger:
         """Whether the chosen budget still holds after `release`."""
         return self.with_(release).epsilon(privacy.delta) <= privacy.epsilon
 
-    def rounds(self, federation: str) -> list[int]:
-        """The rounds of a federation that this ledger counts."""
-        return sorted({s.round for s in self.history if s.federation == federation})
+    def rounds(self, federation: str, seat: int) -> list[int]:
+        """The rounds of a federation that this ledger counts for a seat."""
+        return sorted({s.round for s in self.history if (s.federation, s.seat) == (federation, seat)})
 
     def epsilon(self, delta: float) -> float:
         """Spent so far."""
@@ -216,7 +217,8 @@ class Ledger:
 
 def _is_sound(s: Spending) -> bool:
     numbers = all(type(v) in (int, float) and isfinite(v) and v > 0 for v in (s.noise, s.rate, s.steps))
-    return numbers and s.rate <= 1 and s.mechanism in MECHANISMS and type(s.steps) is int and type(s.round) is int
+    whole = all(type(v) is int and v >= 0 for v in (s.steps, s.round, s.seat))
+    return numbers and whole and s.rate <= 1 and s.mechanism in MECHANISMS
 
 
 ROW = "one training row added to or removed from the participant's table; how many rows there are is taken to be public"
@@ -257,8 +259,8 @@ def statement(
             "epsilon": ledger.epsilon(privacy.delta),
             "delta": privacy.delta,
             "neighbours": TABLE if participant else ROW,
-            "rounds": ledger.rounds(release.federation),
-            "elsewhere": sum(s.federation != release.federation for s in ledger.history),
+            "rounds": ledger.rounds(release.federation, seat),
+            "elsewhere": sum((s.federation, s.seat) != (release.federation, seat) for s in ledger.history),
         },
         "budget": {"epsilon": privacy.epsilon, "delta": privacy.delta},
         "accountant": f"dp-accounting {version('dp-accounting')}, privacy loss distributions, pessimistic by {INTERVAL:g}",

@@ -65,7 +65,7 @@ def from_text(text: str) -> bytes:
     except ValueError:
         cid = b""
     if not is_cid(cid) or to_text(cid) != text:
-        raise StoreError(f"{text!r} is not a CID: give version 1 in base32 with SHA-256, such as bafkrei...")
+        raise StoreError(f"{text[:80]!r} is not a CID of version 1 in base32 with SHA-256, such as bafkrei...")
     return cid
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
-from fl.errors import StoreError, StoreSilentError
+from fl.errors import ManifestError, StoreError, StoreSilentError
 from fl.log import Log
 from fl.network.stores import cid
 from fl.network.stores.base import Store
@@ -21,7 +21,7 @@ from fl.network.stores.local import LocalStore
 from fl.network.stores.public_http import is_public_address, public_session
 from fl.network.stores.remote import SECONDS, SLOWEST, FsspecStore, GatewayStore, HttpStore, IpfsStore, concurrently, deadline
 from fl.protocol.artifact import Data, Kind, size_of
-from fl.protocol.manifest import Manifest
+from fl.protocol.manifest import Manifest, check_terms
 from fl.protocol.terms import Terms
 
 AT_ONCE = 16  # files fetched at a time, so that many missing files delay a window no more than one does
@@ -184,12 +184,13 @@ def fetched(store: Store, roots: Iterable[bytes], kind: Kind, depth: int) -> Ite
 
 def federation_store(terms: Terms, words: Sequence[str | Path], warn: Warn | None = None) -> tuple[Store, Manifest]:
     """(the stores given and those that the manifest names for everybody, the manifest). Raises StoreError if no store has
-    it, ManifestError if it is invalid.
+    it, ManifestError if it is invalid or contradicts the terms.
 
     The sponsor wrote the manifest, so only its public addresses are used, never a path or a node on this machine; the first
     four are read without this user's keys, and none is written to."""
     store = open_store(words, warn=warn)
     manifest = store.get_manifest(terms.manifest)
+    check_terms(manifest, terms)
     public = [word for word in dict.fromkeys(manifest.stores) if is_public(word)]
     if more := [word for word in public if word not in map(str, words)][:MAX_NAMED]:
         held = store.stores if isinstance(store, Stores) else [store]
@@ -197,7 +198,12 @@ def federation_store(terms: Terms, words: Sequence[str | Path], warn: Warn | Non
     if store.afar and not isinstance(store, Stores):
         store = Stores([store], warn=warn)  # it remembers for a while which files were missing
     if manifest.genesis_cid is not None:
-        store.hint(terms.genesis, cid.from_text(manifest.genesis_cid))
+        try:
+            store.hint(terms.genesis, cid.from_text(manifest.genesis_cid))
+        except StoreError as error:
+            raise ManifestError(
+                f"the manifest's field genesis_cid: {error}; only its sponsor can deploy a sound one"
+            ) from error
     return store, manifest
 
 

@@ -17,12 +17,11 @@ from fl.agents.roles.training import TrainingOptions
 from fl.agents.runtime.agent import Agent
 from fl.agents.runtime.daemon import Daemon, Pace
 from fl.agents.runtime.journal import Identity, Journal
-from fl.errors import ChainError, StoreError, TaskError
-from fl.learning.codec import to_vector
+from fl.errors import ChainError, StoreError
 from fl.learning.data.built_in import built_in_shard
 from fl.learning.evaluator import Evaluator
 from fl.learning.privacy.budget import Privacy
-from fl.learning.task import Task, build
+from fl.learning.task import Task
 from fl.learning.task_check import check_shard
 from fl.learning.task_loading import federation_task
 from fl.log import Log
@@ -31,9 +30,9 @@ from fl.network.rpc import Rpc, on_loopback
 from fl.network.sender import GWEI, Fees, Sender, Signer
 from fl.network.stores.base import Store
 from fl.network.stores.several import federation_store
-from fl.protocol.artifact import Kind, pack_model
-from fl.protocol.leaves import root_of
+from fl.protocol.artifact import Kind
 from fl.protocol.manifest import Manifest
+from fl.tools.federation.first_model import first_model
 
 
 @dataclass(frozen=True)
@@ -56,6 +55,8 @@ class Settings:
     seed: int = 0
     chain_id: int | None = None
     privacy: Privacy | None = None
+    ledger: Path | None = None  # the folder of the privacy ledger; None: the journal
+    private_from: int = 1
 
     def __post_init__(self) -> None:
         if self.most_gwei < self.tip_gwei:
@@ -113,8 +114,10 @@ def _assemble(
     check_shard(task, shard, private=settings.privacy is not None)
     rows = f"{len(shard.train)} rows to train on, {len(shard.held_out)} to score with"
     log.info(f"task {task.name}: {rows}", journal=journal.folder)
-    guard = PrivacyGuard(settings.privacy, task, shard.train, journal.folder) if settings.privacy else None
-    if guard is not None:
+    guard = None
+    if settings.privacy:
+        ledger = settings.ledger or journal.folder
+        guard = PrivacyGuard(settings.privacy, task, shard.train, ledger, seat=seat, begins=settings.private_from)
         log.info(f"privacy: {guard.privacy.mechanism}", **guard.spent())
     trio = cast(seat, Evaluator(task), shard, settings.seed, journal.folder, TrainingOptions(guard=guard, ahead=True))
     roles = whole_seat(trio, seat, signer.address)
@@ -146,15 +149,8 @@ def _seat_of(node: FederationReader, account: str) -> int:
 
 
 def _check_task(task: Task, manifest: Manifest, node: FederationReader, store: Store) -> None:
-    """Checks that the task is the one in the terms, and that it builds the first model of the terms."""
-    stated = manifest.to_json()
-    for name, mine in task.facts().items():
-        if stated.get(name) != mine:
-            difference = f"its {name} is {mine}, the manifest says {stated.get(name)}"
-            raise TaskError(f"task {task.name} is not this federation's: {difference}")
-    model = pack_model(to_vector(build(task, manifest.genesis_seed)))
-    if root_of(model, Kind.MODEL) != node.terms.genesis:
-        raise TaskError(f"task {task.name} does not rebuild the first model: give the task that the sponsor deployed")
+    """Checks that the task is the federation's, and that the store takes files."""
+    model = first_model(task, manifest, node.terms)
     try:
         store.put(model, Kind.MODEL)
     except (StoreError, OSError) as error:

@@ -27,7 +27,8 @@ class Proxy:
 
     rule(call): "" forwards; drop: the call never reaches the node; deaf: it does, and the answer is lost; garbage: invalid
     JSON;
-    limit: status 429; hang: silence for `pause` seconds; error: status 500.
+    limit: status 429; hang: silence for `pause` seconds; error: status 500; swallow: the call never reaches the node, and is
+    answered as a transaction that was taken.
     change(call, answer): the answer that is passed on.
     refuse(call): the code and text of a JSON-RPC error that is answered with status 200, as providers do; None forwards.
     """
@@ -80,6 +81,8 @@ class Proxy:
                 handler.send_error(500)
             elif fault == "garbage":
                 _reply(handler, b"<html>502 Bad Gateway</html>")
+            elif fault == "swallow":
+                _reply(handler, json.dumps({"jsonrpc": "2.0", "id": call["id"], "result": "0x" + "00" * 32}).encode())
             elif fault == "hang":
                 time.sleep(self.pause)
                 handler.connection.close()

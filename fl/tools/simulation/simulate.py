@@ -205,7 +205,7 @@ class _Simulation:
 
     def _guard(self, privacy: Privacy, seat: int, shard: Shard, journal: Path) -> PrivacyGuard:
         seed = self.plan.seed
-        return PrivacyGuard(privacy, self.task, shard.train, journal, lambda number: Seeded(seed, number, seat))
+        return PrivacyGuard(privacy, self.task, shard.train, journal, lambda number: Seeded(seed, number, seat), seat)
 
     def _seats_of(self, kind: str) -> list[int]:
         return [seat for seat, other in enumerate(self.kinds) if other == kind]

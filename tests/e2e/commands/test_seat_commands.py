@@ -385,4 +385,4 @@ def test_doctor__names_each_thing_to_fix__and_exits_with_1(commands, here, tmp_p
 def test_doctor__another_task__is_told(commands, here):
     store = next(p for p in commands.folder.parent.parent.glob("seats*/store"))
     done = here("doctor", "--store", store, "--task", "heart")
-    assert done.code == 1 and "task heart builds a different first model" in done.out
+    assert done.code == 1 and "task heart is not this federation's" in done.out

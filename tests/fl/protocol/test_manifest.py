@@ -12,7 +12,7 @@ from fl.errors import ManifestError
 from fl.learning.shipped import SHIPPED
 from fl.learning.task_loading import load_task
 from fl.network.stores.base import canonical
-from fl.protocol.manifest import GATES, MAX_PARAMETERS, MAX_SEED, SCORES, Manifest, Rule, gate_rule
+from fl.protocol.manifest import GATES, MAX_BATCH, MAX_EPOCHS, MAX_PARAMETERS, MAX_SEED, SCORES, Manifest, Rule, gate_rule
 from fl.tools.federation.deploy import manifest_of
 
 SOUND = manifest(321, task="heart", stores=("https://files.example/heart",), genesis_cid="bafk", details={"base": "ab"})
@@ -104,6 +104,15 @@ def test_training__that_is_not_a_number_from_0_on__is_refused_by_name(name, valu
     training = {**SOUND.to_json()["training"], name: value}
     with pytest.raises(ManifestError, match=f"field training.{name}"):
         parsed(training={k: v for k, v in training.items() if v is not None})
+
+
+@pytest.mark.parametrize("name, most", [("epochs", MAX_EPOCHS), ("batch_size", MAX_BATCH)])
+def test_training__without_end__is_refused_by_name(name, most):
+    training = SOUND.to_json()["training"]
+    assert parsed(training={**training, name: most})
+    for value in (0, most + 1, 2**62):
+        with pytest.raises(ManifestError, match=f"field training.{name} is {value}, not a whole number, 1 to {most}"):
+            parsed(training={**training, name: value})
 
 
 def test_gate_rule__of_an_unknown_name():

@@ -135,6 +135,31 @@ def test_count_that_one_of_two_nodes_made_up__leaves_no_gap_of_nonces(cluster, p
     daemon.journal.close()
 
 
+def test_transaction_that_one_of_two_nodes_swallows__reaches_the_other_at_once(cluster, proxy):
+    cluster.play_to_open()
+    daemon = cluster.daemon(VICTIM, urls=[proxy.url, cluster.url])
+    proxy.rule = lambda call: "swallow" if call["method"] == "eth_sendRawTransaction" else ""
+    look(daemon, cluster, 2)
+    assert proxy.done["swallow"] and record(cluster) == 1, logged(daemon)
+    daemon.journal.close()
+
+
+def test_nonce_that_one_of_two_nodes_calls_used__is_not_given_up(cluster, proxy):
+    """Its word alone would have the same call signed again, at a second nonce."""
+    cluster.play_to_open()
+    cluster.evm.rpc("evm_setAutomine", False)
+    daemon = cluster.daemon(VICTIM, urls=[proxy.url, cluster.url], depth=0)
+    daemon.tick()
+    count, lies = cluster.sent(key_of(VICTIM)), {"eth_getTransactionCount": hex(1000), "eth_getTransactionByHash": None}
+    proxy.change = lambda call, answer: {**answer, "result": lies[call["method"]]} if call["method"] in lies else answer
+    for _ in range(3):
+        daemon.tick()
+        daemon.sender.tend(*(daemon.node.head(),) * 2, cluster.system.round.number, 0)
+    assert [t.nonce for t in daemon.sender.transactions.all()] == [count] and "another program" not in logged(daemon)
+    cluster.evm.rpc("evm_setAutomine", True)
+    daemon.journal.close()
+
+
 def test_estimate_above_what_a_transaction_may_take__signs_nothing(cluster, proxy):
     cluster.play_to_open()
     daemon = cluster.daemon(VICTIM, urls=[proxy.url])

@@ -2,6 +2,7 @@
 clips that hold, noise of the right size from a source that nobody knows, and what cannot be private is refused."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import replace
 from math import erf, sqrt
 from pathlib import Path
@@ -16,6 +17,7 @@ from torch import nn
 from fl.agents.roles.participant import Participant
 from fl.agents.roles.privacy_guard import PrivacyGuard
 from fl.agents.roles.training import TrainingOptions
+from fl.agents.runtime.actions import Train, Wait
 from fl.errors import PrivacyError
 from fl.learning.codec import load_vector, to_vector
 from fl.learning.data.partition import Part, Shard
@@ -26,6 +28,7 @@ from fl.learning.research.membership import attack
 from fl.learning.task import LocalTraining, build
 from fl.learning.task_loading import load_task
 from fl.learning.trainer import generator, local_change
+from fl.network.events import Event
 from fl.protocol.artifact import Kind, parse_update
 from fl.protocol.fixed_point import to_float
 from fl.protocol.leaves import root_of
@@ -100,7 +103,7 @@ def test_ledger__comes_back_from_disk__and_counts_a_round_once(tmp_path):
     ledger = (
         Ledger().with_(gaussian(2.0, 1)).with_(gaussian(2.0, 1)).with_(gaussian(2.0, 2)).with_(gaussian(2.0, 1, "elsewhere"))
     )
-    assert len(ledger.history) == 3 and ledger.rounds("here") == [1, 2]
+    assert len(ledger.history) == 3 and ledger.rounds("here", 0) == [1, 2]
     (tmp_path / "privacy.json").write_bytes(ledger.to_json())
     assert Ledger.read(tmp_path) == ledger
 
@@ -308,20 +311,27 @@ def test_schedule__takes_the_steps_of_training_in_the_clear():
 # ---- the participant
 
 
-def view(number: int) -> SimpleNamespace:
+def view(number: int, revealed: Sequence[Event] = ()) -> SimpleNamespace:
     log = SimpleNamespace(number=number, base=b"", active=[0], commitments={}, reveals={})
     record = SimpleNamespace(
         model=lambda root: BASE, bound=lambda history: None, store=SimpleNamespace(locator=lambda data: b"")
     )
     terms = SimpleNamespace(depth=2, reveal_window=600)
     return SimpleNamespace(
-        phase=Phase.COMMIT, chain_id=31337, federation="0x" + "11" * 20, history=None, round=log, record=record, terms=terms
+        phase=Phase.COMMIT,
+        phase_end=600,
+        chain_id=31337,
+        federation="0x" + "11" * 20,
+        history=SimpleNamespace(events=revealed),
+        round=log,
+        record=record,
+        terms=terms,
     )
 
 
-def seat(journal, privacy: Privacy | None = SGD, seeded: bool = True) -> Participant:
+def seat(journal, privacy: Privacy | None = SGD, seeded: bool = True, ledger=None, **options) -> Participant:
     source = {"source": lambda number: Seeded(0, number, 0)} if seeded else {}
-    guard = PrivacyGuard(privacy, TASK, PART, journal, **source) if privacy else None
+    guard = PrivacyGuard(privacy, TASK, PART, ledger or journal, **source, **options) if privacy else None
     return Participant(0, TASK, Shard("here", PART, PART), 0, journal, TrainingOptions(guard=guard))
 
 
@@ -329,6 +339,7 @@ def commit(participant: Participant, number: int) -> dict[str, bytes] | None:
     """What it keeps, on disk as the executor would put it there; None if it sits out."""
     actions = participant.decide(view(number))
     made = actions[0].run(view(number)) if actions else {}
+    participant.journal.mkdir(exist_ok=True)
     for name, data in made.items():
         (participant.journal / name).write_bytes(data)
     return made or None
@@ -342,8 +353,10 @@ def test_participant__sits_out_when_the_budget_is_spent__also_after_a_restart(tm
 
 
 def test_participant__enters_the_release_before_anything_of_the_update_is_kept(tmp_path):
-    kept = commit(seat(tmp_path), 1)
-    assert list(kept)[:2] == ["privacy.json", "1.privacy.json"] and {"1.update", "1.salt", "1.residual"} < set(kept)
+    (train,) = seat(tmp_path).decide(view(1))
+    kept = train.run(view(1))
+    assert Ledger.read(tmp_path).rounds("31337/0x" + "11" * 20, 0) == [1]
+    assert next(iter(kept)) == "1.privacy.json" and {"1.update", "1.salt", "1.residual"} < set(kept)
 
 
 def test_participant__that_crashed_before_its_update_was_kept__trains_again_and_pays_once(tmp_path):
@@ -351,7 +364,42 @@ def test_participant__that_crashed_before_its_update_was_kept__trains_again_and_
     for name in ("1.update", "1.salt", "1.residual", "1.privacy.json"):
         (tmp_path / name).unlink()
     again = commit(seat(tmp_path), 1)
-    assert again["1.update"] == first["1.update"] and again["privacy.json"] == first["privacy.json"]
+    assert again["1.update"] == first["1.update"] and len(Ledger.read(tmp_path).history) == 1
+
+
+def shown(*rounds: int) -> list[Event]:
+    """The events of a seat that somebody else held in round 1, and that revealed in these rounds since it was taken anew."""
+    facts = [("Revealed", 1), ("Joined", 1), *(("Revealed", n) for n in rounds)]
+    return [Event(name, {"seat": 0, "round": n}, block, 0, "") for block, (name, n) in enumerate(facts)]
+
+
+def test_participant__whose_ledger_lacks_what_the_chain_shows__sits_out_and_says_what_to_do(tmp_path):
+    assert commit(seat(tmp_path / "old"), 2)
+    (wait,) = seat(tmp_path / "new").decide(view(4, shown(2, 3)))
+    assert isinstance(wait, Wait) and "seat 0 from rounds 2, 3, and the privacy ledger" in wait.why
+    assert "--private-from 4" in wait.why
+    (wait,) = seat(tmp_path / "old").decide(view(4, shown(2, 3)))
+    assert "from round 3, and" in wait.why
+    assert isinstance(seat(tmp_path / "old").decide(view(3, shown(2)))[0], Train)
+    assert isinstance(seat(tmp_path / "new", begins=4).decide(view(4, shown(2, 3)))[0], Train)
+
+
+def test_ledger__that_two_federations_share__holds_the_budget_of_both(tmp_path):
+    one, other = seat(tmp_path / "one", ledger=tmp_path / "both"), seat(tmp_path / "other", ledger=tmp_path / "both")
+    elsewhere = view(2)
+    elsewhere.federation = "0x" + "22" * 20
+    (train,) = other.decide(elsewhere)  # both were allowed to train before either was done
+    assert commit(one, 1) and commit(one, 2)
+    with pytest.raises(PrivacyError, match=r"of epsilon 3 is spent, and round 2 would exceed it: nothing is released"):
+        train.run(elsewhere)
+    assert other.decide(elsewhere) == [] and len(Ledger.read(tmp_path / "both").history) == 2
+    assert not (tmp_path / "one" / "privacy.json").exists()
+
+
+def test_ledger__of_two_seats_in_one_round__counts_both(tmp_path):
+    both = tmp_path / "both"
+    assert commit(seat(tmp_path / "one", ledger=both), 1) and commit(seat(tmp_path / "other", ledger=both, seat=1), 1)
+    assert len(Ledger.read(both).history) == 2
 
 
 def test_participant__residue_holds_noised_numbers_only(tmp_path):

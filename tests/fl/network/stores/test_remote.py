@@ -67,7 +67,7 @@ def test_cid__of_a_manifest__follows_from_its_hash():
 
 @pytest.mark.parametrize("text", ["", "b", "Qm" + "a" * 44, CID[:-1], CID + "a", CID.upper(), "z" + CID[1:], "bafkqaaa", "b!"])
 def test_cid__any_other_text__is_refused(text):
-    with refused("is not a CID: give version 1 in base32"):
+    with refused("is not a CID of version 1 in base32"):
         cid.from_text(text)
 
 
