@@ -26,6 +26,7 @@ from ape.exceptions import (
 from ape.logging import LogLevel, logger
 from ape_accounts.accounts import InvalidPasswordError
 from eth_abi.exceptions import DecodingError
+from eth_account.messages import encode_typed_data
 from eth_utils import is_hex_address, to_checksum_address
 from web3.exceptions import Web3Exception
 
@@ -35,6 +36,7 @@ from fl.network.denomination import RAW, Denomination
 from fl.network.error_messages import explain
 from fl.network.federation import FederationReader
 from fl.network.rpc import NodeError, NodeRefused, Rpc, host
+from fl.protocol.signatures import TypedData
 
 PROBE_SECONDS = 5.0
 MIN_GAS = 21_000  # gas of any transaction
@@ -239,6 +241,13 @@ class AccountSigner:
         if signed is None:
             raise ChainError(f"account {self.address} did not sign")
         return bytes(signed.serialize_transaction())
+
+    def sign_typed(self, data: TypedData) -> bytes:
+        """The 65 bytes r, s, v of a signature over typed data."""
+        signature = self._account.sign_message(encode_typed_data(data.domain, data.types, data.message))
+        if signature is None:
+            raise ChainError(f"account {self.address} did not sign")
+        return bytes(signature.encode_rsv())
 
 
 def project_folder() -> Path:

@@ -19,6 +19,7 @@ from fl.network.chain import Chain
 from fl.network.federation import Head
 from fl.network.rpc import NodeError, NodeRefused
 from fl.network.transactions import Signed, SignedTransaction, State, TransactionJournal
+from fl.protocol.signatures import TypedData
 
 GWEI = 10**9
 MAX_GAS = 1 << 24  # of one transaction on Ethereum (EIP-7825); one with more is never mined, and blocks those after it
@@ -33,6 +34,10 @@ class Signer(Protocol):
 
     def sign(self, fields: dict[str, Any]) -> bytes:
         """The raw signed transaction of these fields."""
+        ...
+
+    def sign_typed(self, data: TypedData) -> bytes:
+        """The 65 bytes r, s, v of a signature over typed data."""
         ...
 
 

@@ -53,6 +53,7 @@ LANES: dict[str, Lane] = {
     "fl/network/stores/test_remote.py": Lane.FULL,
     "fl/network/test_ape_accounts.py": Lane.FULL,
     "fl/test_public_face.py::test_notebook__goes_from_a_table_to_a_model__in_any_folder": Lane.FULL,
+    "fl/tools/host": Lane.FULL,
     "fl/tools/report/test_watch.py": Lane.FULL,
     "fl/tools/simulation/test_up.py::test_three_tables__become_one_model__with_nobody_slashed": Lane.FULL,
     # The Solidity suite is written apart from this one: it compiles for a minute, and finds what both would have to miss.

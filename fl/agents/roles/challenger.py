@@ -62,7 +62,8 @@ class Challenger:
         assert tree is not None  # the correct model is known
         wrong = record.model_file(proposal.root)
         if tree.root == proposal.root:  # if its proposer withheld the file, the next round would have nothing to start with
-            return [] if wrong is not None else [Publish(right, Kind.MODEL)]
+            shown = wrong is not None and not record.store.owes(tree.root, Kind.MODEL)
+            return [] if shown else [Publish(right, Kind.MODEL)]
         if wrong is not None:
             opened = Opened.of(wrong, Kind.MODEL)
             leaf = next(i for i in range(1 << tree.depth) if tree.levels[0][i] != opened.tree.levels[0][i])

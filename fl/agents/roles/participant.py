@@ -119,9 +119,10 @@ class Participant:
         return [Call("reveal", args, self.seat, publish=tuple(files), silence_costs=True, confirmed_until=half)]
 
     def serves(self, view: View) -> list[Action]:
-        """Publishes the revealed update again while the round is open and the store lacks it."""
+        """Publishes the revealed update again while the round is open and a store that others read lacks it."""
         root = view.round.reveals[self.seat].root
-        if view.record.store.has(root, Kind.UPDATE):
+        store = view.record.store
+        if store.has(root, Kind.UPDATE) and not store.owes(root, Kind.UPDATE):
             return []
         data = self._kept(f"{view.round.number}.update")
         if data is None or root_of(data, Kind.UPDATE) != root:

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import json
 from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
 
@@ -16,9 +18,21 @@ from fl.errors import StoreError
 from fl.protocol.artifact import Data, Kind, size_of
 from fl.protocol.leaves import root_of
 from fl.protocol.manifest import Manifest
+from fl.protocol.signatures import TypedData
 
 MAX_DOCUMENT_BYTES = 1 << 20
 MAX_DOCUMENT_NESTING = 32  # a deeper one would overflow the JSON reader's stack
+
+
+@dataclass(frozen=True)
+class Writer:
+    """For whom a store keeps files: a seat, its operator's signature, and where trouble is reported."""
+
+    chain_id: int
+    federation: str
+    seat: int
+    sign: Callable[[TypedData], bytes]
+    warn: Callable[[str], object]
 
 
 class Store(ABC):
@@ -64,6 +78,13 @@ class Store(ABC):
 
     def hint(self, root: bytes, locator: bytes) -> None:  # noqa: B027  most kinds need none
         """Takes an event's locator of a file as a hint; anybody may have written it."""
+
+    def write_as(self, writer: Writer) -> None:  # noqa: B027  most kinds need none
+        """Names the seat for which later files are put; a host takes nothing from anybody else."""
+
+    def owes(self, root: bytes, kind: Kind) -> bool:
+        """Whether a part of this store that others read should still be given a file of this seat's."""
+        return False
 
 
 class FileStore(Store):

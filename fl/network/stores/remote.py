@@ -126,14 +126,17 @@ class Http:
         # Replies must not be compressed: a compressed reply would need its own bound.
         self.headers = {"Accept-Encoding": "identity"}
 
-    def call(self, method: str, path: str, most: int, **options: Any) -> tuple[int, Data]:
+    def call(
+        self, method: str, path: str, most: int, headers: dict[str, str] | None = None, **options: Any
+    ) -> tuple[int, Data]:
         """(status, at most one byte more than `most`). Raises StoreError if there is no answer in time."""
         url = f"{self.base}/{path}"
         seconds = seconds_left(self.seconds + (most + _sent(options)) / SLOWEST) or self.seconds
 
         def work() -> tuple[int, Data]:
             began = time.monotonic()
-            limits: dict[str, Any] = {"timeout": seconds, "stream": True, "allow_redirects": False, "headers": self.headers}
+            limits: dict[str, Any] = {"timeout": seconds, "stream": True, "allow_redirects": False}
+            limits["headers"] = {**self.headers, **(headers or {})}
             with self._session() as session, session.request(method, url, **limits, **options) as response:
                 return response.status_code, gathered(self._pieces(response, began, seconds), most + 1)
 
@@ -150,7 +153,7 @@ class Http:
 
 
 def _sent(options: dict[str, Any]) -> int:
-    return sum(len(data) for data in options.get("files", {}).values())
+    return len(options.get("data", b"")) + sum(len(data) for data in options.get("files", {}).values())
 
 
 class _Remote(FileStore):

@@ -16,7 +16,8 @@ from urllib.parse import urlsplit
 from fl.errors import ManifestError, StoreError, StoreSilentError
 from fl.log import Log
 from fl.network.stores import cid
-from fl.network.stores.base import Store
+from fl.network.stores.base import Store, Writer
+from fl.network.stores.hosted import HostStore
 from fl.network.stores.local import LocalStore
 from fl.network.stores.public_http import is_public_address, public_session
 from fl.network.stores.remote import SECONDS, SLOWEST, FsspecStore, GatewayStore, HttpStore, IpfsStore, concurrently, deadline
@@ -58,7 +59,7 @@ def _open(word: str, seconds: float) -> Store:
             raise StoreError(f"{word} names no Kubo node: give ipfs://HOST:PORT of its RPC, such as ipfs://127.0.0.1:5001")
         return IpfsStore(rest, seconds)
     if scheme in ("http", "https"):
-        return (GatewayStore if word.rstrip("/").endswith("/ipfs") else HttpStore)(word, seconds)
+        return (GatewayStore if word.rstrip("/").endswith("/ipfs") else HostStore)(word, seconds)
     return FsspecStore(word, seconds)
 
 
@@ -111,6 +112,13 @@ class Stores(Store):
     def hint(self, root: bytes, locator: bytes) -> None:
         for store in self.stores:
             store.hint(root, locator)
+
+    def write_as(self, writer: Writer) -> None:
+        for store in self.stores:
+            store.write_as(writer)
+
+    def owes(self, root: bytes, kind: Kind) -> bool:
+        return any(store.owes(root, kind) for store in self.stores)
 
     def _first(self, name: str, read: Callable[[Store], T]) -> tuple[T, Store]:
         tried = []

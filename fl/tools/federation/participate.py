@@ -28,7 +28,7 @@ from fl.log import Log
 from fl.network.federation import FederationReader
 from fl.network.rpc import Rpc, on_loopback
 from fl.network.sender import GWEI, Fees, Sender, Signer
-from fl.network.stores.base import Store
+from fl.network.stores.base import Store, Writer
 from fl.network.stores.several import federation_store
 from fl.protocol.artifact import Kind
 from fl.protocol.manifest import Manifest
@@ -103,6 +103,7 @@ def _assemble(
     cast: Cast,
 ) -> Daemon:
     store, manifest = federation_store(node.terms, settings.store, log.warn)
+    store.write_as(Writer(node.chain_id, node.address, seat, signer.sign_typed, log.warn))
     task = federation_task(manifest, settings.task)
     _check_task(task, manifest, node, store)
     if settings.shard is not None and settings.data is None:

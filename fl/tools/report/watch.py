@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from hashlib import sha256
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -89,6 +89,41 @@ def status(facts: Facts) -> str:
     return f"round {facts.rounds[-1].number}, {facts.phase}{left}"
 
 
+COMMON = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer"}
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The answer to one request, for any server."""
+
+    code: HTTPStatus
+    body: bytes
+    kind: str
+    headers: dict[str, str] = field(default_factory=dict)
+
+
+def answer(screen: Screen, path: str, known: str = "") -> Answer:
+    """GET /, /body, /join from the last rendering. known: the version that the visitor has (If-None-Match)."""
+    shown = screen.shown
+    if shown is None:
+        return Answer(HTTPStatus.SERVICE_UNAVAILABLE, b"reading the chain; try again in a moment\n", "text/plain")
+    said = (screen.trouble or shown.status).encode("ascii", "replace").decode()[:200]
+    facts = {"ETag": shown.version, "Treaty-Status": " ".join(said.split())}
+    if path == "/body":
+        if known == shown.version:
+            return Answer(HTTPStatus.NOT_MODIFIED, b"", "text/html", facts)
+        return Answer(HTTPStatus.OK, shown.body, "text/html", facts)
+    if path == "/":
+        return Answer(HTTPStatus.OK, shown.page, "text/html", facts | _policy("live.js"))
+    if path == "/join" and shown.join:
+        return Answer(HTTPStatus.OK, shown.join, "text/html", _policy("join.js"))
+    return Answer(HTTPStatus.NOT_FOUND, b"here are /, /body and /join\n", "text/plain")
+
+
+def _policy(script: str) -> dict[str, str]:
+    return {"Content-Security-Policy": " ".join(policy(script).split())}
+
+
 class Server(ThreadingHTTPServer):
     """Serves one screen. A `host` other than loopback is the caller's choice."""
 
@@ -117,41 +152,26 @@ class Handler(BaseHTTPRequestHandler):
     timeout = 20
 
     def do_GET(self) -> None:
-        screen, path = self.server.screen, self.path.partition("?")[0]
         name = self.headers.get("Host", "").rsplit(":", 1)[0].strip("[]")
         if self.server.names is not None and name not in self.server.names:
             # Prevents DNS rebinding: another site must not read this page by pointing its own name here.
-            return self._answer(HTTPStatus.MISDIRECTED_REQUEST, b"this page answers to its own address only\n", "text/plain")
-        shown = screen.shown
-        if shown is None:
-            return self._answer(HTTPStatus.SERVICE_UNAVAILABLE, b"reading the chain; try again in a moment\n", "text/plain")
-        said = {
-            "ETag": shown.version,
-            "Treaty-Status": (screen.trouble or shown.status).encode("ascii", "replace").decode()[:200],
-        }
-        if path == "/body":
-            if self.headers.get("If-None-Match") == shown.version:
-                return self._answer(HTTPStatus.NOT_MODIFIED, b"", "text/html", said)
-            return self._answer(HTTPStatus.OK, shown.body, "text/html", said)
-        if path == "/":
-            return self._answer(HTTPStatus.OK, shown.page, "text/html", said | {"Content-Security-Policy": policy("live.js")})
-        if path == "/join" and shown.join:
-            return self._answer(HTTPStatus.OK, shown.join, "text/html", {"Content-Security-Policy": policy("join.js")})
-        return self._answer(HTTPStatus.NOT_FOUND, b"here are /, /body and /join\n", "text/plain")
+            return self._answer(
+                Answer(HTTPStatus.MISDIRECTED_REQUEST, b"this page answers to its own address only\n", "text/plain")
+            )
+        self._answer(answer(self.server.screen, self.path.partition("?")[0], self.headers.get("If-None-Match", "")))
 
     do_HEAD = do_GET
 
-    def _answer(self, code: HTTPStatus, body: bytes, kind: str, said: dict[str, str] | None = None) -> None:
-        self.send_response(code)
-        if code is not HTTPStatus.NOT_MODIFIED:
-            self.send_header("Content-Type", f"{kind}; charset=utf-8")
-            self.send_header("Content-Length", str(len(body)))
-        common = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer"}
-        for name, value in (common | (said or {})).items():
-            self.send_header(name, " ".join(value.split()))
+    def _answer(self, found: Answer) -> None:
+        self.send_response(found.code)
+        if found.code is not HTTPStatus.NOT_MODIFIED:
+            self.send_header("Content-Type", f"{found.kind}; charset=utf-8")
+            self.send_header("Content-Length", str(len(found.body)))
+        for name, value in (COMMON | found.headers).items():
+            self.send_header(name, value)
         self.end_headers()
-        if self.command != "HEAD" and code is not HTTPStatus.NOT_MODIFIED:
-            self.wfile.write(body)
+        if self.command != "HEAD" and found.code is not HTTPStatus.NOT_MODIFIED:
+            self.wfile.write(found.body)
 
     def log_message(self, format: str, *args: object) -> None:
         """Logs nothing about visitors."""

@@ -21,7 +21,7 @@ APE_MAY = {"fl/network/ape_accounts.py", "fl/network/ape_patches.py"}
 # Within layers: what a folder's own modules must not import.
 HONEST = ("fl/agents/roles", "fl/agents/record", "fl/agents/runtime")
 PRODUCT = ("fl/learning", "fl/learning/data", "fl/learning/privacy", "fl/learning/flower", "fl/tools/federation", *HONEST)
-GROUPS = ("audit", "federation", "model", "report", "research", "simulation")
+GROUPS = ("audit", "federation", "host", "model", "report", "research", "simulation")
 APART = {
     **dict.fromkeys(PRODUCT, ("fl.learning.research", "fl.learning.tasks", "fl.agents.adversaries")),
     "fl/tools/cli": tuple(f"fl.tools.{group}" for group in GROUPS),  # what all commands share knows none of them

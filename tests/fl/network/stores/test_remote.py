@@ -22,6 +22,7 @@ from support.system import BASE_TERMS, random_update
 from fl.errors import StoreError, StoreSilentError
 from fl.network.stores import cid, public_http, remote, several
 from fl.network.stores.base import Store, canonical
+from fl.network.stores.hosted import HostStore
 from fl.network.stores.local import LocalStore
 from fl.network.stores.remote import FsspecStore, GatewayStore, HttpStore, IpfsStore
 from fl.network.stores.several import AT_ONCE, MAX_REST, REST, SLOW, Stores, federation_store, fetched, is_public, open_store
@@ -550,7 +551,7 @@ def test_words_that_name_no_store__are_refused(words, result):
 
 @pytest.mark.parametrize(
     "word, kind",
-    [("ipfs://127.0.0.1:5001", IpfsStore), ("https://ipfs.io/ipfs/", GatewayStore), ("https://files.example/heart", HttpStore)],
+    [("ipfs://127.0.0.1:5001", IpfsStore), ("https://ipfs.io/ipfs/", GatewayStore), ("https://files.example/heart", HostStore)],
 )
 def test_words__name_their_kind(word, kind):
     assert type(open_store([word])) is kind

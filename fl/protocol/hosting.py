@@ -1,0 +1,32 @@
+"""What a host and its clients say to each other: a file's name, and what an operator signs to have a file kept.
+
+A host is not trusted. It keeps what the chain names, and whoever reads from it hashes what comes.
+"""
+
+from __future__ import annotations
+
+import re
+
+from fl.protocol.artifact import Kind
+from fl.protocol.signatures import TypedData
+
+NAME = re.compile(r"([0-9a-f]{64})\.(update|model|json)")
+SEAT_HEADER, SIGNATURE_HEADER = "Treaty-Seat", "Treaty-Signature"
+UPLOAD = (("root", "bytes32"), ("seat", "uint256"), ("size", "uint256"))
+
+# Answers to an upload. Any other refusal is final.
+KEPT, NEW, EARLY, BUSY, NO_ROOM = 200, 201, 425, 429, 507
+
+
+def upload(chain_id: int, federation: str, root: bytes, seat: int, size: int) -> TypedData:
+    """What a seat's operator signs so that a host keeps one file of exactly this size."""
+    return TypedData("Upload", UPLOAD, (root, seat, size), chain_id, federation)
+
+
+def parse_name(name: str) -> tuple[bytes, Kind | None] | None:
+    """(root, kind) of a file's name, with kind None for a document; None for any other name."""
+    found = NAME.fullmatch(name)
+    if found is None:
+        return None
+    kind = None if found[2] == "json" else Kind[found[2].upper()]
+    return bytes.fromhex(found[1]), kind

@@ -1,0 +1,315 @@
+"""A host: the federation's store over HTTP, its live page and its invitation, and a relay for signed acts.
+
+Nobody has to trust it. Whoever reads a file hashes it, the chain decides what an act is worth, and a daemon whose host does not
+answer sends its own transactions and reads other stores. The host takes a file only from a seat's operator, only if a confirmed
+block names its root, and only of the one size that the federation's files have.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import mmap
+import os
+import secrets
+import shutil
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+from eth_account import Account
+from eth_account.messages import encode_typed_data
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, Response
+from starlette.routing import Route
+
+from fl.network.stores import cid
+from fl.network.stores.local import LocalStore
+from fl.protocol.artifact import Kind, size_of
+from fl.protocol.hosting import (
+    BUSY,
+    EARLY,
+    KEPT,
+    NEW,
+    NO_ROOM,
+    SEAT_HEADER,
+    SIGNATURE_HEADER,
+    parse_name,
+    upload,
+)
+from fl.protocol.leaves import root_of
+from fl.protocol.signatures import TypedData
+from fl.tools.host.ledger import Ledger
+from fl.tools.host.limits import Quota, Rates
+from fl.tools.host.metrics import Metrics
+from fl.tools.report.watch import COMMON, Screen, answer
+
+MAX_ACT_BYTES = 1 << 16
+SLOWEST = 100_000  # the fewest bytes a second that a seat must send
+PATIENCE = 20.0  # seconds for a file, beside those that SLOWEST allows
+CIDS_KEPT = 1 << 16
+FILES_OF_A_ROUND = 12  # that a seat may send, those that failed included
+ROUNDS_A_DAY = 48
+
+
+class Relay(Protocol):
+    """Sends acts for seats; see relay.py."""
+
+    address: str
+
+    def offer(self, given: Any) -> tuple[int, str]:
+        """(HTTP status, one line) for an act that somebody offers."""
+        ...
+
+    def facts(self) -> dict[str, Any]: ...
+
+
+@dataclass
+class Host:
+    """What one host serves. token: what visitors must show to write, to relay and to read the invitation; empty: nothing."""
+
+    ledger: Ledger
+    store: LocalStore
+    screen: Screen | None = None
+    invitation: bytes | None = None
+    relay: Relay | None = None
+    token: str = ""
+    metrics: Metrics = field(default_factory=Metrics)
+    reads: Rates = field(default_factory=lambda: Rates(50, 500))
+    writes: Rates = field(default_factory=lambda: Rates(5, 60))
+    quota: Quota | None = None
+
+    def __post_init__(self) -> None:
+        terms = self.ledger.reader.terms
+        a_round = size_of(Kind.UPDATE, terms.depth) + terms.max_attempts * size_of(Kind.MODEL, terms.depth)
+        self.quota = self.quota or Quota(FILES_OF_A_ROUND * ROUNDS_A_DAY * a_round)
+        self.names: dict[str, str] = {}  # CID to name
+
+    @property
+    def depth(self) -> int:
+        return self.ledger.reader.terms.depth
+
+    def note_cids(self) -> None:
+        """Names every file that is here by its CID, too."""
+        for path in sorted(self.store.path.iterdir()):
+            if parse_name(path.name):
+                self.note_cid(path.name)
+
+    def note_cid(self, name: str) -> None:
+        data = (self.store.path / name).read_bytes()
+        if len(self.names) < CIDS_KEPT:
+            self.names[cid.to_text(cid.cid_of(data))] = name
+
+    def facts(self) -> dict[str, Any]:
+        """What a client may want to know before it uses a host; it believes none of it."""
+        reader = self.ledger.reader
+        return {
+            "treaty": 1,
+            "chain_id": reader.chain_id,
+            "federation": reader.address,
+            "relay": self.relay.facts() if self.relay else None,
+        }
+
+
+def application(host: Host) -> Starlette:
+    """The web application of a host."""
+    routes = [
+        Route("/treaty.json", _counted(host, "facts", _facts)),
+        Route("/invite.json", _counted(host, "invitation", _invitation)),
+        Route("/relay", _counted(host, "relay", _relay), methods=["POST"]),
+        Route("/ipfs/{cid}", _counted(host, "file", _by_cid)),
+        Route("/", _counted(host, "page", _page)),
+        Route("/body", _counted(host, "page", _page)),
+        Route("/join", _counted(host, "page", _page)),
+        Route("/{name}", _counted(host, "file", _file), methods=["GET", "HEAD"]),
+        Route("/{name}", _counted(host, "upload", _upload), methods=["PUT"]),
+    ]
+    return Starlette(routes=routes)
+
+
+Endpoint = Callable[[Host, Request], Awaitable[Response]]
+
+
+def _counted(host: Host, route: str, endpoint: Endpoint) -> Callable[[Request], Awaitable[Response]]:
+    """The endpoint within its rate limit, with the headers that every answer has, counted."""
+    rates = host.writes if route in ("relay", "upload") else host.reads
+
+    async def run(request: Request) -> Response:
+        who = request.client.host if request.client else ""
+        if not rates.allows(who):
+            response: Response = _line(BUSY, "too many requests: wait a moment")
+            response.headers["Retry-After"] = "1"
+        else:
+            response = await endpoint(host, request)
+        for name, value in COMMON.items():
+            response.headers.setdefault(name, value)
+        host.metrics.answers.labels(route, response.status_code).inc()
+        return response
+
+    return run
+
+
+def _line(status: int, text: str) -> Response:
+    return PlainTextResponse(f"{text}\n", status)
+
+
+def _admitted(host: Host, request: Request) -> bool:
+    """Whether a visitor shows the token, which travels in a header so that no log of addresses holds it."""
+    given = request.headers.get("Authorization", "").removeprefix("Bearer ")
+    return not host.token or secrets.compare_digest(given.encode(), host.token.encode())
+
+
+# ---- reading
+
+
+async def _facts(host: Host, request: Request) -> Response:
+    return JSONResponse(host.facts())
+
+
+async def _invitation(host: Host, request: Request) -> Response:
+    if not _admitted(host, request):
+        return _line(401, "this host shows its invitation to those who have its token alone")
+    if host.invitation is None:
+        return _line(404, "this host has no invitation: ask the sponsor")
+    return Response(host.invitation, media_type="application/json")
+
+
+async def _page(host: Host, request: Request) -> Response:
+    if host.screen is None:
+        return _line(404, "this host shows no page")
+    found = answer(host.screen, request.url.path, request.headers.get("If-None-Match", ""))
+    return Response(found.body, found.code, found.headers, f"{found.kind}; charset=utf-8")
+
+
+async def _by_cid(host: Host, request: Request) -> Response:
+    name = host.names.get(request.path_params["cid"])
+    return _sent(host, name) if name else _line(404, "no file of this CID is here")
+
+
+async def _file(host: Host, request: Request) -> Response:
+    name = request.path_params["name"]
+    if parse_name(name) is None:
+        return _line(404, "files are named by their root: HASH.update, HASH.model or HASH.json")
+    return _sent(host, name)
+
+
+def _sent(host: Host, name: str) -> Response:
+    path = host.store.path / name
+    if not path.is_file():
+        return _line(404, f"{name} is not here")
+    host.metrics.sent.inc(path.stat().st_size)
+    return FileResponse(path, media_type="application/octet-stream", headers={"Content-Encoding": "identity"})
+
+
+# ---- writing
+
+
+def signed_by(data: TypedData, signature: bytes) -> str:
+    """The address whose key signed typed data; empty if the signature is none."""
+    try:
+        return str(Account.recover_message(encode_typed_data(data.domain, data.types, data.message), signature=signature))
+    except Exception:  # whatever the libraries say of bytes from a stranger
+        return ""
+
+
+async def _upload(host: Host, request: Request) -> Response:
+    """Takes a file from a seat. Everything that costs nothing is checked before a byte of it is read."""
+    parsed = parse_name(request.path_params["name"])
+    if parsed is None or parsed[1] is None:
+        return _line(403, "seats give updates and models: HASH.update or HASH.model")
+    if not _admitted(host, request):
+        return _line(401, "this host takes files from those who have its token alone")
+    root, kind, name = parsed[0], parsed[1], request.path_params["name"]
+    wanted = size_of(kind, host.depth)
+    if (length := request.headers.get("Content-Length", "")) != str(wanted):
+        return _line(413, f"{length or 'no'} bytes: an {kind.name.lower()} of this federation has exactly {wanted:,}")
+    if (host.store.path / name).is_file():
+        return _line(KEPT, "this file is here already")
+    seat, signature = request.headers.get(SEAT_HEADER, ""), request.headers.get(SIGNATURE_HEADER, "")
+    if not seat.isdecimal() or len(seat) > 3 or len(signature) != 130:
+        return _line(400, f"say who gives it: {SEAT_HEADER} and {SIGNATURE_HEADER}, the seat's number and 65 bytes")
+    known, reader, number = host.ledger.known, host.ledger.reader, int(seat)
+    statement = upload(reader.chain_id, reader.address, root, number, wanted)
+    try:
+        signer = await run_in_threadpool(signed_by, statement, bytes.fromhex(signature))
+    except ValueError:
+        signer = ""
+    if number not in known.operators or signer.lower() != known.operators[number].lower():
+        return _line(401, f"this is not signed by the operator of seat {number}")
+    if not known.seat_may_give(number, root, kind):
+        if known.is_named(root, kind):
+            return _line(403, f"another seat revealed this, and seat {number} did not")
+        return _line(EARLY, "no confirmed block names this root yet: an update is taken once its reveal is confirmed")
+    if shutil.disk_usage(host.store.path).free < 4 * wanted:
+        return _line(NO_ROOM, "this host has no room left")
+    assert host.quota is not None
+    if not host.quota.begin(number, wanted):
+        return _line(BUSY, f"seat {number} is sending another file, or sent as much as a day allows")
+    try:
+        return await _taken(host, request, name, root, kind, wanted)
+    finally:
+        host.quota.end(number)
+
+
+async def _taken(host: Host, request: Request, name: str, root: bytes, kind: Kind, wanted: int) -> Response:
+    """Streams a file to disk and gives it its name once its hash is right."""
+    partial_path = host.store.path / f".upload-{secrets.token_hex(8)}"
+    try:
+        with partial_path.open("xb") as out:
+            size = 0
+            async with asyncio.timeout(PATIENCE + wanted / SLOWEST):
+                async for piece in request.stream():
+                    size += len(piece)
+                    if size > wanted:
+                        return _line(413, f"more than {wanted:,} bytes")
+                    await run_in_threadpool(out.write, piece)
+        if size != wanted or await run_in_threadpool(_root_of_file, partial_path, kind) != root:
+            return _line(422, f"{name} does not hash to its name")
+        await run_in_threadpool(_name_durably, partial_path, host.store.path / name)
+        await run_in_threadpool(host.note_cid, name)
+    except TimeoutError:
+        return _line(408, f"slower than {SLOWEST:,} bytes a second")
+    except ClientDisconnect:
+        return _line(400, "the connection ended before the file did")
+    finally:
+        partial_path.unlink(missing_ok=True)
+    host.metrics.kept.inc(wanted)
+    return _line(NEW, "kept")
+
+
+def _root_of_file(path: Path, kind: Kind) -> bytes:
+    """The root of a file, which is mapped and not copied into memory."""
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped:
+        view = memoryview(mapped)
+        try:
+            return root_of(view, kind)
+        finally:
+            view.release()
+
+
+def _name_durably(path: Path, name: Path) -> None:
+    with path.open("rb") as file:
+        os.fsync(file.fileno())
+    os.replace(path, name)
+
+
+async def _relay(host: Host, request: Request) -> Response:
+    if host.relay is None:
+        return _line(404, "this host relays nothing: send the transaction yourself")
+    if not _admitted(host, request):
+        return _line(401, "this host relays for those who have its token alone")
+    body = bytearray()
+    try:
+        async with asyncio.timeout(PATIENCE):
+            async for piece in request.stream():
+                body += piece
+                if len(body) > MAX_ACT_BYTES:
+                    return _line(413, f"an act has at most {MAX_ACT_BYTES:,} bytes")
+        given = json.loads(bytes(body))
+    except (TimeoutError, ClientDisconnect, ValueError, RecursionError):
+        return _line(400, "an act is a JSON object")
+    status, text = await run_in_threadpool(host.relay.offer, given)
+    return _line(status, text)
