@@ -48,6 +48,7 @@ def cli(
     """Starts a local chain, deploys and funds a federation with play money, seats the participants and runs the daemon of
     `ape run participate` for each of them, as a process with a key, a journal and rows of its own. Ends after --rounds with
     the model in OUT/model, ready for `ape run predict`. Everything stays on this machine."""
+    click.echo("loading PyTorch and the task")
     from fl.tools.simulation.up import Plan, Progress, up
 
     try:
@@ -61,11 +62,13 @@ def cli(
     for line in done.verified:
         click.echo(f"verified: {line}")
     click.echo(done.audit)
+    if done.measured:
+        click.echo(f"measured: {done.measured}")
     if done.model is None:
         raise click.ClickException(f"no round was completed: there is no model; the daemons' logs are in {out}")
     click.echo(f"written: {done.model}, the model after {done.rounds} rounds; logs, journals, events and store are in {out}")
     click.echo("next, with rows that the model has not seen:")
-    click.echo(f"  ape run evaluate --model {done.model} --data NEW.csv    # how good it is; more --rounds often help")
+    click.echo(f"  ape run evaluate --model {done.model} --data NEW.csv    # how good it is on them; more --rounds often help")
     click.echo(f"  ape run predict --model {done.model} --data NEW.csv --out predictions.csv")
     if done.slashed or not done.audit.startswith("audit passed"):
         raise SystemExit(1)

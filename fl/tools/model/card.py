@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from fl.agents.record.history import RoundLog
@@ -14,14 +15,30 @@ UNKNOWN_LICENCE = "not stated"
 SHOWN = 128
 
 
-def card(source: Source, chosen: Chosen, config: Config, licence: str, verified: Sequence[str], onnx: bool) -> str:
+@dataclass(frozen=True)
+class Measured:
+    """The metric of each round's model. rows: whose they are, for people."""
+
+    rows: str
+    metrics: Mapping[int, float]
+
+
+def card(
+    source: Source,
+    chosen: Chosen,
+    config: Config,
+    licence: str,
+    verified: Sequence[str],
+    onnx: bool,
+    measured: Measured | None = None,
+) -> str:
     """The card as Markdown, with the front matter that model hubs read. Untrusted text is shown as code."""
     parts = [
         f"---\nlicense: {_yaml(licence)}\nlibrary_name: pytorch\ntags: [federated-learning, treaty]\n---",
         f"# {_text(config.task.name)}: round {chosen.round} of a federation",
         _what(source, chosen, config, licence),
         "## Use\n\n" + _use(config, onnx),
-        "## How well it does\n\n" + _quality(source, chosen, config),
+        "## How well it does\n\n" + _quality(chosen, config, measured or _simulated(source)),
         "## Who trained it\n\n" + _people(source, chosen),
         "## Privacy\n\n" + _privacy(source),
         "## How to verify it\n\n" + _verify(source, chosen, verified),
@@ -78,20 +95,28 @@ model = fl.load_model("."{task})  # a torch.nn.Module in eval mode
     return message + (f"\n\n`{ONNX}` takes `rows` and gives `outputs`." if onnx else "")
 
 
-def _quality(source: Source, chosen: Chosen, config: Config) -> str:
+def _simulated(source: Source) -> Measured | None:
+    """What a simulation measured, if the record is one's."""
+    if (summary := source.summary) is None:
+        return None
+    rows = (
+        "by the simulation on test rows of the task's own table that nobody trained or scored on (on a public toy table, on "
+        "all rows)"
+    )
+    metrics = {0: summary.start, **{r.number: r.metric for r in summary.rounds}}
+    return Measured(rows, {number: value for number, value in metrics.items() if value is not None})
+
+
+def _quality(chosen: Chosen, config: Config, measured: Measured | None) -> str:
     better = "higher is better" if config.higher_is_better else "lower is better"
-    summary = source.summary
-    if summary is None:
+    if measured is None:
         return (
             f"This model was not measured on test rows here. The metric of its task is {_text(config.metric)} ({better}). "
             "During the rounds a committee scored updates on rows of its own members; those scores paid the participants and "
             "do not measure the model. Measure it on your rows with `ape run evaluate`."
         )
-    metrics = {0: summary.start, **{r.number: r.metric for r in summary.rounds}}
-    message = (
-        f"{_text(config.metric)} {_number(metrics.get(chosen.round))} ({better}), measured by the simulation on test rows of "
-        "the task's own table that nobody trained or scored on (on a public toy table, on all rows)."
-    )
+    metrics = measured.metrics
+    message = f"{_text(config.metric)} {_number(metrics.get(chosen.round))} ({better}), measured {measured.rows}."
     rounds = [(str(n), _number(metrics[n])) for n in sorted(metrics) if n <= chosen.round]
     return message + "\n\n" + _table(("round", _text(config.metric)), rounds)
 

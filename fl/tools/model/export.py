@@ -20,7 +20,7 @@ from fl.learning.task_loading import load_task
 from fl.protocol.artifact import Kind, pack_model
 from fl.protocol.leaves import root_of
 from fl.tools.cli.options import Result
-from fl.tools.model.card import UNKNOWN_LICENCE, card
+from fl.tools.model.card import UNKNOWN_LICENCE, Measured, card
 from fl.tools.model.folder import CARD, CONFIG, ONNX, WEIGHTS, Config, Origin, TaskReference, check_out, file_digest, write
 from fl.tools.model.source import Chosen, Source, choose
 
@@ -35,8 +35,10 @@ def export(
     task: str | None = None,
     onnx: bool = False,
     licence: str = UNKNOWN_LICENCE,
+    measured: Measured | None = None,
 ) -> Result:
     """Writes the model of a round, by default the last final one. task: the file of a task that is not shipped.
+    measured: what the card says of its quality; by default what a simulation measured, if it is one's.
 
     Raises TreatyError, and writes nothing, if anything disagrees."""
     check_out(out)
@@ -61,7 +63,7 @@ def export(
         {},
         {name: _version(name) for name in ("treaty", "torch", "numpy", "safetensors")},
     )
-    config = write(out, config, module, card(source, chosen, config, licence, verified, made is not None), made)
+    config = write(out, config, module, card(source, chosen, config, licence, verified, made is not None, measured), made)
     files = ", ".join([WEIGHTS, CARD, CONFIG, *([ONNX] if made else [])])
     lines = [*(f"verified: {line}" for line in verified), *lines, f"written: {out} ({files})"]
     facts = {

@@ -24,7 +24,10 @@ import pandas as pd
 
 from fl.agents.record.history import History
 from fl.errors import AuditError, ChainError, TaskError, TreatyError
+from fl.learning.data.local_rows import local_shard
 from fl.learning.data.reading import read_table
+from fl.learning.task import Task
+from fl.learning.task_loading import load_task
 from fl.network import ape_accounts
 from fl.network.federation import FederationReader
 from fl.network.rpc import LOOPBACK, Rpc
@@ -43,6 +46,7 @@ from fl.tools.report.live import Source
 from fl.tools.report.watch import Screen, Server, serve
 from fl.tools.simulation.chaos import play
 from fl.tools.simulation.local_chain import BLOCK_SECONDS, Clock, start_chain
+from fl.tools.simulation.meter import Meter
 
 OWNERS, OPERATORS = 20, 2  # the first local account of each
 MAX_SEATS = 16  # each is a process; `simulate` has room for 128 in one
@@ -116,6 +120,7 @@ class Outcome:
     model: Path | None
     verified: tuple[str, ...]
     slashed: int  # seats that lost stake
+    measured: str  # the metric of each model in order, and whose rows measured it; empty without a model
     audit: str
 
 
@@ -156,11 +161,13 @@ class _Local:
 
     def run(self) -> Outcome:
         task = self._tried()
+        self.progress.say("starting a chain on this machine")
         node, url = start_chain(self.out / "chain.log")
         try:
             with ape_accounts.connected(url), ape_accounts.hushed():
                 deployment = self._found(task)
                 self.abi = ape_accounts.abi("Federation")
+                self.meter = self._meter(task, deployment)
                 history, terms = self._play(deployment, url)
                 self.progress.stop.set()  # the page ends too
                 return self._put_away(deployment, history, terms)
@@ -171,7 +178,7 @@ class _Local:
 
     # ---- before
 
-    def _tried(self) -> Any:
+    def _tried(self) -> Task:
         """The task, checked before anything is started. On an error the folder is empty again, for the next attempt."""
         try:
             return tried_task(self._address())
@@ -203,7 +210,7 @@ class _Local:
         dropped = f"&drop={','.join(quote(name, safe='') for name in self.plan.drop)}" if self.plan.drop else ""
         return f"table:{together}?target={quote(self.plan.target or '')}{dropped}"
 
-    def _found(self, task: Any) -> Deployment:
+    def _found(self, task: Task) -> Deployment:
         """Deploys, funds and seats everybody, on the connected chain."""
         seats = self.plan.participants
         accounts = ape_accounts.local_accounts(OWNERS + seats)
@@ -264,8 +271,7 @@ class _Local:
     def _daemon(self, seat: int, deployment: Deployment, url: str) -> BaseProcess:
         mine: dict[str, Any] = {"shard": f"{seat}/{self.plan.participants}", "task": self.plan.task}
         if self.plan.tables:
-            manifest = self.store.path / f"{deployment.manifest}.json"
-            mine = {"task": f"table:{self.plan.tables[seat].resolve()}?manifest={quote(str(manifest))}"}
+            mine = {"task": self._table(seat, deployment)}
         settings = Settings(
             deployment.federation,
             [str(self.store.path)],
@@ -280,6 +286,19 @@ class _Local:
         log = self.out / f"seat-{seat}.log"
         return self.stage.Process(target=play, args=(settings, url, self.abi, f"TEST::{OPERATORS + seat}", log), daemon=True)
 
+    def _table(self, seat: int, deployment: Deployment) -> str:
+        """A participant's table as a task, encoded as the manifest says."""
+        manifest = self.store.path / f"{deployment.manifest}.json"
+        return f"table:{self.plan.tables[seat].resolve()}?manifest={quote(str(manifest))}"
+
+    def _meter(self, task: Task, deployment: Deployment) -> Meter:
+        depth = ape_accounts.federation(deployment.federation).terms.depth
+        if not self.plan.tables:
+            return Meter.of_task(task, self.plan.seats, self.plan.seed, self.store, depth)
+        tasks = [load_task(self._table(seat, deployment)) for seat in range(self.plan.participants)]
+        shards = [local_shard(each, None, None, self.plan.seed) for each in tasks]
+        return Meter.of_shards(tasks[0], shards, self.store, depth)
+
     def _alive(self) -> set[int]:
         return {seat for seat, process in self.processes.items() if process.is_alive()}
 
@@ -291,7 +310,8 @@ class _Local:
             self.progress.models.append(log.model)
             end = "a new model" if log.adopted else "void, the model stays" if log.voided else "the model stays"
             counts = f"{len(log.reveals)} revealed, {len(log.accepted)} accepted"
-            self.progress.say(f"round {log.number}: {end} ({counts}), root {log.model.hex()[:16]}")
+            metric = self.meter.measure(log.number, log.model)
+            self.progress.say(f"round {log.number}: {end} ({counts}), {metric}, root {log.model.hex()[:16]}")
         self._rounds = len(finished)
 
     def _enough(self) -> bool:
@@ -316,8 +336,12 @@ class _Local:
             model = self.out / "model"
             own = self.plan.task if self.plan.task and Path(self.plan.task).is_file() else None
             found = from_chain(ape_accounts.federation(deployment.federation), [str(self.store.path)])
-            verified = tuple(export(found, model, task=own).facts["verified"])
-        return Outcome(deployment, len(finished), model, verified, slashed, audit)
+            verified = tuple(export(found, model, task=own, measured=self.meter.measured()).facts["verified"])
+        return Outcome(deployment, len(finished), model, verified, slashed, self._quality(), audit)
+
+    def _quality(self) -> str:
+        values = " -> ".join(f"{value:.4f}" for value in self.meter.metrics.values())
+        return f"{self.meter.task.metric} {values}, {self.meter.rows}" if values else ""
 
     def _end(self) -> None:
         for process in self.processes.values():

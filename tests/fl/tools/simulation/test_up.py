@@ -10,9 +10,12 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from sklearn.metrics import roc_auc_score
 
 from fl.agents.record.history import Proposal, Reveal, RoundLog
 from fl.errors import TaskError
+from fl.learning.data.local_rows import local_shard
+from fl.learning.task_loading import load_task
 from fl.protocol.phases import Phase
 from fl.tools.model.folder import load
 from fl.tools.simulation.local_chain import CHECK_BLOCKS, Clock
@@ -46,9 +49,15 @@ def test_three_tables__become_one_model__with_nobody_slashed(tmp_path):
     assert "audit passed" in done.stdout and "hashes to the root that the event Finalized of round 2 names" in done.stdout
     model = load(tmp_path / "out" / "model").module
     assert model(torch.zeros(4, 4)).shape == (4,)  # age, and three wards
+    stored = next((tmp_path / "out" / "store").glob("*.json"))
+    kept = [local_shard(load_task(f"table:{path}?manifest={stored}"), None, None, 0).held_out for path in tables(tmp_path)]
+    x, y = np.concatenate([part.x for part in kept]), np.concatenate([part.y for part in kept])
+    auc = roc_auc_score(y, model(torch.from_numpy(x)).detach().numpy())
+    assert f"{auc:.4f}, on {len(y)} rows of all participants that nobody trained on" in done.stdout
+    assert f"AUC {auc:.4f} (higher is better)" in (tmp_path / "out" / "model" / "README.md").read_text()
     logs = "".join(path.read_text() for path in (tmp_path / "out").glob("seat-*.log"))
     assert "slashed" not in logs and logs.count("stopped; the journal has everything") == 3
-    manifest = json.loads(next((tmp_path / "out" / "store").glob("*.json")).read_text())
+    manifest = json.loads(stored.read_text())
     classes = {column["name"]: column["classes"] for column in manifest["table"]["columns"]}
     assert classes["ward"] == ["ICU", "day", "main"]  # of all tables, though none of them has all three
     assert not (tmp_path / "out" / "columns.csv").exists()  # nobody's rows are left outside the participants' files
