@@ -144,6 +144,15 @@ abstract contract Stakes is IStakes, ReentrancyGuardTransient {
         _push(to, amount);
     }
 
+    function give(address account, uint256 amount) external nonReentrant {
+        if (account == address(0)) revert ZeroAddress();
+        if (amount == 0) revert ZeroAmount();
+        _checkAmount(amount, type(uint128).max);
+        emit Given(msg.sender, account, amount);
+        _addCredit(account, amount);
+        _pull(amount);
+    }
+
     function sweep() external nonReentrant {
         uint256 amount = _slashed;
         if (amount == 0) revert NothingToPay();
@@ -276,10 +285,19 @@ abstract contract Stakes is IStakes, ReentrancyGuardTransient {
         emit Credited(account, amount);
     }
 
+    /// @dev Takes a deposit from the caller's credit, and what that lacks from its tokens. A seat's earnings are never touched: an
+    /// operator calls, and what its seat earned is the owner's.
     function _takeDeposit(uint256 amount) internal {
         if (amount == 0) return;
         _deposits += uint128(amount);
-        _pull(amount);
+        uint256 credit = credits[msg.sender];
+        uint256 used = credit < amount ? credit : amount;
+        if (used > 0) {
+            credits[msg.sender] = credit - used;
+            _credit -= used;
+            emit CreditUsed(msg.sender, used);
+        }
+        if (amount > used) _pull(amount - used);
     }
 
     function _returnDeposit(address account, uint256 amount) internal {

@@ -68,9 +68,14 @@ interface IStakes {
 
     // ---- other money
 
-    /// @notice Withdraw the caller's credit: fees for proofs, returned deposits, the sponsor's refund.
+    /// @notice Withdraw the caller's credit: what was given to it, fees for proofs, returned deposits, the sponsor's refund.
     /// @param to The account that receives the tokens.
     function claimCredit(address to) external;
+
+    /// @notice Pay into an account's credit, from which its demands take their deposits. Anybody may call; the account may withdraw it.
+    /// @param account The account that receives the credit, usually the operator of the caller's seat.
+    /// @param amount The amount, taken from the caller.
+    function give(address account, uint256 amount) external;
 
     /// @notice Burn everything that was slashed: send it to 0x000000000000000000000000000000000000dEaD. Anybody may call.
     function sweep() external;
@@ -79,7 +84,7 @@ interface IStakes {
     /// @param amount The amount, taken from the caller.
     function fund(uint256 amount) external;
 
-    /// @notice Use an ERC-2612 signature of the caller as its allowance; meant for `multicall` with join, topUp, fund or demand.
+    /// @notice Use an ERC-2612 signature of the caller as its allowance; meant for `multicall` with join, topUp, give, fund or demand.
     /// @dev If somebody else used the signature first, the call still succeeds as long as the allowance is large enough.
     /// @param amount The allowance that was signed.
     /// @param deadline The time until which the signature is valid.
@@ -171,6 +176,17 @@ interface IStakes {
     /// @param account The account.
     /// @param amount What was added.
     event Credited(address indexed account, uint256 amount);
+
+    /// @notice Somebody paid into an account's credit.
+    /// @param from The account that paid.
+    /// @param account The account whose credit grows.
+    /// @param amount What was added.
+    event Given(address indexed from, address indexed account, uint256 amount);
+
+    /// @notice A demand took its deposit, or a part of it, from its sender's credit.
+    /// @param account The account that demanded.
+    /// @param amount What was taken.
+    event CreditUsed(address indexed account, uint256 amount);
 
     /// @notice An account withdrew its credit.
     /// @param account The account.

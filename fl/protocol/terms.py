@@ -61,6 +61,10 @@ class Terms:
         scoring = self.score_commit_window + self.score_reveal_window
         return self.commit_window + self.reveal_window + scoring + self.challenge_window
 
+    def demands_to_pay(self) -> int:
+        """The demands that a checker should be able to pay: the longest walk to a hidden wrong number, and one more."""
+        return self.depth + 2
+
     def longest_round(self) -> int:
         """Seconds after which a round is over whatever anybody does or leaves undone."""
         attempts = self.max_attempts * (self.propose_window + self.challenge_window)

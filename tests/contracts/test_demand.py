@@ -7,7 +7,7 @@ when the window nears its end then no demand is taken: an answer must still be c
 import numpy as np
 import pytest
 from support.evm import refused
-from support.system import CHALLENGER, STRANGER, UNIT, System, operator, owner, random_update
+from support.system import CHALLENGER, STRANGER, UNIT, System, address, operator, owner, random_update
 
 from fl.protocol.artifact import Kind
 from fl.protocol.enums import Artifact
@@ -192,6 +192,41 @@ def test_two_demands__one_expired__the_other_reclaimed(open_system):
     assert system.accounting()["deposits"] == 0
     assert system.see("credits", CHALLENGER) == UNIT
     assert system.see("credits", STRANGER) == UNIT + system.terms.challenge_fee
+
+
+def test_deposit__comes_from_credit_first__and_the_rest_from_tokens(open_system):
+    system = open_system
+    poor, part = address("poor"), UNIT // 4
+    system.do("give", poor, UNIT + part, by=CHALLENGER)
+    credit = system.accounting()["credit"]
+    (_, used) = system.do("demand", Artifact.PROPOSED, 0, 0, by=poor)  # it holds no tokens
+    assert used == ("CreditUsed", {"account": poor, "amount": UNIT})
+    assert (system.see("credits", poor), system.accounting()["credit"]) == (part, credit - UNIT)
+    with refused("ERC20InsufficientAllowance", system.federation.address, 0, UNIT - part):
+        system.do("demand", Artifact.PROPOSED, 0, 1, by=poor)
+    system.token.send("mint", poor, UNIT - part, by=poor)
+    system.token.send("approve", system.federation.address, UNIT - part, by=poor)
+    used = system.do("demand", Artifact.PROPOSED, 0, 1, by=poor)[1]
+    assert used == ("CreditUsed", {"account": poor, "amount": part})
+    assert (system.see("credits", poor), system.token.call("balanceOf", poor)) == (0, 0)
+    assert system.accounting()["deposits"] == 2 * UNIT
+    system.evm.warp(system.evm.time + system.terms.answer_window)
+    system.do("expire", Artifact.PROPOSED, 0, 0)  # what comes back is credit, for the next demand
+    assert system.see("credits", poor) == UNIT + system.terms.challenge_fee
+
+
+def test_deposit__never_comes_from_what_a_seat_earned(open_system):
+    system = open_system.finish()
+    system.to_challenge(system.updates)
+    earned = system.seat(1).earned
+    assert earned > UNIT
+    for account in (operator(1), address("owner", 99)):
+        with refused("ERC20InsufficientAllowance", system.federation.address, 0, UNIT):
+            system.do("demand", Artifact.PROPOSED, 0, 0, by=account)
+    system.token.send("approve", system.federation.address, UNIT, by=owner(1))
+    held = system.token.call("balanceOf", owner(1))
+    system.do("demand", Artifact.PROPOSED, 0, 0, by=owner(1))  # an owner that demands pays from its wallet as well
+    assert (system.seat(1).earned, system.token.call("balanceOf", owner(1))) == (earned, held - UNIT)
 
 
 def test_demands_without_deposit__work_too():

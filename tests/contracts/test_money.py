@@ -54,6 +54,25 @@ def test_claim_credit__pays_and_refuses(system, updates):
         system.do("claimCredit", CHALLENGER, by=CHALLENGER)
 
 
+def test_give__adds_to_anybody_s_credit_and_refuses(system):
+    payer, hot, credit = system.rich(address("payer"), 2**200), operator(2), system.accounting()["credit"]
+    assert system.do("give", hot, 7, by=payer)[:2] == [
+        ("Given", {"from": payer, "account": hot, "amount": 7}),
+        ("Credited", {"account": hot, "amount": 7}),
+    ]
+    assert (system.see("credits", hot), system.accounting()["credit"]) == (7, credit + 7)
+    with refused("ZeroAddress"):
+        system.do("give", ZERO, 7, by=payer)
+    with refused("ZeroAmount"):
+        system.do("give", hot, 0, by=payer)
+    with refused("AmountTooLarge", 2**128, 2**128 - 1):
+        system.do("give", hot, 2**128, by=payer)
+    for _ in range(2):  # the limit is on one gift: the sum never gets near 2^256
+        system.do("give", hot, 2**128 - 1, by=payer)
+    system.do("claimCredit", address("vault"), by=hot)
+    assert system.token.call("balanceOf", address("vault")) == 2**129 + 5
+
+
 def test_fund__adds_to_the_pool_and_refuses(system):
     payer, pool = system.rich(address("payer"), 2**200), system.accounting()["pool"]
     assert system.do("fund", 5, by=payer)[0] == ("Funded", {"from": payer, "amount": 5, "pool": pool + 5})
@@ -93,6 +112,17 @@ def test_permit_and_join__in_one_transaction(system):
     calls = [system.federation.data("permit", *signed(system, account, stake)), join]
     events = system.do("multicall", calls, by=account.address)
     assert ("Joined", {"seat": 5, "owner": account.address.lower(), "operator": operator(7), "stake": stake}) in events
+
+
+def test_permit_join_and_give__in_one_transaction(system):
+    account, stake, deposits = Account.from_key(b"\x05" * 32), system.terms.min_stake, 2 * system.terms.demand_deposit
+    system.token.send("mint", account.address, stake + deposits, by=STRANGER)
+    join = system.federation.data("join", account.address, operator(7), stake, b"")
+    give = system.federation.data("give", operator(7), deposits)
+    permit = system.federation.data("permit", *signed(system, account, stake + deposits))
+    system.do("multicall", [permit, join, give], by=account.address)
+    assert (system.seat(5).operator, system.see("credits", operator(7))) == (operator(7), deposits)
+    assert system.token.call("balanceOf", account.address) == 0
 
 
 def test_permit__that_somebody_used_first__is_no_failure(system):

@@ -28,6 +28,8 @@ def test_fee_on_transfer__is_refused_wherever_tokens_come_in():
     with refused("WrongAmountReceived", UNIT, UNIT - UNIT // 100):
         s.do("topUp", 0, UNIT, by=owner(0))
     with refused("WrongAmountReceived", UNIT, UNIT - UNIT // 100):
+        s.do("give", operator(0), UNIT, by=owner(0))
+    with refused("WrongAmountReceived", UNIT, UNIT - UNIT // 100):
         s.do("demand", 0, 0, 0, by=owner(0))
     assert s.accounting() == before
 
@@ -101,6 +103,7 @@ def calls(s: System) -> dict[str, tuple[str, tuple, str]]:
         "join": ("join", (owner(9), operator(9), s.terms.min_stake, b""), owner(9)),
         "topUp": ("topUp", (1, UNIT), owner(9)),
         "fund": ("fund", (UNIT,), owner(9)),
+        "give": ("give", (operator(9), UNIT), owner(9)),
         "claim": ("claim", (1, owner(1)), owner(1)),
         "withdraw": ("withdraw", (3, owner(3)), owner(3)),
         "claimCredit": ("claimCredit", (CHALLENGER,), CHALLENGER),

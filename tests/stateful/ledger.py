@@ -196,6 +196,10 @@ class Ledger:
         refuse_if(not self.credits.get(by), "NothingToPay")
         del self.credits[by]
 
+    def give(self, by: str, account: str, amount: int) -> None:
+        refuse_if(amount == 0, "ZeroAmount")
+        self._credit(account, amount)
+
     def sweep(self, by: str) -> None:
         refuse_if(self.slashed == 0, "NothingToPay")
         self.slashed = 0
@@ -338,6 +342,10 @@ class Ledger:
         self.demands[key] = Demand(by, self.time + t.answer_window)
         r.open_demands += 1
         self.deposits += t.demand_deposit
+        if used := min(self.credits.get(by, 0), t.demand_deposit):
+            self.credits[by] -= used
+            if not self.credits[by]:
+                del self.credits[by]
 
     def answer(self, by: str, artifact: int, seat: int, leaf: int, right: bool) -> None:
         self._in(Phase.CHALLENGE)

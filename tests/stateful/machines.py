@@ -205,7 +205,7 @@ class Base(RuleBasedStateMachine):
 
     # ---- rung 1: seats and money, behind one rule, so that upper rungs mostly play rounds
 
-    @act(what=st.integers(0, 13), who=person, other=person, i=seat, amount=st.sampled_from([0, 1, 10 * UNIT, 60 * UNIT]))
+    @act(what=st.integers(0, 14), who=person, other=person, i=seat, amount=st.sampled_from([0, 1, 10 * UNIT, 60 * UNIT]))
     def money(self, what, who, other, i, amount):
         owner = self.ledger.seats[i].owner if i in self.ledger.seats and self.steps % 4 else who
         minimum = self.s.terms.min_stake
@@ -237,6 +237,8 @@ class Base(RuleBasedStateMachine):
             case 12:
                 self.play("refund", SPONSOR, ())
             case 13:
+                self.play("give", who, (other, amount))
+            case 14:
                 self.s.evm.warp(self.s.evm.time + int(amount == 1))
 
     def sweep(self):

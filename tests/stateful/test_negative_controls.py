@@ -14,6 +14,7 @@ ROOT = Path(__file__).parents[2]
 CONTROLS = [
     # number, machine, file, what stands there, what the mutant has
     ("I1", "Fraud", "Stakes", "        _deposits -= uint128(amount);\n", ""),
+    ("I1", "Fraud", "Stakes", "            _credit -= used;\n", ""),
     ("I1", "Base", "Stakes", "        _stakes += uint128(amount);\n        emit Joined", "        emit Joined"),
     ("I2", "Dropouts", "Stakes", "if (amount > stake) amount = stake;", "if (++amount > stake) amount = stake;"),
     (

@@ -68,8 +68,11 @@ class DaemonCluster:
         return f"http://127.0.0.1:{self.evm.connection.port}"
 
     def hand_over(self, seat: int, key: Key) -> None:
-        """The owner names a new operator, who gets ether for gas."""
+        """The owner names a new operator, who gets ether for gas, and the credit that joining gives."""
+        terms = self.system.terms
         self.evm.rpc("anvil_setBalance", key.address, hex(100 * ETHER))
+        if terms.demand_deposit:
+            self.system.do("give", key.address, terms.demands_to_pay() * terms.demand_deposit, by=owner(seat))
         self.system.do("setOperator", seat, key.address, by=owner(seat))
 
     def daemon(

@@ -1,4 +1,5 @@
-"""Sends pay and fees to the owner. Only the owner can claim pay: a daemon does so only if it holds the owner's key."""
+"""Sends pay to the owner, and at the end this key's credit. Only the owner can claim pay: a daemon does so only if it holds
+the owner's key."""
 
 from __future__ import annotations
 
@@ -8,8 +9,9 @@ from fl.protocol.phases import Phase
 
 
 class Collector:
-    """Claims for one seat once a full round's pay has accumulated; sends this key's credits to the owner.
+    """Claims for one seat once a full round's pay has accumulated.
 
+    The credit of this key pays the deposits of its demands. It goes to the owner when no later round can need it.
     last: the round after whose end everything accumulated is claimed, and nothing before.
     """
 
@@ -23,7 +25,7 @@ class Collector:
         actions: list[Action] = []
         if owner == self.account and view.own.earned >= (1 if self.last else max(1, view.terms.trainer_rate)):
             actions.append(self._call(view, "claim", (self.seat, owner), "Claimed", seat=self.seat))
-        if view.own.credit:
+        if view.own.credit and self._needs_no_credit(view):
             actions.append(self._call(view, "claimCredit", (owner,), "CreditClaimed", account=self.account))
         return actions
 
@@ -31,6 +33,10 @@ class Collector:
         if self.last is not None:
             return view.phase is Phase.IDLE and view.facts.number >= self.last
         return view.phase in (Phase.IDLE, Phase.COMMIT, Phase.CHALLENGE)
+
+    def _needs_no_credit(self, view: View) -> bool:
+        over = view.concluded or view.history.seats[self.seat].leaving
+        return self.last is not None or (over and view.phase is Phase.IDLE)
 
     def _call(self, view: View, function: str, args: tuple[object, ...], event: str, **wanted: object) -> Call:
         """The next call of its kind; each one before it was a separate transaction."""

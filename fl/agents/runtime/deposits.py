@@ -13,19 +13,23 @@ AT_ONCE = 64  # deposits that the federation may take
 
 
 class Deposits:
-    """The deposits of one key."""
+    """The deposits of one key: the federation takes them from its credit, and what that lacks from its tokens."""
 
     def __init__(self, node: FederationReader, sender: Sender, seat: int | None, log: Log):
         self.node, self.sender, self.seat, self.log = node, sender, seat, log
 
     def ready(self, view: View, amount: int) -> bool:
-        """Whether a deposit can be taken now; approves it if the key holds tokens."""
+        """Whether one more deposit can be taken now; approves what the credit lacks if the key holds tokens."""
         account = self.sender.signer.address
-        if self.node.balance(account) < amount:
+        sent = sum(t.function == "demand" for t in self.sender.transactions.open(account))  # each takes one, too
+        lacking = max(0, (sent + 1) * amount - self.node.credit(account))
+        if lacking == 0:
+            return True
+        if self.node.balance(account) < lacking:
             deposit = view.denomination.show(amount)
-            self.log.error(f"{account} has no tokens for a demand's deposit: send it {deposit}")
+            self.log.error(f"{account} cannot pay a demand's deposit of {deposit}: {self._remedy(1)}")
             return False
-        if self.node.allowance(account) >= amount:
+        if self.node.allowance(account) >= lacking:
             return True
         name = name_of(view.facts.number, view.facts.attempts, "approve", self.seat)
         if self.sender.transactions.get(name) is None:
@@ -34,19 +38,23 @@ class Deposits:
         return False
 
     def check(self, view: View) -> None:
-        """Warns if the key could not pay for the longest walk to a hidden wrong number, which takes depth + 1 demands, plus
-        one demand."""
-        demands = view.terms.depth + 2
-        needed = demands * view.terms.demand_deposit
+        """Warns if the key could not pay for the longest walk to a hidden wrong number, plus one demand."""
+        demands, deposit = view.terms.demands_to_pay(), view.terms.demand_deposit
         account = self.sender.signer.address
         try:
-            held = self.node.balance(account) if needed else 0
+            has = view.own.credit + (self.node.balance(account) if deposit else 0)
         except ContractError:  # a token that states no decimals is no reason to leave a seat unguarded
             return
-        if held < needed:
+        if has < demands * deposit:
             show = view.denomination.show
             self.log.warn(
-                f"{account} holds {show(held)}, and the deposits of {demands} demands take {show(needed)}: if a proposer hides "
-                f"a wrong model, this seat cannot force it open, and the model may become final; send this operator key at "
-                f"least {show(needed - held)} (deposits come back, or go to whoever answers)"
+                f"{account} has {show(has)} as credit and tokens, and the deposits of {demands} demands take "
+                f"{show(demands * deposit)}: if a proposer hides a wrong model, this seat cannot force it open, and the model "
+                f"may become final; {self._remedy(-(-(demands * deposit - has) // deposit))} (deposits come back, or go to "
+                "whoever answers)"
             )
+
+    def _remedy(self, deposits: int) -> str:
+        if self.seat is None:
+            return "send it tokens"
+        return f"the seat's owner pays with `ape run topup --seat {self.seat} --deposits {deposits}`"

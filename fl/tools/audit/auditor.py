@@ -300,6 +300,9 @@ class Auditor:
     def _after_CreditClaimed(self, amount: int, **_: Any) -> None:
         self.accounting["credit"] -= amount
 
+    def _after_CreditUsed(self, amount: int, **_: Any) -> None:
+        self.accounting["credit"] -= amount
+
     def _after_Claimed(self, amount: int, **_: Any) -> None:
         self.accounting["earned"] -= amount
 

@@ -42,6 +42,7 @@ FUNCTIONS = {
     "Withdrawn": "withdraw",
     "Claimed": "claim",
     "CreditClaimed": "claimCredit",
+    "Given": "give",
     "Swept": "sweep",
     "Funded": "fund",
     "RoundOpened": "openRound",

@@ -329,6 +329,26 @@ contract CustodyTest is System {
         federation.fund(1);
     }
 
+    function test_give_isTheirCredit(uint128 amount) public {
+        vm.assume(amount > 0);
+        _rich(STRANGER, amount);
+        vm.prank(STRANGER);
+        federation.give(CHECKER, amount);
+        assertEq(federation.credits(CHECKER), amount, "credit");
+        vm.prank(CHECKER);
+        federation.claimCredit(SPONSOR);
+        assertEq(token.balanceOf(SPONSOR), amount, "paid");
+    }
+
+    function test_give_refusals() public {
+        vm.expectRevert(IStakes.ZeroAddress.selector);
+        federation.give(address(0), 1);
+        vm.expectRevert(IStakes.ZeroAmount.selector);
+        federation.give(STRANGER, 0);
+        vm.expectRevert(_error(IStakes.AmountTooLarge.selector, 1 << 128, type(uint128).max));
+        federation.give(STRANGER, 1 << 128);
+    }
+
     // ---- permit
 
     function _signed(uint256 key, uint256 amount, uint256 deadline) private view returns (uint8 v, bytes32 r, bytes32 s) {
@@ -383,16 +403,17 @@ contract CustodyTest is System {
     function test_token_thatCallsBackIsKeptOut() public {
         ReentrantToken again = ReentrantToken(vm.deployCode("NonStandardTokens.sol:ReentrantToken"));
         _createOver(address(again));
-        bytes[7] memory calls = [
+        bytes[8] memory calls = [
             abi.encodeCall(IStakes.join, (STRANGER, STRANGER, t.minStake, "")),
             abi.encodeCall(IStakes.topUp, (0, 1)),
             abi.encodeCall(IStakes.fund, (1)),
             abi.encodeCall(IStakes.withdraw, (0, STRANGER)),
             abi.encodeCall(IStakes.claim, (0, STRANGER)),
             abi.encodeCall(IStakes.claimCredit, (STRANGER)),
+            abi.encodeCall(IStakes.give, (STRANGER, 1)),
             abi.encodeCall(IStakes.sweep, ())
         ];
-        for (uint256 i = 0; i < 7; ++i) {
+        for (uint256 i = 0; i < 8; ++i) {
             _rich(STRANGER, 1);
             again.setCall(address(federation), calls[i]);
             vm.prank(STRANGER);

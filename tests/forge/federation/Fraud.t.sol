@@ -276,6 +276,16 @@ contract FraudTest is System {
         assertEq(federation.model(), NaiveTree.rootOf(proposal), "adopted");
     }
 
+    function test_demand_takesCreditFirst(uint16 credit) public {
+        _toChallenge(N, 0);
+        if (credit > 0) federation.give(CHECKER, credit);
+        uint256 before = token.balanceOf(CHECKER);
+        uint256 used = credit < t.demandDeposit ? credit : t.demandDeposit;
+        _demand(PROPOSED, 0, 0);
+        assertEq(federation.credits(CHECKER), credit - used, "what is left of it");
+        assertEq(token.balanceOf(CHECKER), before - (t.demandDeposit - used), "the rest");
+    }
+
     function test_answer_refusals() public {
         vm.expectRevert(_wrongPhase(IFederation.Phase.Challenge, IFederation.Phase.Idle));
         federation.answer(PROPOSED, 0, 0, "", "");

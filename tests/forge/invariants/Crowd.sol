@@ -21,6 +21,7 @@ contract Crowd is Ledger {
         Withdraw,
         Claim,
         ClaimCredit,
+        Give,
         Sweep,
         Fund,
         Donate,
@@ -44,7 +45,7 @@ contract Crowd is Ledger {
         Mine,
         Pass
     }
-    uint256 public constant CALLS = 29;
+    uint256 public constant CALLS = 30;
 
     /// @dev What a run may come to, besides its acts.
     enum Outcome {
@@ -67,9 +68,10 @@ contract Crowd is Ledger {
         SilentRevealerSlashed,
         AnsweredInTime,
         DepositBack,
+        DepositFromCredit,
         Refused
     }
-    uint256 public constant OUTCOMES = 20;
+    uint256 public constant OUTCOMES = 21;
 
     uint256[CALLS] public done;
     uint256[OUTCOMES] public seen;
@@ -120,6 +122,7 @@ contract Crowd is Ledger {
         else if (act == Act.Withdraw) _withdraw(_pick(_free(), seed));
         else if (act == Act.Claim) _claim(_pick(_rewarded(), seed));
         else if (act == Act.ClaimCredit) _claimCredit(_pick(_credited(), seed));
+        else if (act == Act.Give) _give(seed % accounts.length, 1 + random(seed, 1) % (3 * t.demandDeposit + 1));
         else if (act == Act.Sweep) _sweep();
         else if (act == Act.Fund) _fundBy(accounts[seed % accounts.length], 1 + random(seed, 1) % 300_000);
         else if (act == Act.Donate) _donate(1 + seed % 1000);
@@ -154,6 +157,7 @@ contract Crowd is Ledger {
         if (_free() != 0) w[uint256(Act.Withdraw)] = 8;
         if (_rewarded() != 0) w[uint256(Act.Claim)] = 3;
         if (_credited() != 0) w[uint256(Act.ClaimCredit)] = 2;
+        w[uint256(Act.Give)] = 1;
         if (slashed > 0) w[uint256(Act.Sweep)] = 2;
         if (!concluded) w[uint256(Act.Fund)] = pool + kept < _cost(PEOPLE) ? 30 : 1;
         w[uint256(Act.Donate)] = 1;
@@ -355,6 +359,12 @@ contract Crowd is Ledger {
         federation.claimCredit(STRANGER);
         assertEq(token.balanceOf(STRANGER), before + credits[accounts[i]], "the credit");
         credits[accounts[i]] = 0;
+    }
+
+    function _give(uint256 i, uint256 amount) private {
+        vm.prank(SPONSOR);
+        federation.give(accounts[i], amount);
+        _bookCredit(accounts[i], amount);
     }
 
     function _sweep() private {
@@ -568,6 +578,8 @@ contract Crowd is Ledger {
         }
         vm.prank(by);
         federation.demand(round.number, round.attempts, artifact_, seat, leaf);
+        if (credits[by] > 0 && t.demandDeposit > 0) ++seen[uint256(Outcome.DepositFromCredit)];
+        credits[by] -= credits[by] < t.demandDeposit ? credits[by] : t.demandDeposit;
         round.openDemands += 1;
         demands.push(Demand(round.number, round.attempts, artifact_, seat, leaf, by, time() + t.answerWindow));
     }

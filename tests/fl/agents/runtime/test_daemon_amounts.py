@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 from support.daemon_cluster import DaemonCluster, logged
+from support.keys import key_of
 from support.system import owner
 
 from fl.network.denomination import RAW
@@ -46,9 +47,12 @@ def test_warnings_and_metrics__are_in_the_federation_s_token(cluster, tmp_path):
     assert metrics(fresh)["treaty_stake_tokens"].endswith(" 93.0") and "e-0" not in text and "e-1" not in text
     assert "# HELP treaty_stake_tokens The seat's stake, in SIX, which has 6 decimals." in text
     assert float(metrics(fresh)["treaty_pool_tokens"].split()[-1]) > 10**6  # it was funded with very many
+    cluster.system.do("claimCredit", owner(2), by=key_of(2).address)
     view = fresh.observer.view(fresh.node.look(None, [fresh.player.party]), fresh.player.party)
     assert fresh.deposits.ready(view, fresh.node.terms.demand_deposit) is False
-    assert "has no tokens for a demand's deposit: send it 1 SIX" in logged(fresh)
+    assert "cannot pay a demand's deposit of 1 SIX: the seat's owner pays with `ape run topup --seat 2 --deposits 1`" in logged(
+        fresh
+    )
 
 
 def test_refusal__is_told_in_the_federation_s_token(cluster):

@@ -1,11 +1,12 @@
 """Transactions of a round or an attempt that is over, and deposits that a key cannot pay: losses that look like bad luck.
 
 when a proposal was signed in one round and sent again in the next: it is withdrawn, since a right one would be a fraud there
-when the operator's key holds no tokens: the daemon says what that risks and what to send
+when the operator's key cannot pay deposits from credit or tokens: the daemon says what that risks and who can pay how
 """
 
 import pytest
 from support.daemon_cluster import DaemonCluster, key_of, logged
+from support.system import owner
 
 from fl.network.transactions import SignedTransaction, State
 from fl.protocol.phases import Phase
@@ -61,19 +62,25 @@ def test_transaction__is_past_when_its_round_or_attempt_is(facts, now, past):
 RISK = "and the deposits of 2 demands take 2 TTT"
 
 
-def test_key_without_tokens__is_told_what_it_risks__until_it_holds_enough_for_the_longest_walk(cluster: DaemonCluster):
+def test_key_that_cannot_pay_deposits__is_told_what_it_risks__until_credit_and_tokens_suffice(cluster: DaemonCluster):
+    system, deposit, key = cluster.system, cluster.system.terms.demand_deposit, key_of(0).address
     daemon = cluster.daemon(0)
-    daemon.tick()
+
+    def told() -> int:
+        daemon.log._told.clear()
+        cluster.mine(2)
+        daemon.tick()
+        return logged(daemon).count(RISK)
+
+    assert told() == 0  # joining gave it enough
+    system.do("claimCredit", owner(0), by=key)
+    assert told() == 1
     text = logged(daemon)
-    assert "holds 0 TTT" in text and RISK in text and "send this operator key at least 2 TTT" in text
-    cluster.system.token.send("mint", key_of(0).address, 2 * daemon.node.terms.demand_deposit - 1, by=key_of(0).address)
-    cluster.mine()
-    daemon.log._told.clear()
-    daemon.tick()
-    assert logged(daemon).count(RISK) == 2
-    cluster.system.token.send("mint", key_of(0).address, 1, by=key_of(0).address)
-    cluster.mine()
-    daemon.log._told.clear()
-    daemon.tick()
-    assert logged(daemon).count(RISK) == 2
+    assert "has 0 TTT as credit and tokens" in text and "pays with `ape run topup --seat 0 --deposits 2`" in text
+    system.token.send("mint", key, deposit // 2, by=key)
+    system.do("give", key, deposit, by=owner(0))
+    assert told() == 2 and "has 1.5 TTT as credit and tokens" in logged(daemon)
+    assert "`ape run topup --seat 0 --deposits 1`" in logged(daemon)
+    system.token.send("mint", key, deposit // 2, by=key)
+    assert told() == 2
     daemon.journal.close()
