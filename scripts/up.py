@@ -24,8 +24,16 @@ from fl.errors import TreatyError
 )
 @click.option("--task", help="Instead of --data: a shipped task or a task file, whose rows are split among --seats.")
 @click.option("--seats", type=int, default=3, show_default=True, help="With --task: how many participants.")
-@click.option("--rounds", type=int, default=3, show_default=True, help="Rounds to run; 0 runs until you press Ctrl-C.")
-@click.option("--out", type=click.Path(path_type=Path), default=Path("out/up"), show_default=True, help="Folder for all files.")
+@click.option(
+    "--rounds", type=int, default=3, show_default=True, help="Rounds to run, or to add; 0 runs until you press Ctrl-C."
+)
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    default=Path("out/up"),
+    show_default=True,
+    help="Folder for all files. One that holds a federation is continued.",
+)
 @click.option("--seed", type=int, default=0, show_default=True, help="Seeds the first model, the split and the training.")
 @click.option(
     "--port", type=click.IntRange(0, 65535), default=0, help="Port of the live page on this machine. Default: any free port."
@@ -68,7 +76,8 @@ def cli(
         raise click.ClickException(f"no round was completed: there is no model; the daemons' logs are in {out}")
     click.echo(f"written: {done.model}, the model after {done.rounds} rounds; logs, journals, events and store are in {out}")
     click.echo("next, with rows that the model has not seen:")
-    click.echo(f"  ape run evaluate --model {done.model} --data NEW.csv    # how good it is on them; more --rounds often help")
+    click.echo(f"  ape run evaluate --model {done.model} --data NEW.csv    # how good it is on them")
     click.echo(f"  ape run predict --model {done.model} --data NEW.csv --out predictions.csv")
+    click.echo(f"to go on with it: ape run up --out {out} --rounds {rounds or 3}")
     if done.slashed or not done.audit.startswith("audit passed"):
         raise SystemExit(1)

@@ -24,10 +24,14 @@ BLOCK_SECONDS = 0.25  # between two blocks
 CHECK_BLOCKS = 12  # blocks that a proposal stands before its window is skipped: time to check it and to demand leaves
 
 
-def start_chain(log: Path, accounts: int = 40) -> tuple[subprocess.Popen[bytes], str]:
-    """A local chain in a process of its own, and its address. Raises ChainError with the remedy."""
+def start_chain(log: Path, accounts: int = 40, state: Path | None = None) -> tuple[subprocess.Popen[bytes], str]:
+    """A local chain in a process of its own, and its address. Raises ChainError with the remedy.
+
+    state: a file that the chain is read from, if it exists, and written to when the process is terminated.
+    """
     with log.open("wb") as out:
         command = ["anvil", "--port", "0", "--accounts", str(accounts), "--balance", "1000", "--chain-id", str(CHAIN_ID)]
+        command += [] if state is None else ["--state", str(state)]
         try:
             node = subprocess.Popen(command, stdout=out, stderr=out, env={**os.environ})
         except FileNotFoundError:
@@ -41,6 +45,11 @@ def start_chain(log: Path, accounts: int = 40) -> tuple[subprocess.Popen[bytes],
         time.sleep(0.1)
     node.kill()
     raise ChainError(f"the local chain did not start: see {log}")
+
+
+def carry_on(rpc: Rpc) -> None:
+    """Lets a chain that was read from a file go on from its last block's time, which its clock had run ahead to."""
+    rpc("evm_setTime", int(rpc("eth_getBlockByNumber", "latest", False)["timestamp"], 16) + 1)
 
 
 class Clock:

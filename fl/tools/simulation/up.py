@@ -1,11 +1,12 @@
 """A whole federation on this machine in one command: a chain, a store, and one daemon process for each participant.
 
 The daemons are those of `ape run participate`, each with its own key, journal and rows; they share only the chain and the
-store's folder. Only the chain's clock differs (local_chain.py).
+store's folder. Only the chain's clock differs (local_chain.py). A folder that holds a federation is continued.
 """
 
 from __future__ import annotations
 
+import json
 import multiprocessing
 import re
 import shutil
@@ -14,7 +15,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
@@ -45,7 +46,7 @@ from fl.tools.model.source import from_chain
 from fl.tools.report.live import Source
 from fl.tools.report.watch import Screen, Server, serve
 from fl.tools.simulation.chaos import play
-from fl.tools.simulation.local_chain import BLOCK_SECONDS, Clock, start_chain
+from fl.tools.simulation.local_chain import BLOCK_SECONDS, Clock, carry_on, start_chain
 from fl.tools.simulation.meter import Meter
 
 OWNERS, OPERATORS = 20, 2  # the first local account of each
@@ -53,6 +54,7 @@ MAX_SEATS = 16  # each is a process; `simulate` has room for 128 in one
 FUNDED_ROUNDS = 1000
 PAGE_SECONDS = 1.0  # between two looks of the live page
 IDLE_SECONDS = 300.0  # without any event: something is wrong
+STATE, FEDERATION = "chain.json", "federation.json"  # of a run, so that another can continue it
 
 
 @dataclass(frozen=True)
@@ -74,6 +76,8 @@ class Plan:
     port: int | None = None
 
     def __post_init__(self) -> None:
+        if self.continues and not (self.tables or self.task or self.target or self.drop):
+            return  # the folder knows
         if bool(self.tables) == bool(self.task):
             raise TaskError(
                 "say what to learn: --data A.csv --data B.csv --data C.csv --target COLUMN, or --task NAME --seats N"
@@ -87,6 +91,18 @@ class Plan:
                 f"{self.participants} participants: a committee of three needs at least 3, and one machine runs at most "
                 f"{MAX_SEATS} daemons; `ape run simulate` takes up to 128 in one process"
             )
+
+    @property
+    def continues(self) -> bool:
+        """Whether the folder holds a federation to go on with."""
+        return (self.out / FEDERATION).is_file()
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """What must stay the same from one run of a federation to the next."""
+        tables = [str(path.resolve()) for path in self.tables]
+        facts = {"tables": tables, "target": self.target, "drop": list(self.drop)}
+        return facts | {"task": self.task, "seats": self.seats, "seed": self.seed}
 
     @property
     def participants(self) -> int:
@@ -125,14 +141,32 @@ class Outcome:
 
 
 def up(plan: Plan, progress: Progress) -> Outcome:
-    """Runs the plan and writes OUT/model, OUT/events.jsonl and OUT/store. Raises TreatyError if it cannot start or makes
-    no progress."""
-    if plan.out.exists() and any(plan.out.iterdir()):
-        raise TaskError(f"{plan.out} is not empty: give another --out, or remove that folder; nothing was started")
+    """Runs the plan and writes OUT/model, OUT/events.jsonl and OUT/store; continues what an earlier run left in OUT. Raises
+    TreatyError if it cannot start or makes no progress."""
     if plan.port:
         _need_free(plan.port)
+    if plan.continues:
+        plan, deployment = _resumed(plan)
+        return _Local(plan, progress, deployment).run()
+    if plan.out.exists() and any(plan.out.iterdir()):
+        raise TaskError(f"{plan.out} is not empty: give another --out, or remove that folder; nothing was started")
     plan.out.mkdir(parents=True, exist_ok=True)
     return _Local(plan, progress).run()
+
+
+def _resumed(plan: Plan) -> tuple[Plan, Deployment]:
+    """The plan of the run that the folder holds, with this one's rounds and page, and its deployment."""
+    kept = json.loads((plan.out / FEDERATION).read_text())
+    before = kept["plan"]
+    if (plan.tables or plan.task) and plan.facts != before:
+        name = next(name for name in before if plan.facts[name] != before[name])
+        raise TaskError(
+            f"{plan.out} holds a federation with another --{'data' if name == 'tables' else name} ({before[name]}): give the "
+            "same options, or only --out and --rounds, to continue it; or give another --out; nothing was started"
+        )
+    tables, drop = tuple(map(Path, before["tables"])), tuple(before["drop"])
+    same = {name: before[name] for name in ("target", "task", "seats", "seed")}
+    return Plan(plan.out, tables, drop=drop, rounds=plan.rounds, port=plan.port, **same), Deployment(**kept["deployment"])
 
 
 def _need_free(port: int) -> None:
@@ -148,33 +182,42 @@ def _need_free(port: int) -> None:
 
 
 class _Local:
-    def __init__(self, plan: Plan, progress: Progress):
+    def __init__(self, plan: Plan, progress: Progress, deployment: Deployment | None = None):
         self.plan, self.progress = plan, progress
+        self.deployment = deployment  # of the run before
         self.out = plan.out.resolve()
         self.store = LocalStore(self.out / "store")
         self.processes: dict[int, BaseProcess] = {}
         self._told = self._rounds = 0
+        self._before = 0  # rounds of earlier runs
         self._news = time.monotonic()
         # One process loads what all need and forks the others.
         self.stage = multiprocessing.get_context("forkserver")
         self.stage.set_forkserver_preload(["fl.tools.simulation.chaos"])
 
     def run(self) -> Outcome:
-        task = self._tried()
+        task = load_task(self._table(0, self.deployment)) if self.plan.tables and self.deployment else self._tried()
         self.progress.say("starting a chain on this machine")
-        node, url = start_chain(self.out / "chain.log")
+        state, kept = self.out / STATE, self.out / FEDERATION
+        resumed = self.deployment is not None
+        node, url = start_chain(self.out / "chain.log", state=state)
+        kept.unlink(missing_ok=True)  # a run that is killed leaves files that the chain knows nothing of
         try:
             with ape_accounts.connected(url), ape_accounts.hushed():
-                deployment = self._found(task)
+                if resumed:
+                    carry_on(Rpc([url]))
+                self.deployment = deployment = self.deployment or self._found(task)
                 self.abi = ape_accounts.abi("Federation")
                 self.meter = self._meter(task, deployment)
-                history, terms = self._play(deployment, url)
+                history, terms = self._play(deployment, url, resumed)
                 self.progress.stop.set()  # the page ends too
                 return self._put_away(deployment, history, terms)
         finally:
             self._end()
-            node.kill()
+            node.terminate()  # it writes its state
             node.wait()
+            if self.deployment is not None and state.is_file():
+                kept.write_text(json.dumps({"plan": self.plan.facts, "deployment": asdict(self.deployment)}, indent=1) + "\n")
 
     # ---- before
 
@@ -238,7 +281,7 @@ class _Local:
 
     # ---- during
 
-    def _play(self, deployment: Deployment, url: str) -> tuple[History, Terms]:
+    def _play(self, deployment: Deployment, url: str, resumed: bool) -> tuple[History, Terms]:
         """Runs until the rounds are over or somebody stops it."""
         rpc = Rpc([url])
         reader = FederationReader(rpc, self.abi, deployment.federation, chain_id=deployment.chain_id)
@@ -248,6 +291,10 @@ class _Local:
             self.processes[seat] = self._daemon(seat, deployment, url)
             self.processes[seat].start()
         clock = Clock(rpc, reader, self._alive, self._watch)
+        if resumed:
+            clock.watch = self._recall
+            clock.tick()
+            clock.watch = self._watch
         while not self.progress.stop.is_set() and not self._enough():
             clock.tick()
             if not self._alive():
@@ -302,6 +349,14 @@ class _Local:
     def _alive(self) -> set[int]:
         return {seat for seat, process in self.processes.items() if process.is_alive()}
 
+    def _recall(self, history: History) -> None:
+        """Takes note of the rounds of earlier runs."""
+        finished = [log for log in history.rounds if log.finalized]
+        for log in finished:
+            self.meter.measure(log.number, log.model)
+        self._before = self._rounds = len(finished)
+        self.progress.say(f"continuing after round {self._before}")
+
     def _watch(self, history: History) -> None:
         if len(history.events) != self._told:
             self._told, self._news = len(history.events), time.monotonic()
@@ -315,7 +370,7 @@ class _Local:
         self._rounds = len(finished)
 
     def _enough(self) -> bool:
-        return 0 < self.plan.rounds <= self._rounds
+        return 0 < self.plan.rounds <= self._rounds - self._before
 
     # ---- after
 

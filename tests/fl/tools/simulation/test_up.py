@@ -39,13 +39,21 @@ def tables(folder: Path) -> list[Path]:
     return paths
 
 
+def run_up(*words: object) -> subprocess.CompletedProcess[str]:
+    call = [APE, "run", "up", *words]
+    return subprocess.run(list(map(str, call)), cwd=ROOT, capture_output=True, text=True, timeout=400)
+
+
 @pytest.mark.xdist_group("chaos")
-def test_three_tables__become_one_model__with_nobody_slashed(tmp_path):
-    words = ["--data", *tables(tmp_path), "--drop", "note"]
-    call = [APE, "run", "up", *words, "--target", "relapse", "--rounds", "2", "--out", tmp_path / "out"]
-    done = subprocess.run(list(map(str, call)), cwd=ROOT, capture_output=True, text=True, timeout=400)
+def test_three_tables__become_one_model__which_another_run_carries_on__with_nobody_slashed(tmp_path):
+    words = ["--data", *tables(tmp_path), "--drop", "note", "--target", "relapse"]
+    first = run_up(*words, "--rounds", "1", "--out", tmp_path / "out")
+    assert first.returncode == 0 and "round 1: a new model (3 revealed, 3 accepted), AUC 0." in first.stdout, first.stderr
+    with pytest.raises(TaskError, match="holds a federation with another --seed \\(0\\): give the same options, or only --out"):
+        up(Plan(tmp_path / "out", tuple(tables(tmp_path)), "relapse", ("note",), seed=1), Progress())
+    done = run_up("--rounds", "1", "--out", tmp_path / "out")
     assert done.returncode == 0, done.stderr
-    assert done.stdout.count("a new model (3 revealed, 3 accepted)") == 2
+    assert "continuing after round 1\nround 2: a new model (3 revealed, 3 accepted)" in done.stdout
     assert "audit passed" in done.stdout and "hashes to the root that the event Finalized of round 2 names" in done.stdout
     model = load(tmp_path / "out" / "model").module
     assert model(torch.zeros(4, 4)).shape == (4,)  # age, and three wards
@@ -56,7 +64,7 @@ def test_three_tables__become_one_model__with_nobody_slashed(tmp_path):
     assert f"{auc:.4f}, on {len(y)} rows of all participants that nobody trained on" in done.stdout
     assert f"AUC {auc:.4f} (higher is better)" in (tmp_path / "out" / "model" / "README.md").read_text()
     logs = "".join(path.read_text() for path in (tmp_path / "out").glob("seat-*.log"))
-    assert "slashed" not in logs and logs.count("stopped; the journal has everything") == 3
+    assert "slashed" not in logs and logs.count("stopped; the journal has everything") == 6
     manifest = json.loads(stored.read_text())
     classes = {column["name"]: column["classes"] for column in manifest["table"]["columns"]}
     assert classes["ward"] == ["ICU", "day", "main"]  # of all tables, though none of them has all three
