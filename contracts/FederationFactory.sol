@@ -19,9 +19,12 @@ contract FederationFactory is IFederationFactory {
     }
 
     function create(Terms calldata terms) external returns (address federation) {
+        bytes memory args = abi.encode(terms);
+        federation = Clones.predictDeterministicAddressWithImmutableArgs(implementation, args, 0);
+        if (bornAt[federation] != 0) return federation;
         uint256 rule = TermsRules.firstBroken(terms);
         if (rule != 0) revert BadTerms(rule);
-        federation = Clones.cloneWithImmutableArgs(implementation, abi.encode(terms));
+        Clones.cloneDeterministicWithImmutableArgs(implementation, args, 0);
         bornAt[federation] = block.number;
         federations.push(federation);
         emit Created(federation, terms.sponsor, terms.manifest);

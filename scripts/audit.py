@@ -14,9 +14,12 @@ from fl.tools.cli.network import Network, ReadingCommand
 @click.command(cls=ReadingCommand, short_help="Recompute a federation from events and store.")
 @click.option("--summary", type=click.Path(path_type=Path), help="The summary.json that a simulation wrote, in its folder.")
 @options.read_federation
+@options.factory
 @click.option("--store", "stores", multiple=True, metavar="PLACE", help="The federation's store. Repeatable; tried in order.")
 @click.option("--json", "as_json", is_flag=True, help="Print the verdict as JSON.")
-def cli(network: Network, summary: Path | None, federation: str | None, stores: tuple[str, ...], as_json: bool) -> None:
+def cli(
+    network: Network, summary: Path | None, federation: str | None, factory: str | None, stores: tuple[str, ...], as_json: bool
+) -> None:
     """Rebuilds every round: commitments, draws, medians, payments, gate, models, money. Stops at the first difference, names
     it and exits with 1. Give either --summary, or --federation and --store."""
     from fl.tools.audit.auditor import audit_federation, audit_summary
@@ -26,7 +29,7 @@ def cli(network: Network, summary: Path | None, federation: str | None, stores: 
         if summary and not federation:
             verdict = audit_summary(summary)
         elif federation and stores and not summary:
-            verdict = audit_federation(network.reader(federation), stores)
+            verdict = audit_federation(network.reader(federation, factory), stores)
         else:
             raise TreatyError("give --summary FILE, or --federation ADDRESS with --store PLACE")
     except TreatyError as error:

@@ -12,6 +12,7 @@ from fl.tools.cli.options import Result
 
 @click.command(cls=ReadingCommand, short_help="Check that everything is ready to take part.")
 @options.read_federation
+@options.factory
 @click.option("--account", metavar="ALIAS", help="The key that will act for the seat.")
 @click.option("--passphrase-file", type=click.Path(path_type=Path), help="Default: APE_ACCOUNTS_<ALIAS>_PASSPHRASE.")
 @options.stores

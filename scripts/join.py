@@ -12,6 +12,7 @@ from fl.tools.cli.options import Key, Result
 
 @click.command(cls=options.answering(ConnectedProviderCommand), short_help="Take a seat in a federation.")
 @options.federation
+@options.factory
 @options.key
 @click.option("--stake", metavar="TOKENS", help="How much to stake. Default: the minimum.")
 @click.option("--operator", metavar="ADDRESS", help="The hot key that acts in rounds. Default: the account itself.")

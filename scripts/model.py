@@ -13,6 +13,7 @@ from fl.tools.cli.options import Result
 @click.command(cls=ReadingCommand, short_help="Get a federation's model, ready for use.")
 @click.option("--summary", type=click.Path(path_type=Path), help="summary.json of a simulation, in its folder.")
 @options.read_federation
+@options.factory
 @click.option("--store", "stores", multiple=True, metavar="PLACE", help="The federation's store. Repeatable; tried in order.")
 @click.option("--round", "number", type=click.IntRange(0), help="The model of this round; 0: the first. Default: the last.")
 @click.option("--task", metavar="FILE", help="The task's file, if the task is neither shipped nor a table. Its code is run.")
@@ -24,6 +25,7 @@ def cli(
     network: Network,
     summary: Path | None,
     federation: str | None,
+    factory: str | None,
     stores: tuple[str, ...],
     number: int | None,
     task: str | None,
@@ -38,5 +40,5 @@ def cli(
     from fl.tools.model import source
     from fl.tools.model.export import export
 
-    found = source.from_summary(summary) if summary else source.from_chain(network.reader(str(federation)), stores)
+    found = source.from_summary(summary) if summary else source.from_chain(network.reader(str(federation), factory), stores)
     return export(found, out, round=number, task=task, onnx=onnx, licence=licence)

@@ -12,6 +12,7 @@ from fl.tools.cli.network import Network, NetworkCommand
 
 @click.command(cls=NetworkCommand, short_help="Run one seat's daemon, for as long as the federation lives.")
 @options.federation
+@options.factory
 @click.option("--account", required=True, metavar="ALIAS", help="The operator's key: an account of Ape, or TEST::N.")
 @click.option("--passphrase-file", type=click.Path(path_type=Path), help="Default: APE_ACCOUNTS_<ALIAS>_PASSPHRASE.")
 @click.option("--store", multiple=True, default=["store"], help="A store: a folder, ipfs://... Repeatable; tried in order.")

@@ -11,6 +11,7 @@ from fl.tools.cli.options import Key, Result
 
 @click.command(cls=options.answering(ConnectedProviderCommand), short_help="Add stake to a seat.")
 @options.federation
+@options.factory
 @options.key
 @options.seat
 @click.option("--amount", required=True, metavar="TOKENS", help="How much to add.")

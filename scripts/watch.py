@@ -1,8 +1,10 @@
 """ape run watch: shows a federation live, in a browser or a terminal."""
 
+from functools import partial
+
 import click
 
-from fl.errors import TreatyError
+from fl.errors import ChainError, TreatyError
 from fl.tools.cli import options
 from fl.tools.cli.network import Network, ReadingCommand
 from fl.tools.cli.prices import given, prices
@@ -10,6 +12,7 @@ from fl.tools.cli.prices import given, prices
 
 @click.command(cls=ReadingCommand, short_help="Watch a federation live, in a browser or a terminal.")
 @options.read_federation
+@options.factory
 @click.option(
     "--store", "stores", multiple=True, metavar="PLACE", help="The federation's store, to measure and audit. Repeatable."
 )
@@ -23,6 +26,7 @@ from fl.tools.cli.prices import given, prices
 def cli(
     network: Network,
     federation: str,
+    factory: str | None,
     stores: tuple[str, ...],
     task: str | None,
     host: str,
@@ -34,6 +38,7 @@ def cli(
 ) -> None:
     """Serves the report's page live from the chain, and at /join a page where participants join, top up, leave and claim with a
     wallet in the browser. It only reads: it holds no key and sends nothing. Ctrl-C ends it."""
+    from fl.network.rpc import NodeError
     from fl.tools.report.join_page import join_page
     from fl.tools.report.live import Source
     from fl.tools.report.watch import Screen, Server, print_once, serve, watch_terminal
@@ -41,7 +46,15 @@ def cli(
     try:
         if not 0.2 <= every <= 3600:
             raise TreatyError(f"--every {every}: give 0.2 to 3600 seconds")
-        screen = Screen(Source(network.reader(federation), stores, task), given(**assumed), join_page)
+        reader = network.reader(federation, factory)
+        try:
+            join = partial(join_page, maker=reader.check_identity())
+        except NodeError:
+            raise
+        except ChainError as error:
+            join = None
+            click.echo(f"no page to join is served: {error}", err=True)
+        screen = Screen(Source(reader, stores, task), given(**assumed), join)
         if once:
             print_once(screen)
         elif terminal:

@@ -1,4 +1,5 @@
-"""Writes fl/network/federation.abi.json from what Ape compiled: `ape compile --force && python tooling/abi.py`."""
+"""Writes fl/network/federation.abi.json and fl/network/bytecode.json from what Ape compiled:
+`ape compile --force && python tooling/abi.py`."""
 
 from __future__ import annotations
 
@@ -6,15 +7,33 @@ import json
 from pathlib import Path
 from typing import Any
 
+from fl.network.identity import ARGUMENTS
+
 HOME = Path(__file__).resolve().parents[1]
 TARGET = HOME / "fl" / "network" / "federation.abi.json"
+BYTECODE = HOME / "fl" / "network" / "bytecode.json"
 
 
 def compiled(contract: str = "Federation") -> list[dict[str, Any]]:
     """The interface of a contract, without what only the compiler cares for."""
-    built = json.loads((HOME / ".build" / "__local__.json").read_text())
-    entries = [_bare(entry) for entry in built["contractTypes"][contract]["abi"]]
+    entries = [_bare(entry) for entry in _types()[contract]["abi"]]
     return sorted(entries, key=lambda e: (e["type"], e.get("name", ""), json.dumps(e)))
+
+
+def bytecode() -> str:
+    """The creation code of the contracts that a federation consists of, and the length of what it leaves on the chain; a line
+    each."""
+    types, lines = _types(), []
+    for name in ARGUMENTS:
+        creation, runtime = (
+            types[name][kind]["bytecode"].removeprefix("0x") for kind in ("deploymentBytecode", "runtimeBytecode")
+        )
+        lines.append(f'"{name}": {json.dumps({"runtime": len(runtime) // 2, "creation": creation})}')
+    return "{\n" + ",\n".join(lines) + "\n}\n"
+
+
+def _types() -> Any:
+    return json.loads((HOME / ".build" / "__local__.json").read_text())["contractTypes"]
 
 
 def _bare(entry: dict[str, Any]) -> dict[str, Any]:
@@ -32,3 +51,4 @@ def written(entries: list[dict[str, Any]]) -> str:
 
 if __name__ == "__main__":
     TARGET.write_text(written(compiled()))
+    BYTECODE.write_text(bytecode())

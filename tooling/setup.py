@@ -197,7 +197,7 @@ def contracts():
 def stale_build():
     # type: () -> None
     """Ape does not recompile a contract when only what it imports has changed: after an update everything is compiled anew."""
-    same, record = done("contracts", *contracts())
+    same, record = done("contracts", path("tooling", "solc.js"), *contracts())
     if not same:
         shutil.rmtree(path(".build"), ignore_errors=True)
         record()

@@ -22,4 +22,8 @@ const read = (name) => {
     return { error: "not found: " + name };
   }
 };
-process.stdout.write(solc.compile(fs.readFileSync(0, "utf8"), { import: read }));
+// No note about the sources behind the bytecode: it then depends on the code alone, so that anybody can recompute the contracts'
+// addresses. Ape has no setting for this.
+const input = JSON.parse(fs.readFileSync(0, "utf8"));
+input.settings.metadata = { bytecodeHash: "none", appendCBOR: false };
+process.stdout.write(solc.compile(JSON.stringify(input), { import: read }));

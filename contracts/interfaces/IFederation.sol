@@ -36,6 +36,7 @@ pragma solidity 0.8.37;
 /// @param validatorRate What a validator whose every score equals the median earns.
 /// @param strictness How fast a validator's pay shrinks with its distance from the medians.
 /// @param proposerFee What the proposer of the adopted model earns.
+/// @param label Any word; it tells federations apart whose other terms are equal.
 struct Terms {
     address token;
     address sponsor;
@@ -69,6 +70,7 @@ struct Terms {
     uint256 validatorRate;
     uint256 strictness;
     uint256 proposerFee;
+    bytes32 label;
 }
 
 /// @title IFederation: one learning task under fixed terms, in rounds

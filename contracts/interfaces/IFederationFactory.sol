@@ -6,8 +6,11 @@ import {Terms} from "./IFederation.sol";
 /// @title IFederationFactory: creates and lists federations
 interface IFederationFactory {
     /// @notice Check the terms and deploy a federation under them. Anybody may call; the sponsor is one of the terms.
+    /// The address follows from this factory and the terms alone (CREATE2 with salt 0), so that anybody can recompute it. A second
+    /// call with the same terms changes nothing and returns the same address: whoever is first takes nothing from anybody. A
+    /// second federation under equal terms needs another `label`.
     /// @param terms The terms, which must satisfy every rule of libraries/TermsRules.
-    /// @return federation The address of the new federation.
+    /// @return federation The address of the federation under these terms.
     function create(Terms calldata terms) external returns (address federation);
 
     /// @notice What terms can cost a seat at worst. Look at it before you sign.

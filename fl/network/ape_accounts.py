@@ -31,6 +31,7 @@ from eth_utils import is_hex_address, to_checksum_address
 from web3.exceptions import Web3Exception
 
 from fl.errors import ChainError, ContractError
+from fl.network import identity
 from fl.network.ape_patches import listen_low, no_call_tree
 from fl.network.denomination import RAW, Denomination
 from fl.network.error_messages import explain
@@ -43,7 +44,6 @@ MIN_GAS = 21_000  # gas of any transaction
 NO_SUCH_NETWORK = (EcosystemNotFoundError, NetworkNotFoundError, ProviderNotFoundError)
 NODE_FAILS = (ProviderError, Web3Exception, OSError)
 OTHER_KIND = (VirtualMachineError, ContractDataError, DecodingError, UnicodeDecodeError)  # a contract that is not ours
-PROXY = bytes.fromhex("363d3d373d3d3d363d73"), bytes.fromhex("5af43d82803e903d91602b57fd5bf3")  # around the implementation
 
 
 def local_accounts(count: int) -> list[AccountAPI]:
@@ -205,28 +205,6 @@ def _first_line(error: Exception) -> str:
     return (str(error).splitlines() or [type(error).__name__])[0]
 
 
-def check_code(reader: FederationReader) -> None:
-    """Raises ChainError unless a federation is a clone of this project's contract: anybody who stakes trusts its code.
-
-    The compiler's metadata is ignored, since it changes with every comment."""
-    head, tail = PROXY
-    address, code = reader.address, reader.code(reader.address)
-    with hushed():  # Ape may have to compile first
-        compiled = contract("Federation").contract_type.runtime_bytecode.bytecode
-    implementation = code[len(head) : len(head) + 20]
-    ours = bytes.fromhex(compiled.removeprefix("0x"))
-    clone = code.startswith(head + implementation + tail)
-    if not clone or _without_note(reader.code(to_checksum_address(implementation))) != _without_note(ours):
-        raise ChainError(
-            f"{address} is not a federation of this program's version: it may do anything; stay away, or use its own version"
-        )
-
-
-def _without_note(code: bytes) -> bytes:
-    """Bytecode without the compiler's metadata, whose length is in the last two bytes."""
-    return code[: -2 - int.from_bytes(code[-2:])]
-
-
 class AccountSigner:
     """One of Ape's accounts, ready to sign without asking (see `account`). The key stays with Ape."""
 
@@ -283,9 +261,9 @@ def node() -> Rpc:
     return Rpc([address_of(ape.chain.provider)])
 
 
-def federation(address: str) -> FederationReader:
+def federation(address: str, factory: str | None = None) -> FederationReader:
     """Reads a federation of the connected network. Raises ChainError."""
-    return FederationReader.open(node(), address)
+    return FederationReader.open(node(), address, factory)
 
 
 def address_of(provider: Any) -> str:
@@ -408,6 +386,25 @@ def _reason(error: ContractLogicError, denomination: Denomination) -> str:
     name, inputs = type(error).__name__, getattr(error, "inputs", None) or {}
     facts = f"{name}({', '.join(f'{k}={v}' for k, v in inputs.items())})" if inputs else str(error)
     return explain(name, inputs, denomination) or facts
+
+
+def deploy_known(account: AccountAPI, name: str, **options: Any) -> tuple[str, int]:
+    """Deploys a contract of this version at its recomputed address, unless it stands there; returns (address, gas used).
+
+    The chain must have the deployer."""
+    address = identity.address_of(name)
+    if code_at(address):
+        return address, 0
+    try:
+        _begin_sending()
+        with no_call_tree():
+            data = identity.SALT + identity.creation_code(name)
+            receipt = account.transfer(identity.DEPLOYER, 0, data=data, **options)
+    except (AccountsError, ContractLogicError, TransactionError) as error:
+        raise ChainError(f"{name} could not be deployed: {error}") from error
+    if not code_at(address):
+        raise ChainError(f"{name} could not be deployed: the deployer {identity.DEPLOYER} created nothing at {address}")
+    return address, int(receipt.gas_used)
 
 
 def deploy(account: AccountAPI, name: str, *args: Any, **options: Any) -> tuple[Any, int]:

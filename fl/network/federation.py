@@ -15,6 +15,7 @@ from fl.network.calls import bytes_of, code_at, number_of
 from fl.network.chain import Chain
 from fl.network.denomination import Denomination, denomination_of
 from fl.network.events import Event
+from fl.network.identity import Maker, born_at, check_identity
 from fl.network.rpc import DEV_CHAINS, NodeError
 from fl.protocol.phases import RoundFacts
 from fl.protocol.seats import from_bitmap
@@ -140,6 +141,7 @@ class FederationReader:
     chain_id: the expected chain; by default the one that the node serves.
     clock: the time in seconds, such as time.time; a head that is far ahead of it is not believed. With None, and on
     development chains, the chain's clock is taken as it is.
+    factory: the one that made the federation, if it is not at its recomputed address.
     Raises ChainError if there is no federation at the address, WrongChain, or NodeError.
     """
 
@@ -151,10 +153,11 @@ class FederationReader:
         depth: int = 0,
         chain_id: int | None = None,
         clock: Callable[[], float] | None = None,
+        factory: str | None = None,
     ):
         if not is_hex_address(address):
             raise ChainError(f"{address!r} is not a valid address: give 0x and 40 hexadecimal digits")
-        self.rpc, self.address, self.depth = rpc, to_checksum_address(address), depth
+        self.rpc, self.address, self.depth, self.factory = rpc, to_checksum_address(address), depth, factory
         self.interface, self.token = Interface(abi), Interface(TOKEN_ABI)
         self.chain_id = chain_id if chain_id is not None else number_of("eth_chainId", rpc("eth_chainId"))
         self.clock = None if self.chain_id in DEV_CHAINS else clock
@@ -169,9 +172,9 @@ class FederationReader:
         self._times: dict[int, int] = {}
 
     @classmethod
-    def open(cls, rpc: Chain, address: str) -> FederationReader:
-        """A reader for commands that hold no key."""
-        return cls(rpc, federation_abi(), address)
+    def open(cls, rpc: Chain, address: str, factory: str | None = None) -> FederationReader:
+        """A reader for commands."""
+        return cls(rpc, federation_abi(), address, factory=factory)
 
     @cached_property
     def genesis(self) -> str:
@@ -187,6 +190,10 @@ class FederationReader:
     def start(self) -> int:
         """The block from which events are read."""
         return self._creation()
+
+    def check_identity(self) -> Maker:
+        """Who made it; raises ChainError unless it is of this program's version. Called before anything is paid or staked."""
+        return check_identity(self.rpc, self.address, self.terms, self.factory)
 
     def check_chain(self) -> None:
         """Raises WrongChain if any node that answers is on another chain."""
@@ -510,8 +517,10 @@ class FederationReader:
         return logs
 
     def _creation(self) -> int:
-        """The block that created the federation; 0 if the node has no past state."""
+        """The block that created the federation: its factory says, or else the past state; 0 if the node has none."""
         low, high = 0, self.head().number
+        if 0 < (born := born_at(self.rpc, self.address, self.factory)) <= high:
+            return born
         try:
             while low < high:
                 middle = (low + high) // 2

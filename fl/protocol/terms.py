@@ -13,6 +13,7 @@ MAX_AMOUNT = 2**88
 # What a term's number counts: how a sponsor may write it, how it is shown and which limit it has follow from these.
 Seconds = int
 TokenUnits = int
+Label = bytes  # 32 bytes, which a sponsor writes as text
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,7 @@ class Terms:
     validator_rate: TokenUnits
     strictness: int
     proposer_fee: TokenUnits
+    label: Label = bytes(32)
 
     def as_tuple(self) -> tuple[object, ...]:
         """For the contract's ABI."""

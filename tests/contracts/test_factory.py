@@ -132,3 +132,18 @@ def test_two_federations_of_one_token__keep_separate_books(system, updates):
 def test_factory__needs_code_to_clone():
     with refused("NoCode", STRANGER):
         LocalEvm().deploy("FederationFactory", STRANGER)
+
+
+def test_create__again__changes_nothing_and_returns_the_same_address(system):
+    factory = system.factory
+    before = factory.call("count"), factory.call("bornAt", system.federation.address)
+    assert factory.call("create", system.terms.as_tuple()).lower() == system.federation.address.lower()
+    assert factory.send("create", system.terms.as_tuple(), by=STRANGER) == []
+    assert (factory.call("count"), factory.call("bornAt", system.federation.address)) == before
+
+
+def test_create__with_another_label__makes_another_federation(system):
+    terms = replace(system.terms, label=b"second".ljust(32, b"\0"))
+    ((name, facts),) = system.factory.send("create", terms.as_tuple(), by=STRANGER)
+    assert name == "Created" and facts["federation"] != system.federation.address
+    assert system.evm.at("Federation", facts["federation"]).call("terms").label == terms.label

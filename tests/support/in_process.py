@@ -160,7 +160,7 @@ class InProcessChain(LocalEvm):
             raise NodeRefused(method, 3, "execution reverted", output) from None
 
     def _eth_getCode(self, address: str, _: str) -> str:
-        return "0x" + bytes(self.vm.get_code(address) or b"").hex()
+        return "0x" + self.code(address).hex()
 
     def _eth_getLogs(self, asked: dict[str, Any]) -> list[dict[str, Any]]:
         first, last, topics = int(asked["fromBlock"], 16), int(asked["toBlock"], 16), asked.get("topics", [None])[0]

@@ -5,11 +5,13 @@ A toy model of 256 parameters (one leaf) unless the terms say otherwise; updates
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 from support.evm import Contract, Engine, LocalEvm
 
+from fl.network.identity import ARGUMENTS, FACTORY, Maker
 from fl.protocol import commitment, fraud, seats
 from fl.protocol.aggregate import aggregate
 from fl.protocol.artifact import LEAF_PARAMETERS, Kind, pack_model, pack_update, parse_model, parse_update
@@ -29,6 +31,7 @@ SPONSOR, DEPLOYER, CHALLENGER, STRANGER = map(address, ("sponsor", "deployer", "
 SINK = BURN_ADDRESS.lower()  # as the chain's answers are read
 UNIT = 10**18
 PLENTY = 10**9 * UNIT
+OTHERS = itertools.count(1)
 
 
 def owner(seat: int) -> str:
@@ -123,19 +126,24 @@ class System:
         depth = int(changes.get("depth", 0))
         model = model or pack_model(np.zeros(LEAF_PARAMETERS << depth, np.int32))
         money = evm.deploy(token, by=DEPLOYER)
-        code = evm.deploy("Federation", by=DEPLOYER)
-        factory = evm.deploy("FederationFactory", code.address, by=DEPLOYER)
+        made: dict[str, Contract] = {}
+        for name, others in ARGUMENTS.items():
+            made[name] = evm.deploy_known(name, *(made[other].address for other in others), by=DEPLOYER)
+        factory = made[FACTORY]
         return cls._of(evm, money, factory, model, changes)
 
     @classmethod
     def _of(cls, evm: Engine, money: Contract, factory: Contract, model: bytes, changes: dict) -> System:
         genesis = Opened.of(model, Kind.MODEL).tree.root
         terms = replace(BASE_TERMS, token=money.address, genesis=genesis, **changes)
-        events = factory.send("create", terms.as_tuple(), by=DEPLOYER)
-        return cls(evm, money, factory, evm.at("Federation", events[-1][1]["federation"]), terms, model)
+        factory.send("create", terms.as_tuple(), by=DEPLOYER)
+        place = Maker(factory.address, factory.call("implementation")).address(terms)
+        return cls(evm, money, factory, evm.at("Federation", place), terms, model)
 
     def another(self, **changes: object) -> System:
-        """A second federation from the same factory, over the same token, with the same genesis."""
+        """A second federation from the same factory, over the same token, with the same genesis; its label is its own."""
+        changes = {"label": b"%d" % next(OTHERS), **changes}
+        changes["label"] = bytes(changes["label"]).ljust(32, b"\0")
         return self._of(self.evm, self.token, self.factory, self.model, changes)
 
     def rich(self, account: str, amount: int = PLENTY) -> str:

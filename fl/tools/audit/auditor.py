@@ -48,10 +48,8 @@ def audit_summary(path: Path) -> Verdict:
 
 def audit_federation(reader: FederationReader, stores: Sequence[str | Path]) -> Verdict:
     """Audits a federation against stores, tried in order. Raises AuditError, or NodeError if the node does not answer."""
-    from fl.network.ape_accounts import check_code  # loads Ape: the audit of a simulation's files needs none of it
-
     try:
-        check_code(reader)
+        reader.check_identity()
     except NodeError:
         raise
     except ChainError as error:

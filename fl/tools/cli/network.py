@@ -65,11 +65,11 @@ class Network:
             return None
         return None if self._stated.network.is_dev else int(self._stated.network.chain_id)
 
-    def reader(self, federation: str) -> FederationReader:
+    def reader(self, federation: str, factory: str | None = None) -> FederationReader:
         """Reads a federation there. Raises ChainError."""
         from fl.network.federation import FederationReader  # `--help` needs no decoder of contracts
 
-        return FederationReader.open(self.rpc, federation)
+        return FederationReader.open(self.rpc, federation, factory)
 
     @cached_property
     def _stated(self) -> Any:

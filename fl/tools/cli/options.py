@@ -56,6 +56,9 @@ federation = click.option("--federation", required=True, metavar="ADDRESS", help
 read_federation = click.option(
     "--federation", metavar="ADDRESS", help="The federation's contract. Default: the one that this folder remembers."
 )
+factory = click.option(
+    "--factory", metavar="ADDRESS", help="The factory that made it, if you know another than this version's own."
+)
 seat = click.option("--seat", type=click.IntRange(0, 127), help="The seat's number. Default: the account's only seat.")
 to = click.option("--to", metavar="ADDRESS", help="Who receives the tokens. Default: the account itself.")
 mint = click.option("--mint", is_flag=True, help="Mint what is missing (play-money tokens only).")

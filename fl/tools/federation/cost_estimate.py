@@ -14,7 +14,7 @@ from fl.protocol.terms import Terms
 from fl.tools.cli.amounts import show_duration
 from fl.tools.cli.prices import ENVELOPE, Prices
 
-IMPLEMENTATION, FACTORY, CREATE, PLAY_TOKEN = 5_036_355, 770_000, 340_000, 770_000
+IMPLEMENTATION, FACTORY, CREATE, PLAY_TOKEN = 5_036_355, 890_000, 350_000, 770_000
 SEATS = (5, 10, 50, 128)
 # The gas of one call by the number of seats, in a steady round.
 GAS: dict[str, tuple[int, ...]] = {

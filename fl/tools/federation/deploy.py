@@ -14,7 +14,7 @@ from fl.learning.codec import depth_of, parameters_of, to_vector
 from fl.learning.task import Task, build
 from fl.learning.task_check import check_model, check_task, table_of
 from fl.learning.task_loading import load_task
-from fl.network import ape_accounts
+from fl.network import ape_accounts, identity
 from fl.network.denomination import PLAY, Denomination
 from fl.network.stores import cid
 from fl.network.stores.base import Store, canonical
@@ -131,11 +131,20 @@ def draft(
         raise TermsError(
             f"admission: no contract at {terms.admission} on chain {ape_accounts.chain_id()}: leave it out, or give one"
         )
-    maker = None
+    maker, known = None, identity.address_of(identity.FACTORY)
     if factory is not None:
         maker = ape_accounts.attach("FederationFactory", factory, "factory")
         ape_accounts.read(maker.implementation, "factory")
+    elif ape_accounts.code_at(known):
+        maker = ape_accounts.attach("FederationFactory", known, "factory")
+    if maker is not None and "token" in given and ape_accounts.code_at(stands := _address(maker, terms)):
+        raise TermsError(f"a federation under these very terms stands at {stands}: use it, or add a label for another one")
     return Draft(terms, genesis, manifest, denomination, maker, "token" not in given)
+
+
+def _address(maker: Any, terms: Terms) -> str:
+    """Where a factory creates the federation of these terms."""
+    return identity.Maker(str(maker.address), str(maker.implementation())).address(terms)
 
 
 def deploy(
@@ -172,20 +181,33 @@ def deploy(
         return instance
 
     token = put("TestToken").address if checked.own_token else checked.terms.token
-    maker = checked.maker or put("FederationFactory", put("Federation").address)
+    maker = checked.maker or _own_factory(account, gas, put, options)
     terms = replace(checked.terms, token=token)
     try:
         receipt = ape_accounts.transact(maker.create, terms.as_tuple(), sender=account, **options)
     except ChainError as error:
-        raise ChainError(f"{error}; the factory was deployed: give --factory {maker.address} next time") from error
+        raise ChainError(f"{error}; the factory {maker.address} stands: call again, with --factory if yours") from error
     gas["create"] = int(receipt.gas_used)
-    federation = str(receipt.events.filter(maker.Created)[0].federation)
+    federation = _address(maker, terms)  # whoever created it, should somebody have been faster
     implementation = str(maker.implementation())
     if publish:
         for address in {implementation, str(maker.address)}:
             ape_accounts.publish(address)
     facts = ape_accounts.chain_id(), federation, str(maker.address), implementation, token
     return Deployment(*facts, terms.manifest.hex(), terms.genesis.hex(), gas, int(receipt.block_number))
+
+
+def _own_factory(account: Any, gas: dict[str, int], put: Any, options: dict[str, Any]) -> Any:
+    """A factory and what it needs, at their recomputed addresses where the chain has the deployer."""
+    if not ape_accounts.code_at(identity.DEPLOYER):
+        made: dict[str, Any] = {}
+        for name, others in identity.ARGUMENTS.items():
+            made[name] = put(name, *(made[other].address for other in others))
+        return made[identity.FACTORY]
+    for name in identity.ARGUMENTS:
+        address, used = ape_accounts.deploy_known(account, name, **options)
+        gas |= {name: used} if used else {}
+    return ape_accounts.attach("FederationFactory", address, "factory")
 
 
 def dry_run(checked: Draft, seats: int, prices: Prices) -> Result:

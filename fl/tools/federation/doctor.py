@@ -63,6 +63,7 @@ class Visit:
     task: str | None
     expect_chain: int | None
     data: Path | None = None
+    factory: str | None = None
     reader: FederationReader | None = None
     token: Token | None = None
     address: str | None = None
@@ -83,9 +84,10 @@ def examine(
     task: str | None,
     data: Path | None,
     expect_chain: int | None,
+    factory: str | None = None,
 ) -> Result:
     """Runs all checks; one that fails is a finding, and the others go on."""
-    visit = Visit(network, federation, account, passphrase_file, stores, task, expect_chain, data)
+    visit = Visit(network, federation, account, passphrase_file, stores, task, expect_chain, data, factory)
     for what, look in LOOKS.items():
         try:
             look(visit)
@@ -129,14 +131,12 @@ def _clock(visit: Visit) -> None:
 
 
 def _federation(visit: Visit) -> None:
-    from fl.network import ape_accounts  # loads Ape: the compiled code is compared
-
-    visit.reader = reader = visit.network.reader(visit.federation)
+    visit.reader = reader = visit.network.reader(visit.federation, visit.factory)
     if broken := check(reader.terms):
         raise ChainError(
             f"its terms break rule {broken[0][0]} ({broken[0][1]}): this project's factory did not make it; stay away"
         )
-    ape_accounts.check_code(reader)
+    reader.check_identity()
     visit.token = Token(reader.rpc, reader.terms.token)
     if reader.concluded():
         visit.say(

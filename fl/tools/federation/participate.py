@@ -57,6 +57,7 @@ class Settings:
     privacy: Privacy | None = None
     ledger: Path | None = None  # the folder of the privacy ledger; None: the journal
     private_from: int = 1
+    factory: str | None = None
 
     def __post_init__(self) -> None:
         if self.most_gwei < self.tip_gwei:
@@ -79,7 +80,8 @@ def participate(
     """
     rpc = Rpc(urls, timeout=settings.timeout, failed=lambda kind, where, text: log.warn(f"node {where} {kind}: {text}"))
     clock = None if all(map(on_loopback, urls)) else time.time  # the user's own node is trusted as it is
-    node = FederationReader(rpc, abi, settings.federation, settings.confirmations, settings.chain_id, clock)
+    node = FederationReader(rpc, abi, settings.federation, settings.confirmations, settings.chain_id, clock, settings.factory)
+    node.check_identity()
     log.info(f"federation {node.address} on chain {node.chain_id}", operator=signer.address)
     seat = settings.seat if settings.seat is not None else _seat_of(node, signer.address)
     log.facts["seat"] = seat

@@ -33,10 +33,11 @@ def join(
     another: bool = False,
     approve: bool = False,
     mint: bool = False,
+    factory: str | None = None,
 ) -> Result:
     """Takes a seat. Everything that can be checked is checked before anything is sent."""
-    reader, account = ape_accounts.federation(federation), key.open()
-    ape_accounts.check_code(reader)
+    reader, account = ape_accounts.federation(federation, factory), key.open()
+    reader.check_identity()
     terms = reader.terms
     token = Token(reader.rpc, terms.token)
     amount = terms.min_stake if stake is None else parse_amount(stake, token.denomination.decimals, "--stake")
@@ -73,9 +74,19 @@ def join(
     )
 
 
-def top_up(key: Key, federation: str, seat: int | None, amount: str, *, approve: bool = False, mint: bool = False) -> Result:
+def top_up(
+    key: Key,
+    federation: str,
+    seat: int | None,
+    amount: str,
+    *,
+    approve: bool = False,
+    mint: bool = False,
+    factory: str | None = None,
+) -> Result:
     """Adds stake to a seat."""
-    reader, account = ape_accounts.federation(federation), key.open()
+    reader, account = ape_accounts.federation(federation, factory), key.open()
+    reader.check_identity()
     token = Token(reader.rpc, reader.terms.token)
     more = parse_amount(amount, token.denomination.decimals, "--amount")
     if more == 0:

@@ -15,9 +15,18 @@ from fl.tools.cli.options import Key, Result
 from fl.tools.federation.seats import costs, pay, send, told_costs
 
 
-def fund(key: Key | None, federation: str, amount: str, *, approve: bool = False, mint: bool = False) -> Result:
+def fund(
+    key: Key | None,
+    federation: str,
+    amount: str,
+    *,
+    approve: bool = False,
+    mint: bool = False,
+    factory: str | None = None,
+) -> Result:
     """Adds to the pool. Without a key, returns the calls for a contract to make."""
-    reader = ape_accounts.federation(federation)
+    reader = ape_accounts.federation(federation, factory)
+    reader.check_identity()
     token = Token(reader.rpc, reader.terms.token)
     units = parse_amount(amount, token.denomination.decimals, "--amount")
     if units == 0:

@@ -109,6 +109,13 @@ def _allowlist(value: object, folder: Path) -> bytes | tuple[str, ...]:
     raise ValueError(f"is {kinds}, addresses and root in quotes; not {value!r}")
 
 
+def _label(value: object, _: Path) -> bytes:
+    raw = value.encode() if isinstance(value, str) else b""
+    if not 0 < len(raw) <= 32:
+        raise ValueError(f"must be a text of at most 32 bytes, not {value!r}")
+    return raw.ljust(32, b"\0")
+
+
 def _count(value: object, _: Path) -> int:
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise ValueError(f"must be a number, not {value!r}")
@@ -137,6 +144,7 @@ _Reader = Callable[[object, Path], Any]
 _OF_TYPE: dict[str, _Reader] = {
     "str": _address,
     "bytes": _allowlist,
+    "Label": _label,
     "int": _count,
     "Seconds": _duration,
     "TokenUnits": _amount,

@@ -80,11 +80,9 @@ def from_summary(path: Path) -> Source:
 
 def from_chain(reader: FederationReader, stores: Sequence[str | Path]) -> Source:
     """The record of a federation on a chain. Raises ChainError or StoreError."""
-    from fl.network.ape_accounts import check_code  # loads Ape, which a simulation's folder is read without
-
     if not stores:
         raise StoreError("no store is named: give --store PLACE, where the federation's models are")
-    check_code(reader)
+    reader.check_identity()
     history = History(reader.terms.committee)
     history.apply(reader.new_events())
     last, now = _last(history, reader.terms), reader.model()
@@ -92,7 +90,7 @@ def from_chain(reader: FederationReader, stores: Sequence[str | Path]) -> Source
         raise TreatyError("a round became final while the chain was read: call again")
     store, manifest = federation_store(reader.terms, stores)
     verified = (
-        f"the contract at {reader.address} is this project's code",
+        f"the contract at {reader.address} was made by this project's factory from its terms",
         f"the contract's model() and its last Finalized event name the same root, {now.hex()}",
         _MANIFEST,
     )

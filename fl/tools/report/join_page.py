@@ -6,15 +6,16 @@ the page's own script (templates/join.js), which a test compares with eth_abi.
 
 from __future__ import annotations
 
+from fl.network.identity import Maker, foreign
 from fl.protocol.terms import BURN_ADDRESS, ZERO_ADDRESS
 from fl.tools.report import text
 from fl.tools.report.facts import Facts
 from fl.tools.report.render import policy, render, script
 
 
-def join_page(facts: Facts) -> str:
-    """The page for one federation."""
-    terms = facts.terms
+def join_page(facts: Facts, maker: Maker | None = None) -> str:
+    """The page for one federation, by default of this version's own factory."""
+    terms, maker = facts.terms, maker or Maker.own()
     config = {
         "chainId": facts.chain_id,
         "federation": facts.federation,
@@ -23,6 +24,11 @@ def join_page(facts: Facts) -> str:
         "symbol": facts.denomination.symbol,
         "minStake": str(terms.min_stake),
         "allowlist": any(terms.allowlist),
+        # What the wallet's node must show before anything can be signed.
+        "code": "0x" + maker.code(terms).hex(),
+        "factory": maker.factory,
+        "factoryCode": "0x" + maker.factory_code.hex(),
+        "foreign": foreign(facts.federation, maker.factory),
         "admission": terms.admission != ZERO_ADDRESS,
     }
     return render(

@@ -7,6 +7,7 @@ from dataclasses import fields
 import pytest
 from support.cli import Commands, remembered
 
+from fl.network import identity
 from fl.network.stores.local import LocalStore
 from fl.protocol.terms import Terms
 from fl.tools.federation.cost_estimate import GAS, IMPLEMENTATION, SEATS
@@ -71,7 +72,7 @@ def test_terms__the_sponsor_chooses_all_that_does_not_follow_from_the_task():
 
 @pytest.mark.parametrize("preset", PRESETS.values(), ids=PRESETS)
 def test_preset__has_every_term_but_the_addresses(preset):
-    assert set(KNOWN) - set(preset) == {"token", "sponsor", "admission", "allowlist"} and set(preset) <= set(KNOWN)
+    assert set(KNOWN) - set(preset) == {"token", "sponsor", "admission", "allowlist", "label"} and set(preset) <= set(KNOWN)
 
 
 def test_terms__token_that_is_none__is_refused_before_anything_is_sent(commands):
@@ -131,7 +132,45 @@ def test_deployment__is_what_later_commands_of_the_folder_read(commands, tmp_pat
 # ---- what it costs
 
 
-def test_dry_run__tells_cost_time_and_roles__and_sends_nothing(commands, tmp_path):
+@pytest.fixture
+def bare(commands):
+    """The chain before anybody deployed a contract of this version; put back afterwards."""
+    before = commands.web3.provider.make_request("evm_snapshot", [])["result"]
+    for name in identity.ARGUMENTS:
+        commands.web3.provider.make_request("anvil_setCode", [identity.address_of(name), "0x"])
+        commands.web3.provider.make_request("anvil_setNonce", [identity.address_of(name), "0x0"])
+    yield
+    commands.web3.provider.make_request("evm_revert", [before])
+
+
+def test_second_federation__needs_no_factory_of_its_own__and_another_label_under_equal_terms(commands, bare, tmp_path):
+    places = ["--store", tmp_path / "s"]
+    assert commands(*DEPLOY, *places).code == 0
+    first = remembered(commands)[-1]
+    assert first["gas"].keys() == {"TestToken", *identity.ARGUMENTS, "create"} and min(first["gas"].values()) > 0
+    assert first["factory"] == identity.address_of(identity.FACTORY)
+    named = f"token: '{first['token']}'\n"
+    again = commands(*DEPLOY, *places, "--terms", commands.write("again.yaml", named))
+    assert again.line.endswith(f"stands at {first['federation']}: use it, or add a label for another one")
+    done = commands(*DEPLOY, *places, "--terms", commands.write("second.yaml", named + "label: second\n"))
+    assert done.code == 0, done.err
+    second = remembered(commands)[-1]
+    assert second["federation"] != first["federation"] and second["factory"] == first["factory"]
+    assert second["gas"].keys() == {"create"}
+
+
+def test_chain_without_the_deployer__gets_a_factory_of_its_own__that_commands_must_be_told(commands, bare, tmp_path):
+    commands.web3.provider.make_request("anvil_setCode", [identity.DEPLOYER, "0x"])
+    assert commands(*DEPLOY, "--store", tmp_path / "s").code == 0
+    made = remembered(commands)[-1]
+    assert made["factory"] != identity.address_of(identity.FACTORY)
+    fund = ["fund", "--federation", made["federation"], "--account", "TEST::0", "--mint", "--amount", "5"]
+    done = commands(*fund)
+    assert done.code == 1 and "cannot be recomputed here" in done.line and "name a factory that you know" in done.line
+    assert "the pool holds 5 TTT" in commands(*fund, "--factory", made["factory"]).out
+
+
+def test_dry_run__tells_cost_time_and_roles__and_sends_nothing(commands, bare, tmp_path):
     before = nonce(commands)
     done = commands(
         *DEPLOY, "--dry-run", "--gas-price", "10", "--eth-price", "2000", "--seats", "10", "--store", tmp_path / "never"
@@ -170,10 +209,11 @@ def test_dry_run__uses_what_was_measured():
     assert pytest.approx(measured["deploy (implementation, once)"], rel=0.1) == IMPLEMENTATION
 
 
-def test_dry_run__deployment_costs_what_it_said(commands, tmp_path):
+def test_dry_run__deployment_costs_what_it_said(commands, bare, tmp_path):
+    result = commands(*DEPLOY, "--dry-run").out
     assert commands(*DEPLOY, "--store", tmp_path / "s").code == 0
     paid = remembered(commands)[-1]["gas"]
-    result = commands(*DEPLOY, "--dry-run").out
+    assert paid.keys() > {*identity.ARGUMENTS}
     for what, gas in paid.items():
         said = int(re.search(rf"{what} ([\d,]+)", result)[1].replace(",", ""))
         assert said == pytest.approx(gas, rel=0.05), what

@@ -251,9 +251,19 @@ def test_look_alike__takes_no_stake__and_passes_no_audit(commands, here, federat
     commands.web3.provider.make_request("anvil_setCode", [other, "0x" + logic.hex()])
     lies = code[:10] + bytes.fromhex(other[2:]) + code[30:]
     commands.web3.provider.make_request("anvil_setCode", [federation, "0x" + lies.hex()])
-    for call in (["join", *signed(1), *PLAY], ["audit", "--store", "nowhere"]):
+    for call in (
+        ["join", *signed(1), *PLAY],
+        ["topup", *signed(1), *PLAY, "--amount", "5"],
+        ["fund", *signed(1), *PLAY, "--amount", "5"],
+        ["fund", "--calldata", "--amount", "5"],
+        ["participate", "--account", "TEST::1", "--store", "nowhere"],
+        ["model", "--store", "nowhere", "--out", "nowhere"],
+        ["audit", "--store", "nowhere"],
+    ):
         done = here(*call)
-        assert done.code == 1 and f"{federation} is not a federation of this program's version: it may do anything" in done.line
+        assert (
+            done.code == 1 and f"{federation} is not a federation of this program's version, made by the factory" in done.line
+        )
     done = here("doctor")
     assert done.code == 1 and "is not a federation of this program's version" in done.out
 

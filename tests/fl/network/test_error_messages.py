@@ -7,7 +7,14 @@ from fl.network.denomination import PLAY, Denomination
 from fl.network.error_messages import SENTENCES, explain
 
 # What no call of a federation's functions can run into.
-INNER = {"AddressEmptyCode", "FailedCall", "CloneArgumentsTooLong", "FailedDeployment", "InsufficientBalance"}
+INNER = {
+    "AddressEmptyCode",
+    "FailedCall",
+    "CloneArgumentsTooLong",
+    "Create2EmptyBytecode",
+    "FailedDeployment",
+    "InsufficientBalance",
+}
 TOKENS = {"ERC20InsufficientAllowance", "ERC20InsufficientBalance"}  # OpenZeppelin's, which most tokens use
 ERRORS = {
     e["name"]: e

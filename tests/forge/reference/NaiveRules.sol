@@ -35,14 +35,14 @@ library NaiveRules {
             if (!_between(windows[i], 10, 2_592_000)) broken[14] = true;
         }
         broken[15] = !broken[7] && !broken[14] && t.challengeWindow < (3 + t.depth) * t.answerWindow;
-        // Whatever stands behind the windows counts tokens, but for one.
+        // Whatever stands behind the windows counts tokens, but for strictness and the label.
         bytes memory words = abi.encode(t);
         for (uint256 i = 22; i < words.length / 32; ++i) {
             uint256 amount;
             assembly ("memory-safe") {
                 amount := mload(add(words, mul(32, add(1, i))))
             }
-            if (i != 30 && amount > 309_485_009_821_345_068_724_781_056) broken[16] = true;
+            if (i != 30 && i != 32 && amount > 309_485_009_821_345_068_724_781_056) broken[16] = true;
         }
         if (!broken[16]) {
             broken[17] = t.noRevealSlash == 0 || t.noScoresSlash == 0 || t.fraudSlash == 0

@@ -12,6 +12,7 @@ FOREIGN = {
     "FailedCall": "multicall hands on what the inner call said",
     "FailedDeployment": "a clone fails to deploy only for lack of gas",
     "InsufficientBalance": "clones are made without ether",
+    "Create2EmptyBytecode": "a clone's creation code is never empty",
     "CloneArgumentsTooLong": "terms have one length",
     "StringsInsufficientHexLength": "not used",
 }

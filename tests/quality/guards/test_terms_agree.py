@@ -26,7 +26,7 @@ def test_struct__is_read_whole():
 
 
 def test_terms_of_python__are_the_struct_s_fields__in_order_and_type():
-    kinds = {"address": "str", "bytes32": "bytes", "uint256": ("int", "Seconds", "TokenUnits")}
+    kinds = {"address": "str", "bytes32": ("bytes", "Label"), "uint256": ("int", "Seconds", "TokenUnits")}
     assert [f.name for f in fields(Terms)] == PYTHON
     wrong = [f.name for f, component in zip(fields(Terms), abi(), strict=True) if f.type not in kinds[component["type"]]]
     assert wrong == []

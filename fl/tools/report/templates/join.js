@@ -14,6 +14,7 @@ const FUNCTIONS = {
   credits: ["fe5ff468", ["address"]],
   seatInfo: ["113350fa", ["uint256"]],
   seatSets: ["15f6fa5e", []],
+  bornAt: ["2964082c", ["address"]],
 };
 // The contract's errors, in words that say what they mean for the reader's money.
 const REFUSALS = {
@@ -125,6 +126,10 @@ function start() {
       $("switch").hidden = false;
       return say(`The wallet is on chain ${chain}; this federation is on chain ${config.chainId}. Switch the network; nothing can be signed until then.`, "bad");
     }
+    if (!(await genuine())) {
+      $("account").hidden = true;
+      return say(capital(config.foreign.replace(/\.$/, "")), "bad");
+    }
     const [[decimals], [balance], [credit], [taken]] = await Promise.all([
       read(config.token, "decimals"), read(config.token, "balanceOf", account),
       read(config.federation, "credits", account), read(config.federation, "seatSets"),
@@ -139,6 +144,15 @@ function start() {
     state = { balance, credit, seats, ether };
     show();
     say(ether ? "Connected." : "Connected, but this account has no ether to pay for gas. Send it some first.", ether ? "good" : "bad");
+  }
+
+  // Whether the contract is the one that the page describes: its code holds the terms, and its factory says that it made it.
+  async function genuine() {
+    const code = (address) => ask("eth_getCode", [address, "latest"]);
+    const [ours, factory] = await Promise.all([code(config.federation), code(config.factory)]);
+    if (ours.toLowerCase() !== config.code || factory.toLowerCase() !== config.factoryCode) return false;
+    const [born] = await read(config.factory, "bornAt", config.federation);
+    return Boolean(born);
   }
 
   function show() {
