@@ -23,7 +23,7 @@ LOOT = 400 * UNIT
 def handmade(s: System) -> str:
     """The honest clone's code behind creation code that first writes a credit, in the mapping and in the sum."""
     code = Maker.own().code(s.terms)
-    books = {keccak(encode(["address", "uint256"], [THIEF, slot("_creditOf")])): LOOT, slot("_credit").to_bytes(32): LOOT}
+    books = {keccak(encode(["address", "uint256"], [THIEF, slot("credits")])): LOOT, slot("_credit").to_bytes(32): LOOT}
     writes = b"".join(b"\x7f" + value.to_bytes(32) + b"\x7f" + place + b"\x55" for place, value in books.items())
     end = len(writes) + 13
     copies = b"\x61" + len(code).to_bytes(2) + b"\x80\x61" + end.to_bytes(2) + b"\x5f\x39\x5f\xf3"
@@ -32,7 +32,7 @@ def handmade(s: System) -> str:
 
 def slot(name: str) -> int:
     """Where the contract keeps a book; `test_the_theft_works` fails if it moves."""
-    return {"_creditOf": 1, "_credit": 5}[name]
+    return {"credits": 1, "_credit": 5}[name]
 
 
 @pytest.fixture
