@@ -24,6 +24,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from fl.errors import ChainError, ContractError
+from fl.network.nesting import nests_too_deep
 
 MAX_ANSWER_BYTES = 64 << 20
 TRIES = 4
@@ -205,9 +206,11 @@ def _read(reply: Any, deadline: float) -> bytes:
 
 
 def _result(method: str, number: int, data: bytes) -> Any:
+    if nests_too_deep(data):
+        raise _Failure("garbage", f"JSON that nests too deep: {data[:40]!r}")
     try:
         answer = json.loads(data)
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         raise _Failure("garbage", f"no JSON: {data[:40]!r}") from error
     if not isinstance(answer, dict) or answer.get("id") != number:
         raise _Failure("garbage", f"an answer to something else: {data[:60]!r}")

@@ -15,13 +15,13 @@ from hashlib import sha256
 from typing import Any
 
 from fl.errors import StoreError
+from fl.network.nesting import nests_too_deep
 from fl.protocol.artifact import Data, Kind, size_of
 from fl.protocol.leaves import root_of
 from fl.protocol.manifest import Manifest
 from fl.protocol.signatures import TypedData
 
 MAX_DOCUMENT_BYTES = 1 << 20
-MAX_DOCUMENT_NESTING = 32  # a deeper one would overflow the JSON reader's stack
 
 
 @dataclass(frozen=True)
@@ -143,16 +143,6 @@ def _name(root: bytes, kind: Kind) -> str:
 def canonical(facts: dict[str, Any]) -> bytes:
     """A document in canonical form: sorted keys, no spaces, UTF-8."""
     return json.dumps(facts, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
-
-
-def nests_too_deep(data: bytes) -> bool:
-    """Whether reading this JSON could overflow its reader's stack, which ends the process where something raised Python's own
-    limit."""
-    nesting = deepest = 0
-    for byte in data:  # brackets inside strings count too; no real document comes near the limit
-        nesting += (byte in b"[{") - (byte in b"]}")
-        deepest = max(deepest, nesting)
-    return deepest > MAX_DOCUMENT_NESTING
 
 
 def _parse_canonical(data: bytes) -> dict[str, Any] | None:

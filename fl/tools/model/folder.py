@@ -27,7 +27,7 @@ from fl.learning.inference import Module, module_from, tensors_of
 from fl.learning.shipped import SHIPPED
 from fl.learning.task import Task
 from fl.learning.task_loading import load_task
-from fl.network.stores.base import nests_too_deep
+from fl.network.nesting import nests_too_deep
 from fl.network.stores.files import open_regular, write_durably
 
 FORMAT, VERSION = "treaty-model", 1
