@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
+from eth_hash.auto import keccak
 from eth_utils.address import is_hex_address, to_checksum_address
 
 from fl.errors import ChainError, ContractError
@@ -16,6 +18,7 @@ from fl.network.chain import Chain
 from fl.network.denomination import Denomination, denomination_of
 from fl.network.events import Event
 from fl.network.identity import Maker, born_at, check_identity
+from fl.network.kept_logs import KeptLogs, Reading
 from fl.network.rpc import DEV_CHAINS, NodeError
 from fl.protocol.phases import RoundFacts
 from fl.protocol.seats import from_bitmap
@@ -25,6 +28,7 @@ LOG_BLOCKS = 2_000  # span of blocks that public nodes serve; halved if a node d
 MAX_LOG_BLOCKS = 128_000  # a span grows up to this if the node accepts it
 GROWS_AFTER = 4  # whole spans that succeed before a larger one is tried
 MAX_LOGS = 10_000  # providers truncate answers at this length, some of them silently
+KEPT_BLOCKS = 1_000  # blocks without a log after which a reading is written down nevertheless
 SEEN = 256  # hashes of past heads that are remembered
 MAX_AHEAD = 120  # seconds by which a head may be ahead of this machine's clock
 STUCK = 300  # seconds by which a node's head may be older than the newest one before its clock is ignored
@@ -166,9 +170,11 @@ class FederationReader:
         self._seen: int | None = None  # the last block whose events were taken; None before any
         self._last: Head | None = None  # the last confirmed block
         self._hashes: dict[int, str] = {}
-        self._anew = True
+        self._anew, self._doubted = True, False
         self._by_hash = True  # whether the nodes read state at a block's hash (EIP-1898)
         self._span, self._whole = LOG_BLOCKS, 0
+        self._grows_after, self._grew = GROWS_AFTER, False
+        self._kept: KeptLogs | None = None
         self._times: dict[int, int] = {}
 
     @classmethod
@@ -204,6 +210,11 @@ class FederationReader:
 
     # ---- for daemons
 
+    def keep(self, path: Path) -> None:
+        """Keeps logs in this file, so that the next start reads only what is new."""
+        topics = keccak(b"".join(self.interface.topics)).hex()
+        self._kept = KeptLogs(path, (self.chain_id, self.genesis, self.address, topics))
+
     def look(self, known: Head | None = None, parties: Sequence[Party] = ()) -> Snapshot | None:
         """Reads the chain for these parties; None if the head is still `known`. Raises Distrust, NodeError or
         WrongChain.
@@ -217,17 +228,23 @@ class FederationReader:
         self.check_chain()
         confirmed = self.block(max(0, head.number - self.depth))
         anew = self._compare(head, confirmed) or self._anew
-        start = self.start if anew or self._seen is None else self._seen + 1
-        events = self._events(start, confirmed)
+        if anew or self._seen is None:
+            start, events = self._resume(confirmed)
+        else:
+            start, events = self._seen + 1, []
+        logs = self._read(start, confirmed)
+        events += [event for event, _ in logs]
         facts, pool, concluded, own = self._state(confirmed, parties)
         earliest = self._earliest(head)
         snapshot = Snapshot(head, confirmed, facts, pool, concluded, own, events, anew, earliest)
+        if self._kept is not None and (logs or confirmed.number >= start + KEPT_BLOCKS):
+            self._kept.add(Reading(confirmed.number, confirmed.hash, [log for _, log in logs]))
         self._remember(head, confirmed)
         return snapshot
 
     def forget(self) -> None:
         """Makes the next reading fetch every event again."""
-        self._anew = True
+        self._anew, self._doubted = True, True
 
     def balance(self, account: str) -> int:
         """What an account holds, in token units."""
@@ -474,9 +491,32 @@ class FederationReader:
             own[party] = Own(credit, None if party.seat is None else _seat(next(rest), next(rest)))
         return RoundFacts(*facts), int(accounting[5] + accounting[6]), bool(concluded), own
 
+    def _resume(self, confirmed: Head) -> tuple[int, list[Event]]:
+        """(the block from which logs must be read, the events before it): from disk, as far as its blocks are on the chain."""
+        readings = self._kept.load() if self._kept is not None else []
+        if self._doubted:
+            readings = []
+        while readings and not self._stands(readings[-1], confirmed):
+            readings.pop()
+        try:
+            events = [event for reading in readings for log in reading.logs if (event := self.interface.event(log))]
+        except ChainError:
+            readings, events = [], []
+        if self._kept is not None:
+            self._kept.cut(len(readings))
+        self._doubted = False
+        return (readings[-1].number + 1 if readings else self.start), events
+
+    def _stands(self, reading: Reading, confirmed: Head) -> bool:
+        return reading.number <= confirmed.number and self.block(reading.number).hash == reading.hash
+
     def _events(self, start: int, last: Head) -> list[Event]:
         """The federation's events from a block on up to `last`, in order."""
-        found: list[Event] = []
+        return [event for event, _ in self._read(start, last)]
+
+    def _read(self, start: int, last: Head) -> list[tuple[Event, Any]]:
+        """The same, each with its log as the node sent it."""
+        found: list[tuple[Event, Any]] = []
         while start <= last.number:
             end = min(last.number, start + self._span - 1)
             logs = self._logs(start, end)
@@ -489,9 +529,9 @@ class FederationReader:
                 if event and event.block == last.number and log.get("blockHash") != last.hash:
                     raise Distrust(f"block {last.number} changed while it was read")
                 if event and str(log.get("address", "")).lower() == self.address.lower():
-                    found.append(event)
+                    found.append((event, log))
             start = end + 1
-        return sorted(found, key=lambda e: (e.block, e.index))
+        return sorted(found, key=lambda pair: (pair[0].block, pair[0].index))
 
     def _logs(self, start: int, end: int) -> list[Any] | None:
         """The raw logs of a span; None if it is too large for the node, which is then asked for smaller ones."""
@@ -502,19 +542,45 @@ class FederationReader:
             logs = self.rpc("eth_getLogs", asked)
         except NodeError as error:
             if error.kind in ("refused", "garbage", "timed out"):
-                self._span, self._whole = max(1, size // 2), 0
-            if size == 1 or error.kind not in ("refused", "garbage"):  # after a time-out the next reading asks for less
+                self._shrink(size)
+            if error.kind not in ("refused", "garbage"):  # after a time-out the next reading asks for less
                 raise
+            if size == 1:
+                return self._block_logs(start, error)
             return None
         if not isinstance(logs, list):
             raise NodeError(f"eth_getLogs answered {str(logs)[:40]!r}, which is not a list")
-        if len(logs) >= MAX_LOGS and size > 1:
-            self._span, self._whole = size // 2, 0
+        if len(logs) >= MAX_LOGS:
+            if size == 1:
+                return self._block_logs(start, None) or logs
+            self._shrink(size)
             return None
-        if size == self._span and (whole := self._whole + 1):
-            grown = whole >= GROWS_AFTER
-            self._span, self._whole = (min(MAX_LOG_BLOCKS, 2 * size), 0) if grown else (size, whole)
+        if size == self._span:
+            self._whole += 1
+            self._grew = self._grew and self._whole < 2
+            if self._whole >= self._grows_after and size < MAX_LOG_BLOCKS:
+                self._span, self._whole, self._grew = min(MAX_LOG_BLOCKS, 2 * size), 0, True
         return logs
+
+    def _shrink(self, size: int) -> None:
+        """Asks for half of a span that was too large. A span that had just grown is tried again later and later."""
+        if self._grew:
+            self._grows_after *= 2
+        self._span, self._whole, self._grew = max(1, size // 2), 0, False
+
+    def _block_logs(self, number: int, refused: NodeError | None) -> list[Any]:
+        """The federation's logs of one block that holds more than the node sends at once, from the block's receipts; nothing if
+        it is asked without need by a node that does not know them. Raises NodeError."""
+        topics = {"0x" + topic.hex() for topic in self.interface.topics}
+        try:
+            receipts = self.rpc("eth_getBlockReceipts", hex(number))
+            logs = [log for receipt in receipts for log in receipt["logs"]]
+            ours = [log for log in logs if str(log["address"]).lower() == self.address.lower()]
+            return [log for log in ours if log["topics"] and log["topics"][0] in topics]
+        except (NodeError, KeyError, TypeError, IndexError) as error:
+            if refused is None:
+                return []
+            raise refused from error
 
     def _creation(self) -> int:
         """The block that created the federation: its factory says, or else the past state; 0 if the node has none."""

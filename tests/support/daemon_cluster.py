@@ -101,6 +101,7 @@ class DaemonCluster:
         identity = Identity(node.chain_id, node.genesis, node.address, seat)
         held = Journal(journal or self.folder / f"seat-{seat}", identity)
         self._journals.append(held)
+        node.keep(held.folder / "logs")
         sender = Sender(rpc, key, node.chain_id, held.transactions, fees or Fees(), log, node.refusal)
         store = store or self.store
         trio = cast(seat, self.evaluator, self.data.shards[seat], 0, held.folder, TrainingOptions(trainer, ahead=ahead))

@@ -40,6 +40,7 @@ LANES: dict[str, Lane] = {
     # Daemons on a node of their own.
     "fl/agents/runtime": Lane.FULL,
     "fl/agents/runtime/test_kill.py": Lane.NIGHTLY,
+    "fl/agents/runtime/test_flood.py::test_flood__is_read_whole__whatever_the_node_serves_at_once": Lane.NIGHTLY,
     "e2e/stories/test_hidden_model.py": Lane.FULL,
     # Training, or a peak of memory that is measured in a process of its own.
     "fl/agents/record/test_memory.py": Lane.FULL,

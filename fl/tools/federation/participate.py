@@ -87,6 +87,7 @@ def participate(
     log.facts["seat"] = seat
     folder = settings.journal or Path("journal") / str(node.chain_id) / node.address / str(seat)
     journal = Journal(folder, Identity(node.chain_id, node.genesis, node.address, seat))
+    node.keep(journal.folder / "logs")
     try:
         return _assemble(settings, node, signer, log, seat, journal, metrics, cast)
     except BaseException:
