@@ -6,6 +6,8 @@ import re
 from decimal import Decimal, InvalidOperation, localcontext
 
 from fl.errors import TermsError
+from fl.network.denomination import Denomination
+from fl.protocol.terms import Terms
 
 SECONDS_OF = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
 
@@ -53,6 +55,13 @@ def parse_duration(given: object, what: str) -> int:
     elif text.isdecimal():
         return int(text)
     raise TermsError(f"{what} must be a time in whole seconds, or such as 90s, 45m, 2h, 1d 12h; not {given!r}")
+
+
+def worst_case(terms: Terms, denomination: Denomination) -> str:
+    """What taking a seat risks: the largest loss in a round, and how long a round can hold the stake. Shown before anything
+    is signed."""
+    loss, lock = denomination.show(terms.worst_loss()), show_duration(terms.longest_round())
+    return f"in one round a seat loses {loss} at most, and a round holds its stake for {lock} at most"
 
 
 def show_duration(seconds: int) -> str:

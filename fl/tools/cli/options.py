@@ -88,6 +88,13 @@ def only_with(flag: str, *options: str) -> None:
             )
 
 
+def say_first(line: str) -> None:
+    """Prints a line at once, before anything is signed; with --json the facts say the same at the end."""
+    context = click.get_current_context(silent=True)
+    if context is not None and not context.params.get("as_json"):
+        click.echo(plain(line))
+
+
 def answering(command: type[click.Command]) -> type[click.Command]:
     """The same kind of command, which reports in one line that the network's node does not answer, without Ape's traceback."""
 

@@ -31,7 +31,7 @@ from fl.protocol.artifact import Kind, pack_model, size_of
 from fl.protocol.leaves import root_of
 from fl.protocol.manifest import Manifest
 from fl.protocol.terms import check
-from fl.tools.cli.amounts import show_duration
+from fl.tools.cli.amounts import show_duration, worst_case
 from fl.tools.cli.network import Network
 from fl.tools.cli.options import Key, Result
 from fl.tools.federation.first_model import first_model
@@ -144,12 +144,11 @@ def _federation(visit: Visit) -> None:
         )
         return
     free = reader.terms.max_seats - len(reader.seat_sets().taken)
-    loss, lock = visit.token.denomination.show(reader.terms.worst_loss()), show_duration(reader.terms.longest_round())
     visit.say(
         "federation",
         "ok",
         f"{reader.address}: terms in order, {free} of {reader.terms.max_seats} seats free; "
-        f"in one round a seat loses {loss} at most, and a round holds its stake for {lock} at most",
+        f"{worst_case(reader.terms, visit.token.denomination)}",
     )
 
 
@@ -180,15 +179,39 @@ def _seat(visit: Visit) -> None:
         role = " and ".join(r for r in ("owner", "operator") if getattr(held[s], r) == visit.address)
         state = "leaving" if s in sets.leaving else "whole" if s in sets.eligible else "below the minimum: top up"
         visit.say("seat", "ok" if s in sets.eligible else "bad", f"{role} of seat {s}, {stake} staked, {state}")
+        if s not in sets.leaving:
+            _deposits(visit, reader, token, s, held[s].operator)
     if mine:
         return
     balance, allowance = token.held_by(visit.address), token.allowance(visit.address, reader.address)
-    least, has = token.denomination.number(reader.terms.min_stake), token.denomination.show(balance)
-    if balance < reader.terms.min_stake:
-        visit.say("seat", "bad", f"none, and {has} for a stake of at least {least}: get tokens ({token.address})")
+    demands, has = reader.terms.demands_to_pay(), token.denomination.show(balance)
+    deposits = demands * reader.terms.demand_deposit
+    least = f"a stake of at least {token.denomination.number(reader.terms.min_stake)}"
+    if deposits:
+        least += f" and {token.denomination.number(deposits)} for the deposits of {demands} demands"
+    if balance < reader.terms.min_stake + deposits:
+        visit.say("seat", "bad", f"none, and {has} for {least}: get tokens ({token.address})")
     else:
-        allowed = "approved already" if allowance >= reader.terms.min_stake else "join asks for the allowance itself"
-        visit.say("seat", "ok", f"none yet; {has} for a stake of at least {least} ({allowed}): `ape run join`")
+        enough = allowance >= reader.terms.min_stake + deposits
+        allowed = "approved already" if enough else "join asks for the allowance itself"
+        visit.say("seat", "ok", f"none yet; {has} for {least} ({allowed}): `ape run join`")
+
+
+def _deposits(visit: Visit, reader: FederationReader, token: Token, seat: int, operator: str) -> None:
+    """Whether a seat's operator can pay the deposits of the longest walk to a hidden wrong number, plus one."""
+    demands, deposit = reader.terms.demands_to_pay(), reader.terms.demand_deposit
+    if deposit == 0:
+        return
+    credit, tokens, show = reader.credit(operator), token.held_by(operator), token.denomination.show
+    has = f"the operator of seat {seat} has {show(credit)} of credit and {show(tokens)}"
+    if (lacking := demands * deposit - credit - tokens) > 0:
+        pay = f"pay with `ape run topup --seat {seat} --deposits {-(-lacking // deposit)}`"
+        message = (
+            f"{has}; {demands} demands take {show(demands * deposit)}, and without them a hidden model cannot be forced open"
+        )
+        visit.say("deposits", "bad", f"{message}: {pay}")
+    else:
+        visit.say("deposits", "ok", f"{has}, enough for the deposits of {demands} demands")
 
 
 def _stores(visit: Visit) -> None:

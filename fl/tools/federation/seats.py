@@ -16,9 +16,11 @@ from fl.protocol import seats
 from fl.protocol.allowlist import Allowlist, admits
 from fl.protocol.artifact import Kind
 from fl.protocol.phases import phase_and_end
-from fl.tools.cli.amounts import parse_amount, show_duration
-from fl.tools.cli.options import Key, Result
+from fl.tools.cli.amounts import parse_amount, show_duration, worst_case
+from fl.tools.cli.options import Key, Result, say_first
 from fl.tools.federation.allowlist_file import read_owners
+
+Called = tuple[str, tuple[Any, ...]]  # a function of the federation, and its arguments
 
 
 def join(
@@ -31,11 +33,13 @@ def join(
     allowlist: Path | None = None,
     stores: Sequence[str] = (),
     another: bool = False,
+    deposits: int | None = None,
     approve: bool = False,
     mint: bool = False,
     factory: str | None = None,
 ) -> Result:
-    """Takes a seat. Everything that can be checked is checked before anything is sent."""
+    """Takes a seat, and gives its operator the deposits of so many demands (None: as many as a checker should be able to pay).
+    Everything that can be checked is checked before anything is sent."""
     reader, account = ape_accounts.federation(federation, factory), key.open()
     reader.check_identity()
     terms = reader.terms
@@ -64,40 +68,59 @@ def join(
         store, _ = federation_store(terms, stores)
         store.get(terms.genesis, Kind.MODEL, terms.depth)
     args = (account.address, hot, amount, _evidence(terms.allowlist, account.address, evidence, allowlist))
-    sent = pay(key, account, reader, token, amount, "join", args, approve=approve, mint=mint)
+    demands = terms.demands_to_pay() if deposits is None else deposits
+    given = demands * terms.demand_deposit
+    calls: list[Called] = [("join", args), *([("give", (hot, given))] if given else [])]
+    worst = worst_case(terms, token.denomination)
+    sent = pay(key, account, reader, token, amount + given, calls, approve=approve, mint=mint, first=worst)
     (seat,) = [event.fields["seat"] for event in _events(reader, sent[-1], "Joined")][-1:]
-    facts = {"seat": int(seat), "owner": account.address, "operator": hot, "stake": str(amount), **costs(sent)}
-    staked = token.denomination.show(amount)
-    return Result(
-        [f"seat {seat}: {staked} staked, operated by {hot}; it counts from the next round", told_costs(sent)],
-        facts,
-    )
+    facts = {"seat": int(seat), "owner": account.address, "operator": hot, "stake": str(amount), "given": str(given)}
+    facts |= {"worst_loss": str(terms.worst_loss()), "longest_lock": terms.longest_round()}
+    show = token.denomination.show
+    lines = [f"seat {seat}: {show(amount)} staked, operated by {hot}; it counts from the next round"]
+    if given:
+        lines.append(f"{show(given)} given to the operator's credit, for the deposits of {demands} demands")
+    return Result([*lines, told_costs(sent)], {**facts, **costs(sent)})
 
 
 def top_up(
     key: Key,
     federation: str,
     seat: int | None,
-    amount: str,
+    amount: str | None = None,
     *,
+    deposits: int | None = None,
     approve: bool = False,
     mint: bool = False,
     factory: str | None = None,
 ) -> Result:
-    """Adds stake to a seat."""
+    """Adds stake to a seat, or gives its operator the deposits of so many demands, or both."""
     reader, account = ape_accounts.federation(federation, factory), key.open()
     reader.check_identity()
     token = Token(reader.rpc, reader.terms.token)
-    more = parse_amount(amount, token.denomination.decimals, "--amount")
-    if more == 0:
+    more = 0 if amount is None else parse_amount(amount, token.denomination.decimals, "--amount")
+    if amount is not None and more == 0:
         raise TermsError("--amount 0: give more than 0")
     chosen = _chosen(reader, account.address, seat)
-    sent = pay(key, account, reader, token, more, "topUp", (chosen, more), approve=approve, mint=mint)
-    stake = reader.seats([chosen])[chosen].stake
-    message = f"seat {chosen}: {token.denomination.show(more)} added, {token.denomination.number(stake)} staked"
-    if stake < reader.terms.min_stake:
-        message += f"; still below the minimum of {token.denomination.number(reader.terms.min_stake)}"
-    return Result([message, told_costs(sent)], {"seat": chosen, "stake": str(stake), **costs(sent)})
+    hot = reader.seats([chosen])[chosen].operator
+    given = (deposits or 0) * reader.terms.demand_deposit
+    if deposits and not given:
+        raise TermsError(f"--deposits {deposits}: demands take no deposit in this federation; leave it out")
+    calls: list[Called] = [("topUp", (chosen, more))] if more else []
+    if given:
+        calls.append(("give", (hot, given)))
+    sent = pay(key, account, reader, token, more + given, calls, approve=approve, mint=mint)
+    show, number = token.denomination.show, token.denomination.number
+    stake, credit = reader.seats([chosen])[chosen].stake, reader.credit(hot)
+    lines = []
+    if more:
+        lines.append(f"seat {chosen}: {show(more)} added, {number(stake)} staked")
+        if stake < reader.terms.min_stake:
+            lines[0] += f"; still below the minimum of {number(reader.terms.min_stake)}"
+    if given:
+        lines.append(f"seat {chosen}: {show(given)} given to its operator {hot}, which has {number(credit)} for deposits now")
+    facts = {"seat": chosen, "stake": str(stake), "given": str(given), "credit": str(credit), **costs(sent)}
+    return Result([*lines, told_costs(sent)], facts)
 
 
 def leave(key: Key, federation: str, seat: int | None) -> Result:
@@ -117,16 +140,23 @@ def withdraw(key: Key, federation: str, seat: int | None, to: str | None) -> Res
     token = Token(reader.rpc, reader.terms.token)
     chosen = _chosen(reader, account.address, seat)
     target = account.address if to is None else _address(to, "--to")
+    hot = reader.seats([chosen])[chosen].operator
     sent = [send(key, account, reader, "withdraw", chosen, target)]
     (event,) = _events(reader, sent[0], "Withdrawn")
     stake, earned = int(event.fields["stake"]), int(event.fields["earned"])
     message = f"seat {chosen}: {token.denomination.number(stake)} of stake and {token.denomination.number(earned)} of pay"
+    lines = [f"{message} ({token.denomination.symbol}) went to {target}"]
+    if credit := reader.credit(hot):
+        lines.append(f"{token.denomination.show(credit)} are its operator's credit: `ape run claim` with the key of {hot}")
     facts = {"seat": chosen, "stake": str(stake), "earned": str(earned), "to": target, **costs(sent)}
-    return Result([f"{message} ({token.denomination.symbol}) went to {target}", told_costs(sent)], facts)
+    return Result([*lines, told_costs(sent)], facts)
 
 
-def claim(key: Key, federation: str, seat: int | None, to: str | None) -> Result:
-    """Claims what the account's seats earned, and its credits (fees for fraud proofs, returned deposits)."""
+def claim(key: Key, federation: str, seat: int | None, to: str | None, *, take_credit: bool = False) -> Result:
+    """Claims what the account's seats earned, and its credit (what it was given, fees for fraud proofs, returned deposits).
+
+    An account that operates a seat keeps its credit, which pays the deposits of demands, unless take_credit says otherwise.
+    """
     reader, account = ape_accounts.federation(federation), key.open()
     token = Token(reader.rpc, reader.terms.token)
     target = account.address if to is None else _address(to, "--to")
@@ -135,20 +165,24 @@ def claim(key: Key, federation: str, seat: int | None, to: str | None) -> Result
         mine = [_chosen(reader, account.address, seat)]
     owed = {s: held.earned for s, held in reader.seats(mine).items()}
     credit = reader.credit(account.address)
-    calls: list[tuple[str, tuple[Any, ...]]] = [("claim", (s, target)) for s, amount in owed.items() if amount]
-    if credit and seat is None:
+    stays = credit > 0 and seat is None and not take_credit and _needs_credit(reader, account.address)
+    taken = credit if seat is None and not stays else 0
+    calls: list[Called] = [("claim", (s, target)) for s, amount in owed.items() if amount]
+    if taken:
         calls.append(("claimCredit", (target,)))
-    total = sum(owed.values()) + (credit if seat is None else 0)
+    total = sum(owed.values()) + taken
     facts: dict[str, Any] = {"seats": {str(s): str(a) for s, a in owed.items()}, "credit": str(credit), "to": target}
+    kept = f"{token.denomination.show(credit)} of credit stay for the deposits of demands; --credit takes them, too"
+    rest = [kept] if stays else []
     if not calls:
         return Result(
-            ["nothing to claim: no round has paid yet, or what it paid was claimed; no stake is touched"],
+            ["nothing to claim: no round has paid yet, or what it paid was claimed; no stake is touched", *rest],
             {**facts, "claimed": "0", "transactions": [], "gas": 0},
         )
     data = [reader.interface.call(name, *args) for name, args in calls]
     sent = [send(key, account, reader, "multicall", data)]
     message = f"{token.denomination.show(total)} went to {target}"
-    return Result([message, told_costs(sent)], {**facts, "claimed": str(total), **costs(sent)})
+    return Result([message, *rest, told_costs(sent)], {**facts, "claimed": str(total), **costs(sent)})
 
 
 # ---- shared with the sponsor's commands
@@ -160,15 +194,20 @@ def pay(
     reader: FederationReader,
     token: Token,
     amount: int,
-    function: str,
-    args: tuple[Any, ...],
+    calls: Sequence[Called],
     *,
     approve: bool,
     mint: bool,
+    first: str = "",
 ) -> list[Any]:
-    """Calls a function that takes `amount` from the account: with a permit in one transaction, else after an approval."""
+    """Makes calls that together take `amount` from the account: with a permit in one transaction, else after an approval.
+
+    first: a line that is said before anything is signed.
+    """
     sent = []
     held = token.held_by(account.address)
+    if first and (mint or held >= amount):
+        say_first(first)
     if held < amount and mint:
         sent.append(token.mint(account, amount - held, **key.options))
         held = token.held_by(account.address)
@@ -177,13 +216,15 @@ def pay(
         raise ChainError(
             f"{account.address} holds {has} and needs {needs}: get tokens first ({token.address}); nothing was sent"
         )
-    if token.allowance(account.address, reader.address) >= amount:
+    if token.allowance(account.address, reader.address) < amount:
+        permit = None if approve else token.permit(account, reader.address, amount)
+        if permit is None:
+            sent.append(token.approve(account, reader.address, amount, **key.options))
+        else:
+            calls = [("permit", permit.as_args()), *calls]
+    if len(calls) == 1:
+        ((function, args),) = calls
         return [*sent, send(key, account, reader, function, *args)]
-    permit = None if approve else token.permit(account, reader.address, amount)
-    if permit is None:
-        sent.append(token.approve(account, reader.address, amount, **key.options))
-        return [*sent, send(key, account, reader, function, *args)]
-    calls = [("permit", permit.as_args()), (function, args)]
     data = [reader.interface.call(name, *given) for name, given in calls]
     return [*sent, send(key, account, reader, "multicall", data)]
 
@@ -249,6 +290,13 @@ def _chosen(reader: FederationReader, owner: str, seat: int | None) -> int:
     if len(mine) > 1:
         raise ChainError(f"{owner} holds seats {', '.join(map(str, mine))}: choose one with --seat")
     return mine[0]
+
+
+def _needs_credit(reader: FederationReader, account: str) -> bool:
+    """Whether an account operates a seat that may have to demand leaves in a later round."""
+    sets = reader.seat_sets()
+    staying = reader.seats([seat for seat in sets.taken if seat not in sets.leaving])
+    return not reader.concluded() and any(held.operator == account for held in staying.values())
 
 
 def _free_in(reader: FederationReader, seat: int) -> int:

@@ -39,7 +39,7 @@ def fund(
         calls = [(token.address, token.approve_data(reader.address, units)), (reader.address, _data(reader, "fund", units))]
         return _calls(calls)
     account = key.open()
-    sent = pay(key, account, reader, token, units, "fund", (units,), approve=approve, mint=mint)
+    sent = pay(key, account, reader, token, units, [("fund", (units,))], approve=approve, mint=mint)
     pool = reader.accounting().available
     active = len(reader.seat_sets().eligible)
     cost = reader.terms.round_cost(max(active, reader.terms.min_reveals))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from fl.network.identity import Maker, foreign
 from fl.protocol.terms import BURN_ADDRESS, ZERO_ADDRESS
+from fl.tools.cli.amounts import worst_case
 from fl.tools.report import text
 from fl.tools.report.facts import Facts
 from fl.tools.report.render import policy, render, script
@@ -30,6 +31,7 @@ def join_page(facts: Facts, maker: Maker | None = None) -> str:
         "factoryCode": "0x" + maker.factory_code.hex(),
         "foreign": foreign(facts.federation, maker.factory),
         "admission": terms.admission != ZERO_ADDRESS,
+        "deposits": str(terms.demands_to_pay() * terms.demand_deposit),
     }
     return render(
         "join.html",
@@ -38,6 +40,7 @@ def join_page(facts: Facts, maker: Maker | None = None) -> str:
         config=config,
         tokens=facts.denomination.show,
         least=facts.denomination.number(terms.min_stake),
+        worst=worst_case(terms, facts.denomination),
         longest=text.lasting(terms.longest_round()),
         burn_address=BURN_ADDRESS,
         script=script("join.js"),

@@ -170,14 +170,15 @@ class _ChaosTest:
             stake = terms.min_stake + 2 * terms.fraud_slash
             budget = ROUNDS_FUNDED * terms.round_cost(script.seats + 1)
             deposits = 200 * terms.demand_deposit
-            for account, amount in [(accounts[0], budget), *((a, stake) for a in accounts[OWNERS : OWNERS + script.seats + 1])]:
+            owners = accounts[OWNERS : OWNERS + script.seats + 1]
+            for account, amount in [(accounts[0], budget), *((a, stake + deposits) for a in owners)]:
                 ape_accounts.transact(token.mint, account, amount, sender=accounts[0])
                 ape_accounts.transact(token.approve, federation, amount, sender=account)
             ape_accounts.transact(federation.fund, budget, sender=accounts[0])
             for seat in range(script.seats + 1):
                 owner, operator = accounts[OWNERS + seat], accounts[OPERATORS + seat]
                 ape_accounts.transact(federation.join, owner, operator, stake, b"", sender=owner)
-                ape_accounts.transact(token.mint, operator, deposits, sender=accounts[0])
+                ape_accounts.transact(federation.give, operator, deposits, sender=owner)
         self.whole = stake
         for seat in range(script.seats + 1):
             self.actors.append(self._actor(seat, url))

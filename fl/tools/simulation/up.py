@@ -272,11 +272,11 @@ class _Local:
         self.progress.say(f"seating {seats} participants")
         for seat in range(seats):
             owner, operator = accounts[OWNERS + seat], accounts[OPERATORS + seat]
-            ape_accounts.transact(token.mint, owner, terms.min_stake, sender=owner, **send)
-            ape_accounts.transact(token.approve, federation, terms.min_stake, sender=owner, **send)
+            deposits = terms.demands_to_pay() * terms.demand_deposit
+            ape_accounts.transact(token.mint, owner, terms.min_stake + deposits, sender=owner, **send)
+            ape_accounts.transact(token.approve, federation, terms.min_stake + deposits, sender=owner, **send)
             ape_accounts.transact(federation.join, owner, operator, terms.min_stake, b"", sender=owner, **send)
-            deposits = (terms.depth + 2) * terms.demand_deposit
-            ape_accounts.transact(token.mint, operator, deposits, sender=operator, **send)
+            ape_accounts.transact(federation.give, operator, deposits, sender=owner, **send)
         return done
 
     # ---- during

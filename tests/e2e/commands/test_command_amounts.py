@@ -31,7 +31,11 @@ def federation(commands: Commands, store: Path) -> str:
     address = re.search(r"federation +(0x\w+)", done.out)[1]
     for seat, stake in enumerate((100, 100, 150.5)):
         joined = commands("join", "--federation", address, *signed(seat + 1), "--mint", "--stake", stake)
-        assert joined.out.startswith(f"seat {seat}: {stake} SIX staked"), joined.err
+        worst, taken, given, _ = joined.out.splitlines()
+        assert worst.startswith("in one round a seat loses 60 SIX at most") and taken.startswith(
+            f"seat {seat}: {stake} SIX staked"
+        )
+        assert given.startswith("0.4 SIX given to the operator's credit")
     funded = commands("fund", "--federation", address, *signed(0), "--mint", "--amount", 1000)
     assert funded.out.startswith("the pool holds 1,000 SIX: enough for "), funded.err
     return address
@@ -44,8 +48,11 @@ def here(commands, federation):
 
 def test_join__says_what_is_missing_in_tokens(here):
     assert "requires at least 100 SIX" in here("join", *signed(5), "--stake", 99).line
-    assert "holds 0 SIX and needs 100 SIX" in here("join", *signed(5)).line
-    assert "none, and 0 SIX for a stake of at least 100: get" in here("doctor", *signed(5), "--store", "nowhere").out
+    assert "holds 0 SIX and needs 100.4 SIX" in here("join", *signed(5)).line
+    assert (
+        "none, and 0 SIX for a stake of at least 100 and 0.4 for the deposits of 2 demands: get"
+        in here("doctor", *signed(5), "--store", "nowhere").out
+    )
 
 
 def test_refusal_of_the_contract__is_in_tokens(here):

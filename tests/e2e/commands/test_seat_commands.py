@@ -71,6 +71,9 @@ def test_join__takes_one_transaction_where_the_token_knows_permits(commands, res
     assert len(second["transactions"]) == 1 and second["seat"] == 1
     owner, stake, operator, earned = contract.functions.seatInfo(1).call()
     assert (owner, stake, operator, earned) == (account(commands, 2), 1505 * 10**17, account(commands, 3), 0)
+    # Its hot key holds no tokens, and can pay for depth + 2 demands.
+    assert contract.functions.credits(account(commands, 3)).call() == int(second["given"]) == 2 * 2 * 10**17
+    assert token.functions.balanceOf(account(commands, 2)).call() == 10**21 - 1505 * 10**17 - 4 * 10**17
 
 
 def test_join__approves_first_where_it_is_told_to(result):
@@ -79,7 +82,24 @@ def test_join__approves_first_where_it_is_told_to(result):
 
 def test_join__in_words(here):
     done = here("join", *signed(1), *PLAY)
-    assert re.match(r"seat 0: 100 TTT staked, operated by 0x\w{40}; it counts from the next round\n0x\w+.* gas\)\n$", done.out)
+    assert re.match(
+        r"in one round a seat loses 60 TTT at most, and a round holds its stake for \S+ \S+ at most\n"
+        r"seat 0: 100 TTT staked, operated by 0x\w{40}; it counts from the next round\n"
+        r"0.4 TTT given to the operator's credit, for the deposits of 2 demands\n0x\w+.* gas\)\n$",
+        done.out,
+    )
+
+
+def test_join__says_what_is_at_stake_before_anything_is_signed(here):
+    done = here("join", *signed(20), *PLAY)  # it has no ether, so that the first transaction is refused
+    assert done.code == 1 and done.out.startswith("in one round a seat loses 60 TTT at most, ") and done.out.count("\n") == 1
+
+
+def test_join__gives_as_many_deposits_as_it_is_told_to(here, result, commands, contract):
+    assert result("join", *signed(1), *PLAY, "--deposits", 0)["given"] == "0"
+    assert contract.functions.credits(account(commands, 1)).call() == 0
+    assert result("join", *signed(2), *PLAY, "--deposits", 5)["given"] == str(10**18)
+    assert "Invalid value for '--deposits'" in here("join", *signed(3), *PLAY, "--deposits", -1).err
 
 
 def test_join__twice__only_if_it_is_meant(here, result):
@@ -106,6 +126,20 @@ def test_top_up__adds(result, here):
     assert "0.5 TTT is below 1 TTT" in here("topup", *signed(1), *PLAY, "--amount", "0.5").line
 
 
+def test_top_up__fills_the_operator_s_credit__with_or_without_stake(result, here, commands, contract):
+    result("join", *signed(1), *PLAY, "--operator", account(commands, 3), "--deposits", 0)
+    done = result("topup", *signed(1), *PLAY, "--deposits", 3)
+    assert (done["given"], done["stake"]) == (str(6 * 10**17), str(100 * 10**18)) and len(done["transactions"]) == 2
+    assert contract.functions.credits(account(commands, 3)).call() == 6 * 10**17
+    done = here("topup", *signed(1), *PLAY, "--amount", "2", "--deposits", 1)
+    assert re.match(
+        r"seat 0: 2 TTT added, 102 staked\nseat 0: 0.2 TTT given to its operator 0x\w+, which has 0.8 for deposits now\n",
+        done.out,
+    )
+    assert here("topup", *signed(1)).err.splitlines()[-1] == "Error: Give --amount TOKENS, --deposits N, or both."
+    assert "Invalid value for '--deposits'" in here("topup", *signed(1), "--deposits", 0).err
+
+
 def test_leave_and_withdraw__between_rounds__pays_out(commands, result, here, contract):
     result("join", *signed(1), *PLAY)
     token = commands.contract("TestToken", contract.functions.terms().call()[0])
@@ -113,6 +147,7 @@ def test_leave_and_withdraw__between_rounds__pays_out(commands, result, here, co
     assert "seat 0 is already leaving" in here("leave", *signed(1)).line
     done = result("withdraw", *signed(1), "--to", account(commands, 9))
     assert (done["stake"], done["earned"], done["to"]) == (str(100 * 10**18), "0", account(commands, 9))
+    assert result("claim", *signed(1))["claimed"] == str(4 * 10**17)  # the credit, which nothing needs any more
     assert token.functions.balanceOf(account(commands, 9)).call() == 100 * 10**18
     assert re.match("Error: 0x.* holds no seat in 0x", here("withdraw", *signed(1)).line)
 
@@ -131,15 +166,23 @@ def test_leave__in_a_round__says_when_at_the_latest(commands, result, here, cont
 
 def test_claim__nothing_yet(result, here):
     result("join", *signed(1), *PLAY)
-    assert here("claim", *signed(1)).out.startswith("nothing to claim: ")
+    done = here("claim", *signed(1)).out.splitlines()
+    assert done[0].startswith("nothing to claim: ")
+    assert done[1] == "0.4 TTT of credit stay for the deposits of demands; --credit takes them, too"
     assert result("claim", *signed(1)) == {
         "seats": {"0": "0"},
-        "credit": "0",
+        "credit": str(4 * 10**17),
         "to": result("claim", *signed(1))["to"],
         "claimed": "0",
         "transactions": [],
         "gas": 0,
     }
+
+
+def test_claim__takes_what_deposits_are_paid_from_only_if_told_to(result, here):
+    result("join", *signed(1), *PLAY)
+    assert result("claim", *signed(1), "--credit")["claimed"] == str(4 * 10**17)
+    assert result("claim", *signed(1), "--credit")["claimed"] == "0"
 
 
 @pytest.fixture
@@ -271,7 +314,7 @@ def test_look_alike__takes_no_stake__and_passes_no_audit(commands, here, federat
 # ---- what is wrong, in one line
 
 REFUSED = [
-    (["join", *signed(1)], r"0x\w+ holds 0 TTT and needs 100 TTT: get tokens first \(0x\w+\); nothing was sent"),
+    (["join", *signed(1)], r"0x\w+ holds 0 TTT and needs 100.4 TTT: get tokens first \(0x\w+\); nothing was sent"),
     (["join", *signed(1), *PLAY, "--stake", "99.9"], "--stake 99.9: this federation requires at least 100 TTT"),
     (["join", *signed(1), "--stake", "lots"], "--stake must be a number of tokens such as 2.5, not 'lots'"),
     (["join", *signed(1), "--stake", "nan"], "--stake must be a number of tokens"),
@@ -388,8 +431,27 @@ def test_doctor__names_each_thing_to_fix__and_exits_with_1(commands, here, tmp_p
     grades = graded(done)
     assert {what for what, grade in grades.items() if grade == "FIX"} == {"chain", "seat", "store", "model"}, done.out
     assert "this node serves chain 31337, not 1: give another --network" in done.out
-    assert re.search(r"none, and 0 TTT for a stake of at least 100: get tokens \(0x", done.out)
+    needed = r"a stake of at least 100 and 0\.4 for the deposits of 2 demands"
+    assert re.search(rf"none, and 0 TTT for {needed}: get tokens \(0x", done.out)
     assert "http://127.0.0.1:1 cannot be reached" in done.out and "4 to fix before you take part" in done.out
+
+
+def test_doctor__says_how_to_pay_deposits__to_owner_and_operator(commands, here, result):
+    result("join", *signed(1), *PLAY, "--operator", account(commands, 2), "--deposits", 0)
+    for index in (1, 2):
+        done = here("doctor", *signed(index))
+        assert graded(done)["deposits"] == "FIX"
+        assert re.search(
+            r"deposits +the operator of seat 0 has 0 TTT of credit and 0 TTT; 2 demands take 0\.4 TTT, and", done.out
+        )
+        assert "forced open: pay with `ape run topup --seat 0 --deposits 2`" in done.out
+    result("topup", *signed(1), *PLAY, "--deposits", 1)
+    assert "`ape run topup --seat 0 --deposits 1`" in here("doctor", *signed(2)).out
+    result("topup", *signed(1), *PLAY, "--deposits", 1)
+    done = here("doctor", *signed(2))
+    assert (
+        graded(done)["deposits"] == "ok" and "has 0.4 TTT of credit and 0 TTT, enough for the deposits of 2 demands" in done.out
+    )
 
 
 def test_doctor__another_task__is_told(commands, here):

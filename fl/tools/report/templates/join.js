@@ -6,6 +6,8 @@ const FUNCTIONS = {
   balanceOf: ["70a08231", ["address"]],
   decimals: ["313ce567", []],
   join: ["36ba9c50", ["address", "address", "uint256", "bytes"]],
+  give: ["f00388f7", ["address", "uint256"]],
+  multicall: ["ac9650d8", ["bytes[]"]],
   topUp: ["de643a71", ["uint256", "uint256"]],
   exit: ["7f8661a1", ["uint256"]],
   withdraw: ["00f714ce", ["uint256", "address"]],
@@ -46,17 +48,28 @@ function word(type, value) {
   return number.toString(16).padStart(64, "0");
 }
 
-// The calldata of a call: head words, then each bytes argument with its length, padded to words.
+// What follows the head words: bytes with their length, padded to words; a list with its length, its offsets and its parts.
+function tailOf(type, value) {
+  if (type === "bytes[]") {
+    const parts = value.map((one) => tailOf("bytes", one));
+    let offsets = "", at = 32 * parts.length;
+    for (const part of parts) { offsets += word("uint256", at); at += part.length / 2; }
+    return word("uint256", parts.length) + offsets + parts.join("");
+  }
+  const hex = value.replace(/^0x/, "");
+  if (!/^([0-9a-fA-F]{2})*$/.test(hex)) throw new Error("give bytes as pairs of hexadecimal digits");
+  return word("uint256", hex.length / 2) + hex.toLowerCase().padEnd(Math.ceil(hex.length / 64) * 64, "0");
+}
+
+// The calldata of a call: head words, then the arguments of no fixed length.
 function encode(name, ...values) {
   const [selector, types] = FUNCTIONS[name];
   if (values.length !== types.length) throw new Error(`${name} takes ${types.length} arguments`);
   let head = "", tail = "";
   types.forEach((type, i) => {
-    if (type !== "bytes") { head += word(type, values[i]); return; }
-    const hex = values[i].replace(/^0x/, "");
-    if (!/^([0-9a-fA-F]{2})*$/.test(hex)) throw new Error("give bytes as pairs of hexadecimal digits");
+    if (!type.startsWith("bytes")) { head += word(type, values[i]); return; }
     head += word("uint256", 32 * types.length + tail.length / 2);
-    tail += word("uint256", hex.length / 2) + hex.toLowerCase().padEnd(Math.ceil(hex.length / 64) * 64, "0");
+    tail += tailOf(type, values[i]);
   });
   return "0x" + selector + head + tail;
 }
@@ -215,8 +228,10 @@ function start() {
     async join() {
       const units = parseUnits(value("join-amount"), DECIMALS), operator = value("join-operator") || account;
       if (units < BigInt(config.minStake)) throw new Error(`the stake is below the minimum of ${amount(BigInt(config.minStake))}. Nothing was sent`);
-      encode("join", account, operator, units, value("join-evidence")); // a typing error is reported before anything is signed
-      await pay(units, () => send(config.federation, "join", account, operator, units, value("join-evidence")));
+      const join = ["join", account, operator, units, value("join-evidence")], deposits = BigInt(config.deposits);
+      const joining = encode(...join); // a typing error is reported before anything is signed
+      if (deposits) await pay(units + deposits, () => send(config.federation, "multicall", [joining, encode("give", operator, deposits)]));
+      else await pay(units, () => send(config.federation, ...join));
       return "You have a seat. It takes part from the next round on. Now start your program: ape run participate";
     },
     async topUp() {

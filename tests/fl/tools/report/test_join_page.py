@@ -12,8 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.evm import contract_types
 from support.manifests import manifest
-from support.pages import KNOWN, facts
+from support.pages import KNOWN, TERMS, facts
 
+from fl.tools.cli.amounts import worst_case
 from fl.tools.report.join_page import join_page
 from fl.tools.report.render import TEMPLATES
 
@@ -59,7 +60,9 @@ def declared(sort: str) -> dict[str, list[str]]:
 def table(name: str) -> dict[str, tuple[str, list[str]]]:
     text = SCRIPT.read_text()
     body = text[text.index(f"const {name} = {{") : text.index("};", text.index(f"const {name} = {{"))]
-    return {m[1]: (m[2], re.findall(r'"(\w+)"', m[3])) for m in re.finditer(r'(\w+): \["(\w*)", (.*)\]', body)}
+    return {
+        m[1]: (m[2], re.findall(r'"([\w\[\]]+)"', m[3])) for m in re.finditer(r'(\w+): \["(\w*)", (.*)\],$', body, re.MULTILINE)
+    }
 
 
 def selector(name: str, types: list[str]) -> str:
@@ -68,7 +71,7 @@ def selector(name: str, types: list[str]) -> str:
 
 def test_functions__are_the_contracts_own():
     contracts, page = declared("function"), table("FUNCTIONS")
-    assert len(page) == 14
+    assert len(page) == 16
     for name, (result, types) in page.items():
         assert types == contracts[name] and result == selector(name, types)
 
@@ -84,7 +87,14 @@ VALUES = {
     "address": st.binary(min_size=20, max_size=20).map(to_checksum_address),
     "uint256": st.integers(0, 2**256 - 1),
     "bytes": st.binary(max_size=200),
+    "bytes[]": st.lists(st.binary(max_size=200), max_size=4),
 }
+
+
+def as_script_takes(value):
+    if isinstance(value, list):
+        return [as_script_takes(one) for one in value]
+    return f"{value}n" if isinstance(value, int) else "0x" + value.hex() if isinstance(value, bytes) else value
 
 
 @settings(max_examples=150)
@@ -94,8 +104,7 @@ def test_encoder__agrees_with_eth_abi(script, data):
     first, types = table("FUNCTIONS")[name]
     values = [data.draw(VALUES[t]) for t in types]
     expected = "0x" + first + encode(types, values).hex()
-    words = [f"{v}n" if isinstance(v, int) else "0x" + v.hex() if isinstance(v, bytes) else v for v in values]
-    assert script("encode", name, *words) == expected
+    assert script("encode", name, *map(as_script_takes, values)) == expected
 
 
 ZERO = "0x" + "00" * 20
@@ -160,6 +169,8 @@ def test_page__says_what_can_cost_stake_before_anything_can_be_signed():
         "100 TTT as stake",
         "10 TTT each time your program commits an update",
         "50 TTT each time it proposes",
+        f"Together: {worst_case(TERMS, facts().denomination)}.",
+        "Joining also gives your operator a credit of",
     ):
         assert line in result
     assert "Your updates become public for good" in result and text.index("I have read this") < text.index('id="connect"')
