@@ -8,12 +8,16 @@ agreement (the default): an update stays in if
   with weight 0.8 on the past, sum to more than zero. Each cosine counts 0.3 at most, so that cheats who send the same update
   cannot vouch for each other; a hospital with unusual patients stays in unless all others point against it.
 
+What it remembers of a settled round follows from the chain and from the updates that the committee
+accepted, which everybody can force open. An update that was left out counts as one that the others exactly outweigh, whatever
+was in it, since nobody can be sure that others have its file. The memory reaches back 20 settled rounds.
+
 none: everything well-formed enters. Cosines are integers in units of 2^-30.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import isqrt
 
@@ -28,6 +32,7 @@ VALUES = 1 << 19  # values of all vectors at a time, at about 30 bytes each
 
 KEEP, OF = 8, 10  # a moving average keeps 8 parts in 10
 CAP = 3 * ONE // 10
+LOOK_BACK = 20  # settled rounds that are remembered: what is older would weigh 0.8^20, a hundredth
 ROUNDS_OF_TRUST = 4  # times that the set of accepted seats is recomputed
 # Norms are compared as squares: 1.25 and 3 times the median are 25/16 and 144/16 of its square.
 BOUND, FIRST_BOUND, BOUND_OF = 25, 144, 16
@@ -37,7 +42,7 @@ Updates = Mapping[int, Numbers]
 
 @dataclass(frozen=True)
 class GateState:
-    """What a gate remembers between rounds. Anybody can rebuild it from the public history.
+    """What a gate remembers between rounds. Anybody can rebuild it from the memories of the last rounds.
 
     averages: per seat the moving average of its agreement; weights: per seat how many rounds stand behind it, in units of
     ONE (only for `agreement`); square: the median squared norm of the updates last let in, 0 before there is one.
@@ -45,6 +50,15 @@ class GateState:
 
     averages: Mapping[int, int] = field(default_factory=dict)
     weights: Mapping[int, int] = field(default_factory=dict)
+    square: int = 0
+
+
+@dataclass(frozen=True)
+class RoundMemory:
+    """What one settled round adds to the memory. voices: per revealed seat how far the accepted updates agreed with its own;
+    square: the median squared norm of these, 0 if nothing was accepted."""
+
+    voices: Mapping[int, int] = field(default_factory=dict)
     square: int = 0
 
 
@@ -79,9 +93,9 @@ def cosine(product: int, square_a: int, square_b: int) -> int:
 
 
 def agreement(state: GateState, updates: Updates) -> Verdict:
-    """(seats let in, the next state) for the round's well-formed updates, in units, by seat.
+    """(seats let in, the next state if just these are accepted) for the round's well-formed updates, in units, by seat.
 
-    Seats whose update is missing or malformed are not in `updates`: they are left out, and remembered as they were.
+    Seats whose update is missing or malformed are not in `updates`: they are left out.
     """
     seats = sorted(updates)
     if not seats:
@@ -90,25 +104,74 @@ def agreement(state: GateState, updates: Updates) -> Verdict:
     squares = [products[i][i] for i in range(len(seats))]
     largest = BOUND * state.square if state.square else FIRST_BOUND * middle_of(squares)
     fits = [i for i, square in enumerate(squares) if 0 < BOUND_OF * square <= largest]
-    voices = [[min(CAP, cosine(products[i][j], squares[i], squares[j])) for j in range(len(seats))] for i in range(len(seats))]
+    voices = _voices(products)
     old = [(state.averages.get(seat, 0), state.weights.get(seat, 0)) for seat in seats]
     trusted = [i for i in fits if _heard(*old[i], len(seats))]
     if len(trusted) < 2:
         trusted = fits
-    new = old
     for _ in range(ROUNDS_OF_TRUST):
         now = [_mean([voices[i][j] for j in trusted if j != i]) for i in range(len(seats))]
-        new = [(KEEP * a // OF + voice, KEEP * w // OF + ONE) for (a, w), voice in zip(old, now, strict=True)]
+        new = [_moved(*before, voice) for before, voice in zip(old, now, strict=True)]
         chosen = [i for i in fits if _heard(*new[i], len(trusted))]
         if not chosen:  # everybody points against everybody: keep the better half
             chosen = [i for i in fits if now[i] >= middle_of([now[j] for j in fits])]
         if chosen == trusted:
             break
         trusted = chosen
-    averages, weights = ({seat: pair[part] for seat, pair in zip(seats, new, strict=True)} for part in (0, 1))
-    square = middle_of([squares[i] for i in trusted]) if trusted else state.square
-    after = GateState({**state.averages, **averages}, {**state.weights, **weights}, square)
-    return frozenset(seats[i] for i in trusted), after
+    inside = frozenset(seats[i] for i in trusted)
+    return inside, after(state, _memory(seats, products, inside))
+
+
+def memory_of(accepted: Updates, left_out: Collection[int]) -> RoundMemory:
+    """What `agreement` remembers of a settled round: of the updates that its committee accepted, and of the seats that revealed
+    one which it left out."""
+    seats = sorted(accepted)
+    if not seats:
+        return RoundMemory()
+    found = _memory(seats, gram([accepted[seat] for seat in seats]), frozenset(seats))
+    return RoundMemory({**found.voices, **dict.fromkeys(left_out, _outweighed(len(seats) + len(left_out)))}, found.square)
+
+
+def _memory(seats: list[int], products: list[list[int]], inside: frozenset[int]) -> RoundMemory:
+    """The memory of a round in which these seats revealed readable updates, and those inside are accepted."""
+    places = [i for i, seat in enumerate(seats) if seat in inside]
+    if not places:
+        return RoundMemory()
+    voices, out = _voices(products), _outweighed(len(seats))
+    said = {seats[i]: _mean([voices[i][j] for j in places if j != i]) for i in places}
+    return RoundMemory({seat: said.get(seat, out) for seat in seats}, middle_of([products[i][i] for i in places]))
+
+
+def _voices(products: list[list[int]]) -> list[list[int]]:
+    """How far each update agrees with each other one: the cosine, which counts 0.3 at most."""
+    places = range(len(products))
+    return [[min(CAP, cosine(products[i][j], products[i][i], products[j][j])) for j in places] for i in places]
+
+
+def _outweighed(revealed: int) -> int:
+    """The voice of the others that just outweighs a seat's vote for itself, among so many revealed seats."""
+    return -ONE // max(1, revealed - 1)
+
+
+def _moved(average: int, weight: int, voice: int) -> tuple[int, int]:
+    return KEEP * average // OF + voice, KEEP * weight // OF + ONE
+
+
+def after(state: GateState, heard: RoundMemory) -> GateState:
+    """The state after one more settled round. Seats that did not reveal are remembered as they were."""
+    pairs = {
+        seat: _moved(state.averages.get(seat, 0), state.weights.get(seat, 0), voice) for seat, voice in heard.voices.items()
+    }
+    averages, weights = ({seat: pair[part] for seat, pair in pairs.items()} for part in (0, 1))
+    return GateState({**state.averages, **averages}, {**state.weights, **weights}, heard.square or state.square)
+
+
+def state_of(memories: Sequence[RoundMemory]) -> GateState:
+    """The state after these settled rounds, in order; only the last ones are remembered."""
+    state = GateState()
+    for heard in memories[-LOOK_BACK:]:
+        state = after(state, heard)
+    return state
 
 
 def _heard(average: int, weight: int, voices: int) -> bool:
@@ -137,11 +200,13 @@ def _agreement_bound(state: GateState) -> int | None:
 @dataclass(frozen=True)
 class Gate:
     """A rule by which updates enter. bound: the largest norm, in units, that it will let in next, where that is known before
-    anybody trains."""
+    anybody trains. remember: what it remembers of a settled round, from the accepted updates and the seats left out; None if
+    it remembers nothing."""
 
     judge: Callable[[GateState, Updates], Verdict]
     bound: Callable[[GateState], int | None] = lambda state: None
+    remember: Callable[[Updates, Collection[int]], RoundMemory] | None = None
 
 
 # By name; fl.protocol.manifest states the version of each that is computed here.
-GATES: dict[str, Gate] = {"agreement": Gate(agreement, _agreement_bound), "none": Gate(_everything)}
+GATES: dict[str, Gate] = {"agreement": Gate(agreement, _agreement_bound, memory_of), "none": Gate(_everything)}

@@ -6,18 +6,22 @@ whole vectors in memory are models, however many updates there are."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fl.agents.record.history import History, RoundLog
 from fl.errors import StoreError
-from fl.learning.gate import GATES, GateState
+from fl.learning.gate import GATES, LOOK_BACK, GateState, RoundMemory, state_of
 from fl.learning.scoring import PublicRound
 from fl.network.events import Event
-from fl.network.stores.base import Store
+from fl.network.stores.base import Store, canonical
+from fl.network.stores.files import write_durably
 from fl.network.stores.several import fetched
 from fl.protocol.artifact import Data, Kind, Numbers, UpdateNumbers, parse_model, update_is_canonical
 from fl.protocol.enums import Artifact
@@ -38,7 +42,6 @@ class Judged:
 
     seen: frozenset[int]  # well-formed and available, by seat
     inside: frozenset[int]  # let in by the gate
-    state: GateState  # afterwards
 
 
 class Record:
@@ -47,9 +50,11 @@ class Record:
     def __init__(self, terms: Terms, manifest: Manifest, store: Store):
         self.terms, self.manifest, self.store = terms, manifest, store
         self._gate = GATES[manifest.gate.name]
+        self._folder: Path | None = None  # where memories are kept
+        self._tried: dict[int, int] = {}  # how many rounds there were when a memory was last to be kept
         self._files: dict[bytes, Data] = {}  # the updates requested last
         self._judged: dict[int, Judged] = {}
-        self._states: dict[int, GateState] = {}  # after settled rounds
+        self._memories: dict[int, RoundMemory] = {}  # of settled rounds, as far as all accepted updates were available
         self._models: dict[bytes, Vector] = {}
         self._model_files: dict[bytes, Data] = {}  # the models requested last, the latest last
         self._next: dict[int, bytes] = {}
@@ -62,7 +67,8 @@ class Record:
         with the same cache, and continue to share the gate's results for past rounds, which do not depend on who computes
         them."""
         other = Record(self.terms, self.manifest, self.store)
-        other._judged, other._states = self._judged, self._states
+        other._folder = self._folder
+        other._judged, other._memories = self._judged, self._memories
         other._files, other._models, other._opened = dict(self._files), dict(self._models), dict(self._opened)
         other._model_files, other._next, other._trees = dict(self._model_files), dict(self._next), dict(self._trees)
         return other
@@ -136,13 +142,13 @@ class Record:
         # A file that was missing when scores were due, but that the committee accepted, may have arrived since.
         if known is None or not known.seen.issuperset(log.accepted):
             updates = self.well_formed(log)
-            known = self._judged[log.number] = Judged(frozenset(updates), *self.gate(before, updates))
+            known = self._judged[log.number] = Judged(frozenset(updates), self.gate(before, updates)[0])
         return known
 
-    def well_formed(self, log: RoundLog) -> dict[int, Numbers]:
-        """A closed round's updates that are well-formed and available, in units, by seat."""
+    def well_formed(self, log: RoundLog, seats: Iterable[int] | None = None) -> dict[int, Numbers]:
+        """A closed round's updates that are well-formed and available, in units, by seat; of all revealed seats, or of some."""
         depth, exponent = self.terms.depth, self.terms.max_exponent
-        roots = {seat: log.reveals[seat].root for seat in log.revealed or []}
+        roots = {seat: log.reveals[seat].root for seat in (seats if seats is not None else log.revealed or [])}
         files = self._held(roots.values())
         held = {seat: files[root] for seat, root in roots.items() if root in files}
         good = (seat for seat, data in held.items() if update_is_canonical(data, depth, exponent, self.manifest.parameters))
@@ -153,23 +159,55 @@ class Record:
         return self._gate.judge(state, updates)
 
     def state(self, history: History, number: int) -> GateState:
-        """The gate's state when round `number` begins."""
-        state = GateState()
-        for log in history.rounds[: number - 1]:
-            if log.settled:
-                if log.number not in self._states:
-                    self._states[log.number] = self._state_after(log, state)
-                state = self._states[log.number]
-        return state
+        """The gate's state when round `number` begins: everybody's, whatever files of rounds long over each still has."""
+        settled = [log for log in history.rounds[: number - 1] if log.settled]
+        return state_of([self.memory(log) for log in settled[-LOOK_BACK:]])
 
-    def _state_after(self, log: RoundLog, before: GateState) -> GateState:
-        judged = self._judge(log, before)
-        # The committee left out an update that the gate lets in: its file came too late, or they lied. Those who judged in time
-        # and those who read the past must remember one round, and the chain says which.
-        if out := judged.inside.difference(log.accepted):
-            seen = {seat: update for seat, update in self.well_formed(log).items() if seat in judged.seen - out}
-            return self.gate(before, seen)[1]
-        return judged.state
+    def memory(self, log: RoundLog) -> RoundMemory:
+        """What the gate remembers of a settled round. It needs the accepted updates, once; without one of them, and without a
+        memory kept by an earlier process, that seat's part is left out until the file is there."""
+        if self._gate.remember is None:
+            return RoundMemory()
+        if (known := self._memories.get(log.number)) is None and (known := self._kept(log)) is None:
+            roots = [log.reveals[seat].root for seat in log.accepted]
+            updates = self.well_formed(log, log.accepted)
+            known = self._gate.remember(updates, set(log.revealed or []).difference(log.accepted))
+            if len(self.updates(roots)) < len(set(roots)):
+                return known
+        self._memories[log.number] = known
+        return known
+
+    def keep_in(self, folder: Path) -> Record:
+        """Keeps memories in this folder, so that a restart needs no file of a round long over; returns itself."""
+        self._folder = folder
+        return self
+
+    def keep(self, history: History) -> None:
+        """Writes the memories of settled rounds that are remembered and not kept yet; once for each round that opens, since
+        a file that is missing may take long to be asked for. Raises OSError."""
+        if self._folder is None or self._gate.remember is None:
+            return
+        for log in [log for log in history.rounds if log.settled][-LOOK_BACK:]:
+            if self._tried.get(log.number) == len(history.rounds):
+                continue
+            found = self.memory(log)
+            if log.number in self._memories and self._kept(log) is None:
+                voices = {str(seat): str(voice) for seat, voice in sorted(found.voices.items())}
+                facts = {"of": _digest(log), "voices": voices, "square": str(found.square)}
+                write_durably(self._folder / f"{log.number}.json", canonical(facts), mode=0o600)
+            self._tried[log.number] = len(history.rounds)
+
+    def _kept(self, log: RoundLog) -> RoundMemory | None:
+        """The memory that an earlier process kept of this very round; None if there is none."""
+        if self._folder is None:
+            return None
+        try:
+            facts = json.loads((self._folder / f"{log.number}.json").read_bytes())
+            if facts["of"] != _digest(log):
+                return None
+            return RoundMemory({int(seat): int(voice) for seat, voice in facts["voices"].items()}, int(facts["square"]))
+        except (OSError, ValueError, LookupError, TypeError, AttributeError):
+            return None
 
     def bound(self, history: History) -> int | None:
         """The largest norm, in units, that the gate lets in this round; None if it is not known beforehand."""
@@ -206,3 +244,9 @@ class Record:
             self.terms.trim,
             None if file is None else parse_model(file, self.terms.depth),
         )
+
+
+def _digest(log: RoundLog) -> str:
+    """Names what a round's memory follows from: the accepted updates, and who else revealed one."""
+    roots = {str(seat): log.reveals[seat].root.hex() for seat in log.accepted}
+    return sha256(canonical({"round": log.number, "accepted": roots, "revealed": list(log.revealed or [])})).hexdigest()

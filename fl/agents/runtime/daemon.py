@@ -72,7 +72,7 @@ class Daemon:
         self.node, self.sender, self.journal, self.agent, self.log = node, sender, journal, agent, log
         self.seat, self.pace = agent.seat, pace or Pace()
         self.metrics = Metrics(node.address, agent.seat, node.denomination)
-        self.observer = Observer(node, record, log)
+        self.observer = Observer(node, lambda: record().keep_in(journal.folder / "gate"), log)
         self.workers = workers or Threads()
         self.turns = Turns(node, agent.seat, self.pace.turn)
         self.deposits = Deposits(node, sender, agent.seat, log)
@@ -136,6 +136,7 @@ class Daemon:
         view = self._view(snapshot)
         self._belongs(view)
         played = self.player.play(view)
+        self._remember()
         self.deposits.check(view)
         self.metrics.saw(view, self.sender.transactions.all(), self.sender.undone, self.node.rpc.failures)
         if view.phase is Phase.IDLE:
@@ -182,6 +183,13 @@ class Daemon:
         if before.get("phase") != self.log.facts["phase"] or before.get("round") != snapshot.facts.number:
             self.log.info("phase begins", block=snapshot.head.number, ends=view.phase_end)
         return view
+
+    def _remember(self) -> None:
+        """Keeps what the gate remembers of rounds that were settled, while their files are at hand."""
+        try:
+            self.observer.record.keep(self.history)
+        except Exception as error:  # the next reading tries again
+            self.trouble(error)
 
     def _belongs(self, view: View) -> None:
         """Raises if the seat is gone or this key no longer acts for it; warns of what the owner should fix."""

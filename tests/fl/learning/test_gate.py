@@ -4,7 +4,8 @@ import os
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
-from math import isqrt
+from fractions import Fraction
+from math import ceil, isqrt
 
 import numpy as np
 import pytest
@@ -14,7 +15,7 @@ from support.system import random_update
 
 from fl.learning import gate as rules
 from fl.learning.codec import encode_update
-from fl.learning.gate import CAP, GATES, ONE, GateState, agreement, cosine, dot, gram
+from fl.learning.gate import CAP, GATES, ONE, GateState, after, agreement, cosine, dot, gram, memory_of, state_of
 from fl.learning.research.median_cosine import COMPARED, median_cosine
 from fl.protocol import manifest
 from fl.protocol.artifact import UpdateNumbers, parse_update
@@ -69,9 +70,23 @@ def plain_agreement(state: GateState, updates: dict[int, list[int]]) -> tuple[se
         if chosen == trusted:
             break
         trusted = chosen
-    averages = {**state.averages, **{s: a for s, (a, _) in after.items()}}
-    weights = {**state.weights, **{s: w for s, (_, w) in after.items()}}
-    return trusted, GateState(averages, weights, upper([squares[s] for s in trusted]) if trusted else state.square)
+    return trusted, plain_memory(state, {s: updates[s] for s in trusted}, set(updates) - trusted)
+
+
+def plain_memory(state: GateState, accepted: dict[int, list[int]], left_out: set[int]) -> GateState:
+    """What is remembered of a settled round, in plain numbers."""
+    averages, weights = dict(state.averages), dict(state.weights)
+    if not accepted:
+        return state
+    for seat in accepted.keys() | left_out:
+        voice = -ceil(Fraction(ONE, max(1, len(accepted) + len(left_out) - 1)))
+        if seat in accepted:
+            voices = [min(CAP, plain_cosine(accepted[seat], v)) for other, v in accepted.items() if other != seat]
+            voice = sum(voices) // len(voices) if voices else 0
+        averages[seat] = averages.get(seat, 0) * 8 // 10 + voice
+        weights[seat] = weights.get(seat, 0) * 8 // 10 + ONE
+    lengths = sorted(plain_dot(v, v) for v in accepted.values())
+    return GateState(averages, weights, lengths[len(lengths) // 2] or state.square)  # of zeros only liars would accept
 
 
 def plain_gate(averages: dict[int, int], updates: dict[int, list[int]]) -> tuple[set[int], dict[int, int]]:
@@ -149,6 +164,36 @@ def test_agreement__is_the_plain_rule__round_after_round(history):
         expected, plain = plain_agreement(plain, {seat: v.tolist() for seat, v in updates.items()})
         assert (set(let_in), state) == (expected, plain)
         assert {type(v) for v in (*state.averages.values(), *state.weights.values(), state.square)} == {int}
+
+
+@given(st.lists(st.tuples(rounds(), st.sets(st.integers(0, 9))), min_size=1, max_size=4))
+def test_memory__is_the_plain_memory__of_what_a_committee_accepted(history):
+    plain, heard = GateState(), []
+    for accepted, others in history:
+        left_out = others - set(accepted)
+        plain = plain_memory(plain, {seat: v.tolist() for seat, v in accepted.items()}, left_out)
+        heard.append(memory_of(accepted, left_out))
+    assert state_of(heard) == plain
+
+
+@given(rounds())
+def test_memory__of_a_round_that_the_committee_judged_by_the_rule__is_that_of_its_verdict(updates):
+    let_in, state = agreement(GateState(), updates)
+    accepted = {seat: updates[seat] for seat in let_in}
+    assert after(GateState(), memory_of(accepted, set(updates) - let_in)) == state
+
+
+def test_memory__reaches_back_twenty_rounds():
+    heard = [memory_of(honest(3, seed=seed), {7} if seed == 0 else set()) for seed in range(21)]
+    assert 7 in state_of(heard[:20]).averages and 7 not in state_of(heard).averages
+    assert state_of(heard) == state_of(heard[1:])
+
+
+def test_agreement__who_was_left_out_is_not_heard_at_first__but_need_not_make_up_for_it():
+    left = after(GateState(), memory_of(honest(6), {6}))
+    assert not rules._heard(left.averages[6], left.weights[6], 7)
+    assert 6 in inside(honest(7), agreement, left)
+    assert 6 not in inside({**honest(6), 6: -honest(7)[6]}, agreement, left)
 
 
 @given(rounds(), st.dictionaries(st.sampled_from([0, 3, 6, 9, 40]), st.integers(-ONE, ONE)))

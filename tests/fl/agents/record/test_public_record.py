@@ -54,6 +54,37 @@ def test_state__where_the_store_lagged_when_scores_were_due__is_everybody_s(stor
     assert lagged.judged(history, history.rounds[0]).seen == {0, 1, 2}
 
 
+def test_state__does_not_depend_on_files_of_updates_that_were_left_out(store, tmp_path):
+    """Whoever sent one could otherwise show it to some validators and not to others."""
+    files = [random_update(np.random.default_rng(seat)) for seat in SEATS]
+    for data in files:
+        store.put(data, Kind.UPDATE)
+    history = history_of(2, files)
+    settle(history.rounds[0], SEATS[1:])
+    had = record_of(store).state(history, 2)
+    (store.path / f"{root_of(files[0], Kind.UPDATE).hex()}.update").unlink()
+    assert record_of(store).state(history, 2) == had and 0 in had.averages
+
+
+def test_state__after_a_restart__needs_no_file_of_a_round_long_over(store, tmp_path):
+    files = [random_update(np.random.default_rng(seat)) for seat in SEATS]
+    for data in files:
+        store.put(data, Kind.UPDATE)
+    history, first = history_of(3, files), record_of(store).keep_in(tmp_path / "gate")
+    for log in history.rounds[:2]:
+        settle(log, SEATS[1:])
+    first.keep(history)
+    for path in store.path.glob("*.update"):
+        path.unlink()
+    assert record_of(store).keep_in(tmp_path / "gate").state(history, 3) == first.state(history, 3)
+    assert record_of(store).state(history, 3) != first.state(history, 3)
+    settle(history.rounds[1], SEATS[:2])  # another history: what was kept of this round is not its memory
+    assert record_of(store).keep_in(tmp_path / "gate").memory(history.rounds[1]).square == 0
+    for path in (tmp_path / "gate").iterdir():
+        path.write_text('{"of": 5}')
+    assert record_of(store).keep_in(tmp_path / "gate").state(history, 3).square == 0
+
+
 def test_state__after_a_thousand_rounds__is_found_by_who_comes_then(store):
     history = history_of(1000, [])
     for log in history.rounds:
