@@ -9,8 +9,8 @@ agreement (the default): an update stays in if
   cannot vouch for each other; a hospital with unusual patients stays in unless all others point against it.
 
 What it remembers of a settled round follows from the chain and from the updates that the committee
-accepted, which everybody can force open. An update that was left out counts as one that the others exactly outweigh, whatever
-was in it, since nobody can be sure that others have its file. The memory reaches back 20 settled rounds.
+accepted, which everybody can force open. An update that was left out counts as one that the others outweigh by a quarter,
+whatever was in it, since nobody can be sure that others have its file. The memory reaches back 20 settled rounds.
 
 none: everything well-formed enters. Cosines are integers in units of 2^-30.
 """
@@ -149,8 +149,9 @@ def _voices(products: list[list[int]]) -> list[list[int]]:
 
 
 def _outweighed(revealed: int) -> int:
-    """The voice of the others that just outweighs a seat's vote for itself, among so many revealed seats."""
-    return -ONE // max(1, revealed - 1)
+    """The voice of the others that outweighs a seat's vote for itself by a quarter, among so many revealed seats. Were it
+    more, a seat that was left out for long would stay out even when it agrees with the others again."""
+    return -5 * ONE // (4 * max(1, revealed - 1))
 
 
 def _moved(average: int, weight: int, voice: int) -> tuple[int, int]:

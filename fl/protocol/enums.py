@@ -17,6 +17,14 @@ class Offence(IntEnum):
         """As summaries and tables name it: `no reveal`."""
         return self.name.lower().replace("_", " ")
 
+    def told(self, round_: int) -> str:
+        """What the seat did, in a sentence without its subject."""
+        return {
+            Offence.NO_REVEAL: f"committed in round {round_} and did not reveal",
+            Offence.NO_SCORES: f"was drawn to score in round {round_} and did not reveal its scores",
+            Offence.FRAUD: f"proposed a model in round {round_} that was disproved, or that nobody could open",
+        }[self]
+
 
 class Artifact(IntEnum):
     """What a demand asks to see (IFederation.Artifact)."""

@@ -20,6 +20,7 @@ from fl.agents.runtime.deposits import Deposits
 from fl.agents.runtime.executor import Executor
 from fl.agents.runtime.journal import Journal
 from fl.agents.runtime.metrics import Metrics
+from fl.agents.runtime.news import News
 from fl.agents.runtime.player import Player
 from fl.agents.runtime.turns import Turns
 from fl.agents.runtime.workers import Threads, Workers
@@ -76,6 +77,7 @@ class Daemon:
         self.workers = workers or Threads()
         self.turns = Turns(node, agent.seat, self.pace.turn)
         self.deposits = Deposits(node, sender, agent.seat, log)
+        self.news = News(agent.seat, log)
         executor = Executor(
             node,
             sender,
@@ -136,7 +138,7 @@ class Daemon:
         view = self._view(snapshot)
         self._belongs(view)
         played = self.player.play(view)
-        self._remember()
+        self._remember(view)
         self.deposits.check(view)
         self.metrics.saw(view, self.sender.transactions.all(), self.sender.undone, self.node.rpc.failures)
         if view.phase is Phase.IDLE:
@@ -184,10 +186,11 @@ class Daemon:
             self.log.info("phase begins", block=snapshot.head.number, ends=view.phase_end)
         return view
 
-    def _remember(self) -> None:
-        """Keeps what the gate remembers of rounds that were settled, while their files are at hand."""
+    def _remember(self, view: View) -> None:
+        """Keeps what the gate remembers of rounds that were settled, while their files are at hand; tells the seat's news."""
         try:
             self.observer.record.keep(self.history)
+            self.news.tell(view)
         except Exception as error:  # the next reading tries again
             self.trouble(error)
 

@@ -10,7 +10,10 @@ from __future__ import annotations
 
 import ipaddress
 import socket
-from typing import Any
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from contextvars import ContextVar
+from typing import Any, ClassVar
 
 import requests
 from requests.adapters import HTTPAdapter
@@ -50,7 +53,45 @@ def public_addresses(host: str, port: int) -> list[str]:
     return list(dict.fromkeys(found))
 
 
-class _Pinned:
+_opened: ContextVar[list[Any] | None] = ContextVar("opened", default=None)
+
+
+@contextmanager
+def closing_all(opened: list[Any]) -> Iterator[None]:
+    """Lists the connections that are opened within, so that `cut` can end them."""
+    token = _opened.set(opened)
+    try:
+        yield
+    finally:
+        _opened.reset(token)
+
+
+def cut(opened: list[Any]) -> None:
+    """Ends these connections. A server may keep a thread that reads from it busy without end, by interim answers (100 Continue)
+    or a header that never ends, while each single wait is short."""
+    for connection in opened:
+        with suppress(OSError, AttributeError):  # closed already
+            connection.sock.shutdown(socket.SHUT_RDWR)
+
+
+class _Listed:
+    """A connection that `closing_all` lists."""
+
+    def connect(self: Any) -> None:
+        super().connect()  # type: ignore[misc]
+        if (opened := _opened.get()) is not None:
+            opened.append(self)
+
+
+class _ListedHTTP(_Listed, HTTPConnection):
+    pass
+
+
+class _ListedHTTPS(_Listed, HTTPSConnection):
+    pass
+
+
+class _Pinned(_Listed):
     """Connects to a checked address instead of the name."""
 
     def _new_conn(self: Any) -> socket.socket:
@@ -75,23 +116,47 @@ class _PinnedHTTPS(_Pinned, HTTPSConnection):
 
 
 class _HTTPPool(HTTPConnectionPool):
-    ConnectionCls = _PinnedHTTP
+    ConnectionCls = _ListedHTTP
 
 
 class _HTTPSPool(HTTPSConnectionPool):
+    ConnectionCls = _ListedHTTPS
+
+
+class _PinnedHTTPPool(HTTPConnectionPool):
+    ConnectionCls = _PinnedHTTP
+
+
+class _PinnedHTTPSPool(HTTPSConnectionPool):
     ConnectionCls = _PinnedHTTPS
 
 
 class _Adapter(HTTPAdapter):
+    """Makes connections of these classes."""
+
+    pools: ClassVar[dict[str, Any]] = {"http": _HTTPPool, "https": _HTTPSPool}
+
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
         super().init_poolmanager(*args, **kwargs)
-        self.poolmanager.pool_classes_by_scheme = {"http": _HTTPPool, "https": _HTTPSPool}
+        self.poolmanager.pool_classes_by_scheme = self.pools
+
+
+class _PinnedAdapter(_Adapter):
+    pools: ClassVar[dict[str, Any]] = {"http": _PinnedHTTPPool, "https": _PinnedHTTPSPool}
+
+
+def own_session() -> requests.Session:
+    """A session for addresses that the user named."""
+    session = requests.Session()
+    session.mount("http://", _Adapter())
+    session.mount("https://", _Adapter())
+    return session
 
 
 def public_session() -> requests.Session:
     """A session that reaches only public addresses and ignores this user's settings: no proxy, no .netrc."""
     session = requests.Session()
     session.trust_env = False
-    session.mount("http://", _Adapter())
-    session.mount("https://", _Adapter())
+    session.mount("http://", _PinnedAdapter())
+    session.mount("https://", _PinnedAdapter())
     return session

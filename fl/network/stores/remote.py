@@ -23,6 +23,7 @@ from fl.errors import NoRoomError, StoreError, StoreSilentError
 from fl.network.stores import cid
 from fl.network.stores.base import FileStore
 from fl.network.stores.private_copy import gathered
+from fl.network.stores.public_http import closing_all, cut, own_session
 from fl.protocol.artifact import Data
 
 SECONDS = 20.0  # for one file; longer for a large one
@@ -120,7 +121,7 @@ def _told(error: Exception, what: str) -> StoreError | NoRoomError:
 class Http:
     """Bounded requests: no redirects (name the final address instead), no more bytes than asked for, no unlimited waiting."""
 
-    def __init__(self, base: str, seconds: float = SECONDS, session: Callable[[], requests.Session] = requests.Session):
+    def __init__(self, base: str, seconds: float = SECONDS, session: Callable[[], requests.Session] = own_session):
         self.base = base.rstrip("/")
         self.seconds, self._session = seconds, session
         # Replies must not be compressed: a compressed reply would need its own bound.
@@ -133,14 +134,19 @@ class Http:
         url = f"{self.base}/{path}"
         seconds = seconds_left(self.seconds + (most + _sent(options)) / SLOWEST) or self.seconds
 
+        opened: list[Any] = []
+
         def work() -> tuple[int, Data]:
             began = time.monotonic()
             limits: dict[str, Any] = {"timeout": seconds, "stream": True, "allow_redirects": False}
             limits["headers"] = {**self.headers, **(headers or {})}
-            with self._session() as session, session.request(method, url, **limits, **options) as response:
+            with closing_all(opened), self._session() as session, session.request(method, url, **limits, **options) as response:
                 return response.status_code, gathered(self._pieces(response, began, seconds), most + 1)
 
-        return within(seconds, self.base, work)
+        try:
+            return within(seconds, self.base, work)
+        finally:
+            cut(opened)  # the thread of a call that took too long ends now
 
     def _pieces(self, response: requests.Response, began: float, seconds: float) -> Iterator[bytes]:
         """Pieces as they arrive: a slow sender must not block until a whole piece is there."""
@@ -175,7 +181,7 @@ class HttpStore(_Remote):
 
     writable = False
 
-    def __init__(self, url: str, seconds: float = SECONDS, session: Callable[[], requests.Session] = requests.Session):
+    def __init__(self, url: str, seconds: float = SECONDS, session: Callable[[], requests.Session] = own_session):
         self.label = url
         self._http = Http(url, seconds, session)
 
@@ -224,7 +230,7 @@ class _Named:
 class GatewayStore(HttpStore):
     """An IPFS gateway: `https://HOST/ipfs`. Read only, and not trusted."""
 
-    def __init__(self, url: str, seconds: float = SECONDS, session: Callable[[], requests.Session] = requests.Session):
+    def __init__(self, url: str, seconds: float = SECONDS, session: Callable[[], requests.Session] = own_session):
         super().__init__(url, seconds, session)
         self._named = _Named()
 

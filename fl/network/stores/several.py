@@ -215,6 +215,15 @@ def federation_store(terms: Terms, words: Sequence[str | Path], warn: Warn | Non
     return store, manifest
 
 
+def only_here(word: str) -> bool:
+    """Whether a store is on this machine alone, unless somebody shares or serves it: a folder, memory, a server on loopback. A
+    Kubo node is not, since it passes files on."""
+    scheme, separator, _ = word.partition("://")
+    if not separator or scheme in ("file", "memory", "local"):
+        return True
+    return scheme in ("http", "https") and (urlsplit(word).hostname or "") in ("127.0.0.1", "localhost", "::1")
+
+
 def is_public(word: str) -> bool:
     """Whether a word names a store that others can reach: not a machine in a private network, however its address is written,
     since a sponsor could otherwise make everybody's daemon contact it. (A public name may still lead to a private address.)"""

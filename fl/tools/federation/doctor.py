@@ -25,7 +25,7 @@ from fl.network.federation import FederationReader
 from fl.network.rpc import NodeError
 from fl.network.stores.base import Store
 from fl.network.stores.private_copy import scratch_folder
-from fl.network.stores.several import federation_store, open_store
+from fl.network.stores.several import federation_store, only_here, open_store
 from fl.network.token import Token
 from fl.protocol.artifact import Kind, pack_model, size_of
 from fl.protocol.leaves import root_of
@@ -234,7 +234,14 @@ def _stores(visit: Visit) -> None:
                 visit.say("store", "ok", f"{word}: provides the first model")
         except TreatyError as error:
             visit.say("store", "bad", str(error))
-    if not any(open_store([word]).writable for word in visit.stores):
+    taking = [word for word in visit.stores if open_store([word]).writable]
+    if taking and not visit.network.local and all(map(only_here, taking)):
+        risk = "an update that the committee cannot fetch is scored 0 and not paid"
+        remedy = "share or serve it, or add a store that others reach, such as ipfs://127.0.0.1:5001 or s3://BUCKET/FOLDER"
+        visit.say(
+            "store", "warn", f"others may not be able to read {', '.join(taking)}, which is on this machine: {risk}; {remedy}"
+        )
+    if not taking:
         visit.say("store", "bad", "all can only be read: add one that takes your updates, such as a folder that you serve")
 
 

@@ -6,8 +6,10 @@ from dataclasses import asdict
 from typing import Any
 
 from fl.network.denomination import Denomination
+from fl.network.events import Event
 from fl.network.federation import FederationReader, Head, SeatSets
 from fl.protocol.committee import unpack
+from fl.protocol.enums import Offence
 from fl.protocol.phases import Phase, RoundFacts, phase_and_end
 from fl.protocol.seats import contains, from_bitmap
 from fl.tools.cli.amounts import show_duration
@@ -34,6 +36,7 @@ def status(reader: FederationReader) -> Result:
     terms, facts, sets = reader.terms, reader.round_facts(head), reader.seat_sets(head)
     phase, end = phase_and_end(facts, terms, head.time)
     accounting, concluded = reader.accounting(head), reader.concluded(head)
+    events = reader.events_since(facts.opened_at - terms.longest_round()) if facts.number else []
     able = len(sets.eligible)
     result: dict[str, Any] = {
         "federation": reader.address,
@@ -49,7 +52,8 @@ def status(reader: FederationReader) -> Result:
         "token": {"address": terms.token, **asdict(reader.denomination)},
         "accounting": {name: str(amount) for name, amount in asdict(accounting).items()},
         "round_cost": str(terms.round_cost(facts.active.bit_count() if facts.live else able)),
-        "seats": _seats(reader, facts, sets, head),
+        "seats": _seats(reader, facts, sets, head, events),
+        "slashes": _slashes(facts, events),
         "proposal": _proposal(facts),
     }
     return Result(_screen(result, reader.denomination), result)
@@ -67,9 +71,18 @@ def _next_round(reader: FederationReader, concluded: bool, able: int, pool: int)
     return "anybody may open it now"
 
 
-def _seats(reader: FederationReader, facts: RoundFacts, sets: SeatSets, head: Head) -> list[dict[str, Any]]:
+def _slashes(facts: RoundFacts, events: list[Event]) -> list[dict[str, Any]]:
+    """Who was slashed in this round or the one before, and what for."""
+    opened = max((i for i, e in enumerate(events) if e.name == "RoundOpened"), default=0)
+    found = [(facts.number - (i < opened), e.fields) for i, e in enumerate(events) if e.name == "Slashed"]
+    return [{"seat": f["seat"], "amount": str(f["amount"]), "why": Offence(f["offence"]).told(number)} for number, f in found]
+
+
+def _seats(
+    reader: FederationReader, facts: RoundFacts, sets: SeatSets, head: Head, events: list[Event]
+) -> list[dict[str, Any]]:
     committee = unpack(facts.committee, facts.committee_size) if facts.committee_size else []
-    medians, revealed = _medians(reader, facts)
+    medians, revealed = _medians(facts, events)
     places = range(len(committee))
     records = reader.read_all([("scoreRecordOf", (place,)) for place in places], head) if committee else []
     scored = {seat: int(state) for seat, (state, _) in zip(committee, records, strict=True)}
@@ -96,11 +109,11 @@ def _standing(eligible: bool, leaving: bool) -> str:
     return "leaving" if leaving else "whole" if eligible else "stake too small"
 
 
-def _medians(reader: FederationReader, facts: RoundFacts) -> tuple[list[int], list[int]]:
+def _medians(facts: RoundFacts, events: list[Event]) -> tuple[list[int], list[int]]:
     """(this round's median scores, the seats they belong to), from the event of its settlement."""
     if not facts.settled_at or facts.voided:
         return [], []
-    settled = [e for e in reader.events_since(facts.settled_at) if e.name == "Settled" and e.fields["round"] == facts.number]
+    settled = [e for e in events if e.name == "Settled" and e.fields["round"] == facts.number]
     return (list(settled[0].fields["medians"]), from_bitmap(facts.revealed)) if settled else ([], [])
 
 
@@ -147,6 +160,11 @@ def _screen(given: dict[str, Any], denomination: Denomination) -> list[str]:
             f"{s['seat']:>4}  {s['owner']:42}  {amount(s['stake']):>12}  {amount(s['earned']):>10}  {s['standing']:15}  "
             f"{s['update']:17}  {s['validator'] or '-':9}  {score}"
         )
+    if nothing := [str(s["seat"]) for s in given["seats"] if s["score"] == 0]:
+        cause = "nobody could read the update, or the gate left it out"
+        lines.append(f"scored 0    in round {given['round']}, and paid nothing: seat {', '.join(nothing[:SHOWN])} ({cause})")
+    for slash in given["slashes"][:SHOWN]:
+        lines.append(f"slashed     seat {slash['seat']}, {amount(slash['amount'])} {symbol}: {slash['why']}")
     if len(given["seats"]) > SHOWN:
         lines.append(f"      and {len(given['seats']) - SHOWN} more: see --json")
     return lines

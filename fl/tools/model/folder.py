@@ -11,6 +11,7 @@ import os
 import shutil
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from tempfile import mkdtemp
@@ -29,11 +30,16 @@ from fl.learning.task import Task
 from fl.learning.task_loading import load_task
 from fl.network.nesting import nests_too_deep
 from fl.network.stores.files import open_regular, write_durably
+from fl.network.stores.local import PIECE
+from fl.network.stores.private_copy import gathered
+from fl.protocol.manifest import MAX_PARAMETERS
 
 FORMAT, VERSION = "treaty-model", 1
 WEIGHTS, CARD, CONFIG, ONNX = "model.safetensors", "README.md", "config.json", "model.onnx"
 OURS = {WEIGHTS, CARD, CONFIG, ONNX}
 MAX_CONFIG_BYTES = 1 << 20
+MAX_PARAMETER_BYTES = 8  # as float64
+MAX_HEADER_BYTES = 1 << 24  # of names and shapes
 
 
 @dataclass(frozen=True)
@@ -148,18 +154,29 @@ def load(folder: Path, task: str | None = None) -> Model:
     Raises TreatyError if the folder was altered or the task is a different one."""
     config = read_config(folder)
     found = referenced_task(config.task, task)
-    try:
-        with open_regular(folder / WEIGHTS) as file:
-            data = file.read()
-    except OSError as error:
-        raise TreatyError(f"{folder / WEIGHTS} cannot be read ({error.strerror}): export the model again") from error
-    if sha256(data).hexdigest() != config.files.get(WEIGHTS):
-        raise TreatyError(f"{folder / WEIGHTS} is not the file that {CONFIG} names: it was altered; export the model again")
+    data = _weights(folder / WEIGHTS, config)
     try:
         tensors = load_tensors(data)
     except (SafetensorError, ValueError, KeyError) as error:
         raise TreatyError(f"{folder / WEIGHTS} is not a safetensors file ({error}): export the model again") from error
     return Model(config, found, module_from(found, tensors))
+
+
+def _weights(path: Path, config: Config) -> bytes:
+    """The file that the configuration names, hashed from a copy on disk before any of it is held in memory; no larger than a
+    model of so many parameters can be."""
+    most = MAX_PARAMETER_BYTES * min(max(config.parameters, 0), MAX_PARAMETERS) + MAX_HEADER_BYTES
+    try:
+        with open_regular(path) as file:
+            if (size := os.fstat(file.fileno()).st_size) > most:
+                cause = f"{path} has {size:,} bytes, more than a model of {config.parameters:,} parameters takes"
+                raise TreatyError(f"{cause}: it was altered; export the model again")
+            data = gathered(iter(partial(file.read, PIECE), b""), most + 1)  # the file may grow while it is read
+    except OSError as error:
+        raise TreatyError(f"{path} cannot be read ({error.strerror}): export the model again") from error
+    if sha256(data).hexdigest() != config.files.get(WEIGHTS):
+        raise TreatyError(f"{path} is not the file that {CONFIG} names: it was altered; export the model again")
+    return bytes(data)
 
 
 def referenced_task(reference: TaskReference, given: str | None) -> Task:

@@ -292,7 +292,10 @@ def _fold(
             _booked(e, at, rounds.setdefault(f["round"], {"acts": []}))
         if e.name == "Settled" or e.name == "Finalized":
             _paid(e, history.rounds[f["round"] - 1], terms, holder)
-        if result := _tell(e, person_.name if person_ else "", denomination):
+        result = _tell(e, person_.name if person_ else "", denomination, now)
+        if e.name == "Settled":
+            result += _nothing(history.rounds[f["round"] - 1], holder)
+        if result:
             latest.append((at, result))
     return rounds, people, latest[::-1]
 
@@ -325,7 +328,16 @@ def _paid(e: Event, log: RoundLog, terms: Terms, holder: Mapping[int, Person]) -
             holder[seat].medians[log.number] = median
 
 
-def _tell(e: Event, who: str, denomination: Denomination) -> str:
+def _nothing(log: RoundLog, holder: Mapping[int, Person]) -> str:
+    """Who was scored 0 in a settled round, and what that means."""
+    scores = zip(log.revealed or [], log.medians, strict=False)
+    names = [holder[seat].name if seat in holder else f"seat {seat}" for seat, median in scores if median == 0]
+    cause = "nobody could read the update, or the gate left it out"
+    return f"; scored 0 and not paid: {', '.join(names[:4])}{' ...' * (len(names) > 4)} ({cause})" if names else ""
+
+
+def _tell(e: Event, who: str, denomination: Denomination, now: int) -> str:
+    """The event in half a sentence. now: the round."""
     f = e.fields
     if e.name in ACTS:
         return f"{who or 'seat %s' % f['seat']} {'fell as proposer' if e.name == 'ProposalFell' else ACTS[e.name]}"
@@ -350,7 +362,9 @@ def _tell(e: Event, who: str, denomination: Denomination) -> str:
     }
     if e.name in acts:
         return f"{who} {acts[e.name]}"
-    return f"{who} was slashed {denomination.show(f['amount'])}: {OFFENCES[f['offence']]}" if e.name == "Slashed" else ""
+    return (
+        f"{who} was slashed {denomination.show(f['amount'])}: {Offence(f['offence']).told(now)}" if e.name == "Slashed" else ""
+    )
 
 
 def _spans(log: RoundLog, terms: Terms, given: Mapping[str, Any], now: int) -> tuple[Span, ...]:

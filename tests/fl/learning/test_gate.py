@@ -79,7 +79,7 @@ def plain_memory(state: GateState, accepted: dict[int, list[int]], left_out: set
     if not accepted:
         return state
     for seat in accepted.keys() | left_out:
-        voice = -ceil(Fraction(ONE, max(1, len(accepted) + len(left_out) - 1)))
+        voice = -ceil(Fraction(5 * ONE, 4 * max(1, len(accepted) + len(left_out) - 1)))
         if seat in accepted:
             voices = [min(CAP, plain_cosine(accepted[seat], v)) for other, v in accepted.items() if other != seat]
             voice = sum(voices) // len(voices) if voices else 0

@@ -20,9 +20,11 @@ from fl.agents.runtime.daemon import OperatorReplaced, Over, Unconfirmed
 from fl.agents.runtime.journal import Identity, Journal, JournalError
 from fl.errors import StoreError
 from fl.network.federation import Distrust
+from fl.network.stores.local import LocalStore
 from fl.network.transactions import State, TransactionJournal
 from fl.protocol.phases import Phase
 from fl.tools.audit.auditor import Auditor
+from fl.tools.federation.status import status
 
 pytestmark = pytest.mark.xdist_group("cluster")
 
@@ -230,3 +232,33 @@ def test_deeds__come_back_as_they_were_kept(cluster):
     transaction = kept.all()[0]
     kept.keep(replace(transaction, state=State.LOST))
     assert TransactionJournal(kept.folder).get(transaction.name).state is State.LOST
+
+
+def test_slash__is_told_with_its_reason__also_after_a_restart(cluster):
+    cluster.start().play_to(Phase.REVEAL)
+    cluster.end(2)
+    cluster.play_round(1)
+    told = "seat 2 was slashed 10 TTT: committed in round 1 and did not reveal; its stake is"
+    assert told not in logged(cluster.daemons[0])
+    shown = status(cluster.daemons[0].node)
+    assert "slashed     seat 2, 10 TTT: committed in round 1 and did not reveal" in shown.lines
+    assert [slash["seat"] for slash in shown.facts["slashes"]] == [2]
+    cluster.start(2)
+    cluster.settle_down()
+    assert logged(cluster.daemons[2]).count(told) == 1, logged(cluster.daemons[2])
+
+
+def test_zero_score__is_told_with_its_reason(cluster, tmp_path):
+    mine = LocalStore(tmp_path / "here")  # which nobody else can read
+    for path in cluster.store.path.iterdir():
+        (mine.path / path.name).write_bytes(path.read_bytes())
+    cluster.start(1, 2, 3)
+    cluster.start(0, store=mine)
+    cluster.play_to(Phase.PROPOSE)
+    cluster.settle_down(until=Phase.CHALLENGE)
+    assert cluster.daemons[1].history.rounds[0].medians[0] == 0
+    told = "seat 0 was scored 0 in round 1 and earns nothing: nobody could read your update"
+    assert logged(cluster.daemons[0]).count(told) == 1, logged(cluster.daemons[0])
+    assert "was scored 0" not in logged(cluster.daemons[1])
+    line = "scored 0    in round 1, and paid nothing: seat 0 (nobody could read the update, or the gate left it out)"
+    assert line in status(cluster.daemons[1].node).lines

@@ -90,8 +90,8 @@ def test_report__and_live_page():
 def test_what_happened_last__in_tokens():
     slashed = [what for _, what in facts().latest if "slashed" in what]
     assert slashed == [
-        "seat 2 was slashed 50 SIX: proposed a wrong model, or one it could not open",
-        "seat 3 was slashed 10 SIX: committed and did not reveal",
+        "seat 2 was slashed 50 SIX: proposed a model in round 2 that was disproved, or that nobody could open",
+        "seat 3 was slashed 10 SIX: committed in round 2 and did not reveal",
     ]
 
 

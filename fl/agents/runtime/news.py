@@ -1,0 +1,50 @@
+"""What the chain says about one's own seat, told once in plain words: each slash with its reason, and each score of zero."""
+
+from __future__ import annotations
+
+from fl.agents.record.history import RoundLog
+from fl.agents.record.view import View
+from fl.log import Log
+from fl.protocol.enums import Offence
+
+
+class News:
+    """Tells one seat's news. After a restart it tells the past slashes again, and no past scores."""
+
+    def __init__(self, seat: int, log: Log):
+        self.seat, self.log = seat, log
+        self._read = 0  # events that were looked at
+        self._round = 0
+
+    def tell(self, view: View) -> None:
+        """Tells what is new in the view."""
+        events, current = view.history.events, len(view.history.rounds)
+        if len(events) < self._read:  # the past was read anew
+            self._read = self._round = 0
+        new, self._read = events[self._read :], len(events)
+        for event in new:
+            fields = event.fields
+            if event.name == "RoundOpened":
+                self._round = fields["round"]
+            elif event.name == "Slashed" and fields["seat"] == self.seat:
+                amount, stake = map(view.denomination.show, (fields["amount"], fields["stake"]))
+                why = Offence(fields["offence"]).told(self._round)
+                self.log.warn(f"seat {self.seat} was slashed {amount}: {why}; its stake is {stake} now")
+            elif event.name == "Settled" and self._round == current:
+                self._scored(view, view.round)
+
+    def _scored(self, view: View, log: RoundLog) -> None:
+        scores = dict(zip(log.revealed or [], log.medians, strict=False))
+        if scores.get(self.seat) == 0:
+            self.log.warn(f"seat {self.seat} was scored 0 in round {log.number} and earns nothing: {self._why(view, log)}")
+
+    def _why(self, view: View, log: RoundLog) -> str:
+        judged = view.record.judged(view.history, log)
+        if self.seat in judged.seen and self.seat not in judged.inside:
+            return "the gate left its update out, because it points against most others or is larger than the bound"
+        if self.seat not in judged.seen and view.record.update(log.reveals[self.seat].root) is not None:
+            return "its update is malformed"
+        return (
+            "nobody could read your update, although this machine may: give a --store that others can reach, and check it with "
+            "`ape run doctor` (if all could read it, the committee's majority lied)"
+        )
