@@ -25,7 +25,18 @@ from fl.network.stores.base import Store, canonical
 from fl.network.stores.hosted import HostStore
 from fl.network.stores.local import LocalStore
 from fl.network.stores.remote import FsspecStore, GatewayStore, HttpStore, IpfsStore
-from fl.network.stores.several import AT_ONCE, MAX_REST, REST, SLOW, Stores, federation_store, fetched, is_public, open_store
+from fl.network.stores.several import (
+    AT_ONCE,
+    MAX_REST,
+    REST,
+    SLOW,
+    Stores,
+    federation_store,
+    fetched,
+    is_public,
+    only_here,
+    open_store,
+)
 from fl.protocol.artifact import Kind
 from fl.protocol.leaves import root_of
 
@@ -75,6 +86,9 @@ def test_cid__any_other_text__is_refused(text):
 # ---- a server that may do anything
 
 
+INTERIM = {"interim": b"HTTP/1.1 100 Continue\r\n\r\n", "header": b"x"}  # sent without end, and never an answer
+
+
 class Server(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 50
@@ -87,6 +101,7 @@ class Server(ThreadingHTTPServer):
         self.files: dict[str, bytes] = {}
         self.behaviour = "honest"
         self.asked: list[str] = []
+        self.sent = 0
         self.stop = threading.Event()
         threading.Thread(target=self.serve_forever, args=(0.02,), daemon=True).start()
 
@@ -140,6 +155,13 @@ class Handler(BaseHTTPRequestHandler):
             return self._say(int(how), b"no")
         if how == "silent":
             return self.server.stop.wait(10)
+        if how in INTERIM:
+            with suppress(OSError):
+                self.wfile.write(b"" if how == "interim" else b"HTTP/1.1 200 OK\r\nX: ")
+                while not self.server.stop.wait(0.02):
+                    self.wfile.write(INTERIM[how])
+                    self.server.sent += 1
+                return
         self.send_response(200)
         self.end_headers()
         if how == "wrong":
@@ -644,6 +666,24 @@ def test_name_that_leads_inside__is_not_reached(server, tmp_path, monkeypatch):
     # The address alone was at fault: the same store, were it public, is read, and by the address that was checked.
     monkeypatch.setattr(public_http, "public_addresses", lambda host, port: [address])
     assert named.get(ROOT, Kind.UPDATE, DEPTH) == UPDATE
+
+
+@pytest.mark.parametrize("how", INTERIM)
+def test_answer_that_never_begins__keeps_no_thread_busy_beyond_the_deadline(server, how):
+    store = http(server)
+    server.behaviour = how
+    with pytest.raises(StoreSilentError, match="did not answer within"):
+        store.get(ROOT, Kind.UPDATE, DEPTH)
+    time.sleep(0.3)
+    sent = server.sent
+    time.sleep(0.3)
+    assert sent and server.sent <= sent + 1  # nobody reads it any more
+
+
+def test_stores_that_only_this_machine_can_read():
+    here = ["store", "file:///srv/store", "memory://x", "http://127.0.0.1:8000", "https://localhost/files"]
+    assert all(map(only_here, here))
+    assert not any(map(only_here, ["ipfs://127.0.0.1:5001", "s3://bucket/x", "https://files.example/x", "sftp://host/x"]))
 
 
 # ---- missing files

@@ -233,6 +233,18 @@ def test_a_strange_config__is_refused_by_name(changes, message, heart, tmp_path)
         load(changed(copied(heart, tmp_path), **changes))
 
 
+def test_parameters_larger_than_a_model_can_be__are_refused_unread(heart, tmp_path, monkeypatch):
+    folder = copied(heart, tmp_path)
+    monkeypatch.setattr("fl.tools.model.folder.gathered", lambda *_: pytest.fail("it was read"))
+    with (folder / "model.safetensors").open("r+b") as file:
+        file.truncate(1 << 40)  # sparse: it takes no room
+    with pytest.raises(TreatyError, match=r"has 1,099,511,627,776 bytes, more than a model of .* parameters takes"):
+        load(folder)
+    changed(folder, parameters=1 << 60)
+    with pytest.raises(TreatyError, match="more than a model"):
+        load(folder)
+
+
 def test_no_model__is_said(tmp_path):
     with pytest.raises(TreatyError, match=r"no model in .*: give a folder that `ape run model --out` wrote"):
         load(tmp_path)
