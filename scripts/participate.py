@@ -27,7 +27,8 @@ from fl.tools.cli.network import Network, NetworkCommand
 @click.option("--rounds", type=int, default=10, show_default=True, help="Rounds that the privacy budget must last.")
 @click.option("--ledger", type=click.Path(path_type=Path), help="Folder of a privacy ledger that several federations share.")
 @click.option("--private-from", type=click.IntRange(1), default=1, help="The first private round, if earlier ones were not.")
-@options.seat
+@click.option("--seat", type=click.IntRange(0, 127), help="The seat's number. Default: as the journal or --owner says.")
+@click.option("--owner", metavar="ADDRESS", help="Run the seat that this account owns. Default: the operator itself.")
 @click.option("--journal", type=click.Path(path_type=Path), help="Folder for salts and transactions. Default: journal/...")
 @click.option("--rpc", "urls", multiple=True, metavar="URL", help="A node. Repeatable: several are compared.")
 @click.option("--confirmations", type=click.IntRange(0), default=2, show_default=True, help="Act only on blocks this deep.")

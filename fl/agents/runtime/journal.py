@@ -81,6 +81,15 @@ class Journal:
             write_durably(path, facts, mode=0o600)
 
 
+def seat_of(folder: Path) -> int | None:
+    """The seat whose journal a folder is; None if it is none, or a damaged one."""
+    try:
+        seat = json.loads((folder / "identity.json").read_bytes())["seat"]
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return None
+    return seat if isinstance(seat, int) and not isinstance(seat, bool) and 0 <= seat < 128 else None
+
+
 def _check_own(folder: Path) -> None:
     """Creates a folder in a shared place; rejects one made by another user, which could hold their locks or links."""
     folder.mkdir(mode=0o700, exist_ok=True)

@@ -16,7 +16,7 @@ from fl.agents.roles.privacy_guard import PrivacyGuard
 from fl.agents.roles.training import TrainingOptions
 from fl.agents.runtime.agent import Agent
 from fl.agents.runtime.daemon import Daemon, Pace
-from fl.agents.runtime.journal import Identity, Journal
+from fl.agents.runtime.journal import Identity, Journal, seat_of
 from fl.errors import ChainError, StoreError
 from fl.learning.data.built_in import built_in_shard
 from fl.learning.evaluator import Evaluator
@@ -37,7 +37,10 @@ from fl.tools.federation.first_model import first_model
 
 @dataclass(frozen=True)
 class Settings:
-    """All settings of a daemon. seat None: the one seat that the account operates."""
+    """All settings of a daemon. seat None: the journal's, or the one that the owner holds and the account operates.
+
+    owner: None means the account itself.
+    """
 
     federation: str
     store: Sequence[str]
@@ -45,6 +48,7 @@ class Settings:
     data: Path | None = None
     shard: str | None = None
     seat: int | None = None
+    owner: str | None = None
     journal: Path | None = None
     confirmations: int = 2
     poll: float = 2.0
@@ -83,9 +87,9 @@ def participate(
     node = FederationReader(rpc, abi, settings.federation, settings.confirmations, settings.chain_id, clock, settings.factory)
     node.check_identity()
     log.info(f"federation {node.address} on chain {node.chain_id}", operator=signer.address)
-    seat = settings.seat if settings.seat is not None else _seat_of(node, signer.address)
+    seat = _seat_of(node, settings, signer.address)
     log.facts["seat"] = seat
-    folder = settings.journal or Path("journal") / str(node.chain_id) / node.address / str(seat)
+    folder = settings.journal or _journals(node) / str(seat)
     journal = Journal(folder, Identity(node.chain_id, node.genesis, node.address, seat))
     node.keep(journal.folder / "logs")
     try:
@@ -139,17 +143,44 @@ def _assemble(
     return daemon
 
 
-def _seat_of(node: FederationReader, account: str) -> int:
-    """The seat that the account operates."""
-    taken = int(node.read("seatSets")[0])
-    held = [i for i in range(128) if taken >> i & 1 and node.read("seatInfo", i)[2] == account]
+def _seat_of(node: FederationReader, settings: Settings, account: str) -> int:
+    """The seat to run: as settings say, or as the journal does, or the owner's seat that the account operates.
+
+    Anybody may name this account the operator of a seat of its own, so no seat is taken only because it names the account.
+    """
+    if settings.owner is None and settings.seat is not None:
+        return settings.seat
+    if settings.owner is None and settings.journal is not None and (known := seat_of(settings.journal)) is not None:
+        return known
+    held = {i: facts for i, facts in node.seats(node.seat_sets().taken).items() if facts.operator == account}
+    if settings.owner is None:
+        kept = [seat for path in sorted(_journals(node).glob("*")) if (seat := seat_of(path)) in held and seat is not None]
+        if len(kept) == 1:
+            return kept[0]
+    owner = settings.owner or account
+    mine = [i for i, facts in held.items() if facts.owner.lower() == owner.lower()]
+    if settings.seat is not None and settings.seat not in mine:
+        raise ChainError(f"seat {settings.seat} is not one that {owner} owns and {account} operates: nothing was sent")
+    if settings.seat is not None:
+        return settings.seat
     if not held:
         raise ChainError(
             f"{account} operates no seat of {node.address}: take one with `ape run join`, or have the owner name this operator"
         )
-    if len(held) > 1:
-        raise ChainError(f"{account} operates seats {held}: give --seat N, and run each seat with its own daemon and key")
-    return held[0]
+    if not mine:
+        whose = f"{settings.owner} owns" if settings.owner else "it owns itself"
+        raise ChainError(
+            f"{account} operates no seat that {whose}, and anybody may name it for a seat of theirs: give --owner ADDRESS, or "
+            "--seat N as `ape run join` printed it; nothing was sent"
+        )
+    if len(mine) > 1:
+        raise ChainError(f"{account} operates seats {mine}: give --seat N, and run each seat with its own daemon and key")
+    return mine[0]
+
+
+def _journals(node: FederationReader) -> Path:
+    """Where journals are kept unless another place is given."""
+    return Path("journal") / str(node.chain_id) / node.address
 
 
 def _check_task(task: Task, manifest: Manifest, node: FederationReader, store: Store) -> None:

@@ -232,7 +232,7 @@ function start() {
       const joining = encode(...join); // a typing error is reported before anything is signed
       if (deposits) await pay(units + deposits, () => send(config.federation, "multicall", [joining, encode("give", operator, deposits)]));
       else await pay(units, () => send(config.federation, ...join));
-      return "You have a seat. It takes part from the next round on. Now start your program: ape run participate";
+      return `You have a seat. It takes part from the next round on. Now start your program: ape run participate --owner ${account}`;
     },
     async topUp() {
       const units = parseUnits(value("topUp-amount"), DECIMALS);

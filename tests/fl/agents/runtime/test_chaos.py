@@ -69,7 +69,7 @@ def opened(tmp_path_factory):
 
 def command(cluster: DaemonCluster, *words: object) -> list[str]:
     call = ["run", "participate", "--rpc", cluster.url, "--federation", cluster.system.federation.address]
-    call += ["--store", cluster.store.path, "--shard", "1/4", "--confirmations", "0", "--poll", "0.1", *words]
+    call += ["--store", cluster.store.path, "--shard", "1/4", "--seat", "1", "--confirmations", "0", "--poll", "0.1", *words]
     return [str(APE), *map(str, call)]
 
 

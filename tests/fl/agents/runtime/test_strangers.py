@@ -40,7 +40,7 @@ def test_manifest_that_names_a_file__does_not_run_it(cluster, trap, monkeypatch,
     stated = manifest(task=name.format(trap))
     monkeypatch.setattr(command, "federation_store", lambda terms, words, *rest: (cluster.store, stated))
     settings = command.Settings(
-        cluster.system.federation.address, [str(cluster.store.path)], shard="0/4", journal=cluster.folder / "trapped"
+        cluster.system.federation.address, [str(cluster.store.path)], shard="0/4", seat=0, journal=cluster.folder / "trapped"
     )
     abi = contract_types()["Federation"].abi
     with pytest.raises(TaskError, match="which is not shipped: get its file, read it as the code that it is"):
