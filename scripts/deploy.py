@@ -13,14 +13,11 @@ from fl.tools.cli import options
 from fl.tools.cli.options import Key
 from fl.tools.cli.prices import FLAGS, prices
 from fl.tools.cli.prices import given as prices_given
-from fl.tools.cli.remembered import Remembered
 
 
 @click.command(cls=options.answering(ConnectedProviderCommand), short_help="Deploy a federation to a network.")
 @options.key
-@click.option(
-    "--preset", type=click.Choice(["laptop", "testnet", "l2"]), default="laptop", show_default=True, help="Terms to start from."
-)
+@click.option("--preset", type=click.Choice(options.PRESETS), default="laptop", show_default=True, help="Terms to start from.")
 @click.option("--terms", type=click.Path(path_type=Path), help="YAML file of terms that differ from the preset.")
 @click.option(
     "--task",
@@ -81,8 +78,7 @@ def cli(
             return
         with ape_accounts.hushed():
             done = deploy(tried_task(task), given, key.open(), open_store(stores), publish=publish, **choices, **key.options)
-        path = remember(done, Path("deployments"))
-        Remembered(done.federation, ape_accounts.network_choice(), stores).keep()
+        path = remember(done, Path("deployments"), ape_accounts.network_choice(), stores)
         reader = ape_accounts.federation(done.federation)
         show_deployment(done, reader.terms, reader.denomination)
     except TreatyError as error:

@@ -53,6 +53,9 @@ class Interface:
         self._functions = {e["name"]: e for e in abi if e["type"] == "function"}
         self._abi = abi
 
+    def knows(self, function: str) -> bool:
+        return function in self._functions
+
     def call(self, function: str, *args: Any) -> bytes:
         """The calldata of a call."""
         entry = self._functions[function]

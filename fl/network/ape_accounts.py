@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -24,8 +25,9 @@ from ape.exceptions import (
     VirtualMachineError,
 )
 from ape.logging import LogLevel, logger
-from ape_accounts.accounts import InvalidPasswordError
+from ape_accounts.accounts import InvalidPasswordError, KeyfileAccount
 from eth_abi.exceptions import DecodingError
+from eth_account import Account
 from eth_account.messages import encode_typed_data
 from eth_utils import is_hex_address, to_checksum_address
 from web3.exceptions import Web3Exception
@@ -60,12 +62,10 @@ def account(name: str, passphrase_file: Path | None = None, local: bool | None =
         if not name[6:].isdecimal() or not (is_local() if local is None else local):
             raise ChainError(f"no account {name!r} here: TEST::0 and so on are keys of a local chain, which everybody knows")
         return _test_account(name)
-    if name not in ape.accounts.aliases:
-        raise ChainError(f"no account {name!r}: `ape accounts list` shows all accounts, `ape accounts import` adds one")
-    found = ape.accounts.load(name)
+    found = _stored(name)
     if not hasattr(found, "set_autosign"):
-        return cast(AccountAPI, found)  # a device that asks for confirmation itself
-    variable = f"APE_ACCOUNTS_{name}_PASSPHRASE"
+        return found  # a device that asks for confirmation itself
+    variable = f"APE_ACCOUNTS_{Path(name).stem if name.endswith('.json') else name}_PASSPHRASE"
     passphrase = os.environ.get(variable)
     if passphrase_file is not None:
         try:
@@ -79,7 +79,24 @@ def account(name: str, passphrase_file: Path | None = None, local: bool | None =
             found.set_autosign(True, passphrase=passphrase)
         except InvalidPasswordError:
             raise ChainError(f"account {name}: wrong passphrase; check --passphrase-file or {variable}") from None
-    return cast(AccountAPI, found)
+    return found
+
+
+def _stored(name: str) -> AccountAPI:
+    """An account of Ape's by its alias, or the key in a keystore's file (`keys/owner.json`), still locked."""
+    path = Path(name)
+    if path.suffix == ".json" and path.is_file():
+        facts = {"container": ape.accounts.containers["accounts"], "keyfile_path": path}
+        return cast(AccountAPI, KeyfileAccount.model_validate(facts))
+    if name not in ape.accounts.aliases:
+        raise ChainError(f"no account {name!r}: `ape accounts list` shows all accounts, `ape accounts import` adds one")
+    return cast(AccountAPI, ape.accounts.load(name))
+
+
+def new_keystore(passphrase: str) -> str:
+    """A new key, encrypted, as the text of a keystore's file that `account` opens."""
+    made = Account.create()
+    return json.dumps(Account.encrypt(made.key, passphrase))
 
 
 def _test_account(name: str) -> AccountAPI:
@@ -116,9 +133,7 @@ def account_address(name: str) -> str:
     """The address of an account, which may stay locked."""
     if name.startswith("TEST::"):
         return str(account(name).address)
-    if name not in ape.accounts.aliases:
-        raise ChainError(f"no account {name!r}: `ape accounts list` shows all accounts, `ape accounts import` adds one")
-    return str(ape.accounts.load(name).address)
+    return str(_stored(name).address)
 
 
 def explorer() -> Any:
@@ -215,14 +230,16 @@ class AccountSigner:
     def sign(self, fields: dict[str, Any]) -> bytes:
         """The raw signed transaction of these fields."""
         transaction = ape.networks.ethereum.create_transaction(**fields)
-        signed = self._account.sign_transaction(transaction)
+        with hushed():
+            signed = self._account.sign_transaction(transaction)
         if signed is None:
             raise ChainError(f"account {self.address} did not sign")
         return bytes(signed.serialize_transaction())
 
     def sign_typed(self, data: TypedData) -> bytes:
         """The 65 bytes r, s, v of a signature over typed data."""
-        signature = self._account.sign_message(encode_typed_data(data.domain, data.types, data.message))
+        with hushed():
+            signature = self._account.sign_message(encode_typed_data(data.domain, data.types, data.message))
         if signature is None:
             raise ChainError(f"account {self.address} did not sign")
         return bytes(signature.encode_rsv())

@@ -36,6 +36,7 @@ LANES: dict[str, Lane] = {
     "e2e/docs/test_pages.py::test_page__its_links_lead_somewhere": Lane.FAST,
     "e2e/docs/test_pages.py::test_page__its_make_targets_exist": Lane.FAST,
     "e2e/stories": Lane.FAST,
+    "e2e/walks": Lane.NIGHTLY,  # minutes of a chain's own clock
     "fl": Lane.FAST,
     # Daemons on a node of their own.
     "fl/agents/runtime": Lane.FULL,
@@ -57,7 +58,7 @@ LANES: dict[str, Lane] = {
     "fl/test_public_face.py::test_notebook__goes_from_a_table_to_a_model__in_any_folder": Lane.FULL,
     "fl/tools/host": Lane.FULL,
     "fl/tools/report/test_watch.py": Lane.FULL,
-    "fl/tools/simulation/test_up.py::test_three_tables__become_one_model__with_nobody_slashed": Lane.FULL,
+    "fl/tools/simulation/test_up.py::test_three_tables__become_one_model__which_another_run_carries_on": Lane.FULL,
     # The Solidity suite is written apart from this one: it compiles for a minute, and finds what both would have to miss.
     "forge": Lane.NIGHTLY,
     "quality/guards": Lane.FAST,

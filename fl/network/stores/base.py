@@ -26,13 +26,15 @@ MAX_DOCUMENT_BYTES = 1 << 20
 
 @dataclass(frozen=True)
 class Writer:
-    """For whom a store keeps files: a seat, its operator's signature, and where trouble is reported."""
+    """For whom a store keeps files: a seat, its operator's signature, where trouble is reported, and what a host may want to
+    see before it takes anything."""
 
     chain_id: int
     federation: str
     seat: int
     sign: Callable[[TypedData], bytes]
     warn: Callable[[str], object]
+    token: str = ""
 
 
 class Store(ABC):

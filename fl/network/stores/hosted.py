@@ -7,6 +7,7 @@ dead delays nothing else.
 
 from __future__ import annotations
 
+import json
 import threading
 import time
 from collections.abc import Callable
@@ -78,6 +79,14 @@ class HostStore(HttpStore):
             due = self._due.get(name)
         return super()._read(name, most, exact) if due is None else due.data
 
+    def is_host(self) -> bool:
+        """Whether the server says that it is a host; it may only be a folder behind a web server, or down."""
+        try:
+            status, answer = self._http.call("GET", "treaty.json", 1 << 12)
+            return status == 200 and json.loads(bytes(answer)).get("treaty") == 1
+        except (StoreError, ValueError, AttributeError, RecursionError):
+            return False
+
     @property
     def waiting(self) -> int:
         """How many files the host has still to take."""
@@ -130,6 +139,8 @@ class HostStore(HttpStore):
             return "", True
         signature = writer.sign(upload(writer.chain_id, writer.federation, parsed[0], writer.seat, len(data)))
         headers = {SEAT_HEADER: str(writer.seat), SIGNATURE_HEADER: signature.hex(), "Content-Type": "application/octet-stream"}
+        if writer.token:
+            headers["Authorization"] = f"Bearer {writer.token}"
         status, answer = self._http.call("PUT", name, 1 << 10, data=data, headers=headers)
         if status in (KEPT, NEW):
             return "", True

@@ -20,6 +20,7 @@ from fl.errors import ChainError, TreatyError, plain
 from fl.tools.cli.network import carried, failed_node, silent_node
 
 NOTHING, PERHAPS = "nothing was sent", "what was sent may still be mined: look at `ape run status` first"
+PRESETS = ("laptop", "live", "testnet", "l2")  # of terms: fl.tools.federation.terms_file
 
 
 @dataclass(frozen=True)

@@ -29,6 +29,7 @@ from fl.protocol.terms import AMOUNTS, ZERO_ADDRESS, Terms, check
 from fl.tools.cli.amounts import parse_amount
 from fl.tools.cli.options import Result
 from fl.tools.cli.prices import Prices
+from fl.tools.cli.remembered import Remembered
 from fl.tools.federation.cost_estimate import CREATE, FACTORY, IMPLEMENTATION, PLAY_TOKEN, estimate, lines_of
 from fl.tools.federation.deployment import Deployment
 from fl.tools.federation.terms_file import DEFAULTS
@@ -220,9 +221,10 @@ def dry_run(checked: Draft, seats: int, prices: Prices) -> Result:
     return Result([*lines_of(facts, prices, checked.denomination.symbol), "nothing was sent"], facts)
 
 
-def remember(deployment: Deployment, folder: Path) -> Path:
-    """Adds a deployment to `folder`/<chain id>.json; returns the file."""
+def remember(deployment: Deployment, folder: Path, network: str, stores: Sequence[str]) -> Path:
+    """Adds a deployment to `folder`/<chain id>.json, and makes it what this folder's commands read; returns the file."""
     path = folder / f"{deployment.chain_id}.json"
     known = json.loads(path.read_text())["all"] if path.is_file() else []
     write_durably(path, canonical({"all": [*known, asdict(deployment)]}))
+    Remembered(deployment.federation, network, tuple(stores)).keep()
     return path

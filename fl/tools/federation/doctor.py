@@ -24,6 +24,7 @@ from fl.network.calls import chain_id, number_of
 from fl.network.federation import FederationReader
 from fl.network.rpc import NodeError
 from fl.network.stores.base import Store
+from fl.network.stores.hosted import HostStore
 from fl.network.stores.private_copy import scratch_folder
 from fl.network.stores.several import federation_store, only_here, open_store
 from fl.network.token import Token
@@ -38,6 +39,7 @@ from fl.tools.federation.first_model import first_model
 
 SKEW = 60  # seconds by which clocks may differ
 ROUND_GAS = 400_000  # commit, reveal, scores and a proposal, generously
+BUSY = 3  # times today's price, at which there must be gas for a round
 ROUNDS = 10  # rounds for which there should be money and disk
 MARK = {"ok": "ok  ", "warn": "note", "bad": "FIX "}
 
@@ -64,6 +66,7 @@ class Visit:
     expect_chain: int | None
     data: Path | None = None
     factory: str | None = None
+    hosts_stand_in: bool = False
     reader: FederationReader | None = None
     token: Token | None = None
     address: str | None = None
@@ -85,9 +88,12 @@ def examine(
     data: Path | None,
     expect_chain: int | None,
     factory: str | None = None,
+    hosts_stand_in: bool = False,
 ) -> Result:
-    """Runs all checks; one that fails is a finding, and the others go on."""
-    visit = Visit(network, federation, account, passphrase_file, stores, task, expect_chain, data, factory)
+    """Runs all checks; one that fails is a finding, and the others go on.
+
+    hosts_stand_in: two hosts of different owners relay for the participant, who accepted what it may lose when both fail."""
+    visit = Visit(network, federation, account, passphrase_file, stores, task, expect_chain, data, factory, hosts_stand_in)
     for what, look in LOOKS.items():
         try:
             look(visit)
@@ -160,9 +166,12 @@ def _account(visit: Visit) -> None:
     visit.say("account", "ok", f"{visit.account} signs for {visit.address}")
     rpc = visit.network.rpc
     ether = number_of("eth_getBalance", rpc("eth_getBalance", visit.address, "latest"))
-    need = ROUNDS * ROUND_GAS * number_of("eth_gasPrice", rpc("eth_gasPrice"))
-    grade = "ok" if ether >= need else "bad" if ether * ROUNDS < need else "warn"
+    price = number_of("eth_gasPrice", rpc("eth_gasPrice"))
+    need, least = ROUNDS * ROUND_GAS * price, BUSY * ROUND_GAS * price
+    grade = "ok" if ether >= need else "warn" if ether >= least or visit.hosts_stand_in else "bad"
     remedy = "" if grade == "ok" else ": send it some"
+    if ether < least:
+        remedy = f"{remedy}; when no host relays, a seat without gas misses its reveal and loses stake"
     message = f"{ether / 1e18:.6f} ETH; {ROUNDS} rounds of all duties take about {need / 1e18:.6f} at the current price{remedy}"
     visit.say("gas money", grade, message)
 
@@ -225,7 +234,10 @@ def _stores(visit: Visit) -> None:
     for word in visit.stores:
         try:
             store = open_store([word])
-            if store.writable:
+            if isinstance(store, HostStore) and visit.reader is not None and store.is_host():
+                store.get(visit.reader.terms.genesis, Kind.MODEL, visit.reader.terms.depth)
+                visit.say("store", "ok", f"{word}: provides the first model; a host takes what this seat reveals")
+            elif store.writable:
                 store.put(probe, Kind.MODEL)
                 store.get(root, Kind.MODEL, 0)
                 visit.say("store", "ok", f"{word}: a file was written and read back")
@@ -233,9 +245,12 @@ def _stores(visit: Visit) -> None:
                 store.get(visit.reader.terms.genesis, Kind.MODEL, visit.reader.terms.depth)
                 visit.say("store", "ok", f"{word}: provides the first model")
         except TreatyError as error:
-            visit.say("store", "bad", str(error))
-    taking = [word for word in visit.stores if open_store([word]).writable]
-    if taking and not visit.network.local and all(map(only_here, taking)):
+            alone = len(visit.stores) == 1 or not isinstance(open_store([word]), HostStore)
+            visit.say("store", "bad" if alone else "warn", str(error))  # a daemon goes on without one of several hosts
+    opened = {word: open_store([word]) for word in visit.stores}
+    taking = [word for word, store in opened.items() if store.writable]
+    hosted = any(isinstance(store, HostStore) and store.is_host() for store in opened.values())
+    if taking and not hosted and not visit.network.local and all(map(only_here, taking)):
         risk = "an update that the committee cannot fetch is scored 0 and not paid"
         remedy = "share or serve it, or add a store that others reach, such as ipfs://127.0.0.1:5001 or s3://BUCKET/FOLDER"
         visit.say(

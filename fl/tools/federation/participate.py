@@ -26,6 +26,7 @@ from fl.learning.task_check import check_shard
 from fl.learning.task_loading import federation_task
 from fl.log import Log
 from fl.network.federation import FederationReader
+from fl.network.relay import Relays
 from fl.network.rpc import Rpc, on_loopback
 from fl.network.sender import GWEI, Fees, Sender, Signer
 from fl.network.stores.base import Store, Writer
@@ -60,6 +61,8 @@ class Settings:
     chain_id: int | None = None
     privacy: Privacy | None = None
     ledger: Path | None = None  # the folder of the privacy ledger; None: the journal
+    token: str = ""  # what hosts want to see before they take anything
+    relays: tuple[str, ...] = ()  # hosts that send signed acts for this seat
     private_from: int = 1
     factory: str | None = None
 
@@ -110,7 +113,8 @@ def _assemble(
     cast: Cast,
 ) -> Daemon:
     store, manifest = federation_store(node.terms, settings.store, log.warn)
-    store.write_as(Writer(node.chain_id, node.address, seat, signer.sign_typed, log.warn))
+    writer = Writer(node.chain_id, node.address, seat, signer.sign_typed, log.warn, settings.token)
+    store.write_as(writer)
     task = federation_task(manifest, settings.task)
     _check_task(task, manifest, node, store)
     if settings.shard is not None and settings.data is None:
@@ -133,7 +137,8 @@ def _assemble(
     sender = Sender(node.rpc, signer, node.chain_id, journal.transactions, fees, log, node.refusal)
     agent = Agent(f"seat {seat}", signer, roles, journal.folder, store, seat)
     pace = Pace(settings.poll, max(settings.poll, 15.0))
-    daemon = Daemon(node, sender, journal, agent, lambda: Record(node.terms, manifest, store), log, pace)
+    relays = Relays(settings.relays, writer) if settings.relays else None
+    daemon = Daemon(node, sender, journal, agent, lambda: Record(node.terms, manifest, store), log, pace, relays=relays)
     if metrics is not None:
         try:
             port = daemon.metrics.serve(metrics)

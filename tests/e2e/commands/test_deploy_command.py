@@ -10,6 +10,7 @@ from support.cli import Commands, remembered
 from fl.network import identity
 from fl.network.stores.local import LocalStore
 from fl.protocol.terms import Terms
+from fl.tools.cli import options
 from fl.tools.federation.cost_estimate import GAS, IMPLEMENTATION, SEATS
 from fl.tools.federation.terms_file import DERIVED, KNOWN, PRESETS, read_terms
 
@@ -72,6 +73,7 @@ def test_terms__the_sponsor_chooses_all_that_does_not_follow_from_the_task():
 
 @pytest.mark.parametrize("preset", PRESETS.values(), ids=PRESETS)
 def test_preset__has_every_term_but_the_addresses(preset):
+    assert tuple(PRESETS) == options.PRESETS
     assert set(KNOWN) - set(preset) == {"token", "sponsor", "admission", "allowlist", "label"} and set(preset) <= set(KNOWN)
 
 

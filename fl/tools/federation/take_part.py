@@ -1,0 +1,335 @@
+"""Takes part in a federation by its invitation: checks, keys, money, seat, daemon. It shows everything first and signs nothing
+before the participant accepted; called again, it goes on where it was."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from fl.agents.runtime.daemon import Daemon
+from fl.errors import ChainError, TreatyError
+from fl.learning.task_loading import federation_task
+from fl.log import Log
+from fl.network import ape_accounts
+from fl.network.abi import federation_abi
+from fl.network.calls import chain_id, number_of
+from fl.network.federation import FederationReader
+from fl.network.rpc import DEV_CHAINS, Rpc, on_loopback
+from fl.network.stores.local import LocalStore
+from fl.network.token import Token
+from fl.protocol.artifact import Kind
+from fl.protocol.manifest import Manifest
+from fl.tools.cli.amounts import parse_amount, show_duration
+from fl.tools.cli.network import Network
+from fl.tools.cli.options import Key
+from fl.tools.cli.remembered import Remembered
+from fl.tools.federation.doctor import ROUND_GAS, examine
+from fl.tools.federation.first_model import first_model
+from fl.tools.federation.invitation import Invitation
+from fl.tools.federation.participate import Settings, participate
+from fl.tools.federation.seats import join
+
+JOIN_GAS = 500_000  # permit or approval, and join
+FEES = 3  # times today's fee, so that a busy day does not stop a seat
+ROUNDS_AHEAD = 10
+PAUSE = 10.0  # seconds between two looks for money
+LOCAL_ETHER = 10 * 10**18
+
+
+@dataclass(frozen=True)
+class Guest:
+    """A participant's own choices. rpc: nodes of its own; accept: whether it has read and accepted what is shown;
+    accept_loss: the words that accept a loss where the operator has no ether."""
+
+    invite: str
+    data: Path
+    folder: Path
+    rpc: tuple[str, ...] = ()
+    task: str | None = None
+    stake: str | None = None
+    accept: bool = False
+    accept_loss: str | None = None
+    metrics: int | None = None
+
+    @property
+    def keys(self) -> Path:
+        return self.folder / "keys"
+
+    @property
+    def passphrase(self) -> Path:
+        return self.keys / "passphrase"
+
+
+class Visit:
+    """One call of the command."""
+
+    def __init__(self, guest: Guest, network: Callable[[str], Network], say: Callable[[str], None]):
+        self.guest, self.say = guest, say
+        self.invitation = Invitation.read(guest.invite)
+        self.invitation.check()
+        self.urls: Sequence[str] = guest.rpc or self.invitation.rpc
+        if not self.urls:
+            raise TreatyError(
+                f"the invitation names no node of chain {self.invitation.chain_id}: give one of your own, --rpc URL; "
+                "nothing was signed"
+            )
+        self.rpc = Rpc(self.urls)
+        if (number := chain_id(self.rpc)) != self.invitation.chain_id:
+            raise ChainError(
+                f"this node serves chain {number}, the invitation is for {self.invitation.chain_id}: give another --rpc; "
+                "nothing was signed"
+            )
+        self.local = number in DEV_CHAINS and all(map(on_loopback, self.urls))
+        self.reader = FederationReader.open(self.rpc, self.invitation.federation)
+        self.network = network(self.choice)
+        self._agrees_with_chain()
+
+    @property
+    def choice(self) -> str:
+        """The network as Ape takes it."""
+        return f"ethereum:local:{self.urls[0]}" if self.invitation.chain_id == 1337 else self.urls[0]
+
+    @property
+    def hosts(self) -> list[str]:
+        return [place.url for place in self.invitation.hosts]
+
+    @property
+    def stores(self) -> list[str]:
+        """The participant's own folder first, which also holds what nobody else has yet."""
+        return [str(self.guest.folder / "store"), *self.hosts]
+
+    @property
+    def loss_words(self) -> str:
+        """What a participant says who takes part without ether."""
+        terms = self.reader.terms
+        slash = self.reader.denomination.show(max(terms.no_reveal_slash, terms.no_scores_slash))
+        return f"I may lose {slash} a round if my hosts fail"
+
+    def _agrees_with_chain(self) -> None:
+        """Raises ChainError unless the invitation says what the chain says."""
+        terms, invitation = self.reader.terms, self.invitation
+        if terms.sponsor.lower() != invitation.sponsor.lower():
+            raise ChainError(
+                f"the invitation is signed by {invitation.sponsor}, the federation's sponsor is {terms.sponsor}: "
+                "ask the sponsor itself; nothing was signed"
+            )
+        if terms.manifest != invitation.manifest_hash:
+            raise ChainError("the invitation's manifest is not the federation's: ask for it again; nothing was signed")
+        self.reader.check_identity()
+
+    # ---- what is shown
+
+    def show(self) -> None:
+        """Everything that a person should know before signing."""
+        terms, invitation, show = self.reader.terms, self.invitation, self.reader.denomination.show
+        manifest = Manifest.parse(invitation.manifest)
+        learns = f"task {manifest.task}, metric {manifest.metric}"
+        self.say(f"federation  {invitation.federation} on chain {invitation.chain_id}, {learns}")
+        self.say(f"words       {invitation.words}    (compare them with the sponsor by telephone)")
+        self.say(f"sponsor     {invitation.sponsor}; it signed this invitation")
+        self.say(f"stake       {show(terms.min_stake)} (token {terms.token}: find out who controls it)")
+        how = "if you commit and do not reveal or score, or propose a wrong model"
+        self.say(f"worst loss  {show(terms.worst_loss())} in one round, {how}")
+        self.say(f"lock        a round holds the stake for {show_duration(terms.longest_round())} at most")
+        self.say(
+            "privacy     your rows stay here; the updates that you reveal are public for ever and say something about the rows"
+        )
+        for place in invitation.hosts:
+            self.say(f"host        {place.url} of {place.owner}")
+        self._show_trust()
+
+    def _show_trust(self) -> None:
+        if self.guest.rpc:
+            self.say(f"node        {', '.join(self.guest.rpc)}, your own choice; what it shows of the chain is believed")
+            return
+        self.say(
+            f"node        {', '.join(self.urls)}, named by the invitation: whoever runs it could show you a chain of its own; "
+            "better choose one yourself with --rpc URL"
+        )
+        if {urlsplit(url).hostname for url in self.urls} & {urlsplit(url).hostname for url in self.hosts}:
+            self.say("            node, store and relay have one owner, who could hide from you whatever happens")
+
+    def how_to_accept(self) -> None:
+        """What to type next."""
+        self.say("nothing was signed. If the words agree and you accept, call the same command again with --accept")
+
+    # ---- keys
+
+    def make_keys(self) -> None:
+        """Owner and operator, where they are missing."""
+        guest = self.guest
+        guest.keys.mkdir(parents=True, exist_ok=True)
+        guest.keys.chmod(0o700)
+        if not guest.passphrase.is_file():
+            _private(guest.passphrase, secrets.token_urlsafe(24))
+        new = [name for name in ("owner", "operator") if not (guest.keys / f"{name}.json").is_file()]
+        for name in new:
+            _private(guest.keys / f"{name}.json", ape_accounts.new_keystore(guest.passphrase.read_text()))
+        if new:
+            self.say(f"made        {' and '.join(new)} key in {guest.keys}: BACK THIS FOLDER UP NOW, and keep it from others.")
+            self.say("            Without the owner's key nobody can ever withdraw the stake; the passphrase lies beside it.")
+
+    def key(self, name: str) -> Key:
+        return Key(str(self.guest.keys / f"{name}.json"), self.guest.passphrase)
+
+    # ---- checks
+
+    def prepare_store(self) -> None:
+        """Manifest and first model into the participant's own store, both recomputed."""
+        store, manifest = LocalStore(self.stores[0]), Manifest.parse(self.invitation.manifest)
+        store.put_document(self.invitation.manifest)
+        model = first_model(federation_task(manifest, self.guest.task), manifest, self.reader.terms)
+        store.put(model, Kind.MODEL)
+
+    def examine(self, account: str | None) -> None:
+        """The doctor's checks. Raises TreatyError if something must be fixed first."""
+        guest = self.guest
+        file = guest.passphrase if account else None
+        found = examine(
+            self.network,
+            self.reader.address,
+            account,
+            file,
+            self.stores,
+            guest.task,
+            guest.data,
+            self.invitation.chain_id,
+            hosts_stand_in=self._hosts_stand_in(),
+        )
+        for line in found.lines[:-1]:
+            self.say(f"  {line}")
+        if found.code:
+            raise TreatyError(f"{found.lines[-1]}; fix what is marked FIX and call the same command again")
+
+    def _hosts_stand_in(self) -> bool:
+        """Whether an operator without ether is acceptable: two hosts of different owners, and the loss accepted in words."""
+        words = self.guest.accept_loss
+        if words is None:
+            return False
+        if words != self.loss_words:
+            raise TreatyError(f"--accept-loss wants exactly these words: {self.loss_words!r}; nothing was signed")
+        places = self.invitation.hosts
+        if len({place.owner for place in places}) < 2 or len({urlsplit(place.url).hostname for place in places}) < 2:
+            raise TreatyError(
+                "--accept-loss needs an invitation with two hosts of different owners: send the operator ether instead; "
+                "nothing was signed"
+            )
+        return True
+
+    # ---- money
+
+    def wait_for_money(self, owner: str, operator: str, sleep: Callable[[float], None] = time.sleep) -> None:
+        """Until stake and gas are there: from the faucet of a local chain, else from whoever sends them."""
+        rpc, token = self.rpc, Token(self.rpc, self.reader.terms.token)
+        needs = self._needs()
+        told = ""
+        while True:
+            ether = {
+                name: number_of("eth_getBalance", rpc("eth_getBalance", who, "latest"))
+                for name, who in (("owner", owner), ("operator", operator))
+            }
+            if self.local:
+                for name, who in (("owner", owner), ("operator", operator)):
+                    if ether[name] < LOCAL_ETHER // 2:
+                        rpc("anvil_setBalance", who, hex(LOCAL_ETHER))
+                return
+            stake = self.stake
+            missing = []
+            if (held := token.held_by(owner)) < stake:
+                missing.append(f"{token.denomination.show(stake - held)} (token {token.address}) to the owner {owner}")
+            for name, who in (("owner", owner), ("operator", operator)):
+                if ether[name] < needs[name]:
+                    missing.append(f"{(needs[name] - ether[name]) / 1e18:.6f} ETH to the {name} {who}")
+            if not missing:
+                return
+            wanted = f"send, on chain {self.invitation.chain_id}: {'; '.join(missing)}. This command waits and then goes on"
+            if wanted != told:
+                self.say(wanted)
+                told = wanted
+            sleep(PAUSE)
+
+    @property
+    def stake(self) -> int:
+        if self.guest.stake is None:
+            return self.reader.terms.min_stake
+        return parse_amount(self.guest.stake, self.reader.denomination.decimals, "--stake")
+
+    def _needs(self) -> dict[str, int]:
+        """Ether in wei, by key, at three times today's fee."""
+        price = FEES * number_of("eth_gasPrice", self.rpc("eth_gasPrice"))
+        operator = 0 if self._hosts_stand_in() else ROUND_GAS * price
+        return {"owner": JOIN_GAS * price, "operator": operator}
+
+    # ---- seat and daemon
+
+    def seat(self, owner: str, operator: str) -> int:
+        """The owner's seat, taken now if it has none."""
+        if not self.reader.seats_of(owner):
+            with ape_accounts.network(self.choice), ape_accounts.hushed():
+                done = join(
+                    self.key("owner"),
+                    self.reader.address,
+                    stake=self.guest.stake,
+                    operator=operator,
+                    stores=self.stores,
+                    mint=self.local,
+                )
+            for line in done.lines:
+                self.say(line)
+        mine = self.reader.seats_of(owner)
+        held = self.reader.seats(mine)
+        acting = [seat for seat in mine if held[seat].operator.lower() == operator.lower()]
+        if not acting:
+            raise ChainError(f"{owner} holds seat {mine[0]}, which another key operates: give the folder of that key")
+        return acting[0]
+
+    def daemon(self, seat: int) -> Daemon:
+        guest, settings = self.guest, Settings(self.reader.address, self.stores)
+        settings = replace(
+            settings,
+            task=guest.task,
+            data=guest.data,
+            seat=seat,
+            journal=guest.folder / "journal",
+            chain_id=self.invitation.chain_id,
+            confirmations=1 if self.local else 2,
+            poll=0.5 if self.local else 2.0,
+            token=self.invitation.token,
+            relays=tuple(self.hosts),
+        )
+        signer = ape_accounts.AccountSigner(self.key("operator").open(self.local))
+        return participate(settings, self.urls, federation_abi(), signer, Log(), guest.metrics)
+
+
+def take_part(guest: Guest, network: Callable[[str], Network], say: Callable[[str], None]) -> Daemon | None:
+    """A daemon that is ready to run; None if the participant has not accepted yet. Raises TreatyError."""
+    ape_accounts.quiet()
+    visit = Visit(guest, network, say)
+    visit.show()
+    if not guest.accept:
+        visit.how_to_accept()
+        return None
+    if not guest.data.is_file():
+        raise TreatyError(f"{guest.data} is not a file: give your own table with --data; nothing was signed")
+    visit.prepare_store()
+    visit.examine(None)
+    visit.make_keys()
+    owner, operator = (ape_accounts.account_address(visit.key(name).account) for name in ("owner", "operator"))
+    visit.wait_for_money(owner, operator)
+    seat = visit.seat(owner, operator)
+    visit.examine(visit.key("operator").account)
+    Remembered(visit.reader.address, visit.choice, tuple(visit.stores)).keep()
+    return visit.daemon(seat)
+
+
+def _private(path: Path, text: str) -> None:
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(handle, "w") as out:
+        out.write(text)
+        out.flush()
+        os.fsync(out.fileno())

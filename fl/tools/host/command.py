@@ -1,0 +1,107 @@
+"""What `ape run host` does, step by step: deploy if asked, remember, listen, invite, serve."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from fl.errors import ChainError, TermsError
+from fl.log import Log
+from fl.network import ape_accounts
+from fl.network.rpc import Rpc, on_loopback
+from fl.network.stores.local import LocalStore
+from fl.tools.cli.options import Key
+from fl.tools.cli.remembered import remembered
+from fl.tools.federation.deploy import deploy, remember, tried_task
+from fl.tools.federation.invitation import Place
+from fl.tools.federation.sponsor import fund
+from fl.tools.federation.terms_file import PRESETS, read_terms
+from fl.tools.host.host import Running, Settings, hasten
+from fl.tools.host.web import Address
+
+INVITE = Path("invite.json")
+ROUNDS_FUNDED = 1000  # with play money, where no amount is named
+TOKEN_FILE = "host-token"  # beside the store, so that a host that is started again keeps its token
+
+
+def run(key: Key, given: Mapping[str, Any], say: Callable[[str], None]) -> None:
+    """Runs until interrupted. Raises TreatyError."""
+    ape_accounts.quiet()
+    store = LocalStore(given["store"])
+    where = Address(given["listen"], given["port"], given["certificate"], given["certificate_key"], given["proxy"])
+    others = tuple(_place(word) for word in given["also"])
+    node = ape_accounts.node_url()
+    federation = _federation(key, given, store, say)
+    if given["block_seconds"]:
+        hasten(Rpc([node]), given["block_seconds"])
+    with ape_accounts.hushed():
+        signer = ape_accounts.AccountSigner(key.open())
+    local = on_loopback(node)
+    settings = Settings(
+        federation,
+        (node,),
+        store.path,
+        where=where,
+        url=given["url"],
+        owner=given["owner"],
+        others=others,
+        hints=given["hints"] or ((node,) if local else ()),
+        days=given["days"],
+        token=_token(store.path) if given["private"] else "",
+        page=not given["no_page"],
+        metrics=given["metrics"],
+        budget=int(given["budget"] * 10**18),
+        confirmations=1 if local else 2,
+        poll=0.5 if local else 2.0,
+    )
+    running = Running(settings, signer, Log())
+    if (invitation := running.invite()) is not None:
+        invitation.write(INVITE)
+        say(f"words: {invitation.words}    (read them to your participants by telephone)")
+        say(f"invitation, also in {INVITE}:")
+        say(invitation.link())
+    else:
+        say(f"no invitation: {signer.address} is not the sponsor {running.reader.terms.sponsor}")
+    say(f"hosting {federation} at {running.url}; Ctrl-C ends it")
+    running.serve(say)
+
+
+def _federation(key: Key, given: Mapping[str, Any], store: LocalStore, say: Callable[[str], None]) -> str:
+    """The federation's address: as given, deployed now, or the one that this folder remembers."""
+    if given["task"] and given["federation"]:
+        raise TermsError("give --task to deploy a federation, or --federation for one that stands; nothing was sent")
+    if not given["task"]:
+        known = remembered()
+        if not (address := given["federation"] or (known.federation if known else "")):
+            raise ChainError("say what to host: --federation ADDRESS, or --task NAME to deploy one; nothing was sent")
+        return str(address)
+    terms = PRESETS[given["preset"]] | (read_terms(given["terms"]) if given["terms"] else {})
+    if "token" in terms and not given["fund"]:
+        raise TermsError("the terms name a token: say with --fund how much of it to pay into the pool; nothing was sent")
+    say("deploying the contracts")
+    with ape_accounts.hushed():
+        done = deploy(tried_task(given["task"]), terms, key.open(), store, **key.options)
+        remember(done, Path("deployments"), ape_accounts.network_choice(), [str(store.path)])
+        reader = ape_accounts.federation(done.federation)
+        most = ROUNDS_FUNDED * reader.terms.round_cost(reader.terms.min_reveals)
+        amount = given["fund"] or str(most // 10**reader.denomination.decimals)
+        for line in fund(key, done.federation, amount, mint="token" not in terms).lines[:1]:
+            say(line)
+    return done.federation
+
+
+def _place(word: str) -> Place:
+    url, separator, owner = word.partition("=")
+    if not separator or not url.startswith(("http://", "https://")) or not owner:
+        raise ChainError(f"--also {word}: give URL=OWNER, such as https://host.example=the_university; nothing was sent")
+    return Place(url.rstrip("/"), owner)
+
+
+def _token(folder: Path) -> str:
+    path = folder.parent / TOKEN_FILE
+    if not path.is_file():
+        path.touch(mode=0o600)
+        path.write_text(secrets.token_urlsafe(24))
+    return path.read_text().strip()

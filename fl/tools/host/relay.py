@@ -1,0 +1,205 @@
+"""Relays: collects signed acts, and sends each kind of a round in few transactions, within a budget for gas.
+
+An act is checked before it is kept, so that nobody can fill the queue: it is of the present round and phase, of a seat that may
+do it and has not, and signed by its operator, or opens what the seat committed to. Each batch is simulated before it is sent.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Collection
+from typing import Any
+
+from fl.agents.record.history import RoundLog
+from fl.errors import ChainError, TreatyError
+from fl.log import Log
+from fl.network.federation import Snapshot
+from fl.network.sender import Fees, Sender, Signer
+from fl.network.transactions import SignedTransaction, TransactionJournal
+from fl.protocol.phases import Phase, phase_and_end
+from fl.protocol.relayed import FORMS, Act
+from fl.protocol.terms import Terms
+from fl.tools.host.ledger import Ledger
+from fl.tools.host.metrics import Metrics
+from fl.tools.host.server import signed_by
+
+PARTS = 8  # a batch waits for others at most this part of its window
+GAS_OF_ONE = 120_000  # of one act, generously
+
+TAKEN, ALREADY = 202, 200
+
+
+class Relay:
+    """One host's relay. budget: wei."""
+
+    def __init__(
+        self, ledger: Ledger, signer: Signer, transactions: TransactionJournal, budget: int, metrics: Metrics, log: Log
+    ):
+        self.ledger, self.metrics, self.log, self.budget = ledger, metrics, log, budget
+        self.address = signer.address
+        reader = ledger.reader
+        self.sender = Sender(reader.rpc, signer, reader.chain_id, transactions, Fees(), log, reader.refusal, self._mined)
+        self.spent = 0
+        self._lock = threading.Lock()
+        self._pending: dict[tuple[str, int], tuple[Act, int]] = {}  # (kind, seat) to the act and the chain's time of its offer
+        self._batches = 0
+        metrics.budget.set(budget / 1e18)
+
+    def facts(self) -> dict[str, Any]:
+        return {"sender": self.address, "budget_left": str(max(0, self.budget - self.spent))}
+
+    # ---- taking
+
+    def offer(self, given: Any) -> tuple[int, str]:
+        """(HTTP status, one line) for an act that somebody offers."""
+        try:
+            act = Act.parse(given)
+            status, text = self._offer(act)
+        except ValueError as error:
+            return 400, str(error)
+        self.metrics.acts.labels(act.kind, "taken" if status == TAKEN else "known" if status == ALREADY else "refused").inc()
+        return status, text
+
+    def _offer(self, act: Act) -> tuple[int, str]:
+        known, log, reader = self.ledger.known, self.ledger.history.round, self.ledger.reader
+        if known.snapshot is None or log is None or not known.snapshot.facts.live or log.number != act.round:
+            return 409, f"round {act.round} is not open here"
+        phase, _ = _phase(known.snapshot, reader.terms)
+        if phase is not act.form.phase:
+            return 409, f"the phase is {phase.name.lower()}: {act.kind} belongs to {act.form.phase.name.lower()}"
+        if act.seat in _done(log, act.kind):
+            return ALREADY, "the chain has it already"
+        if act.seat not in _expected(log, act.kind):
+            return 403, f"seat {act.seat} has no {act.kind} to send in this round"
+        statement = act.statement(reader.chain_id, reader.address)
+        if statement is not None:
+            act.entry  # noqa: B018  raises ValueError for a signature that the contract could not take
+            if signed_by(statement, act.parts[1]).lower() != known.operators.get(act.seat, "").lower():
+                return 401, f"this is not signed by the operator of seat {act.seat}"
+        else:
+            commitments = log.commitments if act.kind == "reveal" else log.score_commitments
+            if not act.opens(reader.chain_id, reader.address, commitments[act.seat]):
+                return 403, "this does not open what the seat committed to"
+        if self.budget - self.spent < self._price():
+            return 503, "the budget for gas is spent: send the transaction yourself"
+        with self._lock:
+            kept = self._pending.get((act.kind, act.seat))
+            if kept is not None and kept[0].round == act.round:
+                same = kept[0].parts[0] == act.parts[0]
+                return (ALREADY, "this is under way") if same else (409, "another act of this kind is under way for the seat")
+            self._pending[act.kind, act.seat] = act, known.snapshot.head.time
+        return TAKEN, "taken"
+
+    def _price(self, acts: int = 1) -> int:
+        """What acts cost at the present fee, in wei."""
+        snapshot = self.ledger.known.snapshot
+        fee = 2 * snapshot.head.base_fee + self.sender.fees.tip if snapshot else 0
+        return acts * GAS_OF_ONE * min(fee, self.sender.fees.cap)
+
+    # ---- sending
+
+    def run(self, stop: threading.Event) -> None:
+        """Sends what is due after each reading of the chain, until stopped."""
+        while not stop.is_set():
+            try:
+                self.step()
+            except TreatyError as error:
+                self.log.warn(f"relaying: {error}; trying again")
+            except Exception as error:  # a relay that serves many goes on after any error, and reports it
+                self.log.error(f"relaying: unexpected {type(error).__name__}: {error}; going on")
+            with self.ledger.fresh:
+                self.ledger.fresh.wait(1.0)
+
+    def step(self) -> None:
+        """Tends what was sent; sends the batches that are due."""
+        known, log = self.ledger.known, self.ledger.history.round
+        if known.snapshot is None or log is None:
+            return
+        snapshot = known.snapshot
+        self.metrics.block.set(snapshot.head.number)
+        self.sender.tend(snapshot.head, snapshot.confirmed, snapshot.facts.number, snapshot.facts.attempts)
+        phase, end = _phase(snapshot, self.ledger.reader.terms)
+        for kind, form in FORMS.items():
+            due = self._due(kind, log, phase, end, snapshot)
+            if due and not self._under_way(form.batch):
+                self._send(kind, due, snapshot)
+
+    def _due(self, kind: str, log: RoundLog, phase: Phase, end: int, snapshot: Snapshot) -> list[Act]:
+        """The acts of one kind to send now: all that may come are here, or one has waited for long enough."""
+        with self._lock:
+            done = _done(log, kind)
+            for key, (act, _) in list(self._pending.items()):
+                if act.kind == kind and (act.round != log.number or act.seat in done or FORMS[kind].phase is not phase):
+                    del self._pending[key]
+            waiting = [(act, since) for act, since in self._pending.values() if act.kind == kind]
+        if not waiting:
+            return []
+        oldest = min(since for _, since in waiting)
+        whole = {act.seat for act, _ in waiting} >= _expected(log, kind) - done
+        patient = snapshot.head.time - oldest < _window(self.ledger.reader.terms, kind) // PARTS
+        return [] if patient and not whole else [act for act, _ in sorted(waiting, key=lambda pair: pair[0].seat)]
+
+    def _send(self, kind: str, acts: list[Act], snapshot: Snapshot) -> None:
+        reader, form = self.ledger.reader, FORMS[kind]
+        if self.budget - self.spent < self._price(len(acts)):
+            self.log.warn("the budget for gas is spent: nothing more is relayed")
+            return
+        named = (snapshot.facts.number,) if form.signs is not None else ()
+        try:
+            done = int(reader.read(form.batch, *named, [act.entry for act in acts]))
+        except ChainError as error:
+            self.log.warn(f"{form.batch} would be rejected: {error}")
+            return
+        good = [act for i, act in enumerate(acts) if done >> i & 1]
+        with self._lock:  # the others wait no longer: their daemons send them
+            for act in set(acts) - set(good):
+                self._pending.pop((kind, act.seat), None)
+        if not good:
+            return
+        data = reader.interface.call(form.batch, *named, [act.entry for act in good])
+        self._batches += 1
+        name = f"{snapshot.facts.number:06}-{form.batch}-{self._batches}-{snapshot.head.number}"
+        self.sender.send(name, snapshot.facts.number, form.batch, reader.address, data, snapshot.head, shared=True)
+        self.metrics.batches.labels(kind).inc()
+
+    def _under_way(self, batch: str) -> bool:
+        opened = self.sender.transactions.open(self.address)
+        return any(transaction.function == batch and transaction.mined_at is None for transaction in opened)
+
+    def _mined(self, transaction: SignedTransaction, receipt: dict[str, Any]) -> None:
+        gas = int(receipt["gasUsed"], 16)
+        self.spent += gas * int(receipt.get("effectiveGasPrice", "0x0"), 16)
+        self.metrics.gas.inc(gas)
+        self.metrics.budget.set(max(0, self.budget - self.spent) / 1e18)
+
+
+def _phase(snapshot: Snapshot, terms: Terms) -> tuple[Phase, int]:
+    return phase_and_end(snapshot.facts, terms, snapshot.head.time)
+
+
+def _done(log: RoundLog, kind: str) -> set[int]:
+    """The seats whose act of this kind the chain has."""
+    done: dict[str, Collection[int]]
+    done = {"commit": log.commitments, "reveal": log.reveals, "commitScores": log.score_commitments, "revealScores": log.scores}
+    return set(done[kind])
+
+
+def _expected(log: RoundLog, kind: str) -> set[int]:
+    """The seats that may do an act of this kind in this round."""
+    may = {
+        "commit": log.active,
+        "reveal": log.commitments,
+        "commitScores": log.committee,
+        "revealScores": log.score_commitments,
+    }
+    return set(may[kind])
+
+
+def _window(terms: Terms, kind: str) -> int:
+    windows = {
+        "commit": terms.commit_window,
+        "reveal": terms.reveal_window,
+        "commitScores": terms.score_commit_window,
+        "revealScores": terms.score_reveal_window,
+    }
+    return windows[kind]

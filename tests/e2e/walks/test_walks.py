@@ -1,0 +1,132 @@
+"""The two walks of a new user, with the commands of the pages and nothing else: from a table to predictions, and a federation
+of three participants who share an invitation alone."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import threading
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from support.cli import APE, project
+
+SPEED = 8  # seconds of the chain's clock in one of ours: the live preset's windows, on a machine that does other things as well
+MINUTES = 5.0
+
+
+def table(path: Path, rows: int, seed: int) -> Path:
+    rng = np.random.default_rng(seed)
+    age, ward = rng.integers(20, 90, rows), rng.choice(["ICU", "main", "day"], rows)
+    pd.DataFrame({"age": age, "ward": ward, "relapse": np.where(age > 55, "yes", "no")}).to_csv(path, index=False)
+    return path
+
+
+class Command:
+    """A command that keeps running, in a folder of its own, with its output in a file."""
+
+    def __init__(self, folder: Path, log: Path, *words: object, **env: str):
+        self.folder, self.log = folder, log
+        # A session of its own, so that killing it leaves the others alone.
+        with log.open("ab") as out:
+            self.process = subprocess.Popen(
+                [APE, "run", *map(str, words)],
+                cwd=folder,
+                stdout=out,
+                stderr=out,
+                stdin=subprocess.DEVNULL,
+                env={**os.environ, **env},
+                start_new_session=True,
+            )
+
+    @property
+    def text(self) -> str:
+        return self.log.read_text(errors="replace")
+
+    def until(self, pattern: str, seconds: float) -> re.Match:
+        end = time.monotonic() + seconds
+        while (found := re.search(pattern, self.text)) is None:
+            assert self.process.poll() is None and time.monotonic() < end, f"no {pattern!r} in {self.text[-3000:]}"
+            time.sleep(0.2)
+        return found
+
+    def kill(self) -> None:
+        os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
+
+    def end(self) -> None:
+        if self.process.poll() is None:
+            self.process.terminate()
+            try:
+                self.process.wait(20)
+            except subprocess.TimeoutExpired:
+                self.kill()
+
+
+@pytest.fixture
+def chain():
+    words = ["anvil", "--port", "0", "--chain-id", "1337", "--block-time", "0.5", "--accounts", "10"]
+    node = subprocess.Popen(words, stdout=subprocess.PIPE, text=True)
+    address = next(line.split()[-1] for line in node.stdout if line.startswith("Listening on"))
+    threading.Thread(target=node.stdout.read, daemon=True).start()  # a full pipe would stop the node
+    yield f"http://{address}"
+    node.kill()
+    node.wait()
+
+
+def quick(*words: object, folder: Path) -> subprocess.CompletedProcess:
+    return subprocess.run([APE, "run", *map(str, words)], cwd=folder, capture_output=True, text=True, timeout=200)
+
+
+@pytest.mark.xdist_group("chaos")
+def test_three_participants__who_share_an_invitation_alone__make_a_model__though_their_host_dies(chain, tmp_path):
+    folders = {name: project(tmp_path / name, chain) for name in ("sponsor", "a", "b", "c")}
+    columns = table(tmp_path / "columns.csv", 60, 0)
+    network = f"ethereum:local:{chain}"
+    hosting = ["host", "--account", "TEST::0", "--network", network, "--owner", "the sponsor", "--budget", "5"]
+    first = ["--task", f"table:{columns}?target=relapse", "--block-seconds", str(SPEED // 2)]
+    running: list[Command] = []
+    try:
+        host = Command(folders["sponsor"], tmp_path / "host.log", *hosting, *first, "--port", "0")
+        running.append(host)
+        port = re.fullmatch(r".*:(\d+)", host.until(r"at (http://\S+);", 120)[1])[1]
+        link = re.search(r"^treaty://\S+$", host.text, re.M)[0]
+        data = {name: table(folders[name] / "mine.csv", 40 + 10 * i, i) for i, name in enumerate("abc", 1)}
+
+        shown = quick("take-part", link, "--data", data["a"], folder=folders["a"])
+        assert shown.returncode == 0 and "nothing was signed" in shown.stdout, shown
+        words = re.search(r"words: (\w+ \w+ \w+ \w+) ", host.text)[1]
+        assert words in shown.stdout and "worst loss" in shown.stdout and not (folders["a"] / "taking-part" / "keys").exists()
+
+        began = time.monotonic()
+        for name in "abc":
+            words = ["take-part", link, "--data", data[name], "--accept"]
+            running.append(Command(folders[name], tmp_path / f"{name}.log", *words))
+        running[1].until(r"reveal (sent|relayed)", 240)
+        host.kill()
+        time.sleep(5)
+        again = Command(folders["sponsor"], tmp_path / "host.log", *hosting, "--port", port)
+        running.append(again)
+        while True:
+            status = quick("status", "--json", folder=folders["sponsor"])
+            facts = json.loads(status.stdout) if status.returncode == 0 else {}
+            if facts.get("round", 0) > 1 or (facts.get("round") == 1 and facts["phase"] == "idle"):
+                break
+            assert time.monotonic() - began < 60 * MINUTES, [command.text[-1500:] for command in running]
+            time.sleep(1)
+        took = time.monotonic() - began
+        assert [seat["stake"] for seat in facts["seats"]] == [str(100 * 10**18)] * 3  # nobody was slashed
+        made = quick("model", "--round", "1", "--out", "model", folder=folders["b"])  # no address: the folder remembers it
+        assert made.returncode == 0 and "Finalized of round 1" in made.stdout, made
+        (folders["b"] / "new.csv").write_text(data["b"].read_text())
+        done = quick("predict", "--model", "model", "--data", "new.csv", "--out", "predictions.csv", folder=folders["b"])
+        assert done.returncode == 0, done
+        assert len(pd.read_csv(folders["b"] / "predictions.csv")) == 60
+        print(f"first final model after {took:.0f} s")
+    finally:
+        for command in running:
+            command.end()
