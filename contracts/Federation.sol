@@ -7,6 +7,7 @@ import {IFederation, Terms} from "./interfaces/IFederation.sol";
 import {Commitments} from "./libraries/Commitments.sol";
 import {Committee} from "./libraries/Committee.sol";
 import {FixedPoint} from "./libraries/FixedPoint.sol";
+import {Headers} from "./libraries/Headers.sol";
 import {Leaves} from "./libraries/Leaves.sol";
 import {Phases} from "./libraries/Phases.sol";
 import {Record, Records} from "./libraries/Records.sol";
@@ -97,25 +98,29 @@ contract Federation is IFederation, Stakes, Multicall {
         _close();
     }
 
-    function draw() external {
+    function draw(bytes calldata header) external {
         _in(Phase.Draw);
         Round storage r = _round;
         uint256 closeBlock = r.closeBlock;
         uint256 number = r.number;
         if (closeBlock == 0) revert NotClosed(number);
-        if (block.number < closeBlock + 2) revert DrawTooEarly(block.number, closeBlock + 2);
-        bytes32 entropy = blockhash(closeBlock + 1);
-        if (entropy == 0) {
+        uint256 seeding = closeBlock + T.word(T.DRAW_DELAY);
+        if (block.number <= seeding) revert DrawTooEarly(block.number, seeding + 1);
+        bytes32 expected = Headers.hashOf(seeding);
+        if (expected == 0 && block.number > seeding + 256) {
             r.closeBlock = uint40(block.number);
             emit DrawPostponed(number, block.number);
             return;
         }
-        bytes32 seed = keccak256(abi.encode(entropy, block.chainid, address(this), number));
+        bytes32 actual = keccak256(header);
+        if (actual != expected) revert WrongHeader(seeding, expected, actual);
+        bytes32 prevRandao = Headers.prevRandao(header);
+        bytes32 seed = keccak256(abi.encode(prevRandao, r.mix, block.chainid, address(this), number));
         uint256 size = T.word(T.COMMITTEE);
         r.committee = Committee.draw(seed, r.revealed.list(), size);
         r.committeeSize = uint8(size);
         r.drawnAt = uint40(block.timestamp);
-        emit Drawn(number, seed, r.committee);
+        emit Drawn(number, prevRandao, seed, r.committee);
     }
 
     // ---- scores
@@ -301,7 +306,7 @@ contract Federation is IFederation, Stakes, Multicall {
 
     function roundInfo() external view returns (Round memory r) {
         r = _round;
-        if (r.closeBlock == 0) r.revealed = 0;
+        if (r.closeBlock == 0) (r.revealed, r.mix) = (0, 0);
         if (r.drawnAt == 0) (r.committee, r.committeeSize) = (0, 0);
         if (r.settledAt == 0) (r.fallen, r.proposer, r.proposeFrom, r.proposedAt, r.openDemands) = (0, 0, 0, 0, 0);
         if (r.proposedAt == 0) (r.proposal, r.proposer) = (0, 0);
@@ -390,15 +395,20 @@ contract Federation is IFederation, Stakes, Multicall {
         Round storage r = _round;
         uint256 number = r.number;
         uint256 revealed;
-        uint256 rest = r.active;
+        uint128 rest = r.active;
+        Record[] memory records = new Record[](rest.count());
+        uint256 n = 0;
         for (uint256 seat = 0; rest != 0; ++seat) {
             if (rest & 1 == 1) {
-                uint256 state = _records[seat].state(number);
+                Record record = _records[seat];
+                uint256 state = record.state(number);
+                if (state != Records.NOTHING) records[n++] = record;
                 if (state == Records.REVEALED) revealed |= 1 << seat;
                 else if (state == Records.COMMITTED) _slash(seat, Offence.NoReveal, T.word(T.NO_REVEAL_SLASH), 0, address(0));
             }
             rest >>= 1;
         }
+        r.mix = Records.mix(records, n);
         r.revealed = uint128(revealed);
         r.closeBlock = uint40(block.number);
         emit Closed(number, uint128(revealed), block.number);

@@ -24,6 +24,8 @@ contract FederationFactory is IFederationFactory {
         if (bornAt[federation] != 0) return federation;
         uint256 rule = TermsRules.firstBroken(terms);
         if (rule != 0) revert BadTerms(rule);
+        // Where no beacon gives it, it is a small constant or a difficulty (EIP-4399).
+        if (block.prevrandao >> 64 == 0) revert NoRandomness(block.prevrandao);
         Clones.cloneDeterministicWithImmutableArgs(implementation, args, 0);
         bornAt[federation] = block.number;
         federations.push(federation);

@@ -36,6 +36,7 @@ pragma solidity 0.8.37;
 /// @param validatorRate What a validator whose every score equals the median earns.
 /// @param strictness How fast a validator's pay shrinks with its distance from the medians.
 /// @param proposerFee What the proposer of the adopted model earns.
+/// @param drawDelay The number of blocks from `close` to the block whose randomness seeds the draw.
 /// @param label Any word; it tells federations apart whose other terms are equal.
 struct Terms {
     address token;
@@ -70,6 +71,7 @@ struct Terms {
     uint256 validatorRate;
     uint256 strictness;
     uint256 proposerFee;
+    uint256 drawDelay;
     bytes32 label;
 }
 
@@ -124,7 +126,7 @@ interface IFederation {
     /// @param number The round's number, from 1; 0 means that no round was ever opened.
     /// @param active The seats that may commit.
     /// @param openedAt The time at which the round was opened.
-    /// @param closeBlock The block whose successor's hash seeds the draw; 0 means not closed.
+    /// @param closeBlock The block from which drawDelay counts to the block that seeds the draw; 0 means not closed.
     /// @param revealed The seats that revealed an update, as fixed by `close`.
     /// @param committee The seats drawn, one byte each, the first in the highest byte.
     /// @param committeeSize How many seats were drawn.
@@ -140,6 +142,7 @@ interface IFederation {
     /// @param proposedAt The time of the present proposal; 0 means that there is none.
     /// @param openDemands How many demands against the present proposal wait for an answer.
     /// @param proposal The root of the proposed model.
+    /// @param mix The hash of the round's records when it was closed, seats ascending: part of the seed of the draw.
     struct Round {
         uint24 number;
         uint128 active;
@@ -160,6 +163,7 @@ interface IFederation {
         uint40 proposedAt;
         uint24 openDemands;
         bytes32 proposal;
+        bytes32 mix;
     }
 
     // ---- the round, in order
@@ -185,9 +189,11 @@ interface IFederation {
     /// Anybody may call.
     function close() external;
 
-    /// @notice Draw the committee, at least two blocks after `close`. If the hash of the chosen block is no longer available, the
-    /// call chooses a new block instead. Anybody may call.
-    function draw() external;
+    /// @notice Draw the committee, once the block that lies drawDelay after `close` has been built. Its randomness, which its
+    /// header proves, is the seed, with the records of the round. If the block's hash is no longer available, the call chooses a
+    /// new block instead. Anybody may call.
+    /// @param header The RLP of the block's header.
+    function draw(bytes calldata header) external;
 
     /// @notice Commit to scores. Only the operator of a drawn seat may call; another commitment replaces the first.
     /// @param round The round that the commitment is for. In any other round the call reverts.
@@ -337,19 +343,20 @@ interface IFederation {
     /// @notice The revealed set was fixed.
     /// @param round The round's number.
     /// @param revealed The seats that revealed an update, as a bitmap.
-    /// @param closeBlock The block whose successor's hash seeds the draw.
+    /// @param closeBlock The present block, from which drawDelay counts to the block that seeds the draw.
     event Closed(uint256 indexed round, uint128 revealed, uint256 closeBlock);
 
-    /// @notice The hash that should have seeded the draw was no longer available, and a new block was chosen.
+    /// @notice The hash of the block that should have seeded the draw was no longer available, and a new block was chosen.
     /// @param round The round's number.
-    /// @param closeBlock The block whose successor's hash now seeds the draw.
+    /// @param closeBlock The present block, from which drawDelay now counts.
     event DrawPostponed(uint256 indexed round, uint256 closeBlock);
 
     /// @notice The committee was drawn.
     /// @param round The round's number.
-    /// @param seed The seed of the draw.
+    /// @param prevRandao The randomness of the block that lies drawDelay after the last closeBlock.
+    /// @param seed keccak256(abi.encode(prevRandao, mix, chainid, this, round)).
     /// @param committee The seats drawn, one byte each, the first in the highest byte.
-    event Drawn(uint256 indexed round, bytes32 seed, uint120 committee);
+    event Drawn(uint256 indexed round, bytes32 prevRandao, bytes32 seed, uint120 committee);
 
     /// @notice A validator committed to scores, or replaced its commitment.
     /// @param round The round's number.
@@ -496,6 +503,16 @@ interface IFederation {
     /// @param blockNumber The present block.
     /// @param earliest The first block in which the committee can be drawn.
     error DrawTooEarly(uint256 blockNumber, uint256 earliest);
+
+    /// @notice The header is not that of the block that seeds the draw.
+    /// @param blockNumber The block.
+    /// @param expected Its hash; 0 if the chain does not tell it.
+    /// @param actual The hash of the bytes given.
+    error WrongHeader(uint256 blockNumber, bytes32 expected, bytes32 actual);
+
+    /// @notice The header has the right hash, but no 32 bytes as its field 13: this chain writes its headers in another form.
+    /// @param length How many bytes were given.
+    error MalformedHeader(uint256 length);
 
     /// @notice The seat is not in the committee.
     /// @param round The round's number.

@@ -5,7 +5,7 @@ import {Terms} from "./IFederation.sol";
 
 /// @title IFederationFactory: creates and lists federations
 interface IFederationFactory {
-    /// @notice Check the terms and deploy a federation under them. Anybody may call; the sponsor is one of the terms.
+    /// @notice Check the terms and the chain, and deploy a federation. Anybody may call; the sponsor is one of the terms.
     /// The address follows from this factory and the terms alone (CREATE2 with salt 0), so that anybody can recompute it. A second
     /// call with the same terms changes nothing and returns the same address: whoever is first takes nothing from anybody. A
     /// second federation under equal terms needs another `label`.
@@ -47,6 +47,10 @@ interface IFederationFactory {
     /// @notice The terms break a rule.
     /// @param rule The number of the first broken rule in libraries/TermsRules.
     error BadTerms(uint256 rule);
+
+    /// @notice The chain's blocks carry no randomness, so that every draw could be foreseen or every round would be void.
+    /// @param prevRandao What the present block gives instead of 256 random bits.
+    error NoRandomness(uint256 prevRandao);
 
     /// @notice The implementation has no code. Calls to clones of an empty account would appear to succeed.
     /// @param implementation The address without code.

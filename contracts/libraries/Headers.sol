@@ -1,13 +1,24 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.37;
 
-/// @title Headers: one field of a block's header, which is an RLP list of byte strings
-library Headers {
-    /// @notice The bytes are no list that has 32 bytes as its item 13: this chain writes its headers in another form.
-    /// @param length How many bytes were given.
-    error MalformedHeader(uint256 length);
+import {IFederation} from "../interfaces/IFederation.sol";
 
+/// @title Headers: the hash of a past block, and one field of its header, which is an RLP list of byte strings
+library Headers {
     uint256 private constant PREV_RANDAO = 13;
+    address private constant HISTORY = 0x0000F90827F1C53a10cb7A02335B175320002935; // of EIP-2935
+
+    /// @notice The hash of a block before the present one; 0 if the chain does not tell it any more. The history contract knows
+    /// 8,191 blocks; the opcode, where there is no such contract, 256.
+    /// @dev The address follows from the contract's code, so that no other code can be there.
+    function hashOf(uint256 height) internal view returns (bytes32 hash) {
+        assembly ("memory-safe") {
+            mstore(0, height)
+            let known := staticcall(gas(), HISTORY, 0, 0x20, 0, 0x20)
+            if and(known, eq(returndatasize(), 0x20)) { hash := mload(0) }
+            if iszero(hash) { hash := blockhash(height) }
+        }
+    }
 
     /// @notice The beacon's randomness in a header that is known by its hash. What follows the field is not read, so that
     /// fields which later forks append change nothing.
@@ -35,6 +46,6 @@ library Headers {
             whole := and(whole, and(eq(byte(0, calldataload(at)), 0xa0), iszero(gt(add(at, 33), end))))
             value := calldataload(add(at, 1))
         }
-        if (!whole) revert MalformedHeader(header.length);
+        if (!whole) revert IFederation.MalformedHeader(header.length);
     }
 }

@@ -22,6 +22,13 @@ library Records {
         return word >> 232 == round ? (word >> 224) & 0xFF : NOTHING;
     }
 
+    /// @notice What the draw takes from a round: the hash of its first `count` records.
+    function mix(Record[] memory records, uint256 count) internal pure returns (bytes32 hash) {
+        assembly ("memory-safe") {
+            hash := keccak256(add(records, 0x20), shl(5, count))
+        }
+    }
+
     function digestOf(Record record) internal pure returns (bytes28) {
         return bytes28(uint224(Record.unwrap(record)));
     }

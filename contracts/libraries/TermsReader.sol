@@ -7,7 +7,7 @@ import {Terms} from "../interfaces/IFederation.sol";
 /// @notice Reading a word costs about 130 gas, where a storage slot costs 2,100. Word i is field i of Terms.
 library TermsReader {
     uint256 private constant PROXY_BYTES = 0x2d;
-    uint256 internal constant WORDS = 33;
+    uint256 internal constant WORDS = 34;
 
     uint256 internal constant TOKEN = 0;
     uint256 internal constant SPONSOR = 1;
@@ -41,7 +41,8 @@ library TermsReader {
     uint256 internal constant VALIDATOR_RATE = 29;
     uint256 internal constant STRICTNESS = 30;
     uint256 internal constant PROPOSER_FEE = 31;
-    uint256 internal constant LABEL = 32;
+    uint256 internal constant DRAW_DELAY = 32;
+    uint256 internal constant LABEL = 33;
 
     function word(uint256 index) internal view returns (uint256 value) {
         assembly ("memory-safe") {

@@ -8,6 +8,8 @@ library TermsRules {
     uint256 internal constant MIN_WINDOW = 10 seconds;
     uint256 internal constant MAX_WINDOW = 30 days;
     uint256 internal constant MAX_ROUND = 90 days; // a stake is never locked longer
+    uint256 internal constant MIN_DRAW_DELAY = 2; // who builds the block that closes knows the randomness of the next one
+    uint256 internal constant MAX_DRAW_DELAY = 7200; // a day of Ethereum's blocks
     uint256 internal constant MAX_AMOUNT = 2 ** 88; // 128 of them still fit the 96 bits of a seat
 
     /// @return rule The first rule broken, or 0.
@@ -39,6 +41,7 @@ library TermsRules {
         if (t.strictness > type(uint16).max) return 19;
         (, uint256 lock) = worst(t);
         if (lock > MAX_ROUND) return 20;
+        if (t.drawDelay < MIN_DRAW_DELAY || t.drawDelay > MAX_DRAW_DELAY) return 21;
         return 0;
     }
 

@@ -67,6 +67,13 @@ SENTENCES = {
     "AlreadyClosed": "round {round} is already closed: the next call is draw",
     "NotClosed": "round {round} is not closed: close it first",
     "DrawTooEarly": "the draw needs block {earliest}, and this is block {blockNumber}: wait",
+    "WrongHeader": (
+        "the header given hashes to {actual}, and block {blockNumber} has {expected}: nothing was lost; fetch its header again"
+    ),
+    "MalformedHeader": (
+        "the header of {length} bytes is not of Ethereum's form, so that no committee can be drawn on this chain: no stake is "
+        "at risk, and the round ends void"
+    ),
     "NotDrawn": "seat {seat} was not drawn into the committee of round {round}: it need not score and risks no slash",
     "WrongScoresLength": "{actual} scores were given for {expected} revealed seats: give one byte for each",
     "WrongScores": (
@@ -99,6 +106,10 @@ SENTENCES = {
     "PoolTooSmall": "the pool holds {pool} and a round needs {cost}: fund it; no stake is touched",
     # the factory
     "BadTerms": "the terms break rule {rule} of TermsRules.sol: nothing was deployed",
+    "NoRandomness": (
+        "this chain's blocks carry no randomness ({prevRandao}), so that nobody could draw a committee: nothing was created; "
+        "choose another chain"
+    ),
     "NoCode": "no contract at {implementation}: deploy the implementation first",
 }
 

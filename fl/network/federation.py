@@ -17,10 +17,11 @@ from fl.network.calls import bytes_of, code_at, number_of
 from fl.network.chain import Chain
 from fl.network.denomination import Denomination, denomination_of
 from fl.network.events import Event
+from fl.network.headers import HeaderMismatch, header_of
 from fl.network.identity import Maker, born_at, check_identity
 from fl.network.kept_logs import KeptLogs, Reading
 from fl.network.rpc import DEV_CHAINS, NodeError
-from fl.protocol.phases import RoundFacts
+from fl.protocol.phases import Phase, RoundFacts, phase_and_end
 from fl.protocol.seats import from_bitmap
 from fl.protocol.terms import Terms
 
@@ -123,6 +124,7 @@ class Snapshot:
 
     earliest: the earliest time that the head of any node shows, except stuck ones. Secrets are revealed by this clock, so
     that one node that lies about the time does not get one early.
+    header: of the block that seeds the draw, once another one has followed it; empty before, and where no draw is due.
     own: what concerns the parties for whom the chain was read.
     events: new since the last reading; all of them if `anew` (the first look, or after the chain changed below `confirmed`).
     """
@@ -136,6 +138,7 @@ class Snapshot:
     events: list[Event]
     anew: bool
     earliest: int
+    header: bytes = b""
 
 
 class FederationReader:
@@ -236,7 +239,8 @@ class FederationReader:
         events += [event for event, _ in logs]
         facts, pool, concluded, own = self._state(confirmed, parties)
         earliest = self._earliest(head)
-        snapshot = Snapshot(head, confirmed, facts, pool, concluded, own, events, anew, earliest)
+        header = self._seeding_header(facts, head)
+        snapshot = Snapshot(head, confirmed, facts, pool, concluded, own, events, anew, earliest, header)
         if self._kept is not None and (logs or confirmed.number >= start + KEPT_BLOCKS):
             self._kept.add(Reading(confirmed.number, confirmed.hash, [log for _, log in logs]))
         self._remember(head, confirmed)
@@ -266,9 +270,7 @@ class FederationReader:
 
     def block(self, which: int | str) -> Head:
         """A block by number or tag. Raises Distrust if the node does not show it."""
-        found = self.rpc("eth_getBlockByNumber", which if isinstance(which, str) else hex(which), False)
-        if found is None:
-            raise Distrust(f"the node does not show block {which}: it lags or lies about its head")
+        found = self._block(which)
         try:
             number, time_ = int(found["number"], 16), int(found["timestamp"], 16)
             fee = int(found.get("baseFeePerGas") or "0x0", 16)
@@ -278,6 +280,15 @@ class FederationReader:
         if not isinstance(which, str) and number != which:
             raise Distrust(f"asked for block {which}, the node shows {number}")
         return head
+
+    def header(self, number: int) -> bytes:
+        """The RLP of a block's header, which has the block's hash. Raises Distrust if the node does not show the block,
+        HeaderMismatch if it shows another one; the next call asks another node."""
+        try:
+            return header_of(self._block(number))
+        except HeaderMismatch:
+            self.rpc.turn()
+            raise
 
     def read(self, function: str, *args: Any, at: Head | str = "latest") -> Any:
         """One view of the federation: its value, or a tuple of them."""
@@ -375,6 +386,18 @@ class FederationReader:
             raise NodeError(f"the node does not say what transaction {transaction} cost: {error!r}") from error
 
     # ---- private
+
+    def _block(self, which: int | str) -> Any:
+        found = self.rpc("eth_getBlockByNumber", which if isinstance(which, str) else hex(which), False)
+        if found is None:
+            raise Distrust(f"the node does not show block {which}: it lags or lies about its head")
+        return found
+
+    def _seeding_header(self, facts: RoundFacts, head: Head) -> bytes:
+        """What the next draw must be given; empty if there is none to make yet."""
+        number = facts.close_block + self.terms.draw_delay
+        due = facts.close_block and phase_and_end(facts, self.terms, head.time)[0] is Phase.DRAW
+        return self.header(number) if due and head.number > number else b""
 
     def _check_clock(self, head: Head) -> None:
         """Raises Distrust for a head that is dated far ahead of this machine's clock; the next look asks another node."""

@@ -2,17 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from eth_abi.abi import encode
 from eth_hash.auto import keccak
 
+from fl.protocol.enums import RecordState
+
 PACKED = 15  # bytes, one a validator
 
 
-def seed(block_hash: bytes, chain_id: int, federation: str, round_number: int) -> bytes:
-    """The draw's seed: the hash of a block that nobody knew when reveals ended."""
-    return keccak(encode(["bytes32", "uint256", "address", "uint256"], [block_hash, chain_id, federation, round_number]))
+def mix(round_number: int, committed: Mapping[int, bytes], revealed: Mapping[int, bytes]) -> bytes:
+    """What the draw takes from the round itself: the hash of all records when it was closed, seats ascending.
+
+    committed: commitments by seat; revealed: the roots of those that were opened."""
+    return keccak(b"".join(_record(round_number, committed[seat], revealed.get(seat)) for seat in sorted(committed)))
+
+
+def seed(prev_randao: bytes, mix_: bytes, chain_id: int, federation: str, round_number: int) -> bytes:
+    """The draw's seed. prev_randao: of a block that nobody could foresee when reveals ended."""
+    kinds = ["bytes32", "bytes32", "uint256", "address", "uint256"]
+    return keccak(encode(kinds, [prev_randao, mix_, chain_id, federation, round_number]))
+
+
+def _record(round_number: int, commitment: bytes, root: bytes | None) -> bytes:
+    """A seat's word in the contract: twin of Records.sol."""
+    state = RecordState.COMMITTED if root is None else RecordState.REVEALED
+    return round_number.to_bytes(3, "big") + bytes([state]) + (root or commitment)[:28]
 
 
 def draw(seed_: bytes, revealed: Sequence[int], size: int) -> list[int]:

@@ -47,6 +47,7 @@ class RoundFacts:
     proposed_at: int = 0
     open_demands: int = 0
     proposal: bytes = bytes(32)
+    mix: bytes = bytes(32)
 
 
 def phase_and_end(r: RoundFacts, terms: Terms, time: int) -> tuple[Phase, int]:

@@ -10,6 +10,7 @@ MIN_WINDOW, MAX_WINDOW = 10, 30 * 24 * 3600
 MAX_ROUND = 90 * 24 * 3600  # seconds; a stake is never locked longer
 BURN_ADDRESS = "0x000000000000000000000000000000000000dEaD"  # where slashed money goes
 MAX_AMOUNT = 2**88
+MIN_DRAW_DELAY, MAX_DRAW_DELAY = 2, 7200  # blocks
 # What a term's number counts: how a sponsor may write it, how it is shown and which limit it has follow from these.
 Seconds = int
 TokenUnits = int
@@ -52,6 +53,7 @@ class Terms:
     validator_rate: TokenUnits
     strictness: int
     proposer_fee: TokenUnits
+    draw_delay: int
     label: Label = bytes(32)
 
     def as_tuple(self) -> tuple[object, ...]:
@@ -141,6 +143,7 @@ _RULES: list[tuple[int, str, Callable[[Terms], bool]]] = [
         "windows: at most 90 days for a whole round with all max_attempts, so that no stake is locked longer",
         lambda t: t.longest_round() <= MAX_ROUND,
     ),
+    (21, "draw_delay: 2 to 7200 blocks", lambda t: MIN_DRAW_DELAY <= t.draw_delay <= MAX_DRAW_DELAY),
 ]
 
 

@@ -1,20 +1,28 @@
 """Re-rolling the draw
 
-Tries: reverts on a bad draw; picks its salt; times its call of draw; waits 256 blocks; builds block B + 1 and picks its hash
-Attacker pays: gas; waiting works only if nobody calls draw for 256 blocks. The builder of the block picks freely, at no cost
-Victim pays: nothing while one keeper runs and somebody else builds block B + 1; otherwise what a captured committee costs
+Tries: reverts on a bad draw; picks salt, moment, header; waits; leaves out the block before the seeding one; hides a reveal
+Attacker pays: a block's reward for one other draw, in a slot that it cannot aim at; a noRevealSlash for one other mix; else gas
+Victim pays: what a captured committee costs, with a chance of 1 - (1 - c)^2 instead of c
 """
 
-from attacks.gallery import files, root
-from eth_hash.auto import keccak
+from __future__ import annotations
+
+import random
+from math import comb
+
+import pytest
+from attacks.gallery import Money, files, root
 from support.evm import LocalEvm, refused
-from support.system import STRANGER, System, operator
+from support.system import STRANGER, System, operator, owner
 
 from fl.protocol.commitment import update_commitment
 from fl.protocol.committee import draw, seed
+from fl.tools.federation.terms_file import PRESETS
+
+LOOKAHEAD = 64  # slots whose proposers are known: this epoch's and the next one's
 
 
-def at_draw(secret: bytes) -> System:
+def at_draw(secret: bytes, closed: bool = True) -> System:
     s, data = System.create(LocalEvm()).join(6).fund(), files(6)
     s.open().commit({i: data[i] for i in range(5)})
     sealed = update_commitment(s.evm.chain_id, s.federation.address, 1, 5, root(data[5]), secret)
@@ -22,45 +30,108 @@ def at_draw(secret: bytes) -> System:
     s.skip()
     s.reveal(0, 1, 2, 3, 4)
     before = s.round
-    s.do("reveal", 5, root(data[5]), secret, b"")
+    if secret:
+        s.do("reveal", 5, root(data[5]), secret, b"")
     assert s.round == before  # nothing that a reveal could look at has changed
     s.skip()
-    s.do("close")
+    if closed:
+        s.do("close")
     return s
 
 
 def test_salts__feed_no_seed():
-    one, two = at_draw(b"\x01" * 32), at_draw(b"\x02" * 32)
-    for s in (one, two):
-        s.evm.mine(2)
-    assert one.do("draw")[0][1]["committee"] == two.do("draw")[0][1]["committee"]
+    drawn = set()
+    for secret in (b"\x01" * 32, b"\x02" * 32):
+        s = at_draw(secret)
+        drawn.add(s.do("draw", s.seeding_header())[0][1]["committee"])
+    assert len(drawn) == 1
 
 
 def test_draw__is_the_same_whoever_calls_it_and_when():
     drawn = set()
-    for wait, by in ((1, STRANGER), (100, operator(5)), (255, STRANGER)):
+    for wait, by in ((0, STRANGER), (100, operator(5)), (8000, STRANGER)):
         s = at_draw(b"\x01" * 32)
-        with refused("DrawTooEarly", s.evm.block, s.evm.block + 1):
-            s.do("draw", by=operator(5))
+        with refused("DrawTooEarly", s.evm.block, s.seeding + 1):
+            s.do("draw", b"", by=operator(5))
+        header = s.seeding_header()
         s.evm.mine(wait)
-        drawn.add(s.do("draw", by=by)[0][1]["committee"])
+        drawn.add(s.do("draw", header, by=by)[0][1]["committee"])
     assert len(drawn) == 1
 
 
-def test_after_256_blocks__anybody_may_start_over_and_nobody_knows_the_new_hash():
+def test_header_of_another_block__draws_nothing():
     s = at_draw(b"\x01" * 32)
-    s.evm.mine(300)
-    assert s.do("draw", by=operator(5))[0][0] == "DrawPostponed"
-    with refused("DrawTooEarly", s.evm.block, s.evm.block + 1):
-        s.do("draw", by=operator(5))
-    s.evm.mine(1)
-    assert s.do("draw")[0][0] == "Drawn"
+    header = s.seeding_header()
+    for number in range(s.seeding - 20, s.seeding):
+        other = s.evm.header(number)
+        with pytest.raises(Exception, match="WrongHeader"):
+            s.do("draw", other, by=operator(5))
+    assert s.do("draw", header)[0][0] == "Drawn"
 
 
-def test_builder_of_the_block_that_seeds_the_draw__finds_its_committee_in_a_few_hashes():
-    """A header has 32 bytes that its builder fills as it likes: each filling is another hash, at a microsecond each."""
-    s = System.create()
-    mine, tried = {7, 8, 9}, 0
-    while set(draw(seed(keccak(bytes([tried])), s.evm.chain_id, s.federation.address, 1), range(10), 3)) != mine:
-        tried += 1
-    assert tried < 256  # 120 committees of 3 out of 10: one in as many hashes
+def test_after_8191_blocks__anybody_may_start_over_and_nobody_knows_the_new_randomness():
+    s = at_draw(b"\x01" * 32)
+    header = s.seeding_header()
+    s.evm.mine(8192)
+    assert s.do("draw", header, by=operator(5))[0][0] == "DrawPostponed"
+    with refused("DrawTooEarly", s.evm.block, s.seeding + 1):
+        s.do("draw", header, by=operator(5))
+    assert s.do("draw", s.seeding_header())[0][0] == "Drawn"
+    blocks = {name: preset["draw_window"] / 12 for name, preset in PRESETS.items()}
+    assert blocks["testnet"] < 8191  # the window of Ethereum's preset ends first
+
+
+def test_builder_of_the_seeding_block__can_fill_its_header_as_it_likes_and_changes_nothing(monkeypatch):
+    """A header has 32 bytes that its builder fills freely. Each filling is another hash, and the same randomness."""
+    drawn = set()
+    for filled in (b"", b"\x01", b"\xff" * 32):
+        s = at_draw(b"\x01" * 32)
+        monkeypatch.setattr(LocalEvm, "_more", lambda evm, number, data=filled: {"extraData": "0x" + data.hex()})
+        drawn.add(s.do("draw", s.seeding_header())[0][1]["committee"])
+    assert len(drawn) == 1
+
+
+def captured(held: int, seats: int, size: int) -> float:
+    """The chance that a party with `held` of the seats that revealed gets the majority of a committee."""
+    ways = sum(comb(held, k) * comb(seats - held, size - k) for k in range(size // 2 + 1, size + 1))
+    return ways / comb(seats, size)
+
+
+# What contracts/README.md says that one bit is worth: seats held of ten, chance without and with it.
+BIT = [(1, 0.0, 0.0), (2, 0.067, 0.129), (3, 0.183, 0.333), (4, 0.333, 0.556), (5, 0.5, 0.75)]
+
+
+@pytest.mark.parametrize(("held", "without", "with_it"), BIT)
+def test_one_bit__gives_a_second_draw_and_no_more(held, without, with_it):
+    """Who holds the slot before the seeding block knows both draws, the one with its block and the one without, and picks."""
+    size = PRESETS["testnet"]["committee"]
+    chance = captured(held, 10, size)
+    assert (round(chance, 3), round(1 - (1 - chance) ** 2, 3)) == (without, with_it)
+    numbers, tries, mine = random.Random(held), 4000, 0
+    for _ in range(tries):
+        draws = [draw(seed(numbers.randbytes(32), bytes(32), 1, STRANGER, 1), range(10), size) for _ in range(2)]
+        mine += any(2 * sum(seat < held for seat in drawn) > size for drawn in draws)
+    assert abs(mine / tries - with_it) < 0.03
+
+
+def test_reveal_kept_back__is_another_mix_and_costs_the_slash():
+    """Whoever does that has to choose before the randomness is there, unless a sequencer knows it."""
+    seeds = []
+    for secret, costs in ((b"\x01" * 32, False), (b"", True)):
+        s = at_draw(secret, closed=False)
+        money = Money(s, attacker=[owner(5)])
+        s.do("close")
+        seeds.append(s.do("draw", s.seeding_header())[0][1]["seed"])
+        assert money.change("attacker") == -s.terms.no_reveal_slash * costs
+    assert seeds[0] != seeds[1]
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_delay_of_the_preset__outlasts_what_is_known_of_future_proposers(name):
+    """Else whoever calls `close` picks the moment at which the slot before the seeding block is its own."""
+    seconds = {"testnet": 12, "l2": 2}.get(name)  # of a block
+    if seconds is None:
+        assert name == "laptop"  # everybody there shares one machine
+        return
+    assert PRESETS[name]["draw_delay"] * seconds > LOOKAHEAD * 12
+    assert PRESETS[name]["draw_window"] >= 3 * PRESETS[name]["draw_delay"] * seconds

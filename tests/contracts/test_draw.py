@@ -1,15 +1,20 @@
 """close, draw
 
 when reveals ended                       then close fixes the revealed set and slashes who committed and stayed silent
-when two blocks passed                   then draw takes its seed from the block after close
+when draw_delay blocks passed            then draw takes its seed from that block's randomness, which its header proves
 when that block's hash is out of reach   then a new block is recorded
 when too few revealed, or nobody draws   then the round is void
 """
 
-from support.evm import refused
+import pytest
+from eth_hash.auto import keccak
+from support.evm import AnvilEvm, refused
 from support.system import SINK, UNIT, System, operator, owner
 
 from fl.protocol import committee
+from fl.protocol.artifact import Kind
+from fl.protocol.fraud import Opened
+from fl.protocol.header import prev_randao
 from fl.protocol.phases import Phase
 
 
@@ -83,50 +88,118 @@ def test_finalize__where_nobody_revealed__gives_the_pot_back_to_the_pool(system,
 
 
 def test_draw__takes_the_twin_s_committee(system, updates):
-    at_draw(system, updates)
+    at_draw(system, updates, silent=(4,))
+    committed = {seat: system.commitment(seat, Opened.of(data, Kind.UPDATE).tree.root) for seat, data in updates.items()}
+    roots = {seat: Opened.of(updates[seat], Kind.UPDATE).tree.root for seat in range(4)}
     system.do("close")
-    block_hash = bytes.fromhex(system.evm.vm.block_hash(system.round.closeBlock + 1).hex())
-    seed = committee.seed(block_hash, system.evm.chain_id, system.federation.address, 1)
-    expected = committee.draw(seed, range(5), 3)
-    system.evm.mine(1)
-    events = system.do("draw")
-    assert events == [("Drawn", {"round": 1, "seed": seed, "committee": committee.pack(expected)})]
+    mix = committee.mix(1, committed, roots)
+    assert system.round.mix == mix
+    header = system.seeding_header()
+    randao = system.evm.randao(system.round.closeBlock + system.terms.draw_delay)
+    assert prev_randao(header) == randao
+    seed = committee.seed(randao, mix, system.evm.chain_id, system.federation.address, 1)
+    expected = committee.draw(seed, range(4), 3)
+    events = system.do("draw", header)
+    assert events == [("Drawn", {"round": 1, "prevRandao": randao, "seed": seed, "committee": committee.pack(expected)})]
     assert system.committee() == expected
     assert system.phase is Phase.SCORE_COMMIT
+
+
+def test_mix__is_of_this_round_alone__and_shown_once_it_is_closed(system, updates):
+    system.to_challenge(updates).finish()
+    before = system.round.mix
+    at_draw(system, {seat: updates[seat] for seat in (0, 1, 2)})
+    assert system.round.mix == bytes(32) != before
+    system.do("close")
+    roots = {seat: Opened.of(updates[seat], Kind.UPDATE).tree.root for seat in (0, 1, 2)}
+    assert system.round.mix == committee.mix(2, roots, roots)
 
 
 def test_draw__refusals(system, updates):
     at_draw(system, updates)
     with refused("NotClosed", 1):
-        system.do("draw")
+        system.do("draw", b"")
     system.do("close")
-    closed = system.round.closeBlock
-    assert system.evm.block == closed + 1
-    with refused("DrawTooEarly", closed + 1, closed + 2):
-        system.do("draw")
-    system.evm.mine()
-    system.do("draw")
+    seeding = system.seeding
+    assert system.evm.block == seeding - 1
+    for block in (seeding - 1, seeding):
+        with refused("DrawTooEarly", block, seeding + 1):
+            system.do("draw", b"")
+        system.evm.mine()
+    header = system.evm.header(seeding)
+    for wrong in (b"", header[:-1], header + b"\0", system.evm.header(seeding - 1)):
+        with refused("WrongHeader", seeding, keccak(header), keccak(wrong)):
+            system.do("draw", wrong)
+    system.do("draw", header)
     with refused("WrongPhase", Phase.DRAW, Phase.SCORE_COMMIT):
-        system.do("draw")
+        system.do("draw", header)
+
+
+def test_draw__on_a_chain_whose_headers_have_another_form__is_refused(system, updates, monkeypatch):
+    at_draw(system, updates)
+    system.do("close")
+    monkeypatch.setattr("support.evm.encode_header", lambda facts: b"\xf8 another form")
+    with refused("MalformedHeader", 14):
+        system.do("draw", system.seeding_header())
+
+
+@pytest.mark.parametrize("delay", [2, 3, 128])
+def test_draw__waits_for_the_delay_of_the_terms(updates, delay):
+    system = System.create(draw_delay=delay).join(5).fund()
+    at_draw(system, updates)
+    closed = system.evm.block
+    system.do("close")
+    system.evm.mine(delay - 1)
+    assert system.evm.block == closed + delay
+    with refused("DrawTooEarly", closed + delay, closed + delay + 1):
+        system.do("draw", b"")
+    system.evm.mine()
+    assert system.do("draw", system.evm.header(closed + delay))[0][0] == "Drawn"
 
 
 def test_draw__when_the_hash_is_out_of_reach__records_the_block_anew(system, updates):
     at_draw(system, updates)
     system.do("close")
-    closed = system.round.closeBlock
-    system.evm.mine(closed + 1 + 257 - system.evm.block)
+    header = system.seeding_header()
+    system.evm.mine(system.seeding + 8192 - system.evm.block)
     block = system.evm.block
-    assert system.do("draw") == [("DrawPostponed", {"round": 1, "closeBlock": block})]
+    assert system.do("draw", header) == [("DrawPostponed", {"round": 1, "closeBlock": block})]
     assert system.phase is Phase.DRAW
-    system.evm.mine(2)
-    assert system.do("draw")[0][0] == "Drawn"
+    with refused("DrawTooEarly", block + 1, block + system.terms.draw_delay + 1):
+        system.do("draw", header)
+    assert system.do("draw", system.seeding_header())[0][0] == "Drawn"
 
 
-def test_draw__at_256_blocks__still_reaches_the_hash(system, updates):
+@pytest.mark.parametrize("blocks", [1, 256, 257, 8191])
+def test_draw__as_long_as_the_history_contract_knows_the_hash__draws(system, updates, blocks):
     at_draw(system, updates)
     system.do("close")
-    system.evm.mine(system.round.closeBlock + 1 + 256 - system.evm.block)
-    assert system.do("draw")[0][0] == "Drawn"
+    header = system.seeding_header()
+    system.evm.mine(system.seeding + blocks - system.evm.block)
+    assert system.do("draw", header)[0][0] == "Drawn"
+
+
+@pytest.mark.parametrize("fork", ["cancun", "osaka"])
+@pytest.mark.parametrize("blocks", [1, 256, 257])
+def test_draw__on_a_node_with_and_without_a_history_contract(updates, fork, blocks):
+    """The opcode tells 256 hashes. Where there is nothing else, a new block is recorded after that."""
+    evm = AnvilEvm(fork=fork)
+    try:
+        system = System.create(evm).join(5).fund()
+        at_draw(system, updates)
+        system.do("close")
+        header = system.seeding_header()
+        system.evm.mine(system.seeding + blocks - system.evm.block)
+        late = fork == "cancun" and blocks == 257
+        assert system.do("draw", header)[0][0] == ("DrawPostponed" if late else "Drawn")
+        if late:
+            assert system.do("draw", system.seeding_header())[0][0] == "Drawn"
+        seed = committee.seed(
+            prev_randao(system.evm.header(system.seeding)), system.round.mix, evm.chain_id, system.federation.address, 1
+        )
+        assert system.committee() == committee.draw(seed, range(5), 3)
+    finally:
+        evm.close()
 
 
 def test_draw__by_nobody__voids_the_round_by_the_clock(system, updates):

@@ -2,6 +2,7 @@
 
 when terms keep every rule   then a federation is deployed under them, listed and known
 when a rule is broken        then refused with its number, the same that the Python twin names
+when blocks have no beacon   then refused, since nobody could draw a committee there
 when there is no code        then no factory
 """
 
@@ -53,6 +54,9 @@ BROKEN = [
     (19, {"strictness": 65536}),
     (20, {"commit_window": 30 * 86400, "reveal_window": 30 * 86400, "draw_window": 30 * 86400}),
     (20, {"max_attempts": 3, "challenge_window": 30 * 86400}),
+    (21, {"draw_delay": 1}),
+    (21, {"draw_delay": 7201}),
+    (21, {"draw_delay": 2**256 - 1}),
 ]
 KEPT = [
     {"depth": 17, "challenge_window": 1200},
@@ -72,6 +76,8 @@ KEPT = [
     {"commit_window": 10, "answer_window": 10, "challenge_window": 30},
     {"max_attempts": 8, "trainer_rate": 2**88, "demand_deposit": 0, "proposer_fee": 0, "validator_rate": 0},
     {"proposer_fee": 2**88, "validator_rate": 2**88, "min_stake": 2**88},
+    {"draw_delay": 2},
+    {"draw_delay": 7200},
 ]
 
 
@@ -108,6 +114,17 @@ def test_create__with_a_broken_rule__is_refused(system, rule, changes):
 def test_create__with_a_token_without_code__is_refused(system):
     with refused("BadTerms", 1):
         system.factory.send("create", replace(system.terms, token=STRANGER).as_tuple(), by=STRANGER)
+
+
+@pytest.mark.parametrize("given", [0, 1, 2, 2500000000000000, 2**64 - 1])
+def test_create__where_blocks_carry_a_constant_or_a_difficulty__is_refused(system, monkeypatch, given):
+    monkeypatch.setattr(LocalEvm, "randao", lambda evm, number: given.to_bytes(32, "big"))
+    system.evm.mine()
+    with refused("NoRandomness", given):
+        system.factory.send("create", system.terms.as_tuple(), by=STRANGER)
+    monkeypatch.setattr(LocalEvm, "randao", lambda evm, number: (2**64).to_bytes(32, "big"))
+    system.evm.mine()
+    system.factory.send("create", system.terms.as_tuple(), by=STRANGER)
 
 
 @pytest.mark.parametrize("changes", KEPT)

@@ -7,10 +7,12 @@ from dataclasses import dataclass, field, replace
 
 from fl.protocol import committee as draws
 from fl.protocol import scores as pay
+from fl.protocol.header import prev_randao
 from fl.protocol.phases import Phase, RoundFacts, phase_and_end
 from fl.protocol.seats import to_bitmap
 from fl.protocol.terms import Terms
 
+HISTORY = 8191  # blocks whose hashes the chain tells
 NO_REVEAL, NO_SCORES, FRAUD = "no reveal", "no scores", "fraud"
 
 
@@ -64,6 +66,7 @@ class Live:
     proposed_at: int = 0
     proposal: bytes = bytes(32)
     open_demands: int = 0
+    mix: bytes = bytes(32)
 
 
 class Ledger:
@@ -123,6 +126,7 @@ class Ledger:
             proposed_at=r.proposed_at,
             open_demands=r.open_demands,
             proposal=r.proposal if stands else bytes(32),
+            mix=r.mix,
         )
 
     @property
@@ -257,15 +261,17 @@ class Ledger:
         refuse_if(self.round.close_block != 0, "AlreadyClosed")
         self._close()
 
-    def draw(self, by: str, block_hash: bytes) -> None:
+    def draw(self, by: str, header: bytes, right: bool) -> None:
         self._in(Phase.DRAW)
         r = self.round
         refuse_if(r.close_block == 0, "NotClosed")
-        refuse_if(self.block < r.close_block + 2, "DrawTooEarly")
-        if self.block > r.close_block + 1 + 256:
+        seeding = r.close_block + self.terms.draw_delay
+        refuse_if(self.block <= seeding, "DrawTooEarly")
+        if self.block > seeding + HISTORY:
             r.close_block = self.block
             return
-        seed = draws.seed(block_hash, self.chain_id, self.federation, r.number)
+        refuse_if(not right, "WrongHeader")
+        seed = draws.seed(prev_randao(header), r.mix, self.chain_id, self.federation, r.number)
         r.committee = draws.draw(seed, r.closed, self.terms.committee)
         r.drawn_at = self.time
 
@@ -424,6 +430,7 @@ class Ledger:
             self._slash(seat, NO_REVEAL, self.terms.no_reveal_slash)
         r.closed = tuple(sorted(r.revealed))
         r.close_block = self.block
+        r.mix = draws.mix(r.number, r.committed, r.revealed)
         if len(r.closed) < self.terms.min_reveals:
             r.voided = True
 

@@ -20,14 +20,34 @@ from pathlib import Path
 from typing import Any
 
 import pyrevm
+import rlp
 from eth_abi import decode, encode
 from eth_hash.auto import keccak
 
+from fl.network.headers import ALWAYS, NUMBERS, header_of
 from fl.network.identity import DEPLOYER, create2
 
 CODE_SIZE = 2**16 if "TREATY_BUILD" in os.environ else None  # a campaign compiles fast, not small
 BUILD = Path(os.environ.get("TREATY_BUILD", Path(__file__).parents[2] / ".build" / "__local__.json"))
 CHAIN_ID = 31337
+# The history contract of EIP-2935, and who writes into it: block n begins by keeping the hash of block n - 1.
+HISTORY = "0x0000F90827F1C53a10cb7A02335B175320002935"
+HISTORY_CODE = bytes.fromhex(
+    "3373fffffffffffffffffffffffffffffffffffffffe14604657602036036042575f35600143038111604257611fff81430311604257611fff9006545f52"
+    "60205ff35b5f5ffd5b5f35611fff60014303065500"
+)
+SYSTEM_CALLER = "0xfffffffffffffffffffffffffffffffffffffffe"
+EMPTY = dict.fromkeys(("parentHash", "stateRoot", "transactionsRoot", "receiptsRoot", "sha3Uncles"), "0x" + "00" * 32) | {
+    "miner": "0x" + "00" * 20,
+    "logsBloom": "0x" + "00" * 256,
+    "difficulty": "0x0",
+    "gasLimit": "0x0",
+    "gasUsed": "0x0",
+    "timestamp": "0x0",
+    "extraData": "0x",
+    "nonce": "0x" + "00" * 8,
+    "baseFeePerGas": "0x0",
+}
 GENESIS_TIME = 1_800_000_000
 
 
@@ -204,6 +224,12 @@ def refusal_in(error: RuntimeError) -> Exception:
     return error
 
 
+def encode_header(block: dict[str, str]) -> bytes:
+    """The header of a block with London's fields."""
+    names = [*ALWAYS, "baseFeePerGas"]
+    return rlp.encode([int(block[n], 16) if n in NUMBERS else bytes.fromhex(block[n][2:]) for n in names])
+
+
 @dataclass
 class LocalEvm(Engine):
     """revm in this process. Its clock moves only on demand; every write is a block of its own."""
@@ -218,11 +244,15 @@ class LocalEvm(Engine):
         env = pyrevm.Env(cfg=pyrevm.CfgEnv(chain_id=self.chain_id, limit_contract_code_size=CODE_SIZE))
         self.vm = pyrevm.EVM(env=env, spec_id="CANCUN", gas_limit=2**63)
         self.vm.insert_account_info(DEPLOYER, pyrevm.AccountInfo(nonce=1, code=bytes.fromhex(DEPLOYER_CODE)))
+        self.vm.insert_account_info(HISTORY, pyrevm.AccountInfo(code=HISTORY_CODE))
         self._sync()
 
     def _sync(self) -> None:
-        self.vm.set_block_env(pyrevm.BlockEnv(number=self.block, timestamp=self.time))
+        self._at(self.block)
         self.said.clear()
+
+    def _at(self, block: int) -> None:
+        self.vm.set_block_env(pyrevm.BlockEnv(number=block, timestamp=self.time, prevrandao=self.randao(block)))
 
     def mark(self) -> tuple[Any, int, int]:
         return self.vm.snapshot(), self.time, self.block
@@ -242,8 +272,28 @@ class LocalEvm(Engine):
         self.block += blocks
         self._sync()
 
-    def block_hash(self, number: int) -> bytes:
-        return bytes.fromhex(self.vm.block_hash(number).hex())
+    def randao(self, number: int) -> bytes:
+        """The randomness of a block."""
+        return keccak(b"randao %d" % number)
+
+    def block_facts(self, number: int) -> dict[str, str]:
+        """A block as nodes show it, with the hash of its header."""
+        facts = {**EMPTY, "number": hex(number), "mixHash": "0x" + self.randao(number).hex(), **self._more(number)}
+        return {**facts, "hash": "0x" + keccak(encode_header(facts)).hex()}
+
+    def _more(self, number: int) -> dict[str, str]:
+        """What else a block's header says."""
+        return {}
+
+    def header(self, number: int) -> bytes:
+        """The header of a block that was mined; the chain knows its hash from now on. This engine's opcode makes hashes up, to
+        which no header can be found, so that they come from the history contract."""
+        assert number < self.block
+        header = encode_header(self.block_facts(number))
+        self._at(number + 1)
+        self._run(HISTORY, keccak(header), SYSTEM_CALLER)
+        self._sync()
+        return header
 
     def code(self, address: str) -> bytes:
         """revm keeps code with zeros behind it; the account's hash says where it ends."""
@@ -341,8 +391,9 @@ class AnvilEvm(Engine):
     def mine(self, blocks: int = 1) -> None:
         self.rpc("anvil_mine", hex(blocks), "0x0")
 
-    def block_hash(self, number: int) -> bytes:
-        return bytes.fromhex(self.rpc("eth_getBlockByNumber", hex(number), False)["hash"][2:])
+    def header(self, number: int) -> bytes:
+        """The header of a block that was mined."""
+        return header_of(self.rpc("eth_getBlockByNumber", hex(number), False))
 
     def code(self, address: str) -> bytes:
         return bytes.fromhex(self.rpc("eth_getCode", address, "latest")[2:])

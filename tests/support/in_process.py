@@ -59,6 +59,7 @@ class InProcessChain(LocalEvm):
         self.nonces: Counter[str] = Counter()
         self._since, self._times = [0], [self.time]  # a block, and the time of it and its successors
         self._next_time: int | None = None
+        self._first, self._hashes = self.block, list[str]()  # of the blocks from the first one on, as far as somebody asked
         super().__post_init__()
 
     # ---- the engine's side
@@ -73,6 +74,7 @@ class InProcessChain(LocalEvm):
         super().back(mark)
         kept = bisect_right(self._since, self.block - 1)
         self._since, self._times = self._since[:kept], self._times[:kept]
+        del self._hashes[max(0, self.block - self._first) :]
         self.logs = [log for log in self.logs if int(log["blockNumber"], 16) < self.block]
 
     def write(self, to: str, data: bytes, by: str) -> list[tuple[str, dict]]:
@@ -113,7 +115,13 @@ class InProcessChain(LocalEvm):
         return [self(method, *params)]
 
     def _hash(self, number: int) -> str:
-        return "0x" + keccak(f"block {number}".encode()).hex()
+        for height in range(self._first + len(self._hashes), number + 1):
+            self._hashes.append(self.block_facts(height)["hash"])
+        return self._hashes[number - self._first] if number >= self._first else "0x" + keccak(b"%d" % number).hex()
+
+    def _more(self, number: int) -> dict[str, str]:
+        time = self._times[bisect_right(self._since, number) - 1]
+        return {"timestamp": hex(time), "parentHash": self._hash(number - 1)}
 
     def _number(self, at: Any) -> int:
         """The block that a tag, a number or a hash names. Only the newest has a state to show."""
@@ -128,9 +136,9 @@ class InProcessChain(LocalEvm):
         number = self._number(at)
         if number >= self.block:
             return None
-        time = self._times[bisect_right(self._since, number) - 1]
-        hashes = {"hash": self._hash(number), "parentHash": self._hash(number - 1)}
-        return {"number": hex(number), "timestamp": hex(time), "baseFeePerGas": "0x0", **hashes}
+        if at.startswith("0x") and number >= self._first:
+            self.header(number)  # the contract can be asked for its hash from now on
+        return self.block_facts(number)
 
     def _eth_call(self, call: dict[str, str], at: Any) -> str:
         assert self._number(at) == self.block - 1

@@ -240,9 +240,18 @@ class System:
 
     def draw(self) -> list[int]:
         self.do("close")
-        self.evm.mine(2)
-        self.do("draw")
+        self.do("draw", self.seeding_header())
         return self.committee()
+
+    @property
+    def seeding(self) -> int:
+        """The block whose randomness seeds the draw."""
+        return self.round.closeBlock + self.terms.draw_delay
+
+    def seeding_header(self) -> bytes:
+        """Its header, once it has been built: blocks are mined until then."""
+        self.evm.mine(max(0, self.seeding + 1 - self.evm.block))
+        return self.evm.header(self.seeding)
 
     def commit_scores(self, vectors: dict[int, bytes]) -> System:
         for seat, vector in vectors.items():

@@ -66,6 +66,7 @@ class RoundLog:
     reveals: dict[int, Reveal] = field(default_factory=dict)
     revealed: list[int] | None = None
     close_block: int = 0
+    prev_randao: bytes = b""
     seed: bytes = b""
     committee: list[int] = field(default_factory=list)
     score_commitments: dict[int, bytes] = field(default_factory=dict)
@@ -194,8 +195,8 @@ class History:
     def _DrawPostponed(self, round: int, closeBlock: int) -> None:
         self.rounds[-1].close_block = closeBlock
 
-    def _Drawn(self, round: int, seed: bytes, committee: int) -> None:
-        self.rounds[-1].seed = seed
+    def _Drawn(self, round: int, prevRandao: bytes, seed: bytes, committee: int) -> None:
+        self.rounds[-1].prev_randao, self.rounds[-1].seed = prevRandao, seed
         self.rounds[-1].committee = unpack(committee, self._committee_size)
 
     def _ScoresCommitted(self, round: int, seat: int, commitment: bytes) -> None:

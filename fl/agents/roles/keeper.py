@@ -6,9 +6,9 @@ from fl.agents.record.view import View
 from fl.agents.runtime.actions import Action, Call, Turn
 from fl.protocol.phases import Phase
 
-# Blocks to wait after the one that holds `close`. The contract allows the draw two blocks later, since the hash of the block in
-# between is the seed; a node estimates gas on its newest block, which must already be that far.
-BLOCKS_TO_DRAW = 3
+# Blocks from the one that seeds the draw to the first that may hold the call. The contract allows the next block already, but
+# a node estimates gas on its newest block, which must be that far.
+BLOCKS_TO_DRAW = 2
 
 
 class Keeper:
@@ -24,7 +24,8 @@ class Keeper:
             return [_call(view, "close")]
         if view.phase is Phase.DRAW:
             close = view.facts.close_block
-            return [_call(view, "draw", number=close, from_block=close + BLOCKS_TO_DRAW)]
+            first = close + view.terms.draw_delay + BLOCKS_TO_DRAW
+            return [_call(view, "draw", view.snapshot.header, number=close, from_block=first)]
         if view.phase is Phase.SETTLE:
             log = view.round
             return [_call(view, "settle", [log.scores[seat] for seat in log.validators])]

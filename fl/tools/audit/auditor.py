@@ -189,8 +189,12 @@ class Auditor:
         silent = set(log.commitments) - set(log.reveals)
         self._same(f"round {round}: seats slashed for not revealing", silent, self.slashed_now[Offence.NO_REVEAL])
 
-    def _after_Drawn(self, round: int, seed: bytes, **rest: Any) -> None:
-        expected = committee.draw(seed, self._round.revealed or [], self.terms.committee)
+    def _after_Drawn(self, round: int, prevRandao: bytes, seed: bytes, **rest: Any) -> None:
+        log = self._round
+        mix = committee.mix(round, log.commitments, {seat: reveal.root for seat, reveal in log.reveals.items()})
+        right = committee.seed(prevRandao, mix, self.chain_id, self.federation, round)
+        self._same(f"round {round}: seed of the draw", right.hex(), seed.hex())
+        expected = committee.draw(seed, log.revealed or [], self.terms.committee)
         self._same(f"round {round}: committee", expected, self._round.committee)
         self._same(f"round {round}: committee, packed", committee.pack(expected), rest["committee"])
         self.checks["draws"] += 1

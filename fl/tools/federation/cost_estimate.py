@@ -31,7 +31,7 @@ GAS: dict[str, tuple[int, ...]] = {
     "join": (115_096, 109_995, 105_962, 105_410),
     "claim": (55_401, 55_401, 55_401, 55_401),
 }
-WORD, SELECTOR, LOCATOR = 32, 4, 64
+WORD, SELECTOR, LOCATOR, HEADER = 32, 4, 64, 672
 
 
 def gas_of(call: str, seats: int) -> int:
@@ -46,6 +46,8 @@ def bytes_of(call: str, seats: int, committee: int) -> int:
     """Approximate size of the signed transaction, including a locator where one is allowed."""
     words = {"commit": 3, "reveal": 5, "commitScores": 3, "revealScores": 4, "propose": 6, "join": 5, "claim": 2}
     data = SELECTOR + WORD * words.get(call, 0)
+    if call == "draw":
+        data += 2 * WORD + HEADER
     if call in ("reveal", "propose"):
         data += LOCATOR
     if call == "revealScores":

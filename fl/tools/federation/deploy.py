@@ -16,6 +16,8 @@ from fl.learning.task_check import check_model, check_task, table_of
 from fl.learning.task_loading import load_task
 from fl.network import ape_accounts, identity
 from fl.network.denomination import PLAY, Denomination
+from fl.network.randomness import KINDS, NONE, Randomness, randomness_of
+from fl.network.rpc import DEV_CHAINS
 from fl.network.stores import cid
 from fl.network.stores.base import Store, canonical
 from fl.network.stores.files import write_durably
@@ -92,6 +94,19 @@ def make_terms(
     return terms
 
 
+def check_draw(terms: Terms, chain: Randomness) -> None:
+    """Whether committees can be drawn on this chain under these terms. Raises ChainError or TermsError."""
+    if chain.kind == NONE:
+        raise ChainError(f"{KINDS[NONE]}: nothing was sent; choose another chain")
+    least = round(chain.longest_draw(terms.draw_delay))
+    if terms.draw_window < least:
+        blocks = f"{terms.draw_delay} blocks (draw_delay) of {chain.block_seconds:.3g} seconds"
+        raise TermsError(
+            f"draw_window: {terms.draw_window} seconds are too few on this chain, since three times {blocks} take {least}: "
+            "give that many, or a smaller draw_delay; nothing was sent"
+        )
+
+
 @dataclass(frozen=True)
 class Draft:
     """Everything that is known before anything is sent."""
@@ -132,6 +147,8 @@ def draft(
         raise TermsError(
             f"admission: no contract at {terms.admission} on chain {ape_accounts.chain_id()}: leave it out, or give one"
         )
+    if ape_accounts.chain_id() not in DEV_CHAINS:
+        check_draw(terms, randomness_of(ape_accounts.node()))
     maker, known = None, identity.address_of(identity.FACTORY)
     if factory is not None:
         maker = ape_accounts.attach("FederationFactory", factory, "factory")

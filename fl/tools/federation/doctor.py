@@ -22,6 +22,7 @@ from fl.learning.task_check import check_model, check_shard, check_task, table_o
 from fl.learning.task_loading import federation_task, load_task
 from fl.network.calls import chain_id, number_of
 from fl.network.federation import FederationReader
+from fl.network.randomness import AHEAD, KINDS, NONE, OWN, randomness_of
 from fl.network.rpc import NodeError
 from fl.network.stores.base import Store
 from fl.network.stores.hosted import HostStore
@@ -156,6 +157,30 @@ def _federation(visit: Visit) -> None:
         f"{reader.address}: terms in order, {free} of {reader.terms.max_seats} seats free; "
         f"{worst_case(reader.terms, visit.token.denomination)}",
     )
+
+
+def _draw(visit: Visit) -> None:
+    reader = visit.reader
+    if reader is None:
+        return
+    if visit.network.local:
+        visit.say("draw", "ok", "a local chain makes up its randomness")
+        return
+    chain, delay = randomness_of(reader.rpc), reader.terms.draw_delay
+    after, window = round(delay * chain.block_seconds), reader.terms.draw_window
+    took = f"draw_delay, {delay} blocks, takes {show_duration(after)} of the {show_duration(window)} for the draw"
+    if chain.kind == NONE or window <= after:
+        visit.say("draw", "bad", f"{KINDS[NONE] if chain.kind == NONE else took}: every round would be void; stay away")
+        return
+    visit.say("draw", "ok" if chain.kind == OWN else "warn", f"{KINDS[chain.kind]}; {took}")
+    if window < chain.longest_draw(delay):
+        visit.say("draw", "warn", f"{took}: a few missed blocks void a round, which costs nobody stake, but its pay")
+    if after <= AHEAD:
+        known = f"who builds the blocks of Ethereum is known {show_duration(AHEAD)} ahead"
+        visit.say("draw", "warn", f"{took}, and {known}: whoever closes a round may aim at a block of its own")
+    if window - after > chain.kept * chain.block_seconds:
+        lasts = show_duration(round(chain.kept * chain.block_seconds))
+        visit.say("draw", "warn", f"a draw that nobody makes within {lasts} starts over, with other randomness")
 
 
 def _account(visit: Visit) -> None:
@@ -313,6 +338,7 @@ LOOKS: dict[str, Callable[[Visit], Any]] = {
     "chain": _chain,
     "clock": _clock,
     "federation": _federation,
+    "draw": _draw,
     "account": _account,
     "seat": _seat,
     "store": _stores,

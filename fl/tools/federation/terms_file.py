@@ -47,18 +47,21 @@ LAPTOP: dict[str, Any] = {
     "validator_rate": 2,
     "strictness": 2,
     "proposer_fee": 1,
+    "draw_delay": 2,
 }
-# For a testnet: rounds of about two hours, so that several fit in a day and restarting a machine costs nobody a stake.
+# For Ethereum or its testnets: rounds of about three hours, so that several fit in a day and restarting a machine
+# costs nobody a stake. Who builds which block is known 64 blocks ahead: with 65, whoever calls `close` cannot aim at its own.
 TESTNET = LAPTOP | {
     "commit_window": 1200,
     "reveal_window": 900,
-    "draw_window": 1800,
+    "draw_window": 5400,
     "score_commit_window": 900,
     "score_reveal_window": 900,
     "settle_window": 1800,
     "propose_window": 900,
     "challenge_window": 4500,
     "answer_window": 300,
+    "draw_delay": 128,
 }
 # For money at stake on a rollup. Its sequencer may be down, or leave a transaction out, for as long as it takes to force one
 # through L1: 12 hours on OP Stack chains, 24 on Arbitrum. Every window that can lead to a slash is therefore a day long, and 25
@@ -82,6 +85,7 @@ L2 = LAPTOP | {
     "no_reveal_slash": 20,
     "no_scores_slash": 20,
     "fraud_slash": 100,
+    "draw_delay": 512,
 }
 # For trying out a federation of several machines on a chain of one's own, whose clock is ten times as fast: a round takes two
 # minutes. Too short for a public chain, where a minute without a block would cost a stake.

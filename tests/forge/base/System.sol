@@ -62,6 +62,7 @@ abstract contract System is Test {
         terms.validatorRate = 7_001;
         terms.strictness = 4;
         terms.proposerFee = 2_003;
+        terms.drawDelay = 3;
     }
 
     /// @dev A federation whose first model is zero.
@@ -71,6 +72,7 @@ abstract contract System is Test {
         terms.genesis = NaiveTree.rootOf(model);
         bytes memory implementation = abi.encode(vm.deployCode(_implementation()));
         factory = IFederationFactory(vm.deployCode("FederationFactory.sol", implementation));
+        vm.prevrandao(keccak256("beacon"));
         federation = IWhole(factory.create(terms));
         t = terms;
     }
@@ -192,8 +194,22 @@ abstract contract System is Test {
 
     function _draw() internal {
         federation.close();
-        mine(2);
-        federation.draw();
+        mine(t.drawDelay + 1);
+        federation.draw(_header(_seeding()));
+    }
+
+    function _seeding() internal view returns (uint256) {
+        return _round().closeBlock + t.drawDelay;
+    }
+
+    function _randao(uint256 number) internal pure returns (bytes32) {
+        return keccak256(abi.encode("randao", number));
+    }
+
+    /// @dev The shortest header that is one: thirteen empty fields, the randomness, and something more. The chain knows its hash.
+    function _header(uint256 number) internal returns (bytes memory header) {
+        header = abi.encodePacked(hex"f84f80808080808080808080808080a0", _randao(number), hex"a0", bytes32(number));
+        vm.setBlockhash(number, keccak256(header));
     }
 
     function _scoresCommitment(uint256 seat, bytes memory scores) internal view returns (bytes32) {

@@ -12,6 +12,9 @@ interface Vm {
     function assume(bool condition) external pure;
     function warp(uint256 time) external;
     function roll(uint256 number) external;
+    function setBlockhash(uint256 number, bytes32 hash) external;
+    function prevrandao(bytes32 value) external;
+    function etch(address target, bytes calldata code) external;
     function chainId(uint256 id) external;
     function getBlockTimestamp() external view returns (uint256);
     function getBlockNumber() external view returns (uint256);

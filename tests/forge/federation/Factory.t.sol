@@ -31,6 +31,16 @@ contract FactoryTest is System {
         factory.create(terms);
     }
 
+    /// @dev A beacon's value is below 2^64 once in 2^192 blocks; constants and difficulties always are.
+    function test_create_wantsRandomness(uint256 given) public {
+        Terms memory terms = t;
+        vm.prevrandao(bytes32(given % 2 ** 64));
+        vm.expectRevert(abi.encodeWithSelector(IFederationFactory.NoRandomness.selector, given % 2 ** 64));
+        factory.create(terms);
+        vm.prevrandao(bytes32(given < 2 ** 64 ? given + 2 ** 64 : given));
+        factory.create(terms);
+    }
+
     function test_implementation_mustHaveCode() public {
         vm.expectRevert(abi.encodeWithSelector(IFederationFactory.NoCode.selector, STRANGER));
         vm.deployCode("FederationFactory.sol", abi.encode(STRANGER));

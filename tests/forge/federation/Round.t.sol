@@ -231,39 +231,106 @@ contract RoundTest is System {
 
     // ---- draw
 
-    function test_draw_takesTheHashOfTheNextBlock() public {
-        _toDraw(5);
+    /// @dev The words of a round's records, one behind the other.
+    function _mix(uint256 committed) private view returns (bytes32) {
+        bytes memory words;
+        for (uint256 seat = 0; seat < committed; ++seat) {
+            (uint256 state, bytes28 digest) = federation.recordOf(seat);
+            words = bytes.concat(words, bytes3(uint24(_round().number)), bytes1(uint8(state)), digest);
+        }
+        return keccak256(words);
+    }
+
+    function test_draw_takesTheRandomnessOfTheBlockAfterTheDelay() public {
+        _toReveal(5);
+        for (uint256 seat = 0; seat < 4; ++seat) _reveal(seat);
+        _skip();
         vm.expectRevert(abi.encodeWithSelector(IFederation.NotClosed.selector, 1));
-        federation.draw();
+        federation.draw("");
         federation.close();
+        assertEq(_round().mix, _mix(5), "the silent one's record too");
         uint256 closed = vm.getBlockNumber();
-        vm.expectRevert(abi.encodeWithSelector(IFederation.DrawTooEarly.selector, closed, closed + 2));
-        federation.draw();
-        mine(1);
-        vm.expectRevert(abi.encodeWithSelector(IFederation.DrawTooEarly.selector, closed + 1, closed + 2));
-        federation.draw();
-        mine(1);
-        federation.draw();
-        bytes32 seed = keccak256(abi.encode(blockhash(closed + 1), block.chainid, address(federation), 1));
-        uint256[] memory drawn = NaiveSeats.draw(seed, NaiveSeats.list(31), 3);
+        for (uint256 i = 0; i <= t.drawDelay; ++i) {
+            vm.expectRevert(abi.encodeWithSelector(IFederation.DrawTooEarly.selector, closed + i, closed + t.drawDelay + 1));
+            federation.draw("");
+            mine(1);
+        }
+        bytes memory header = _header(closed + t.drawDelay);
+        bytes32 randao = _randao(closed + t.drawDelay);
+        bytes32 seed = keccak256(abi.encode(randao, _mix(5), block.chainid, address(federation), 1));
+        uint256[] memory drawn = NaiveSeats.draw(seed, NaiveSeats.list(15), 3);
+        uint120 packed;
+        for (uint256 i = 0; i < 3; ++i) packed += uint120(drawn[i] << (8 * (14 - i)));
+        vm.expectEmit(address(federation));
+        emit IFederation.Drawn(1, randao, seed, packed);
+        federation.draw(header);
         assertEq(keccak256(abi.encode(_committee())), keccak256(abi.encode(drawn)), "committee");
         vm.expectRevert(_wrongPhase(IFederation.Phase.Draw, IFederation.Phase.ScoreCommit));
-        federation.draw();
+        federation.draw(header);
+    }
+
+    function test_draw_takesNoOtherHeader(bytes memory other, uint256 place, uint8 change) public {
+        _toDraw(5);
+        federation.close();
+        mine(t.drawDelay + 1);
+        bytes memory header = _header(_seeding());
+        bytes32 hash = keccak256(header);
+        vm.assume(keccak256(other) != hash);
+        vm.expectRevert(abi.encodeWithSelector(IFederation.WrongHeader.selector, _seeding(), hash, keccak256(other)));
+        federation.draw(other);
+        header[place % header.length] ^= bytes1(change == 0 ? 1 : change);
+        vm.expectRevert(abi.encodeWithSelector(IFederation.WrongHeader.selector, _seeding(), hash, keccak256(header)));
+        federation.draw(header);
+    }
+
+    function test_draw_refusesAHeaderOfAnotherForm(bytes memory other) public {
+        vm.assume(other.length < 46); // too short for field 13
+        _toDraw(5);
+        federation.close();
+        mine(t.drawDelay + 1);
+        vm.setBlockhash(_seeding(), keccak256(other));
+        vm.expectRevert(abi.encodeWithSelector(IFederation.MalformedHeader.selector, other.length));
+        federation.draw(other);
     }
 
     function test_draw_isPostponedWhenTheHashIsGone(uint16 blocks) public {
         _toDraw(5);
         federation.close();
-        uint256 closed = vm.getBlockNumber();
-        mine(within(blocks, 2, 1000));
-        bool gone = vm.getBlockNumber() - (closed + 1) > 256;
-        federation.draw();
+        bytes memory header = _seen(within(blocks, 1, 1000));
+        bool gone = vm.getBlockNumber() - _seeding() > 256;
+        uint256 closed = _round().closeBlock;
+        federation.draw(header);
         _assertPhase(gone ? IFederation.Phase.Draw : IFederation.Phase.ScoreCommit);
+        assertEq(_round().closeBlock, gone ? vm.getBlockNumber() : closed, "anew");
         if (!gone) return;
-        assertEq(_round().closeBlock, vm.getBlockNumber(), "anew");
-        mine(2);
-        federation.draw();
+        mine(t.drawDelay + 1);
+        federation.draw(_header(_seeding()));
         _assertPhase(IFederation.Phase.ScoreCommit);
+    }
+
+    /// @dev The header of the seeding block, so many blocks later.
+    function _seen(uint256 blocks) private returns (bytes memory header) {
+        mine(t.drawDelay + 1);
+        header = _header(_seeding());
+        mine(blocks - 1);
+    }
+
+    /// @dev EIP-2935: the contract tells the hashes of the last 8,191 blocks; block n begins by storing that of block n - 1.
+    function test_draw_asksTheHistoryContract(uint16 blocks) public {
+        address history = 0x0000F90827F1C53a10cb7A02335B175320002935;
+        vm.etch(
+            history,
+            hex"3373fffffffffffffffffffffffffffffffffffffffe14604657602036036042575f35600143038111604257611fff81430311604257611fff9006545f5260205ff35b5f5ffd5b5f35611fff60014303065500"
+        );
+        _toDraw(5);
+        federation.close();
+        mine(t.drawDelay + 1);
+        bytes memory header = _header(_seeding());
+        vm.store(history, bytes32(_seeding() % 8191), keccak256(header));
+        mine(within(blocks, 0, 9000));
+        bool gone = vm.getBlockNumber() - _seeding() > 8191;
+        federation.draw(header);
+        _assertPhase(gone ? IFederation.Phase.Draw : IFederation.Phase.ScoreCommit);
     }
 
     function test_draw_notInTimeVoids() public {
@@ -272,7 +339,7 @@ contract RoundTest is System {
         _skip();
         _assertPhase(IFederation.Phase.Void);
         vm.expectRevert(_wrongPhase(IFederation.Phase.Draw, IFederation.Phase.Void));
-        federation.draw();
+        federation.draw("");
         vm.expectEmit(address(federation));
         emit IFederation.Voided(1);
         federation.finalize();
@@ -291,7 +358,7 @@ contract RoundTest is System {
         assertEq(r.revealed | r.accepted | r.fallen, 0, "sets");
         assertEq(uint256(r.committee) | r.committeeSize | r.proposer | r.attempts | r.openDemands, 0, "counts");
         assertEq(uint256(r.closeBlock) | r.drawnAt | r.settledAt | r.proposeFrom | r.proposedAt, 0, "times");
-        assertEq(r.proposal, 0, "proposal");
+        assertEq(r.proposal | r.mix, 0, "hashes");
         assertTrue(r.live && !r.voided, "flags");
     }
 }

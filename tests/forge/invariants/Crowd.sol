@@ -179,7 +179,7 @@ contract Crowd is Ledger {
         if (phase == IFederation.Phase.Reveal && _drafted(1) != 0) w[uint256(Act.Reveal)] = 50;
         if (phase == IFederation.Phase.Draw) {
             if (round.closeBlock == 0) w[uint256(Act.Close)] = 60;
-            else if (vm.getBlockNumber() >= round.closeBlock + 2) w[uint256(Act.Draw)] = 60;
+            else if (vm.getBlockNumber() > round.closeBlock + t.drawDelay) w[uint256(Act.Draw)] = 60;
         }
         if (phase == IFederation.Phase.ScoreCommit && _voted(0) != 0) w[uint256(Act.CommitScores)] = 40;
         if (phase == IFederation.Phase.ScoreReveal && _voted(1) != 0) w[uint256(Act.RevealScores)] = 40;
@@ -443,15 +443,15 @@ contract Crowd is Ledger {
     }
 
     function _drawNow() private {
-        bool gone = vm.getBlockNumber() - (round.closeBlock + 1) > 256;
-        bytes32 entropy = blockhash(round.closeBlock + 1);
-        federation.draw();
+        uint256 seeding = round.closeBlock + t.drawDelay;
+        bool gone = vm.getBlockNumber() - seeding > 256;
+        federation.draw(_header(seeding));
         if (gone) {
             round.closeBlock = uint40(vm.getBlockNumber());
             ++seen[uint256(Outcome.DrawPostponed)];
             return;
         }
-        bytes32 seed = keccak256(abi.encode(entropy, block.chainid, address(federation), round.number));
+        bytes32 seed = keccak256(abi.encode(_randao(seeding), round.mix, block.chainid, address(federation), round.number));
         uint256[] memory drawn = NaiveSeats.draw(seed, NaiveSeats.list(round.revealed), t.committee);
         for (uint256 i = 0; i < drawn.length; ++i) round.committee += uint120(drawn[i] << (8 * (14 - i)));
         (round.committeeSize, round.drawnAt) = (uint8(t.committee), uint40(time()));
@@ -720,7 +720,7 @@ contract Crowd is Ledger {
             _refused(STRANGER, abi.encodeCall(IFederation.reveal, (seat, d.root, d.salt, "")));
         }
         if (kind == 3 && w[uint256(Act.Close)] == 0) _refused(STRANGER, abi.encodeCall(IFederation.close, ()));
-        if (kind == 4 && w[uint256(Act.Draw)] == 0) _refused(STRANGER, abi.encodeCall(IFederation.draw, ()));
+        if (kind == 4 && w[uint256(Act.Draw)] == 0) _refused(STRANGER, abi.encodeCall(IFederation.draw, (_header(vm.getBlockNumber() - 1))));
         if (kind == 5 && phase != IFederation.Phase.ScoreCommit) {
             _refused(operator, abi.encodeCall(IFederation.commitScores, (number, seat, d.root)));
         }

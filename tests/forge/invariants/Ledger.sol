@@ -3,6 +3,7 @@ pragma solidity 0.8.37;
 
 import {IFederation} from "../../../contracts/interfaces/IFederation.sol";
 import {IStakes} from "../../../contracts/interfaces/IStakes.sol";
+import {Commitments} from "../../../contracts/libraries/Commitments.sol";
 import {Files} from "../base/Files.sol";
 import {System} from "../base/System.sol";
 import {NaiveNumbers} from "../reference/NaiveNumbers.sol";
@@ -169,10 +170,18 @@ abstract contract Ledger is System {
         pot -= amount;
     }
 
+    /// @dev What the contract keeps of a seat's part in the round, as bytes.
+    function _word(uint256 seat, Draft storage d) private view returns (bytes memory) {
+        bytes32 sealed_ = Commitments.update(address(federation), round.number, seat, d.root, d.salt, keccak256(""));
+        return abi.encodePacked(uint24(round.number), uint8(d.state), bytes28(d.state == 2 ? d.root : sealed_));
+    }
+
     function _bookClose() internal {
         uint256 n;
+        bytes memory words;
         for (uint256 seat = 0; seat < PEOPLE; ++seat) {
             uint256 state = drafts[round.number][seat].state;
+            if (state != 0) words = bytes.concat(words, _word(seat, drafts[round.number][seat]));
             if (state == 2) {
                 round.revealed += uint128(2 ** seat);
                 ++n;
@@ -181,6 +190,7 @@ abstract contract Ledger is System {
             }
         }
         round.closeBlock = uint40(vm.getBlockNumber());
+        round.mix = keccak256(words);
         if (n < t.minReveals) round.voided = true;
     }
 

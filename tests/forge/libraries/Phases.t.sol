@@ -122,6 +122,7 @@ contract PhasesTest is System {
         assertEq(clock.word(TermsReader.TRAINER_RATE), terms.trainerRate, "trainerRate");
         assertEq(clock.word(TermsReader.VALIDATOR_RATE), terms.validatorRate, "validatorRate");
         assertEq(clock.word(TermsReader.PROPOSER_FEE), terms.proposerFee, "proposerFee");
+        assertEq(clock.word(TermsReader.DRAW_DELAY), terms.drawDelay, "drawDelay");
         assertEq(clock.word(TermsReader.MAX_SEATS), terms.maxSeats, "maxSeats");
         assertEq(clock.word(TermsReader.MAX_EXPONENT), terms.maxExponent, "maxExponent");
     }

@@ -6,7 +6,7 @@ import {Terms} from "../../../contracts/interfaces/IFederation.sol";
 /// @title NaiveRules: every rule of the terms judged by itself, then the first broken one
 library NaiveRules {
     function firstBroken(Terms memory t) internal view returns (uint256) {
-        bool[21] memory broken;
+        bool[22] memory broken;
         broken[1] = t.token.code.length == 0;
         broken[2] = t.sponsor == address(0);
         broken[3] = t.minStake / 4 < t.noRevealSlash || t.minStake / 4 < t.noScoresSlash;
@@ -35,14 +35,14 @@ library NaiveRules {
             if (!_between(windows[i], 10, 2_592_000)) broken[14] = true;
         }
         broken[15] = !broken[7] && !broken[14] && t.challengeWindow < (3 + t.depth) * t.answerWindow;
-        // Whatever stands behind the windows counts tokens, but for strictness and the label.
+        // Whatever stands behind the windows counts tokens, but for strictness, the delay and the label.
         bytes memory words = abi.encode(t);
         for (uint256 i = 22; i < words.length / 32; ++i) {
             uint256 amount;
             assembly ("memory-safe") {
                 amount := mload(add(words, mul(32, add(1, i))))
             }
-            if (i != 30 && i != 32 && amount > 309_485_009_821_345_068_724_781_056) broken[16] = true;
+            if (i < 32 && i != 30 && amount > 309_485_009_821_345_068_724_781_056) broken[16] = true;
         }
         if (!broken[16]) {
             broken[17] = t.noRevealSlash == 0 || t.noScoresSlash == 0 || t.fraudSlash == 0
@@ -57,7 +57,8 @@ library NaiveRules {
             for (uint256 i = 0; i < 6; ++i) whole += windows[i];
             broken[20] = whole > 7_776_000;
         }
-        for (uint256 rule = 1; rule < 21; ++rule) {
+        broken[21] = !_between(t.drawDelay, 2, 7200);
+        for (uint256 rule = 1; rule < 22; ++rule) {
             if (broken[rule]) return rule;
         }
         return 0;

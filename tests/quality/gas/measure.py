@@ -18,6 +18,7 @@ from fl.protocol import committee
 from fl.protocol.artifact import Kind
 from fl.protocol.commitment import score_commitment, update_commitment
 from fl.protocol.fraud import Opened
+from fl.protocol.header import prev_randao
 from fl.protocol.leaves import root_from
 
 HERE = Path(__file__).parent
@@ -65,13 +66,13 @@ def batched(s: Meter, rng: np.random.Generator, n: int) -> tuple[int, int]:
     reveals = sum(gas for gas, _ in s.notes["multicall"][1:])
     s.skip()
     s.do("close")
-    s.evm.mine(2)
-    seed = committee.seed(s.evm.block_hash(s.round.closeBlock + 1), s.evm.chain_id, f.address, number)
+    header = s.seeding_header()
+    seed = committee.seed(prev_randao(header), s.round.mix, s.evm.chain_id, f.address, number)
     drawn = committee.draw(seed, range(n), s.terms.committee)  # anyone can foresee the draw now
     s.scores = {seat: rng.bytes(n) for seat in drawn}
     facts = s.evm.chain_id, f.address, number
     sealed = {i: score_commitment(*facts, i, vector, salt(i, "scores")) for i, vector in s.scores.items()}
-    together = [f.data("draw"), f.data("commitScores", number, drawn[0], sealed[drawn[0]])]
+    together = [f.data("draw", header), f.data("commitScores", number, drawn[0], sealed[drawn[0]])]
     s.do("multicall", together, by=operator(drawn[0]))
     for seat in drawn[1:]:
         s.do("commitScores", seat, sealed[seat], by=operator(seat))

@@ -13,7 +13,7 @@ from support.evm import contract_types
 
 ROOT = Path(__file__).parents[3]
 TESTS = ROOT / "tests"
-SOURCES = [ROOT / "contracts" / f"{name}.sol" for name in ("Federation", "Stakes", "FederationFactory")]
+SOURCES = [ROOT / "contracts" / f"{name}.sol" for name in ("Federation", "Stakes", "FederationFactory", "libraries/Headers")]
 README = ROOT / "contracts" / "README.md"
 BEGIN, END = "<!-- errors -->\n", "<!-- until here -->\n"
 GUARD = "ReentrancyGuardReentrantCall"
@@ -46,7 +46,7 @@ def _functions() -> dict[str, str]:
 def reachable() -> dict[str, set[str]]:
     """External function that changes state -> the errors of ours that it can reach, the guard's included."""
     bodies = _functions()
-    own = {name: set(re.findall(r"\brevert (\w+)\(", body)) for name, body in bodies.items()}
+    own = {name: set(re.findall(r"\brevert (?:\w+\.)?(\w+)\(", body)) for name, body in bodies.items()}
     for name, body in bodies.items():
         if re.search(r"\bnonReentrant\b", body.split("{")[0]):
             own[name].add(GUARD)

@@ -85,7 +85,10 @@ def test_everything_in_the_interfaces__is_documented():
         ("/// @param commitment The commitment.\n    event Committed", "Committed: @param commitment"),
         ("/// @notice A root must not be zero.\n    error ZeroRoot", "ZeroRoot: @notice"),
         ("/// @return end That time; 0 if only a call ends the phase.\n    function phaseEnd", "phaseEnd: @return end"),
-        ("/// @param proposerFee What the proposer of the adopted model earns.\n/// @param label", "Terms: @param proposerFee"),
+        (
+            "/// @param proposerFee What the proposer of the adopted model earns.\n/// @param drawDelay",
+            "Terms: @param proposerFee",
+        ),
         ("/// No round is open.\n        Idle", "Idle: @notice"),
     ],
 )
