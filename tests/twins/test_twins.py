@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from eth_account.messages import encode_typed_data
+from eth_hash.auto import keccak
 from hypothesis import example, given
 from hypothesis import strategies as st
 from support.evm import LocalEvm
@@ -184,6 +185,13 @@ def test_records__know_their_round(number, state, digest, other, now):
     assert result == (state if now == number else 0, digest[:28], digest[:28] == other[:28])
 
 
+@given(st.integers(1, 2**24 - 1), st.dictionaries(st.integers(0, 127), bytes32, max_size=20), st.data())
+def test_mix__is_of_the_contract_s_words(number, committed, data):
+    revealed = {seat: data.draw(bytes32) for seat in committed if data.draw(st.booleans())}
+    words = [chain().call("makeRecord", number, 1 + (s in revealed), revealed.get(s, committed[s])) for s in sorted(committed)]
+    assert committee.mix(number, committed, revealed) == keccak(b"".join(word.to_bytes(32, "big") for word in words))
+
+
 # ---- golden vectors: pinned numbers that neither side may drift from, together or apart
 
 
@@ -214,6 +222,8 @@ def golden() -> dict:
         "act_digests": [signatures.act(kind, 1, ADDRESS, 7, 5, root).digest.hex() for kind in ActKind],
         "handover_digest": signatures.handover(*HANDOVER).digest.hex(),
         "signature": Key(1).sign_digest(root).whole.hex(),
+        "mix": (mix := committee.mix(7, {9: salt, 5: root}, {9: seed})).hex(),
+        "draw_seed": committee.seed(root, mix, 1, ADDRESS, 7).hex(),
     }
 
 
