@@ -21,8 +21,7 @@ def silent_after(s: System, stage: int) -> None:
     if stage >= 3:
         s.do("close")
     if stage >= 4:
-        s.evm.mine(2)
-        s.do("draw")
+        s.do("draw", s.seeding_header())
     if stage >= 5:
         s.commit_scores({seat: bytes([200] * 5) for seat in s.committee()})
         s.skip()
