@@ -234,8 +234,8 @@ def test_multicall__makes_several_calls_or_none(system, updates):
     events = system.do("multicall", calls)
     assert [e[0] for e in events] == ["Revealed"] * 5
     system.skip()
-    with refused("DrawTooEarly", system.evm.block, system.evm.block + 2):
-        system.do("multicall", [system.federation.data("close"), system.federation.data("draw")])
+    with refused("DrawTooEarly", system.evm.block, system.evm.block + 1 + system.terms.draw_delay):
+        system.do("multicall", [system.federation.data("close"), system.federation.data("draw", b"")])
     assert system.round.closeBlock == 0
 
 

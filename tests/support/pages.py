@@ -57,7 +57,7 @@ def play(book: Book, number: int, seats: list[int], silent: tuple[int, ...] = ()
     book.note("Closed", round=number, revealed=bitmap(revealed), closeBlock=1)
     committee = revealed[:3]
     packed = sum(s << (112 - 8 * i) for i, s in enumerate(committee))
-    book.note("Drawn", round=number, seed=b"\5" * 32, committee=packed)
+    book.note("Drawn", round=number, prevRandao=b"\6" * 32, seed=b"\5" * 32, committee=packed)
     drawn = book.clock
     vectors = {v: bytes((40 * (i + number) + 3 * v) % 256 if i != 1 else 0 for i in range(len(revealed))) for v in committee}
     for s in committee:

@@ -210,6 +210,7 @@ TAMPER = [
     ("Drawn", "committee", lambda v: v ^ (1 << 112)),
     ("Drawn", "committee", lambda v: v | 1),
     ("Drawn", "seed", lambda v: b"\x01" * 32),
+    ("Drawn", "prevRandao", lambda v: b"\x01" * 32),
     ("Committed", "round", lambda v: v + 1),
     ("Finalized", "round", lambda v: v + 1),
     ("Proposed", "attempt", lambda v: v + 1),
