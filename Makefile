@@ -5,7 +5,7 @@ PYTHON ?= $(firstword $(foreach p,python3.12 python3.11 python3 python,$(shell $
 SHELL := /bin/bash
 ENV = . ./env.sh
 
-.PHONY: demo check test nightly lanes picture browser lint setup gas compare coverage prove mutants deep kubo chaos lock flower clean
+.PHONY: demo check test nightly lanes picture browser lint setup gas release-hashes fuzz compare coverage prove mutants deep kubo chaos lock flower clean
 
 demo: setup
 	@$(ENV) && ape run demo
@@ -22,7 +22,7 @@ test: setup lint
 nightly: setup
 	@$(ENV) && $(PYTEST) -m nightly tests
 	@$(ENV) && $(PYTEST) --profile deep tests/twins tests/fl/protocol
-	@$(MAKE) --no-print-directory chaos coverage prove browser kubo deep mutants
+	@$(MAKE) --no-print-directory chaos coverage prove browser kubo fuzz deep mutants
 
 # How many tests each lane has.
 lanes: setup
@@ -38,6 +38,10 @@ browser: setup
 	@command -v chromium >/dev/null && command -v chromedriver >/dev/null || \
 		{ echo "browser: no Chromium here: apt-get install chromium chromium-driver" >&2; exit 1; }
 	@$(ENV) && PYTHONPATH=tests:tests/e2e/browser python -m pytest -q -p no:ape_test -p stage tests/e2e/browser/check_*.py
+
+# The hashes and addresses of the contracts, compiled afresh (a minute); writes contracts/release.md.
+release-hashes: setup
+	@$(ENV) && PYTHONPATH=. python tooling/release_hashes.py
 
 lint: setup
 	@$(ENV) && ruff check fl scripts tests tooling && ruff format --check -q fl scripts tests tooling && mypy
@@ -62,6 +66,15 @@ prove: setup
 # A part of it: make mutants MUTANTS="--minutes 20"; what has no verdict yet: make mutants MUTANTS=--again.
 mutants: setup
 	@$(ENV) && ape compile --force && for what in contracts protocol; do python tests/quality/mutation/campaign.py $$what $(MUTANTS) || exit 1; done
+
+# Coverage-guided fuzzing of what parses bytes of strangers, a minute for each parser, in an environment of its own.
+FUZZ_SECONDS ?= 60
+fuzz: setup
+	@test -x .venv/fuzz/bin/python || $(PYTHON) -m venv .venv/fuzz
+	@.venv/fuzz/bin/python -c "import atheris" >/dev/null 2>&1 || .venv/fuzz/bin/python -m pip install -q atheris==3.0.0
+	@$(ENV) && mkdir -p build/fuzz && packages=$$(python -c "import sysconfig; print(sysconfig.get_path('purelib'))") && \
+		for name in $$(PYTHONPATH=tests python -c "from fuzz.targets import TARGETS; print(*TARGETS)"); do mkdir -p build/fuzz/$$name; \
+		PYTHONPATH=.:tests/fuzz:$$packages .venv/fuzz/bin/python tests/fuzz/run.py $$name $(FUZZ_SECONDS) build/fuzz/$$name || exit 1; done
 
 compare: setup
 	@$(ENV) && ape run compare --out build/compare

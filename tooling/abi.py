@@ -1,11 +1,13 @@
 """Writes fl/network/federation.abi.json and fl/network/bytecode.json from what Ape compiled:
-`ape compile --force && python tooling/abi.py`."""
+`ape compile --force && python tooling/abi.py`. Writes contracts/release.md too."""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
 from typing import Any
+
+import release_hashes
 
 from fl.network.identity import ARGUMENTS
 
@@ -52,3 +54,4 @@ def written(entries: list[dict[str, Any]]) -> str:
 if __name__ == "__main__":
     TARGET.write_text(written(compiled()))
     BYTECODE.write_text(bytecode())
+    release_hashes.TARGET.write_text(release_hashes.written())

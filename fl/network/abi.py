@@ -89,7 +89,7 @@ class Interface:
             fields = {i["name"]: _plain(i, values[i["name"]]) for i in entry["inputs"]}
             block, index = int(log["blockNumber"], 16), int(log["logIndex"], 16)
             return Event(entry["name"], fields, block, index, str(log["transactionHash"]))
-        except (DecodingError, KeyError, IndexError, TypeError, ValueError, AttributeError) as error:
+        except (DecodingError, KeyError, IndexError, TypeError, ValueError, AttributeError, OverflowError) as error:
             raise ChainError(f"the node sent an invalid log: {type(error).__name__}: {error}") from error
 
     def error(self, data: bytes, denomination: Denomination) -> str:
@@ -99,7 +99,7 @@ class Interface:
             return f"0x{data.hex()}" if data else "without a reason"
         try:
             values = decode([_kind(i) for i in entry["inputs"]], data[4:])
-        except (DecodingError, ValueError):
+        except (DecodingError, ValueError, OverflowError):
             return str(entry["name"])
         names = [i["name"] for i in entry["inputs"]]
         if sentence := explain(str(entry["name"]), dict(zip(names, values, strict=True)), denomination):

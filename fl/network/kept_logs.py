@@ -8,6 +8,7 @@ whatever follows a damaged line, is dropped and never believed. The reader asks 
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import sha256
@@ -69,7 +70,7 @@ class KeptLogs:
             before = _digest(before, body)
             text += body + b"\t" + before + b"\n"
             added.append((start + len(text), before))
-        with self.path.open("r+b" if self.path.exists() else "w+b") as file:
+        with open(os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600), "r+b") as file:
             file.truncate(start)
             file.seek(start)
             file.write(text)

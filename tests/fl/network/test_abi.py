@@ -1,16 +1,27 @@
 """The packaged interface of a federation is the one that the compiler gives."""
 
+import sys
+from pathlib import Path
+
 import pytest
 from support.evm import contract_types
 
 from fl.errors import ContractError
 from fl.network.abi import Interface, federation_abi
 from fl.network.token import TOKEN_ABI
-from tooling import abi
+
+sys.path.insert(0, str(Path(__file__).parents[3] / "tooling"))
+import abi
+import release_hashes
 
 
 def test_packaged_interface__is_the_compiled_one():
     assert abi.TARGET.read_text() == abi.written(abi.compiled()), "ape compile --force && python tooling/abi.py"
+
+
+def test_packaged_bytecode__is_the_compiled_one__and_its_hashes_are_on_the_page():
+    assert abi.BYTECODE.read_text() == abi.bytecode(), "ape compile --force && python tooling/abi.py"
+    assert release_hashes.TARGET.read_text() == release_hashes.written(), "make release-hashes"
 
 
 def test_packaged_interface__says_the_same_calls_events_and_errors_as_the_whole_one():

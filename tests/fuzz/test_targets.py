@@ -1,0 +1,28 @@
+"""Each target of the fuzzer takes bytes that Hypothesis finds; `make fuzz` runs them for longer, guided by coverage."""
+
+import json
+
+import pytest
+from fuzz.targets import TARGETS
+from hypothesis import given
+from hypothesis import strategies as st
+
+# Shapes that a parser reads further into than into noise.
+WORD = st.one_of(st.integers(0, 40), st.integers(0, 2**256 - 1)).map(lambda n: n.to_bytes(32))
+NAMES = st.sampled_from(["topics", "data", "task", "error", "code"]) | st.text()
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.sampled_from(["0x", "0x00", "0x1"]),
+    lambda inner: st.lists(inner) | st.dictionaries(NAMES, inner),
+)
+BYTES = st.one_of(
+    st.binary(max_size=600),
+    st.lists(WORD, max_size=40).map(b"".join),
+    st.text(max_size=300).map(lambda t: t.encode(errors="surrogatepass")),
+    st.text("a,b\n\"'0.;\r\t-e", max_size=200).map(str.encode),
+    JSON.map(lambda value: json.dumps(value).encode()),
+)
+
+
+@pytest.mark.parametrize("target", TARGETS.values(), ids=TARGETS)
+def test_target__takes_any_bytes(target):
+    given(BYTES)(target)()
