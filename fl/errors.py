@@ -54,6 +54,10 @@ class StoreError(TreatyError):
     """Content that is missing, too large, or does not match its name."""
 
 
+class AlteredError(StoreError):
+    """Content that is there and does not match its name."""
+
+
 class StoreSilentError(StoreError):
     """A store that did not answer; it may answer later."""
 

@@ -20,10 +20,11 @@ from fl.tools.cli.network import Network, ReadingCommand
 def cli(
     network: Network, summary: Path | None, federation: str | None, factory: str | None, stores: tuple[str, ...], as_json: bool
 ) -> None:
-    """Rebuilds every round: commitments, draws, medians, payments, gate, models, money. Stops at the first difference, names
-    it and exits with 1. Give either --summary, or --federation and --store."""
+    """Rebuilds every round from its events: who was entitled to act and when, draws, scores, pay, slashes, models, and what the
+    committee let in. Says for each part whether it agrees, names the first difference and exits with 1 if there is one. Give
+    either --summary, or --federation and --store."""
     from fl.tools.audit.auditor import audit_federation, audit_summary
-    from fl.tools.audit.verdict import Verdict
+    from fl.tools.audit.verdict import Verdict, lines
 
     try:
         if summary and not federation:
@@ -38,9 +39,8 @@ def cli(
         raise click.ClickException(f"audit failed: {error}") from error
     if as_json:
         click.echo(json.dumps(asdict(verdict)))
-        return
-    for what, n in verdict.checks.items():
-        click.echo(f"{n:8,} {what} agree")
-    if hidden := verdict.not_shown:
-        click.echo(f"{len(hidden):8,} updates that the committee left out are in no store given; the first: {hidden[0]}")
-    click.echo(f"audit passed: {verdict.rounds} rounds, model {verdict.model}")
+    else:
+        for line in lines(verdict):
+            click.echo(line)
+    if not verdict.passed:
+        raise click.ClickException(f"audit failed: {verdict.difference}")

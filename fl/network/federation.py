@@ -351,6 +351,10 @@ class FederationReader:
         self._seen = max(head.number, -1 if self._seen is None else self._seen)
         return events
 
+    def events_until(self, head: Head) -> list[Event]:
+        """All events up to a block, in order."""
+        return self._events(self.start, head)
+
     def events_since(self, time: int) -> list[Event]:
         """The events from the block of this time on. The block is found by headers, so that no archive node is needed."""
         head = self.head()

@@ -301,8 +301,12 @@ class InProcessFederation:
         return list(self.loop.history.events)
 
     def audit(self, events: list[Event] | None = None) -> Verdict:
+        """Raises AuditError with the first difference, as `ape run audit` does."""
+        return self.judged(events).or_raise()
+
+    def judged(self, events: list[Event] | None = None) -> Verdict:
         node = self.loop.node
-        auditor = Auditor(node.chain_id, node.address, node.terms, self.store)
+        auditor = Auditor.of(node, self.store)
         auditor.run(events if events is not None else self.events())
         auditor.compare_accounting(node.accounting())
         auditor.compare_model(self.system.see("model"))

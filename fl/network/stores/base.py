@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
 
-from fl.errors import StoreError
+from fl.errors import AlteredError, StoreError
 from fl.network.nesting import nests_too_deep
 from fl.protocol.artifact import Data, Kind, size_of
 from fl.protocol.leaves import root_of
@@ -101,7 +101,7 @@ class FileStore(Store):
         name = _name(root, kind)
         data = self._read(name, size_of(kind, depth), exact=True)
         if len(data) != size_of(kind, depth) or root_of(data, kind) != root:
-            raise StoreError(self._altered(name))
+            raise AlteredError(self._altered(name))
         return data
 
     def has(self, root: bytes, kind: Kind) -> bool:
@@ -117,7 +117,7 @@ class FileStore(Store):
         name = f"{digest.hex()}.json"
         data = bytes(self._read(name, MAX_DOCUMENT_BYTES, exact=False))
         if sha256(data).digest() != digest:
-            raise StoreError(self._altered(name))
+            raise AlteredError(self._altered(name))
         facts = _parse_canonical(data)
         if facts is None:
             raise StoreError(f"{name} in {self.label} is not a canonical JSON object")

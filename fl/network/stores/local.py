@@ -7,7 +7,7 @@ import os
 from functools import partial
 from pathlib import Path
 
-from fl.errors import NoRoomError, StoreError
+from fl.errors import AlteredError, NoRoomError, StoreError
 from fl.network.stores.base import FileStore
 from fl.network.stores.files import NotRegularError, holds, open_regular, write_durably
 from fl.network.stores.private_copy import gathered
@@ -37,7 +37,7 @@ class LocalStore(FileStore):
             with open_regular(path) as file:
                 size = os.fstat(file.fileno()).st_size
                 if size != most if exact else size > most:
-                    raise StoreError(f"{path.name} in {self.path} has {size:,} bytes, not {most:,}: fetch it again")
+                    raise AlteredError(f"{path.name} in {self.path} has {size:,} bytes, not {most:,}: fetch it again")
                 return gathered(iter(partial(file.read, PIECE), b""), most + 1)  # the file may grow while it is read
         except FileNotFoundError:
             raise StoreError(f"{path.name} is not in {self.path}: ask its owner to publish it") from None

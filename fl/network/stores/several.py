@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
-from fl.errors import ManifestError, StoreError, StoreSilentError
+from fl.errors import AlteredError, ManifestError, StoreError, StoreSilentError
 from fl.log import Log
 from fl.network.stores import cid
 from fl.network.stores.base import Store, Writer
@@ -121,7 +121,7 @@ class Stores(Store):
         return any(store.owes(root, kind) for store in self.stores)
 
     def _first(self, name: str, read: Callable[[Store], T]) -> tuple[T, Store]:
-        tried = []
+        tried, altered = [], False
         for store in self.stores:
             if self._rests(store) or self._rests(store, name):
                 tried.append(f"{store.label} is not asked for a while after a failure")
@@ -134,9 +134,11 @@ class Stores(Store):
             except StoreError as error:
                 self._failed(store, name, error, self._clock() - began)
                 tried.append(str(error))
+                altered = altered or (isinstance(store, LocalStore) and isinstance(error, AlteredError))
+        kind = AlteredError if altered else StoreError
         if len(tried) == 1:
-            raise StoreError(tried[0])
-        raise StoreError(f"{name} is not available: " + "; ".join(f"({i}) {what}" for i, what in enumerate(tried, 1)))
+            raise kind(tried[0])
+        raise kind(f"{name} is not available: " + "; ".join(f"({i}) {what}" for i, what in enumerate(tried, 1)))
 
     def _all(self, write: Callable[[Store], bytes]) -> bytes:
         done, failed = [], []

@@ -1,45 +1,48 @@
-"""The audit: recomputes every round from events and store with the protocol's own arithmetic, stops at the first difference
-and names it. It trusts no summary, least of all the simulator's."""
+"""The audit: recomputes every round from events and store with the protocol's own arithmetic. It trusts no summary, least of
+all the simulator's.
+
+Order and rights, money, models and the committee's conduct are judged apart (fl.tools.audit.verdict): a difference in one ends
+none of the others, and a file that nobody shows leaves open only what depends on it."""
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import fields
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from fl.agents.record.history import History, RoundLog
 from fl.agents.record.public_record import Record
-from fl.errors import AuditError, ChainError, ManifestError, StoreError
+from fl.errors import AlteredError, AuditError, ChainError, ManifestError, StoreError
+from fl.network.abi import federation_abi
 from fl.network.events import Event
-from fl.network.federation import Accounting, FederationReader
+from fl.network.federation import Accounting, FederationReader, SeatFacts
 from fl.network.rpc import NodeError
 from fl.network.stores.base import Store
 from fl.network.stores.local import LocalStore
 from fl.network.stores.several import federation_store
-from fl.protocol import committee, scores
-from fl.protocol.artifact import Data, Kind, size_of
-from fl.protocol.commitment import score_commitment, update_commitment
-from fl.protocol.enums import Offence
+from fl.protocol.artifact import Data, Kind, depth_for, parse_model, size_of
+from fl.protocol.header import HeaderError
 from fl.protocol.leaves import root_of
-from fl.protocol.seats import from_bitmap
 from fl.protocol.stream import aggregate_files
-from fl.protocol.terms import ZERO_ADDRESS, Terms, check
+from fl.protocol.terms import Terms, check
 from fl.tools.audit.export import read_events, round_facts, seat_facts, terms_to_json
+from fl.tools.audit.money import Money
+from fl.tools.audit.rules import Blocks, Moment, Rules
 from fl.tools.audit.summary import Summary
-from fl.tools.audit.verdict import Verdict
+from fl.tools.audit.verdict import PARTS, Findings, Verdict
 
-# the parts of the contract's balance, by its own accounting
-POTS = tuple(f.name for f in fields(Accounting) if f.name != "held")
+EVENTS = frozenset(entry["name"] for entry in federation_abi() if entry["type"] == "event")
 
 
 def audit_summary(path: Path) -> Verdict:
-    """Audits what `simulate` wrote: events and store first, then the summary. Raises AuditError."""
+    """Audits what `simulate` wrote: events and store first, then the summary. Raises AuditError if it cannot be read."""
     summary = Summary.read(path)
-    chain_id, federation, terms, events = read_events(path.parent / "events.jsonl")
-    auditor = Auditor(chain_id, federation, terms, LocalStore(path.parent / "store"))
-    auditor.run(events)
+    record = read_events(path.parent / "events.jsonl")
+    auditor = Auditor(record.chain_id, record.federation, record.terms, LocalStore(path.parent / "store"), record)
+    auditor.run(record.events)
     auditor.compare_accounting(summary.accounting)
     auditor.compare_model(bytes.fromhex(summary.totals.model_root))
     auditor.compare_summary(summary)
@@ -47,7 +50,8 @@ def audit_summary(path: Path) -> Verdict:
 
 
 def audit_federation(reader: FederationReader, stores: Sequence[str | Path]) -> Verdict:
-    """Audits a federation against stores, tried in order. Raises AuditError, or NodeError if the node does not answer."""
+    """Audits a federation against stores, tried in order. Raises AuditError if it cannot begin, or NodeError if the node does
+    not answer."""
     try:
         reader.check_identity()
     except NodeError:
@@ -58,76 +62,117 @@ def audit_federation(reader: FederationReader, stores: Sequence[str | Path]) -> 
         store, _ = federation_store(reader.terms, stores)
     except StoreError as error:
         raise AuditError(f"the store lacks a file that the chain names: {error}") from error
-    auditor = Auditor(reader.chain_id, reader.address, reader.terms, store)
-    auditor.run(reader.new_events())
-    auditor.compare_accounting(reader.accounting())
-    auditor.compare_model(reader.model())
+    auditor = Auditor.of(reader, store)
+    head = reader.head()  # at which everything is read
+    auditor.run(reader.events_until(head))
+    auditor.compare_accounting(reader.accounting(head))
+    auditor.compare_model(reader.model(head))
+    accounts = sorted(auditor.money.credits)
+    credits = reader.read_all([("credits", (account,)) for account in accounts], head) if accounts else []
+    seats = reader.seats(reader.seat_sets(head).taken, head)
+    auditor.compare_purses(seats, dict(zip(accounts, map(int, credits), strict=True)))
     return auditor.verdict()
 
 
 class Auditor:
-    """Replays a federation event by event."""
+    """Replays a federation event by event. Raises AuditError if terms or manifest are no such thing.
 
-    def __init__(self, chain_id: int, federation: str, terms: Terms, store: Store):
+    blocks: the facts of blocks, at least of those that hold an event or seeded a draw.
+    """
+
+    def __init__(self, chain_id: int, federation: str, terms: Terms, store: Store, blocks: Blocks):
         self.chain_id, self.federation, self.terms, self.store = chain_id, federation, terms, store
+        self.findings = Findings()
         self.history = History(terms.committee)
-        self.checks: Counter[str] = Counter()
-        self.not_shown: list[str] = []
-        self.accounting = dict.fromkeys(POTS, 0)
-        self.model = terms.genesis
-        self.slashed_now: dict[Offence, set[int]] = {}
-        self.fell_by = ZERO_ADDRESS
+        self.rules = Rules(chain_id, federation, terms, self.history, blocks, self.findings)
+        self.money = Money(terms, self.history, self.rules.falls, self.findings)
+        self._time: Callable[[int], int] = cache(lambda number: blocks.block(number).time)
+        self.parts = tuple(part for part in PARTS if part != "summary")
+        self._doubt = ""  # why the gate's verdicts can no longer be told for certain
+        self._right: dict[int, bytes | None] = {}  # by round, the root of the model that it must lead to
+        self._last = Moment("", -1, 0, "")
+        self._stopped = False
         if broken := check(terms):
             raise AuditError(f"the terms break rule {broken[0][0]}: {broken[0][1]}")
-        self.manifest = self._stored(lambda: store.get_manifest(terms.manifest))
-        self._stored(lambda: store.get(terms.genesis, Kind.MODEL, terms.depth))
+        try:
+            self.manifest = store.get_manifest(terms.manifest)
+        except StoreError as error:
+            raise AuditError(f"the store lacks a file that the chain names: {error}") from error
+        except ManifestError as error:
+            raise AuditError(str(error)) from error
         self.record = Record(terms, self.manifest, store)
+        self._check_manifest()
+
+    @classmethod
+    def of(cls, reader: FederationReader, store: Store) -> Auditor:
+        """An auditor of the federation that this reads."""
+        return cls(reader.chain_id, reader.address, reader.terms, store, reader)
 
     def run(self, events: Iterable[Event]) -> Verdict:
-        """Checks every event in order. Raises AuditError at the first difference."""
-        last = -1, -1
-        for event in events:
-            if (event.block, event.index) <= last:
-                raise AuditError(f"block {event.block}, event {event.name}: not in the chain's order, or recorded twice")
-            last = event.block, event.index
+        """Checks every event in order, up to one that cannot follow from those before it."""
+        for event in self._in_order(list(events)):
             self.record.note([event])
             try:
                 self._replay(event)
-            except (ArithmeticError, LookupError, TypeError, ValueError, AttributeError) as error:
-                fields = {k: v.hex() if isinstance(v, bytes) else v for k, v in event.fields.items()}
-                where = f"block {event.block}, event {event.name} {fields}"
-                raise AuditError(f"{where}: does not follow from the events before it ({error!r})") from error
-            self.checks["events"] += 1
+            except (ArithmeticError, LookupError, TypeError, ValueError, AttributeError, HeaderError) as error:
+                facts = {k: v.hex() if isinstance(v, bytes) else v for k, v in event.fields.items()}
+                where = f"block {event.block}, event {event.name} {facts}"
+                self._stop(f"{where}: does not follow from the events before it ({error!r})")
+                return self.verdict()
+            self.findings.checks["events"] += 1
+        self.money.end_of_transaction(self._last.block)
         return self.verdict()
 
+    def _in_order(self, events: list[Event]) -> list[Event]:
+        """The events, if each has a name that a federation's events have, and stands behind the one before it."""
+        last = -1, -1
+        for event in events:
+            where, place = f"block {event.block}, event {event.name}", (event.block, event.index)
+            if event.name not in EVENTS:
+                self._stop(f"{where}: no event of a federation has this name")
+            elif place <= last:
+                self._stop(f"{where}: not in the chain's order, or recorded twice")
+            last = place
+        return [] if self._stopped else events
+
     def verdict(self) -> Verdict:
-        """What has agreed so far."""
+        """What was found so far."""
         rounds = sum(r.finalized for r in self.history.rounds)
-        return Verdict(True, rounds, self.model.hex(), dict(self.checks), tuple(self.not_shown))
+        return self.findings.verdict(rounds, self.rules.model.hex(), self.parts)
 
     def compare_accounting(self, reported: Accounting) -> None:
         """Compares the money recomputed from events with the contract's accounting and its balance."""
-        for name in POTS:
-            self._same(f"the accounting's {name}", self.accounting[name], getattr(reported, name))
-        self._same("the tokens held", sum(self.accounting.values()), reported.held)
-        self.checks["accounting"] += len(POTS)
+        if not self._stopped:
+            self.money.compare_accounting(reported)
+
+    def compare_purses(self, seats: Mapping[int, SeatFacts], credits: Mapping[str, int]) -> None:
+        """Compares what every seat and every account has with the contract's own figures."""
+        if not self._stopped:
+            self.money.compare_purses(seats, credits)
 
     def compare_model(self, reported: bytes) -> None:
-        """Compares the recomputed model with the contract's."""
-        self._same("the final model", self.model.hex(), reported.hex())
+        """Compares the model in force with the contract's."""
+        if not self._stopped:
+            self._same("models", "the final model", self.rules.model.hex(), reported.hex())
 
     def compare_summary(self, summary: Summary) -> None:
-        """Compares everything in a simulation's summary that follows from events: all but measured values and names.
+        """Compares everything in a simulation's summary that follows from events: all but measured values and names."""
+        self.parts = tuple(PARTS)
+        if self._stopped:
+            self.findings.unknown("summary", "whether it is right: the events do not follow from each other")
+            return
+        try:
+            self._compare_summary(summary)
+        except (LookupError, TypeError, ValueError) as error:
+            self.findings.wrong("summary", f"summary: it is of another simulation than its events ({error!r})")
 
-        Events count in token units, and no event says how many units make a token. The summary's amounts are therefore
-        compared with the decimals that it states itself: they are right in units, and right in tokens if its decimals are."""
-        denomination = summary.denomination
-        logs = self.history.rounds
-        self._same("summary: rounds", len(logs), len(summary.rounds))
-        for log, recorded in zip(logs, summary.rounds, strict=True):
+    def _compare_summary(self, summary: Summary) -> None:
+        denomination, logs = summary.denomination, self.history.rounds
+        self._same("summary", "summary: rounds", len(logs), len(summary.rounds))
+        for log, recorded in zip(logs, summary.rounds, strict=False):
             self._all_same(f"summary, round {log.number}", round_facts(log), recorded)
-        pay = {seat: denomination.tokens(amount) for seat, amount in sorted(self._pay().items())}
-        self._same("summary: seats", list(pay), [recorded.seat for recorded in summary.seats])
+        pay = {seat: denomination.tokens(amount) for seat, amount in sorted(self.money.paid.items())}
+        self._same("summary", "summary: seats", list(pay), [recorded.seat for recorded in summary.seats])
         seats = {seat: {"pay": pay[seat], **seat_facts(seat, self.history, denomination)} for seat in pay}
         for one in summary.seats:
             self._all_same(f"summary, seat {one.seat}", seats[one.seat], one)
@@ -140,194 +185,115 @@ class Auditor:
         self._all_same("summary", place, summary)
         self._all_same("summary, deployment", {**place, "token": self.terms.token, **files}, summary.deployment)
         for name, value in terms_to_json(self.terms).items():
-            self._same(f"summary, terms: {name.replace('_', ' ')}", value, summary.terms.get(name))
-        self.checks["seats"] += len(seats)
+            self._same("summary", f"summary, terms: {name.replace('_', ' ')}", value, summary.terms.get(name))
+        self.findings.checks["seats"] += len(seats)
 
-    def _pay(self) -> dict[int, int]:
-        """What every seat earned over all rounds, in token units."""
-        pay = dict.fromkeys(self.history.seats, 0)
-        for log in self.history.rounds:
-            for seat, amount in (log.settled_pay(self.terms) + log.proposer_pay(self.terms)).items():
-                pay[seat] += amount
-        return pay
+    # ---- event by event
 
     def _replay(self, event: Event) -> None:
+        moment = Moment(event.name, event.block, self._time(event.block), event.transaction)
+        if event.transaction != self._last.transaction:
+            self.money.end_of_transaction(self._last.block)
+        if moment.time < self._last.time:
+            self.findings.wrong("events", f"block {event.block}: it is earlier than block {self._last.block}")
+        self._last = moment
         # A deposit may be reclaimed in any later round.
         if "round" in event.fields and event.name not in ("RoundOpened", "DepositReclaimed"):
-            self._same(f"block {event.block}, event {event.name}: round", self._round.number, event.fields["round"])
-        before = getattr(self, f"_before_{event.name}", None)
-        if before:
-            before(**event.fields)
+            where = f"block {event.block}, event {event.name}: round"
+            self._same("events", where, self._round.number, event.fields["round"])
+        for book in (self.rules, self.money, self):
+            if before := getattr(book, f"before_{event.name}", None):
+                before(moment, **event.fields)
         self.history.apply([event])
-        after = getattr(self, f"_after_{event.name}", None)
-        if after:
-            after(**event.fields)
+        for book in (self.money, self):
+            if after := getattr(book, f"after_{event.name}", None):
+                after(moment, **event.fields)
 
-    # ---- rounds
+    def before_ProposalFell(self, at: Moment, round: int, seat: int, **_: Any) -> None:
+        """Whoever was disproved must have proposed something else than what the round leads to."""
+        fall = self.rules.falls[-1]
+        if not fall.proved:
+            return
+        right = self._right_model(self._round)
+        if right == fall.root:
+            self.findings.wrong("money", f"round {round}: seat {seat} was slashed for a wrong model, and its model was right")
+        elif right is None:
+            self.findings.unknown("money", f"round {round}: whether the model was wrong for which seat {seat} was slashed")
 
-    def _before_RoundOpened(self, round: int, active: int, base: bytes, pot: int, openedAt: int) -> None:
-        whole = [i for i, s in sorted(self.history.seats.items()) if not s.leaving and s.stake >= self.terms.min_stake]
-        self._same(f"round {round}: number", len(self.history.rounds) + 1, round)
-        self._same(f"round {round}: active seats", whole, from_bitmap(active))
-        self._same(f"round {round}: base model", self.model.hex(), base.hex())
-        self._same(f"round {round}: pot", self.terms.round_cost(len(whole)), pot)
-        from_kept = min(self.accounting["kept"], pot)
-        self.accounting["kept"] -= from_kept
-        self.accounting["pool"] -= pot - from_kept
-        self.accounting["pot"] += pot
-        self.slashed_now = {offence: set() for offence in Offence}
-
-    def _after_Revealed(self, round: int, seat: int, root: bytes, salt: bytes, locator: bytes) -> None:
-        expected = update_commitment(self.chain_id, self.federation, round, seat, root, salt, locator)
-        committed = self._round.commitments.get(seat, b"")
-        self._same(f"round {round}, seat {seat}: commitment to its update", expected.hex(), committed.hex())
-        self.checks["commitments"] += 1
-
-    def _after_Closed(self, round: int, **_: Any) -> None:
+    def after_Settled(self, at: Moment, round: int, **_: Any) -> None:
         log = self._round
-        self._same(f"round {round}: revealed seats", sorted(log.reveals), log.revealed)
-        silent = set(log.commitments) - set(log.reveals)
-        self._same(f"round {round}: seats slashed for not revealing", silent, self.slashed_now[Offence.NO_REVEAL])
-
-    def _after_Drawn(self, round: int, prevRandao: bytes, seed: bytes, **rest: Any) -> None:
-        log = self._round
-        mix = committee.mix(round, log.commitments, {seat: reveal.root for seat, reveal in log.reveals.items()})
-        right = committee.seed(prevRandao, mix, self.chain_id, self.federation, round)
-        self._same(f"round {round}: seed of the draw", right.hex(), seed.hex())
-        expected = committee.draw(seed, log.revealed or [], self.terms.committee)
-        self._same(f"round {round}: committee", expected, self._round.committee)
-        self._same(f"round {round}: committee, packed", committee.pack(expected), rest["committee"])
-        self.checks["draws"] += 1
-
-    def _after_ScoresRevealed(self, round: int, seat: int, scores: bytes, salt: bytes) -> None:
-        expected = score_commitment(self.chain_id, self.federation, round, seat, scores, salt)
-        committed = self._round.score_commitments.get(seat, b"")
-        self._same(f"round {round}, seat {seat}: commitment to its scores", expected.hex(), committed.hex())
-        self.checks["commitments"] += 1
-
-    def _after_Settled(self, round: int, paid: int, **_: Any) -> None:
-        log = self._round
-        revealed = log.revealed or []
-        vectors = {seat: log.scores[seat] for seat in log.validators}
-        medians = scores.medians(revealed, vectors)
-        self._same(f"round {round}: median scores", medians.hex(), log.medians.hex())
-        self._same(f"round {round}: accepted seats", scores.accepted(revealed, medians), log.accepted)
-        rates = self.terms.validator_rate, self.terms.strictness
-        far = scores.distances(revealed, vectors)
-        pay = [scores.validator_pay(*rates, far[seat], len(revealed) - 1) for seat in log.validators]
-        self._same(f"round {round}: validators' pay", pay, log.validator_pay)
-        total = sum(pay) + sum(scores.trainer_pay(self.terms.trainer_rate, m) for m in medians)
-        self._same(f"round {round}: pay in all", total, paid)
-        silent = set(log.committee) - set(log.validators)
-        self._same(f"round {round}: validators slashed for silence", silent, self.slashed_now[Offence.NO_SCORES])
-        self.accounting["pot"] -= paid
-        self.accounting["earned"] += paid
-        self.checks["updates"] += len(self._updates(log))
+        held = self.record.updates(log.reveals[seat].root for seat in log.accepted)
+        self.findings.checks["updates"] += sum(log.reveals[seat].root in held for seat in log.accepted)
+        for seat in log.accepted:
+            if log.reveals[seat].root not in held:
+                self._missing("committee", f"round {round}, seat {seat}: its update was accepted", log.reveals[seat].root)
+                self._doubt = self._doubt or f"the update of seat {seat} in round {round} is not there"
         judged = self.record.judged(self.history, log)
-        self._same(f"round {round}: seats that the gate lets in, and the committee", sorted(judged.inside), log.accepted)
+        if sorted(judged.inside) != log.accepted and self._doubt:
+            self.findings.unknown("committee", f"round {round}: which updates the gate lets in ({self._doubt})")
+        else:
+            what = f"round {round}: seats that the gate lets in, and the committee"
+            self._same("committee", what, sorted(judged.inside), log.accepted)
+            self._note_votes(log, judged.inside)
         self._note_hidden(log, judged.seen)
-        self.checks["medians"] += len(medians)
+
+    def _note_votes(self, log: RoundLog, inside: Collection[int]) -> None:
+        """Notes validators that voted against the gate: a lie, or a file that came too late or too early."""
+        for validator in log.validators:
+            votes = zip(log.revealed or [], log.scores[validator], strict=True)
+            against = [seat for seat, vote in votes if seat != validator and (vote > 0) != (seat in inside)]
+            if against:
+                whom = ", ".join(map(str, against))
+                self.findings.note(f"round {log.number}: validator {validator} voted against the gate on seats {whom}")
 
     def _note_hidden(self, log: RoundLog, seen: Collection[int]) -> None:
-        """Records a hidden update. Leaving it out is not wrong, but nobody can tell whether the gate would have let it in."""
+        """Notes a hidden update that was left out. That is not wrong, but nobody can tell whether the gate would have let it
+        in."""
         for seat in log.revealed or []:
+            if seat in seen or seat in log.accepted:
+                continue
             try:
-                if seat not in seen:
-                    self.store.get(log.reveals[seat].root, Kind.UPDATE, self.terms.depth)
+                self.store.get(log.reveals[seat].root, Kind.UPDATE, self.terms.depth)
             except StoreError as error:
-                self.not_shown.append(f"round {log.number}, seat {seat}: {error}")
+                self.findings.note(f"round {log.number}, seat {seat}: an update that was left out is not shown: {error}")
 
-    def _after_Proposed(self, round: int, attempt: int, **_: Any) -> None:
-        self._same(f"round {round}: attempt", len(self._round.proposals), attempt)
+    def before_Finalized(self, at: Moment, round: int, model: bytes, adopted: bool) -> None:
+        proposal = self._round.proposal
+        if not adopted or proposal is None:
+            self.findings.checks["models"] += 1
+            return
+        right = self._right_model(self._round, "models")
+        if right is not None and self._same("models", f"round {round}: model", right.hex(), proposal.root.hex()):
+            self.findings.checks["models"] += 1
+        if self.record.model_file(model) is None:
+            self._missing("models", f"round {round}: the model", model, Kind.MODEL)
 
-    def _after_ProposalFell(self, round: int, by: str, **_: Any) -> None:
-        self.fell_by = by
+    def _right_model(self, log: RoundLog, part: str = "") -> bytes | None:
+        """The root of the model that a settled round must lead to; None, noted in `part`, if a file is not there."""
+        if log.number not in self._right:
+            roots = [log.reveals[seat].root for seat in log.accepted]
+            files, base = self.record.updates(roots), self.record.model_file(log.base)
+            self._right[log.number] = None
+            if base is not None and all(root in files for root in roots):
+                held: list[Data] = [files[root] for root in roots]
+                right = aggregate_files(base, held, self.terms.trim, self.terms.max_exponent)
+                self._right[log.number] = root_of(right, Kind.MODEL)
+        if self._right[log.number] is None and part:
+            self.findings.unknown(part, f"round {log.number}: the model, because a file that it is made of is not there")
+        return self._right[log.number]
 
-    def _before_Finalized(self, round: int, model: bytes, adopted: bool) -> None:
-        log = self._round
-        proposal = log.proposal
-        self._same(f"round {round}: a proposal stands", proposal is not None, adopted)
-        if proposal is not None:
-            right = self._aggregate(log)
-            self._same(f"round {round}: model", right.hex(), proposal.root.hex())
-            self.model = right
-            self.accounting["pot"] -= self.terms.proposer_fee
-            self.accounting["earned"] += self.terms.proposer_fee
-            self._stored(lambda: self.store.get(right, Kind.MODEL, self.terms.depth))
-        self._same(f"round {round}: model in force", self.model.hex(), model.hex())
-        self.accounting["kept" if log.revealed else "pool"] += self.accounting["pot"]
-        self.accounting["pot"] = 0
-        self.checks["models"] += 1
+    # ---- before any event
 
-    def _aggregate(self, log: RoundLog) -> bytes:
-        base = self._stored(lambda: self.store.get(log.base, Kind.MODEL, self.terms.depth))
-        return root_of(aggregate_files(base, self._updates(log), self.terms.trim, self.terms.max_exponent), Kind.MODEL)
-
-    def _updates(self, log: RoundLog) -> list[Data]:
-        """The files of a round's accepted updates."""
-        roots, depth = [log.reveals[seat].root for seat in log.accepted], self.terms.depth
-        held = self.record.updates(roots)
-        return [held.get(r) or self._stored(lambda r=r: self.store.get(r, Kind.UPDATE, depth)) for r in roots]
-
-    # ---- money
-
-    def _after_Joined(self, stake: int, **_: Any) -> None:
-        self.accounting["stakes"] += stake
-
-    def _after_ToppedUp(self, amount: int, **_: Any) -> None:
-        self.accounting["stakes"] += amount
-
-    def _after_Withdrawn(self, stake: int, earned: int, **_: Any) -> None:
-        self.accounting["stakes"] -= stake
-        self.accounting["earned"] -= earned
-
-    def _before_Slashed(self, seat: int, offence: int, amount: int, stake: int) -> None:
-        due = {
-            Offence.NO_REVEAL: self.terms.no_reveal_slash,
-            Offence.NO_SCORES: self.terms.no_scores_slash,
-            Offence.FRAUD: self.terms.fraud_slash,
-        }[Offence(offence)]
-        had = self.history.seats[seat].stake
-        self._same(f"seat {seat}: what it was slashed", min(due, had), amount)
-        self._same(f"seat {seat}: stake after the slash", had - amount, stake)
-        self.slashed_now[Offence(offence)].add(seat)
-        fee = min(self.terms.challenge_fee, amount) if offence == Offence.FRAUD and self.fell_by != ZERO_ADDRESS else 0
-        self.accounting["stakes"] -= amount
-        self.accounting["slashed"] += amount - fee
-        self.checks["slashes"] += 1
-
-    def _after_Credited(self, amount: int, **_: Any) -> None:
-        self.accounting["credit"] += amount
-
-    def _after_CreditClaimed(self, amount: int, **_: Any) -> None:
-        self.accounting["credit"] -= amount
-
-    def _after_CreditUsed(self, amount: int, **_: Any) -> None:
-        self.accounting["credit"] -= amount
-
-    def _after_Claimed(self, amount: int, **_: Any) -> None:
-        self.accounting["earned"] -= amount
-
-    def _after_Swept(self, amount: int, **_: Any) -> None:
-        self.accounting["slashed"] -= amount
-
-    def _after_Funded(self, amount: int, pool: int, **_: Any) -> None:
-        self.accounting["pool"] += amount
-        self._same("the pool after funding", self.accounting["pool"], pool)
-
-    def _after_Refunded(self, amount: int, burnt: int, **_: Any) -> None:
-        self.accounting["pool"] -= amount
-        self.accounting["kept"] -= burnt
-        self.accounting["slashed"] += burnt
-
-    def _after_Demanded(self, **_: Any) -> None:
-        self.accounting["deposits"] += self.terms.demand_deposit
-
-    def _after_Answered(self, **_: Any) -> None:
-        self.accounting["deposits"] -= self.terms.demand_deposit
-
-    def _after_DepositReclaimed(self, **_: Any) -> None:
-        self.accounting["deposits"] -= self.terms.demand_deposit
+    def _check_manifest(self) -> None:
+        manifest, terms = self.manifest, self.terms
+        self._same("models", "the manifest's max_exponent, and the terms'", manifest.max_exponent, terms.max_exponent)
+        self._same(
+            "models", "the depth for the manifest's parameters, and the terms'", depth_for(manifest.parameters), terms.depth
+        )
+        if (file := self.record.model_file(terms.genesis)) is None:
+            self._missing("models", "the first model", terms.genesis, Kind.MODEL)
+        elif np.any(parse_model(file, terms.depth)[manifest.parameters :]):
+            self.findings.note("the first model has values behind its last parameter: no encoder writes such a file")
 
     # ---- helpers
 
@@ -335,19 +301,27 @@ class Auditor:
     def _round(self) -> RoundLog:
         return self.history.rounds[-1]
 
-    def _same(self, what: str, recomputed: object, recorded: object) -> None:
-        if recomputed != recorded:
-            raise AuditError(f"{what}: recomputed {recomputed}, recorded {recorded}")
+    def _missing(self, part: str, what: str, root: bytes, kind: Kind = Kind.UPDATE) -> None:
+        """A file that the chain names and the stores do not show: unknown, or a difference if a store shows something else
+        under its name."""
+        try:
+            self.store.get(root, kind, self.terms.depth)
+        except AlteredError as error:
+            self.findings.wrong(part, f"the store lacks a file that the chain names: {error}")
+        except StoreError as error:
+            self.findings.unknown(part, f"{what}, and the store lacks its file: {error}")
+
+    def _stop(self, difference: str) -> None:
+        """Nothing can be said of what comes after an event that cannot be."""
+        self.findings.wrong("events", difference)
+        self._stopped = True
+        for part in ("money", "models", "committee"):
+            self.findings.unknown(part, f"everything from there on: {difference}")
+
+    def _same(self, part: str, what: str, recomputed: object, recorded: object) -> bool:
+        return self.findings.same(part, what, recomputed, recorded)
 
     def _all_same(self, where: str, recomputed: Mapping[str, object], recorded: object) -> None:
         """Compares facts by name with an object's fields of those names."""
         for name, value in recomputed.items():
-            self._same(f"{where}: {name.replace('_', ' ')}", value, getattr(recorded, name))
-
-    def _stored(self, read: Any) -> Any:
-        try:
-            return read()
-        except StoreError as error:
-            raise AuditError(f"the store lacks a file that the chain names: {error}") from error
-        except ManifestError as error:
-            raise AuditError(str(error)) from error
+            self._same("summary", f"{where}: {name.replace('_', ' ')}", value, getattr(recorded, name))

@@ -19,7 +19,6 @@ def show_deployment(deployment: Deployment, terms: Terms, denomination: Denomina
         console.print(f"{name:15} {getattr(deployment, name)}", highlight=False)
     table = new_table("Terms", "term", "value")
     for name, value in terms_to_json(terms).items():
-        amount = isinstance(value, int) and name in AMOUNTS
-        table.add_row(name, escape(denomination.show(value) if amount else str(value)))
+        table.add_row(name, escape(denomination.show(int(value)) if name in AMOUNTS else value))
     console.print(table)
     console.print(f"gas: {', '.join(f'{what} {gas:,}' for what, gas in deployment.gas.items())}", highlight=False)

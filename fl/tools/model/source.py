@@ -60,10 +60,11 @@ def from_summary(path: Path) -> Source:
     from fl.tools.audit.summary import Summary  # loads Ape, which a model's folder is used without
 
     summary = Summary.read(path)
-    chain_id, federation, terms, events = read_events(path.parent / "events.jsonl")
+    record = read_events(path.parent / "events.jsonl")
+    terms, federation = record.terms, record.federation
     history = History(terms.committee)
     try:
-        history.apply(events)
+        history.apply(record.events)
         said = summary.federation, bytes.fromhex(summary.totals.model_root)
     except (LookupError, TypeError, ValueError, AttributeError) as error:
         raise TreatyError(f"{path} is not the summary of a simulation, or its events are of another one: {error!r}") from error
@@ -75,7 +76,7 @@ def from_summary(path: Path) -> Source:
     manifest = store.get_manifest(terms.manifest)
     verified = (f"summary and events name the same federation and the same last model, {last.hex()}", _MANIFEST)
     words = "--summary", path.name
-    return Source(f"simulation {path}", words, chain_id, federation, terms, manifest, history, store, verified, summary)
+    return Source(f"simulation {path}", words, record.chain_id, federation, terms, manifest, history, store, verified, summary)
 
 
 def from_chain(reader: FederationReader, stores: Sequence[str | Path]) -> Source:

@@ -144,8 +144,7 @@ class Source:
         final = sum(r.finalized for r in self.history.rounds)
         if self._audited[0] != final:
             try:
-                auditor = Auditor(self.reader.chain_id, self.reader.address, self.terms, self.store)
-                self._audited = final, auditor.run(self._until_final())
+                self._audited = final, Auditor.of(self.reader, self.store).run(self._until_final())
             except AuditError as error:
                 self._audited = final, Verdict.failed(error)
         return self._audited[1]

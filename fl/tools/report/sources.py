@@ -33,7 +33,7 @@ def report_summary(
     if not audited:
         try:
             verdict = audit_summary(path)
-        except AuditError as error:
+        except AuditError as error:  # it could not begin
             verdict = Verdict.failed(error)
         facts = replace(facts, known=replace(facts.known, audit=verdict))
     return write(out or path.parent / "report.html", page(facts, prices)), facts
@@ -62,14 +62,15 @@ def facts_of_summary(path: Path) -> Facts:
     """A simulation's facts: events first, then what only the simulation knows."""
     try:
         summary = Summary.read(path)
-        chain_id, federation, terms, events = read_events(path.parent / "events.jsonl")
+        record = read_events(path.parent / "events.jsonl")
     except AuditError as error:
         raise TreatyError(str(error)) from error
-    history = History(terms.committee)
+    history = History(record.terms.committee)
     try:
-        history.apply(events)
+        history.apply(record.events)
         known, times = _known(summary, path), summary.times
-        return gather(chain_id, federation, terms, history, times, known, denomination=summary.denomination)
+        place = record.chain_id, record.federation, record.terms
+        return gather(*place, history, times, known, denomination=summary.denomination)
     except (LookupError, TypeError, ValueError, AttributeError) as error:
         raise TreatyError(f"{path} is of another simulation than its events, or one of them is damaged: {error!r}") from error
 

@@ -143,7 +143,9 @@ def audited(facts: Facts) -> tuple[str, str]:
     if audit.passed:
         n = sum(audit.checks.values())
         what = "committees, scores, pay, stakes and models"
-        return "passed", f"The audit recomputed {what} from the public record, {n:,} facts, and found no difference."
+        sentence = f"The audit recomputed {what} from the public record, {n:,} facts, and found no difference."
+        open_ = some(len(audit.unknown), "other fact")
+        return "passed", f"{sentence} For {open_} a file is not in the store." if audit.unknown else sentence
     return "failed", f"The audit found a difference: {audit.difference}"
 
 

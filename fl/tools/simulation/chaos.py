@@ -326,8 +326,7 @@ class _ChaosTest:
         lost = sum(self.whole - self.history.seats[seat].stake for seat in honest)
         self.tally.faults["lying proposer"] = sum(p.fell for r in rounds for p in r.proposals)
         try:
-            auditor = Auditor(self.node.chain_id, self.node.address, self.node.terms, self.store)
-            verdict = auditor.run(self._finished())
+            verdict = Auditor.of(self.node, self.store).run(self._finished())
         except AuditError as error:
             verdict = Verdict.failed(error)
         recoveries = sorted(self.tally.recoveries)

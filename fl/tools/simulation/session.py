@@ -92,10 +92,10 @@ class Simulation:
         return Page(self.folder / "report.html")
 
     def audit(self) -> Verdict:
-        """Recomputes everything from events and store; returns what agreed. Raises AuditError at the first difference."""
+        """Recomputes everything from events and store; returns what agreed. Raises AuditError with the first difference."""
         from fl.tools.audit.auditor import audit_summary  # loads Ape and torch
 
-        return audit_summary(self.folder / "summary.json")
+        return audit_summary(self.folder / "summary.json").or_raise()
 
     def __repr__(self) -> str:
         summary = self.summary

@@ -136,7 +136,8 @@ class _Simulation:
         self.metrics[0] = self._metric(node.terms.genesis, node.terms.depth)
         self.watcher.measured(0, self.metrics[0])
         view = self._play(node, seats)
-        write_events(self.out / "events.jsonl", node.chain_id, node.address, node.terms, view.history.events)
+        place = node.chain_id, node.address, node.terms
+        write_events(self.out / "events.jsonl", *place, view.history.events, node)
         summary = self._summary(node, deployment, view)
         say("auditing from events and store alone")
         path = self.out / "summary.json"

@@ -33,7 +33,6 @@ from fl.network import ape_accounts
 from fl.network.federation import FederationReader
 from fl.network.rpc import LOOPBACK, Rpc
 from fl.network.stores.local import LocalStore
-from fl.protocol.terms import Terms
 from fl.tools.audit.auditor import Auditor
 from fl.tools.audit.export import write_events
 from fl.tools.cli.prices import Prices
@@ -209,9 +208,9 @@ class _Local:
                 self.deployment = deployment = self.deployment or self._found(task)
                 self.abi = ape_accounts.abi("Federation")
                 self.meter = self._meter(task, deployment)
-                history, terms = self._play(deployment, url, resumed)
+                history, reader = self._play(deployment, url, resumed)
                 self.progress.stop.set()  # the page ends too
-                return self._put_away(deployment, history, terms)
+                return self._put_away(deployment, history, reader)
         finally:
             self._end()
             node.terminate()  # it writes its state
@@ -281,7 +280,7 @@ class _Local:
 
     # ---- during
 
-    def _play(self, deployment: Deployment, url: str, resumed: bool) -> tuple[History, Terms]:
+    def _play(self, deployment: Deployment, url: str, resumed: bool) -> tuple[History, FederationReader]:
         """Runs until the rounds are over or somebody stops it."""
         rpc = Rpc([url])
         reader = FederationReader(rpc, self.abi, deployment.federation, chain_id=deployment.chain_id)
@@ -303,7 +302,7 @@ class _Local:
                 raise ChainError(f"nothing has happened for {IDLE_SECONDS:.0f} seconds: see the logs in {self.plan.out}")
             self.progress.stop.wait(BLOCK_SECONDS)
         self._end()
-        return clock.history, reader.terms
+        return clock.history, reader
 
     def _show(self, url: str, deployment: Deployment) -> None:
         """Serves the live page from a thread of its own, for as long as this command runs."""
@@ -374,14 +373,14 @@ class _Local:
 
     # ---- after
 
-    def _put_away(self, deployment: Deployment, history: History, terms: Terms) -> Outcome:
+    def _put_away(self, deployment: Deployment, history: History, reader: FederationReader) -> Outcome:
         """The record and the model in files: the chain goes with this command."""
-        place = deployment.chain_id, deployment.federation, terms
-        write_events(self.out / "events.jsonl", *place, history.events)
+        place = reader.chain_id, reader.address, reader.terms
+        write_events(self.out / "events.jsonl", *place, history.events, reader)
         finished = [log for log in history.rounds if log.finalized]
         last = 1 + max((i for i, event in enumerate(history.events) if event.name == "Finalized"), default=-1)
         try:
-            checks = Auditor(*place, self.store).run(history.events[:last]).checks
+            checks = Auditor.of(reader, self.store).run(history.events[:last]).or_raise().checks
             audit = f"audit passed: {', '.join(f'{n} {kind}' for kind, n in checks.items())} recomputed from events and store"
         except AuditError as error:
             audit = f"audit FAILED: {error}"

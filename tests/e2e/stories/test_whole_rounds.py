@@ -240,14 +240,17 @@ def test_audit__says_which_left_out_update_nobody_shows(played):
     log = played.loop.history.rounds[0]
     seat = next(s for s in log.revealed if s not in log.accepted)
     path = played.store.path / f"{log.reveals[seat].root.hex()}.update"
-    assert played.audit().not_shown == ()
+    assert played.audit().notes == ()
     good = path.read_bytes()
     path.write_bytes(bytes([good[0] ^ 1]) + good[1:])
     try:
-        (result,) = played.audit().not_shown
+        (result,) = played.audit().notes
     finally:
         path.write_bytes(good)
-    assert result.startswith(f"round 1, seat {seat}: {path.name} in ") and "does not hash to its name" in result
+    assert (
+        result.startswith(f"round 1, seat {seat}: an update that was left out is not shown: {path.name} in ")
+        and "does not hash to its name" in result
+    )
 
 
 @pytest.mark.parametrize("change", [lambda a, b: [b, a], lambda a, b: [a, a, b]], ids=["swapped", "twice"])

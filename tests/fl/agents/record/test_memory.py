@@ -23,6 +23,7 @@ from fl.agents.runtime.consistency import Observer
 from fl.learning.scoring import Scorer
 from fl.log import Log
 from fl.network.events import Event
+from fl.network.federation import FederationReader
 from fl.network.stores.local import LocalStore
 from fl.protocol.artifact import LEAF_PARAMETERS, Kind, pack_model, pack_update, size_of
 from fl.protocol.enums import Artifact
@@ -42,10 +43,11 @@ class Round:
     store: LocalStore
     events: list[Event]
     right: bytes
+    node: FederationReader
     views: dict[str, Callable[[], View]]
 
     def audit(self, view: View) -> dict[str, int]:
-        return Auditor(view.chain_id, view.federation, view.terms, self.store).run(self.events).checks
+        return Auditor.of(self.node, self.store).run(self.events).or_raise().checks
 
 
 def play(folder, seats: int) -> Round:
@@ -54,7 +56,8 @@ def play(folder, seats: int) -> Round:
     genesis = pack_model(rng.integers(-(2**24), 2**24, PARAMETERS).astype(np.int32))
     store.put(genesis, Kind.MODEL)
     system = System.create(InProcessChain(), model=genesis, depth=DEPTH, manifest=store.put_manifest(manifest(PARAMETERS)))
-    node, played = reader_of(system), Round(store, [], b"", {})
+    node = reader_of(system)
+    played = Round(store, [], b"", node, {})
     system.join(seats, 2 * system.terms.min_stake).fund().rich(CHALLENGER)
 
     def seen_as(name: str) -> None:

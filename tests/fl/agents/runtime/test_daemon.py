@@ -32,7 +32,7 @@ pytestmark = pytest.mark.xdist_group("cluster")
 def audit(cluster: DaemonCluster) -> int:
     node = next(iter(cluster.daemons.values())).node
     events = node._events(node.start, node.block("latest"))
-    return Auditor(node.chain_id, node.address, node.terms, cluster.store).run(events).rounds
+    return Auditor.of(node, cluster.store).run(events).or_raise().rounds
 
 
 def test_rounds__end__and_nobody_loses_stake__and_nothing_is_sent_twice(cluster):

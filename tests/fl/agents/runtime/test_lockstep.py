@@ -41,7 +41,7 @@ def test_rounds_on_a_node__take_turns__and_show_no_secret_before_its_phase_is_de
         cluster.evm.rpc("anvil_setBlockTimestampInterval", 0)
     events, terms = view.history.events, node.terms
     assert view.facts.number == 2 and all(log.adopted and len(log.reveals) == 4 for log in view.history.rounds)
-    assert Auditor(node.chain_id, node.address, terms, cluster.store).run(events).rounds == 2
+    assert Auditor.of(node, cluster.store).run(events).or_raise().rounds == 2
     housekeeping = ("openRound", "close", "draw", "settle", "finalize")
     made = [d for d in done if d.function in housekeeping]
     assert Counter(d.function for d in made) == dict.fromkeys(housekeeping, 2)  # one seat each time, and nobody in vain

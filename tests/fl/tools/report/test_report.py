@@ -17,7 +17,7 @@ from fl.network.events import Event
 from fl.protocol.enums import Offence
 from fl.protocol.phases import Phase
 from fl.tools.audit.measured import PrivacySpent
-from fl.tools.audit.verdict import Verdict
+from fl.tools.audit.verdict import Judgement, Verdict
 from fl.tools.cli.prices import Prices
 from fl.tools.report import charts, render, text
 from fl.tools.report.facts import ACTS, FUNCTIONS, OFFENCES, Known, functions_of
@@ -164,6 +164,11 @@ def test_opening__before_anything_happened():
             "passed",
             "recomputed committees, scores, pay, stakes and models from the public record, 3 facts",
         ),
+        (
+            Verdict(True, checks={"events": 2}, parts={"models": Judgement(True, unknown=("round 1: the model",))}),
+            "passed",
+            "2 facts, and found no difference. For one other fact a file is not in the store.",
+        ),
         (Verdict(False, difference="round 2: model: recomputed aa"), "failed", "round 2: model: recomputed aa"),
     ],
 )
@@ -299,7 +304,7 @@ def evil() -> Known:
     names = dict.fromkeys(range(5), EVIL)
     baselines = replace(KNOWN.baselines, alone={EVIL: 0.5})
     gas = {EVIL: KNOWN.gas["commit"]}
-    audit = Verdict(False, difference=EVIL, checks={EVIL: 1})
+    audit = Verdict(False, 0, "", {EVIL: 1}, {EVIL: Judgement(False, EVIL, (EVIL,))}, (EVIL,), EVIL)
     return replace(
         KNOWN,
         names=names,
