@@ -126,6 +126,7 @@ def node_packages():
             os.path.join(BIN, "npm"),
             "ci",
             "--ignore-scripts",
+            "--legacy-peer-deps",  # the Safe, for a test, names a library for scripts of its own
         )
         record()
     native = path("node_modules", "@foundry-rs", "anvil-linux-amd64", "bin", "anvil")

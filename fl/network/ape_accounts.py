@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import stat
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -38,10 +40,13 @@ from fl.network.ape_patches import listen_low, no_call_tree
 from fl.network.denomination import RAW, Denomination
 from fl.network.error_messages import explain
 from fl.network.federation import FederationReader
-from fl.network.rpc import NodeError, NodeRefused, Rpc, host
+from fl.network.rpc import LOOPBACK, NodeError, NodeRefused, Rpc, host
 from fl.protocol.signatures import TypedData
 
 PROBE_SECONDS = 5.0
+# Ape's requests heed HTTP_PROXY and HTTPS_PROXY; a node on this machine is never reached through a proxy.
+for _name in ("NO_PROXY", "no_proxy"):
+    os.environ[_name] = ",".join(dict.fromkeys([*filter(None, os.environ.get(_name, "").split(",")), *LOOPBACK]))
 MIN_GAS = 21_000  # gas of any transaction
 NO_SUCH_NETWORK = (EcosystemNotFoundError, NetworkNotFoundError, ProviderNotFoundError)
 NODE_FAILS = (ProviderError, Web3Exception, OSError)
@@ -65,9 +70,12 @@ def account(name: str, passphrase_file: Path | None = None, local: bool | None =
     found = _stored(name)
     if not hasattr(found, "set_autosign"):
         return found  # a device that asks for confirmation itself
+    if (keyfile := getattr(found, "keyfile_path", None)) is not None:
+        keep_private(Path(keyfile), "the key file")
     variable = f"APE_ACCOUNTS_{Path(name).stem if name.endswith('.json') else name}_PASSPHRASE"
     passphrase = os.environ.get(variable)
     if passphrase_file is not None:
+        keep_private(passphrase_file, "the passphrase file")
         try:
             passphrase = passphrase_file.read_text().rstrip("\r\n")
         except (OSError, UnicodeDecodeError) as error:
@@ -97,6 +105,23 @@ def new_keystore(passphrase: str) -> str:
     """A new key, encrypted, as the text of a keystore's file that `account` opens."""
     made = Account.create()
     return json.dumps(Account.encrypt(made.key, passphrase))
+
+
+def keep_private(path: Path, what: str) -> None:
+    """Takes a file with a secret away from other users, with a word. Raises ChainError if that cannot be done."""
+    try:
+        mode = path.stat().st_mode
+    except OSError:
+        return  # whoever reads it says why it cannot
+    if not stat.S_ISREG(mode) or not mode & 0o077:
+        return
+    try:
+        path.chmod(0o600)
+    except OSError as error:
+        message = f"{what} {path} can be read by other users and cannot be made private ({error.strerror})"
+        raise ChainError(f"{message}: move it to a folder of your own, with mode 0600; nothing was sent") from error
+    word = f"{what} {path} could be read by other users; now only you can: if somebody may have read it, change the key"
+    print(word, file=sys.stderr)
 
 
 def _test_account(name: str) -> AccountAPI:

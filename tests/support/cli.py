@@ -92,6 +92,7 @@ class Commands:
 
     def write(self, name: str, text: str | bytes) -> str:
         (self.folder / name).write_bytes(text if isinstance(text, bytes) else text.encode())
+        (self.folder / name).chmod(0o600)
         return name
 
 
@@ -117,6 +118,7 @@ def own_keys(folder: Path) -> Path:
     kept = Account.encrypt(KEY, PASSPHRASE, kdf="pbkdf2", iterations=2)
     for name in ("cold", "warm"):
         (folder / "accounts" / f"{name}.json").write_text(json.dumps(kept))
+        (folder / "accounts" / f"{name}.json").chmod(0o600)
     (folder / "packages").symlink_to(Path(os.environ.get("APE_DATA_FOLDER", ROOT / ".ape")) / "packages")
     return folder
 

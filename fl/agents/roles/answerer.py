@@ -9,17 +9,27 @@ from fl.agents.record.history import Demanded
 from fl.agents.record.view import View
 from fl.agents.roles.challenger import MAX_DEMANDS
 from fl.agents.runtime.actions import Action, Call, Turn
-from fl.protocol.artifact import Data, Kind
+from fl.protocol.artifact import Kind
 from fl.protocol.enums import Artifact
 from fl.protocol.fraud import Opened
 from fl.protocol.phases import Phase
+
+TOGETHER = 8  # answers in one transaction, far below a block's gas
+TREES_KEPT = 2  # a demanded file's tree is built once, and not at every look
 
 
 class Answerer:
     """Answers demands from files in its store, to earn the deposits and to keep a correct model standing.
 
     It answers all that are due, the soonest first, because an attacker who demands everything at once hopes for one late
-    answer. Deciding reads the demanded files from the store."""
+    answer. The proposer, whose stake is at risk, sends its answers a few to a transaction. Deciding reads the demanded files
+    from the store.
+
+    seat: this agent's, if it has one."""
+
+    def __init__(self, seat: int | None = None):
+        self.seat = seat
+        self._trees: dict[bytes, Opened] = {}  # of the files demanded last
 
     def decide(self, view: View) -> list[Action]:
         if view.phase is not Phase.CHALLENGE:
@@ -34,7 +44,16 @@ class Answerer:
                     content = opened.show(leaf)[: opened.kind.value]
                     args = (*what, leaf, content, b"".join(opened.tree.path(leaf)))
                     answers[demanded] = self._call(view, demanded, args)
-        return [answers[demanded] for demanded in sorted(answers, key=lambda d: due[d])[:MAX_DEMANDS]]
+        calls = [answers[demanded] for demanded in sorted(answers, key=lambda d: due[d])[:MAX_DEMANDS]]
+        if view.round.proposal is None or view.round.proposal.seat != self.seat:
+            return [*calls]
+        return [self._together(calls[i : i + TOGETHER]) for i in range(0, len(calls), TOGETHER)]
+
+    def _together(self, calls: list[Call]) -> Call:
+        if len(calls) == 1:
+            return calls[0]
+        attempt, times = calls[0].attempt, sum(call.times for call in calls)
+        return Call("multicall", shared=True, number=calls[0].number, attempt=attempt, times=times, calls=tuple(calls))
 
     def _call(self, view: View, demanded: Demanded, args: tuple[object, ...]) -> Call:
         """If many can answer, only one should pay the gas. The proposer, whose stake is at risk, answers at once; the others
@@ -54,15 +73,19 @@ class Answerer:
         return Call("answer", args, shared=True, number=attempt, attempt=attempt, times=times, turn=turn)
 
     def _opened(self, view: View, demanded: Demanded) -> Opened | None:
-        data: Data | None
         log, record = view.round, view.record
         if demanded.artifact == Artifact.UPDATE:
-            data, kind = record.update(log.reveals[demanded.seat].root), Kind.UPDATE
+            root, kind = log.reveals[demanded.seat].root, Kind.UPDATE
         elif demanded.artifact == Artifact.PREVIOUS:
-            data, kind = record.model_file(log.base), Kind.MODEL
+            root, kind = log.base, Kind.MODEL
         else:
-            data, kind = record.model_file(log.proposals[-1].root), Kind.MODEL
-        return Opened.of(data, kind) if data is not None else None
+            root, kind = log.proposals[-1].root, Kind.MODEL
+        if (known := self._trees.pop(root, None)) is None:
+            data = record.update(root) if kind is Kind.UPDATE else record.model_file(root)
+            known = None if data is None else Opened.of(data, kind)
+        if known is not None:
+            self._trees = dict([*self._trees.items()][1 - TREES_KEPT :]) | {root: known}
+        return known
 
 
 def _file(demanded: Demanded) -> tuple[int, int]:

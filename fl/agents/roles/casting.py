@@ -52,5 +52,5 @@ def whole_seat(trio: Trio, seat: int, account: str, rounds: int | None = None, c
 
     checks: whether it checks what others propose, and answers demands.
     """
-    watch: tuple[Role, ...] = (Challenger(), Answerer()) if checks else ()
+    watch: tuple[Role, ...] = (Challenger(), Answerer(seat)) if checks else ()
     return (*trio, *watch, Keeper(rounds), Collector(seat, account, rounds))

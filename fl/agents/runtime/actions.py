@@ -60,6 +60,8 @@ class Call:
     relayed_until: until then hosts may send it for the seat, if there are any; after that the seat sends it itself.
     from_block: the first block that may hold it.
     deposit: token units that the contract takes with it.
+    calls: several calls of the contract in this one transaction (`multicall`), in order; if the contract rejects them together,
+    each is made by itself.
     """
 
     function: str
@@ -78,6 +80,7 @@ class Call:
     from_block: int = 0
     turn: Turn | None = None
     deposit: int = 0
+    calls: tuple[Call, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Collection
+from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 
@@ -117,6 +118,8 @@ class Executor:
         if (wake := self._early(call, view)) is not None:
             self.wakes.append(wake)
             return False
+        if call.calls and not (call := self._without_sent(call)).calls:
+            return False
         data = self._data(call)
         name = self._name(call, view, data)
         if name is None or not self._publishes(call):
@@ -140,12 +143,22 @@ class Executor:
                 shared=call.shared,
             )
         except Refused as refusal:
+            if call.calls:
+                done = [self._call(one, view) for one in call.calls]
+                return any(done)
             if not call.shared:  # for shared calls, somebody else was faster
                 self.trouble(Refused(f"{call.function} would be rejected: {refusal}"))
             return False
         return True
 
+    def _without_sent(self, call: Call) -> Call:
+        """The same call of several without those that a transaction under way makes: sent twice, all of them would fail."""
+        sent = [transaction.data for transaction in self.sender.transactions.open(self.sender.signer.address)]
+        return replace(call, calls=tuple(one for one in call.calls if not any(self._data(one).hex() in data for data in sent)))
+
     def _data(self, call: Call) -> bytes:
+        if call.calls:
+            return self.node.interface.call(call.function, [self._data(one) for one in call.calls])
         return self.node.interface.call(call.function, *call.args)
 
     def _early(self, call: Call, view: View) -> Wake | None:

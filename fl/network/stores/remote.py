@@ -20,6 +20,7 @@ from typing import Any, TypeVar, cast
 import requests
 
 from fl.errors import NoRoomError, StoreError, StoreSilentError
+from fl.network.rpc import on_loopback
 from fl.network.stores import cid
 from fl.network.stores.base import FileStore
 from fl.network.stores.private_copy import gathered
@@ -140,13 +141,24 @@ class Http:
             began = time.monotonic()
             limits: dict[str, Any] = {"timeout": seconds, "stream": True, "allow_redirects": False}
             limits["headers"] = {**self.headers, **(headers or {})}
-            with closing_all(opened), self._session() as session, session.request(method, url, **limits, **options) as response:
+            with (
+                closing_all(opened),
+                self._own_session() as session,
+                session.request(method, url, **limits, **options) as response,
+            ):
                 return response.status_code, gathered(self._pieces(response, began, seconds), most + 1)
 
         try:
             return within(seconds, self.base, work)
         finally:
             cut(opened)  # the thread of a call that took too long ends now
+
+    def _own_session(self) -> requests.Session:
+        """A new session; a machine's own servers are never reached through a proxy, whatever the environment says."""
+        session = self._session()
+        if on_loopback(self.base):
+            session.trust_env = False
+        return session
 
     def _pieces(self, response: requests.Response, began: float, seconds: float) -> Iterator[bytes]:
         """Pieces as they arrive: a slow sender must not block until a whole piece is there."""

@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 from fl.errors import AlteredError, ManifestError, StoreError, StoreSilentError
 from fl.log import Log
+from fl.network.rpc import on_loopback
 from fl.network.stores import cid
 from fl.network.stores.base import Store, Writer
 from fl.network.stores.hosted import HostStore
@@ -223,7 +224,7 @@ def only_here(word: str) -> bool:
     scheme, separator, _ = word.partition("://")
     if not separator or scheme in ("file", "memory", "local"):
         return True
-    return scheme in ("http", "https") and (urlsplit(word).hostname or "") in ("127.0.0.1", "localhost", "::1")
+    return scheme in ("http", "https") and on_loopback(word)
 
 
 def is_public(word: str) -> bool:

@@ -104,6 +104,7 @@ class NetworkCommand(click.Command):
                 click.Option(
                     ["--network"],
                     metavar="[ecosystem-name][:[network-name][:[provider-name]]]",
+                    envvar="TREATY_NETWORK",
                     help="Override the default network and provider. (see `ape networks list` for options)",
                 ),
             ]

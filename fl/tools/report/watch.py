@@ -89,7 +89,12 @@ def status(facts: Facts) -> str:
     return f"round {facts.rounds[-1].number}, {facts.phase}{left}"
 
 
-COMMON = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer"}
+COMMON = {
+    "Cache-Control": "no-store",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "X-Frame-Options": "DENY",  # a page that shows this one could have its visitors sign something else
+}
 
 
 @dataclass(frozen=True)
@@ -121,7 +126,7 @@ def answer(screen: Screen, path: str, known: str = "") -> Answer:
 
 
 def _policy(script: str) -> dict[str, str]:
-    return {"Content-Security-Policy": " ".join(policy(script).split())}
+    return {"Content-Security-Policy": " ".join(f"{policy(script)}; frame-ancestors 'none'".split())}
 
 
 class Server(ThreadingHTTPServer):

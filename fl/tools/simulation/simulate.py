@@ -106,6 +106,8 @@ def simulate(plan: Plan, out: Path, watcher: Watcher | None = None, ray: str | N
     check_task(task, table, private=plan.privacy is not None)
     data = split(table, honest, plan.alpha, plan.seed)
     check_split(task, data)
+    for seat, shard in enumerate(data.shards if plan.privacy else ()):  # whatever no budget holds is told before a deployment
+        PrivacyGuard(plan.privacy, task, shard.train, out / "participants" / str(seat))  # type: ignore[arg-type]
     if kept := checkpoint.begin(plan, plan.task, out):
         watcher.say(f"continuing an interrupted simulation: {kept} updates are already there")
     return _Simulation(plan, out, watcher, task, data, kinds, ray).run()

@@ -3,9 +3,13 @@
 import json
 import re
 from dataclasses import fields
+from typing import Any
 
 import pytest
-from support.cli import Commands, remembered
+from eth_account import Account
+from support.cli import ROOT, Commands, remembered
+from web3.exceptions import ContractLogicError
+from web3.logs import DISCARD
 
 from fl.network import identity
 from fl.network.stores.local import LocalStore
@@ -225,7 +229,7 @@ def test_dry_run__deployment_costs_what_it_said(commands, bare, tmp_path):
 
 
 def test_deploy__without_gas_money__sends_nothing(commands):
-    (commands.folder / "secret.txt").write_text("correct horse")
+    commands.write("secret.txt", "correct horse")
     done = commands("deploy", "--account", "cold", "--passphrase-file", "secret.txt", "--task", "linear")
     assert re.match(r"Error: 0x\w+ holds 0\.0+ ETH and needs some \d\.\d+ for gas: send it some; nothing was sent", done.line)
 
@@ -235,6 +239,14 @@ def test_publish__where_no_explorer_is__is_refused_before_anything_is_sent(comma
     done = commands(*DEPLOY, "--publish")
     assert "no explorer plugin serves local: install one, such as ape-etherscan, or leave --publish out" in done.line
     assert nonce(commands) == before
+
+
+def test_deploy__in_json__says_all_that_a_script_needs(commands, tmp_path):
+    told = commands.json(*DEPLOY, "--store", tmp_path / "s")
+    kept = remembered(commands)[-1]
+    assert {name: told[name] for name in kept} == kept and told["stores"] == [str(tmp_path / "s")]
+    assert told["terms"]["min_stake"] > 0 and told["gas"]["create"] > 0
+    assert "deploy" in json.dumps(commands.json(*DEPLOY, "--dry-run"))
 
 
 # ---- a DAO as the sponsor
@@ -305,7 +317,66 @@ class Governor:
         self.commands.send(sender or self.member, self.governor, self.contract.encode_abi(function, args))
 
 
-@pytest.mark.parametrize("kind", [Timelock, Governor])
+SAFE = ROOT / "node_modules" / "@safe-global" / "safe-contracts" / "build" / "artifacts" / "contracts"
+MNEMONIC = "test test test test test test test test test test test junk"  # of the node's own accounts
+
+
+class Safe:
+    """A Safe 1.4.1 of three owners, two of whom sign every transaction; several calls go through its MultiSend."""
+
+    def __init__(self, commands: Commands):
+        Account.enable_unaudited_hdwallet_features()
+        self.commands, self.web3 = commands, commands.web3
+        self.owners = [Account.from_mnemonic(MNEMONIC, account_path=f"m/44'/60'/0'/0/{i}") for i in (1, 2, 3)]
+        self.member = self.owners[0].address
+        code, factory, handler, self.many = map(
+            self._put,
+            (
+                "SafeL2.sol/SafeL2",
+                "proxies/SafeProxyFactory.sol/SafeProxyFactory",
+                "handler/CompatibilityFallbackHandler.sol/CompatibilityFallbackHandler",
+                "libraries/MultiSendCallOnly.sol/MultiSendCallOnly",
+            ),
+        )
+        owners = [owner.address for owner in self.owners]
+        begin = code.encode_abi("setup", [owners, 2, NOBODY, b"", handler.address, NOBODY, 0, NOBODY])
+        made = self._mined(factory.functions.createProxyWithNonce(code.address, begin, 1).transact({"from": self.member}))
+        self.address = factory.events.ProxyCreation().process_receipt(made)[0]["args"]["proxy"]
+        self.safe = self.web3.eth.contract(self.address, abi=code.abi)
+
+    def carry_out(self, calls: list[dict]) -> None:
+        """What the command printed, as one transaction that two of the owners have signed."""
+        (to, data), kind = (calls[0]["to"], calls[0]["data"]), 0
+        if len(calls) > 1:
+            packed = b"".join(self._packed(call) for call in calls)
+            (to, data), kind = (self.many.address, self.many.encode_abi("multiSend", [packed])), 1
+        whole = [self.web3.to_checksum_address(to), 0, data, kind, 0, 0, 0, NOBODY, NOBODY]
+        digest = self.safe.functions.getTransactionHash(*whole, self.safe.functions.nonce().call()).call()
+        signers = sorted(self.owners[:2], key=lambda owner: int(owner.address, 16))
+        signed = b"".join(bytes(owner.unsafe_sign_hash(digest).signature) for owner in signers)
+        with pytest.raises(ContractLogicError, match="GS020"):  # one signature is not enough
+            self.safe.functions.execTransaction(*whole, signed[:65]).call()
+        done = self._mined(self.safe.functions.execTransaction(*whole, signed).transact({"from": self.member}))
+        assert len(self.safe.events.ExecutionSuccess().process_receipt(done, errors=DISCARD)) == 1
+
+    @staticmethod
+    def _packed(call: dict) -> bytes:
+        data = bytes.fromhex(call["data"][2:])
+        return b"\0" + bytes.fromhex(call["to"][2:]) + int(call["value"]).to_bytes(32) + len(data).to_bytes(32) + data
+
+    def _put(self, name: str) -> Any:
+        facts = json.loads((SAFE / f"{name}.json").read_text())
+        make = self.web3.eth.contract(abi=facts["abi"], bytecode=facts["bytecode"])
+        made = self._mined(make.constructor().transact({"from": self.member}))
+        return self.web3.eth.contract(made.contractAddress, abi=facts["abi"])
+
+    def _mined(self, sent: Any) -> Any:
+        receipt = self.web3.eth.wait_for_transaction_receipt(sent)
+        assert receipt.status == 1
+        return receipt
+
+
+@pytest.mark.parametrize("kind", [Timelock, Governor, Safe])
 def test_dao__as_sponsor__funds_and_concludes_and_gets_the_rest_back(commands, tmp_path, kind):
     sponsor = kind(commands)
     terms = commands.write("dao.yaml", f"sponsor: '{sponsor.address}'\n")

@@ -1,5 +1,6 @@
 """Whose fault it is: a contract that is another kind, a key that cannot pay, and a node that is gone are told apart."""
 
+import os
 import subprocess
 import threading
 from collections.abc import Iterator
@@ -124,3 +125,18 @@ def test_local_chains_of_ape__listen_below_the_ports_of_outgoing_connections(mon
     ape_patches.listen_low()
     lowest = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
     assert 1024 < foundry.EPHEMERAL_PORTS_START < foundry.EPHEMERAL_PORTS_END < lowest
+
+
+@pytest.mark.parametrize("mode, mended", [(0o644, True), (0o640, True), (0o600, False), (0o400, False)])
+def test_file_with_a_secret__that_others_can_read__is_taken_from_them__with_a_word(tmp_path, capsys, mode, mended):
+    secret = tmp_path / "secret.txt"
+    secret.write_text("secret")
+    secret.chmod(mode)
+    ape_accounts.keep_private(secret, "the passphrase file")
+    said = f"the passphrase file {secret} could be read by other users; now only you can"
+    assert secret.stat().st_mode & 0o077 == 0 and (said in capsys.readouterr().err) is mended
+
+
+def test_loopback__is_reached_through_no_proxy():
+    for name in ("NO_PROXY", "no_proxy"):
+        assert {"127.0.0.1", "localhost", "::1"} <= set(os.environ[name].split(","))

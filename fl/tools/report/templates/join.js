@@ -38,9 +38,48 @@ const REFUSALS = {
 };
 const UINT256 = 1n << 256n;
 
+// Keccak-256 of a short ASCII text, in hexadecimal: the checksum of an address is taken from it (EIP-55).
+function keccak(text) {
+  const mask = (1n << 64n) - 1n, turn = (v, n) => ((v << n) | (v >> (64n - n))) & mask;
+  const block = new Uint8Array(136), state = new Array(25).fill(0n);
+  if (text.length > 134) throw new Error("the text is too long to be hashed here");
+  for (let i = 0; i < text.length; i++) block[i] = text.charCodeAt(i);
+  block[text.length] ^= 1;
+  block[135] ^= 0x80;
+  for (let i = 0; i < 17; i++) for (let j = 0; j < 8; j++) state[i] |= BigInt(block[8 * i + j]) << BigInt(8 * j);
+  for (let round = 0, bits = 1; round < 24; round++) {
+    const columns = [0, 1, 2, 3, 4].map((x) => state[x] ^ state[x + 5] ^ state[x + 10] ^ state[x + 15] ^ state[x + 20]);
+    for (let i = 0; i < 25; i++) state[i] ^= columns[(i + 4) % 5] ^ turn(columns[(i + 1) % 5], 1n);
+    for (let t = 0, x = 1, y = 0, lane = state[1]; t < 24; t++) {
+      [x, y] = [y, (2 * x + 3 * y) % 5];
+      [lane, state[x + 5 * y]] = [state[x + 5 * y], turn(lane, BigInt(((t + 1) * (t + 2) / 2) % 64))];
+    }
+    for (let y = 0; y < 25; y += 5) {
+      const row = state.slice(y, y + 5);
+      for (let x = 0; x < 5; x++) state[y + x] = row[x] ^ ((row[(x + 1) % 5] ^ mask) & row[(x + 2) % 5]);
+    }
+    for (let j = 0; j < 7; j++) {
+      if (bits & 1) state[0] ^= 1n << BigInt((1 << j) - 1);
+      bits = bits & 0x80 ? (bits << 1) ^ 0x171 : bits << 1;
+    }
+  }
+  const byte = (lane, j) => Number((lane >> BigInt(8 * j)) & 255n).toString(16).padStart(2, "0");
+  return state.slice(0, 4).map((lane) => Array.from({ length: 8 }, (_, j) => byte(lane, j)).join("")).join("");
+}
+
+// An address whose letters are of mixed case carries a checksum: a single wrong letter would otherwise give a seat to nobody.
+function checked(address) {
+  if (!/^0x[0-9a-fA-F]{40}$/.test(address)) throw new Error("give an address: 0x and 40 hexadecimal digits");
+  const digits = address.slice(2), small = digits.toLowerCase(), hash = keccak(small);
+  const right = [...small].map((c, i) => (parseInt(hash[i], 16) > 7 ? c.toUpperCase() : c)).join("");
+  if (![small, digits.toUpperCase(), right].includes(digits))
+    throw new Error("the address has a wrong letter: its checksum does not fit; copy it again. Nothing was sent");
+  return address;
+}
+
 function word(type, value) {
   if (type === "address") {
-    if (!/^0x[0-9a-fA-F]{40}$/.test(value)) throw new Error("give an address: 0x and 40 hexadecimal digits");
+    checked(value);
     return value.slice(2).toLowerCase().padStart(64, "0");
   }
   const number = BigInt(value);
@@ -121,6 +160,8 @@ function start() {
   const capital = (text) => text[0].toUpperCase() + text.slice(1) + ".";
 
   async function connect() {
+    if (window.top !== window.self)
+      return say("This page is shown inside another one, which could have you sign something else. Open it by itself.", "bad");
     if (!wallet()) return say("No wallet was found in this browser. Install one that offers EIP-1193, such as a wallet extension, and load the page again.", "bad");
     try {
       [account] = await ask("eth_requestAccounts");
@@ -216,6 +257,10 @@ function start() {
     if (units > state.balance) throw new Error(`the account holds ${amount(state.balance)}, but this takes ${amount(units)}. Nothing was sent`);
     const [allowed] = await read(config.token, "allowance", account, config.federation);
     if (allowed < units) {
+      if (allowed > 0n) { // some tokens, such as USDT, change an allowance only from zero
+        say("First, a signature that takes an earlier allowance back: some tokens demand it.");
+        await send(config.token, "approve", config.federation, 0n);
+      }
       say("First signature: the federation may take this amount, and no more.");
       await send(config.token, "approve", config.federation, units);
     }
@@ -269,5 +314,5 @@ function start() {
   }
 }
 
-if (typeof module !== "undefined") module.exports = { FUNCTIONS, REFUSALS, encode, words, parseUnits, formatUnits, explain };
+if (typeof module !== "undefined") module.exports = { FUNCTIONS, REFUSALS, keccak, checked, encode, words, parseUnits, formatUnits, explain };
 else start();

@@ -60,6 +60,7 @@ def opened(tmp_path_factory):
     home = folder / "ape"
     (home / "accounts").mkdir(parents=True)
     (home / "accounts" / "hot.json").write_text(json.dumps(Account.encrypt(key.secret, PASSPHRASE, iterations=2)))
+    (home / "accounts" / "hot.json").chmod(0o600)
     for name in ("packages", "solc"):
         if (ROOT / ".ape" / name).exists():
             shutil.copytree(ROOT / ".ape" / name, home / name)
@@ -88,6 +89,7 @@ def test_door__locked_key__says_what_to_give(opened):
 def test_door__runs__is_measured__stops_when_asked__and_tells_no_secret(opened):
     cluster, key, home, folder = opened
     (folder / "passphrase").write_text(PASSPHRASE + "\n")
+    (folder / "passphrase").chmod(0o600)
     words = ["--account", "hot", "--passphrase-file", folder / "passphrase", "--journal", folder / "j", "--metrics", "0"]
     log = folder / "log"
     with log.open("wb") as out:

@@ -5,6 +5,7 @@ import pytest
 from support.daemon_cluster import DaemonCluster, key_of, logged
 from support.system import CHALLENGER
 
+from fl.agents.record.history import Demanded
 from fl.agents.runtime.daemon import Daemon
 from fl.network.rpc import NodeRefused
 from fl.protocol.phases import Phase
@@ -72,8 +73,50 @@ def test_demands__are_answered_by_the_proposer_alone(challenged):
     watched(challenged, 3, *range(DaemonCluster.SEATS))
     assert challenged.system.round.openDemands == 0
     proposer = challenged.system.round.proposer
-    sent = dict.fromkeys(range(DaemonCluster.SEATS), 0) | {proposer: len(EVERYTHING)}
-    assert answers(challenged, *range(DaemonCluster.SEATS)) == sent
+    assert answers(challenged, *range(DaemonCluster.SEATS)) == dict.fromkeys(range(DaemonCluster.SEATS), 0)
+    sent = [t for t in challenged.daemons[proposer].sender.transactions.all() if t.function == "multicall"]
+    assert len(sent) == 1  # all of them in one transaction
+
+
+def test_demands__that_come_while_answers_are_under_way__are_answered_without_those(challenged):
+    proposer = challenged.system.round.proposer
+    daemon = challenged.daemons[proposer]
+    for what in EVERYTHING[:3]:
+        challenged.system.do("demand", *what, by=CHALLENGER)
+    challenged.mine(1)
+    challenged.evm.rpc("evm_setAutomine", False)
+    assert daemon.tick()
+    challenged.evm.rpc("evm_setAutomine", True)
+    for what in EVERYTHING[3:]:
+        challenged.system.do("demand", *what, by=CHALLENGER)
+    challenged.mine(1)
+    for _ in range(2):
+        daemon.tick()
+        challenged.mine()
+    assert challenged.system.round.openDemands == 0, logged(daemon)
+    sent = [t for t in daemon.sender.transactions.all() if t.function == "multicall"]
+    assert len(sent) == 2 and "reverted" not in logged(daemon)
+
+
+def test_demands__one_of_which_somebody_else_answered__are_answered_all_the_same(challenged):
+    """The contract rejects the proposer's answers together, since one of them is no longer asked for."""
+    proposer = challenged.system.round.proposer
+    other = out_of_turn(challenged, next(seat for seat in range(DaemonCluster.SEATS) if seat != proposer))
+    daemon = challenged.daemons[proposer]
+    challenged.system.do("demand", *EVERYTHING[0], by=CHALLENGER)
+    challenged.mine(2)
+    assert other.tick()  # and before that is deep in the chain, all else is demanded
+    for what in EVERYTHING[1:]:
+        challenged.system.do("demand", *what, by=CHALLENGER)
+    challenged.mine(1)
+    view = daemon._view(daemon.node.look(None, [daemon.player.party]))
+    log = view.round
+    log.demands[Demanded(1, *EVERYTHING[0])] = next(iter(log.demands.values()))  # as a node that lags would show it
+    log.answers.clear()
+    daemon.player.play(view)
+    challenged.mine()
+    assert challenged.system.round.openDemands == 0, logged(daemon)
+    assert "multicall" not in {t.function for t in daemon.sender.transactions.all()}
 
 
 def test_demands__whose_proposer_is_away__are_answered_once_each_by_turns(challenged):

@@ -680,6 +680,12 @@ def test_answer_that_never_begins__keeps_no_thread_busy_beyond_the_deadline(serv
     assert sent and server.sent <= sent + 1  # nobody reads it any more
 
 
+def test_store_on_this_machine__is_reached_through_no_proxy(server, monkeypatch):
+    for name in ("HTTP_PROXY", "http_proxy"):
+        monkeypatch.setenv(name, "http://127.0.0.1:1")  # where nobody answers
+    assert http(server).get(ROOT, Kind.UPDATE, DEPTH) == UPDATE
+
+
 def test_stores_that_only_this_machine_can_read():
     here = ["store", "file:///srv/store", "memory://x", "http://127.0.0.1:8000", "https://localhost/files"]
     assert all(map(only_here, here))

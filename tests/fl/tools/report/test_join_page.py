@@ -97,6 +97,23 @@ def as_script_takes(value):
     return f"{value}n" if isinstance(value, int) else "0x" + value.hex() if isinstance(value, bytes) else value
 
 
+@settings(max_examples=50)
+@given(text=st.text("0123456789abcdef xyz", max_size=134))
+def test_keccak__is_that_of_the_chain(script, text):
+    assert script("keccak", text) == keccak(text=text).hex()
+
+
+@settings(max_examples=50)
+@given(data=st.binary(min_size=20, max_size=20), place=st.integers(2, 41))
+def test_address__with_a_wrong_letter__is_refused_by_its_checksum(script, data, place):
+    address = to_checksum_address(data)
+    for fine in (address, address.lower(), "0x" + address[2:].upper()):
+        assert script("checked", fine) == fine
+    wrong = address[:place] + address[place].swapcase() + address[place + 1 :]
+    if wrong != address and wrong[2:] not in (wrong[2:].lower(), wrong[2:].upper()):
+        assert "its checksum does not fit" in script("checked", wrong)["refused"]
+
+
 @settings(max_examples=150)
 @given(data=st.data())
 def test_encoder__agrees_with_eth_abi(script, data):

@@ -90,6 +90,7 @@ def test_pages__are_served_with_a_policy_that_fits_their_script(ask, screen):
         allowed = headers["Content-Security-Policy"].split("script-src ")[1].split(";")[0]
         assert allowed.startswith("'sha256-") and allowed.replace("'", "&#39;") in text and "unsafe-inline" not in allowed
         assert (headers["X-Content-Type-Options"], headers["Referrer-Policy"]) == ("nosniff", "no-referrer")
+        assert headers["X-Frame-Options"] == "DENY" and "frame-ancestors 'none'" in headers["Content-Security-Policy"]
 
 
 def test_body__is_sent_when_it_changed__and_only_then(ask, screen, chain):
