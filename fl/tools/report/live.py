@@ -10,10 +10,8 @@ from pathlib import Path
 
 from fl.agents.record.history import History
 from fl.errors import AuditError, StoreError, TaskError
-from fl.learning.data.partition import Split, split
+from fl.learning.data.partition import Part, split
 from fl.learning.evaluator import Evaluator
-from fl.learning.research import baselines
-from fl.learning.research.comparison import Baselines
 from fl.learning.shipped import SHIPPED
 from fl.learning.task import Task
 from fl.learning.task_loading import load_task
@@ -39,7 +37,7 @@ def report_federation(
     """Writes the page of a federation from its chain, audited and measured as far as the stores allow."""
     source = Source(reader, stores, task)
     source.look()
-    facts = source.facts(audit=True, compare=True)
+    facts = source.facts()
     return write(out, page(facts, prices)), facts
 
 
@@ -88,7 +86,8 @@ class Source:
         self._given = task
         self._task: Task | None = None
         self._evaluator: Evaluator | None = None
-        self._split: Split | None = None
+        self._rows: Part | None = None
+        self._measured_on = ""
         self._metrics: dict[int, float] = {}
         self._pending: list[Event] = []
         self._audited: tuple[int, Verdict | None] = (-1, None)
@@ -102,7 +101,7 @@ class Source:
         self._pending = []
         return bool(events)
 
-    def facts(self, audit: bool = True, compare: bool = False) -> Facts:
+    def facts(self, audit: bool = True) -> Facts:
         """The page's facts at this moment. Raises ChainError."""
         reader = self.reader
         self._measure()
@@ -113,8 +112,7 @@ class Source:
             metric=task.metric if task else self.manifest.metric if self.manifest else "",
             higher_is_better=task.higher_is_better if task else True,
             metrics=dict(self._metrics),
-            measured_on=f"{len(self._split.test):,} test rows set aside from the task's own table" if self._split else "",
-            baselines=self._baselines() if compare else None,
+            measured_on=self._measured_on,
             gas=self.gas.table(),
             gas_of_round={n: dict(g) for n, g in self.gas.by_round.items()},
             manifest=self.manifest,
@@ -158,13 +156,13 @@ class Source:
         """Measures the models in the store on the task's own table. Models that cannot be measured are left out."""
         if self.store is None or not self._prepare():
             return
-        assert self._evaluator is not None and self._split is not None
+        assert self._evaluator is not None and self._rows is not None
         models = {0: self.terms.genesis, **{r.number: r.model for r in self.history.rounds if r.finalized}}
         for number, root in models.items():
             if number not in self._metrics:
                 with suppress(StoreError):
                     vector = parse_model(self.store.get(root, Kind.MODEL, self.terms.depth), self.terms.depth)
-                    self._metrics[number] = self._evaluator.metric(vector, self._split.test)
+                    self._metrics[number] = self._evaluator.metric(vector, self._rows)
 
     def _prepare(self) -> bool:
         if self._evaluator is None and self.history.seats:
@@ -174,20 +172,27 @@ class Source:
             if self._given is None and name not in SHIPPED:
                 return False
             self._task = load_task(name)
-            seats = len(self.history.rounds[0].active) if self.history.rounds else len(self.history.seats)
-            for count in (seats, 4):  # a table with owners cannot be split among fewer seats than owners
-                with suppress(TaskError):
-                    self._split = split(self._task.data(), count, None, self._seed)
-                    self._evaluator = Evaluator(self._task)
-                    break
+            if self._task.data().elsewhere:
+                return False  # every participant's rows are its own: there are none here
+            self._rows, self._measured_on = self._measured_rows(self._task, name)
+            self._evaluator = Evaluator(self._task)
         return self._evaluator is not None
+
+    def _measured_rows(self, task: Task, name: str) -> tuple[Part, str]:
+        """The rows that models are measured on, and whose they are. Nobody trains on the test rows of a shipped task's table.
+        Who trained on the rows of a reader's own table is not known here: all of them are measured."""
+        data = task.data()
+        if name not in SHIPPED:
+            return Part(
+                data.x, data.y
+            ), f"the {len(data.x):,} rows of the reader's own task, on which participants may have trained"
+        seats = len(self.history.rounds[0].active) if self.history.rounds else len(self.history.seats)
+        for count in (seats, 4):  # a table with owners cannot be split among fewer seats than owners
+            with suppress(TaskError):
+                test = split(data, count, None, self._seed).test
+                return test, f"the {len(test):,} rows that the shipped task {name} sets aside for tests"
+        return Part(data.x, data.y), f"the {len(data.x):,} rows of the shipped task {name}"
 
     @property
     def _seed(self) -> int:
         return self.manifest.genesis_seed if self.manifest else 0
-
-    def _baselines(self) -> Baselines | None:
-        rounds = sum(r.finalized for r in self.history.rounds)
-        if self._task is None or self._split is None or not rounds:
-            return None
-        return baselines.measure(self._task, self._split, rounds, self._seed, most=16)

@@ -96,6 +96,13 @@ def test_same_plan_again__same_roots__on_another_chain(commands, summary, tmp_pa
     assert (verdict["written"], verdict["rounds"], verdict["model"]) == (str(out), 2, roots(again)[-1])
     assert (verdict["audit"]["passed"], verdict["audit"]["model"]) == (True, roots(again)[-1])
     live, kept = out.read_text(), (tmp_path / "again" / "report.html").read_text()
+    # Nobody knows here what participants have: nothing is called theirs, and nothing is trained for comparison.
+    assert "rows that the shipped task linear sets aside for tests" in live
+    assert "float FedAvg" in kept and not any(word in live for word in ("float FedAvg", "local only", "in one place"))
+    own = commands.write("own.py", "from fl.learning.tasks.linear import TASK\n")
+    asked = ("--federation", again["federation"], "--store", tmp_path / "again" / "store", "--task", own)
+    assert commands("report", *asked, "--out", tmp_path / "own.html").code == 0
+    assert "rows of the reader&#39;s own task, on which participants may have trained" in (tmp_path / "own.html").read_text()
     for number, metric in enumerate([again["start"], *(r["metric"] for r in again["rounds"])]):
         row = f'<th scope="row">{number}</th><td>{metric:.4f}</td>'
         assert row in kept and row in live

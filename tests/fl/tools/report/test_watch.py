@@ -39,7 +39,7 @@ class Chain:
             raise self.error
         return True
 
-    def facts(self, audit=True, compare=False):
+    def facts(self, audit=True):
         return facts(KNOWN, self.book, **self.moment)
 
     def open_a_round(self):
