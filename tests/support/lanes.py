@@ -36,6 +36,8 @@ LANES: dict[str, Lane] = {
     "contracts": Lane.FAST,
     "e2e/docs/test_pages.py::test_page__its_links_lead_somewhere": Lane.FAST,
     "e2e/docs/test_pages.py::test_page__its_make_targets_exist": Lane.FAST,
+    "e2e/docs/test_service_files.py": Lane.FAST,
+    "e2e/docs/test_service_files.py::test_image__is_built": Lane.NIGHTLY,
     "e2e/stories": Lane.FAST,
     "e2e/walks": Lane.NIGHTLY,  # minutes of a chain's own clock
     "fl": Lane.FAST,

@@ -133,6 +133,9 @@ class Visit:
         self.say(f"words       {invitation.words}    (compare them with the sponsor by telephone)")
         self.say(f"sponsor     {invitation.sponsor}; it signed this invitation")
         self.say(f"stake       {show(terms.min_stake)} (token {terms.token}: find out who controls it)")
+        self.say(
+            f"deposits    {show(self.deposits)} more go to the operator's credit, and come back unless a demand was needless"
+        )
         how = "if you commit and do not reveal or score, or propose a wrong model"
         self.say(f"worst loss  {show(terms.worst_loss())} in one round, {how}")
         self.say(f"lock        a round holds the stake for {show_duration(terms.longest_round())} at most")
@@ -238,10 +241,10 @@ class Visit:
                     if ether[name] < LOCAL_ETHER // 2:
                         rpc("anvil_setBalance", who, hex(LOCAL_ETHER))
                 return
-            stake = self.stake
             missing = []
-            if (held := token.held_by(owner)) < stake:
-                missing.append(f"{token.denomination.show(stake - held)} (token {token.address}) to the owner {owner}")
+            wanted_tokens = 0 if self.reader.seats_of(owner) else self.stake + self.deposits
+            if (held := token.held_by(owner)) < wanted_tokens:
+                missing.append(f"{token.denomination.show(wanted_tokens - held)} (token {token.address}) to the owner {owner}")
             for name, who in (("owner", owner), ("operator", operator)):
                 if ether[name] < needs[name]:
                     missing.append(f"{(needs[name] - ether[name]) / 1e18:.6f} ETH to the {name} {who}")
@@ -258,6 +261,12 @@ class Visit:
         if self.guest.stake is None:
             return self.reader.terms.min_stake
         return parse_amount(self.guest.stake, self.reader.denomination.decimals, "--stake")
+
+    @property
+    def deposits(self) -> int:
+        """What joining gives to the operator, for the deposits of demands."""
+        terms = self.reader.terms
+        return terms.demands_to_pay() * terms.demand_deposit
 
     def _needs(self) -> dict[str, int]:
         """Ether in wei, by key, at three times today's fee."""
