@@ -13,6 +13,11 @@ from fl.errors import plain
 AGAIN = 60.0  # seconds before the same line may be logged again
 
 
+def clock_time(seconds: int) -> str:
+    """A time of the chain's clock, to the second, for people."""
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%S UTC") if 0 < seconds < 1e11 else "never"
+
+
 class Log:
     """Writes lines to a stream. `facts` (round, phase) are added to every following line."""
 

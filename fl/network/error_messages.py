@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from fl.log import clock_time
 from fl.network.denomination import Denomination
 from fl.protocol.phases import Phase
 
@@ -87,9 +88,7 @@ SENTENCES = {
     "WrongProofLength": "the proof has {actual} bytes and {expected} are needed: open every accepted update and both models",
     "WrongLeaf": "the opened leaf of {artifact} (seat {seat}) does not lead to its root: fetch the file again",
     "CoordinateCorrect": "the proposed number is correct ({value}): there is nothing to refute, and only gas was lost",
-    "DemandTooLate": (
-        "demands are accepted before time {last}, and it is {time}: too little of the window is left to answer one"
-    ),
+    "DemandTooLate": ("demands are accepted before {last}, and it is {time}: too little of the window is left to answer one"),
     "DemandOpen": "that leaf of {artifact} (seat {seat}, leaf {leaf}) has already been demanded: wait for the answer",
     "NoDemand": "no demand is open for leaf {leaf} of {artifact} (seat {seat})",
     "AnswerTooLate": "the answer was due at {deadline}, and it is {time}: anybody may expire the demand now",
@@ -128,6 +127,8 @@ def _shown(name: str, key: str, value: Any, denomination: Denomination) -> str:
     if key == "artifact":
         return ARTIFACTS[value]
     counts = name != "WrongAmountReceived" and name.startswith(("Wrong", "Locator", "TooFew"))
+    if key in ("time", "last", "deadline") and isinstance(value, int):
+        return clock_time(value)
     if key in _AMOUNTS and isinstance(value, int) and not counts:
         return denomination.show(value)
     return str(value)

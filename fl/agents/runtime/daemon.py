@@ -18,14 +18,14 @@ from fl.agents.runtime.agent import Agent
 from fl.agents.runtime.consistency import Observer
 from fl.agents.runtime.deposits import Deposits
 from fl.agents.runtime.executor import Executor
-from fl.agents.runtime.journal import Journal
+from fl.agents.runtime.journal import FETCHED_ROUNDS, Journal
 from fl.agents.runtime.metrics import Metrics
 from fl.agents.runtime.news import News
 from fl.agents.runtime.player import Player
 from fl.agents.runtime.turns import Turns
 from fl.agents.runtime.workers import Threads, Workers
 from fl.errors import ChainError, StoreError, TreatyError
-from fl.log import Log
+from fl.log import Log, clock_time
 from fl.network.federation import Distrust, FederationReader, Snapshot, WrongChain
 from fl.network.relay import Relays
 from fl.network.rpc import NodeError
@@ -145,7 +145,7 @@ class Daemon:
         self.deposits.check(view)
         self.metrics.saw(view, self.sender.transactions.all(), self.sender.undone, self.node.rpc.failures)
         if view.phase is Phase.IDLE:
-            self.journal.prune(view.facts.number)
+            self.journal.prune(view.facts.number, _recent(view))
             self.turns.prune(view.facts.number)
             self._over(view)
         if played.whole:
@@ -186,7 +186,7 @@ class Daemon:
         before = dict(self.log.facts)
         self.log.facts.update(round=snapshot.facts.number, phase=view.phase.name.lower())
         if before.get("phase") != self.log.facts["phase"] or before.get("round") != snapshot.facts.number:
-            self.log.info("phase begins", block=snapshot.head.number, ends=view.phase_end)
+            self.log.info("phase begins", block=snapshot.head.number, ends=view.phase_end, until=clock_time(view.phase_end))
         return view
 
     def _remember(self, view: View) -> None:
@@ -219,7 +219,7 @@ class Daemon:
             slash = self.node.denomination.show(self.node.terms.no_reveal_slash)
             self.log.error(
                 f"seat {self.seat} has committed, and this journal has no salt: hand over the old journal before "
-                f"{view.phase_end}, or {slash} are slashed"
+                f"{clock_time(view.phase_end)}, or {slash} are slashed"
             )
 
     def _operates_now(self) -> bool:
@@ -231,3 +231,11 @@ class Daemon:
         if (view.concluded or leaving) and not self.sender.transactions.open(self.sender.signer.address):
             why = "the sponsor gave notice" if view.concluded else f"seat {self.seat} is leaving"
             raise Over(f"{why}, and no round is open: nothing is left to do")
+
+
+def _recent(view: View) -> set[str]:
+    """The names of files that a later round may still need: of the last rounds, and the first model."""
+    logs = view.history.rounds[-FETCHED_ROUNDS:]
+    updates = {reveal.root for log in logs for reveal in log.reveals.values()}
+    models = {view.terms.genesis} | {root for log in logs for root in (log.base, log.model, *(p.root for p in log.proposals))}
+    return {f"{root.hex()}.update" for root in updates} | {f"{root.hex()}.model" for root in models}

@@ -7,6 +7,7 @@ import json
 import os
 import stat
 import tempfile
+from collections.abc import Collection
 from dataclasses import asdict, dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -16,6 +17,7 @@ from fl.network.stores.files import write_durably
 from fl.network.transactions import TransactionJournal
 
 KEPT = ("update", "salt", "locator", "scores", "residual", "ahead")  # kinds of files that a round leaves
+FETCHED_ROUNDS = 24  # rounds whose fetched files are kept: the score and the gate look back 20
 KEEP_ROUNDS = 16  # rounds whose files are kept; older ones cannot matter any more
 
 
@@ -63,8 +65,17 @@ class Journal:
             os.close(handle)
         self._locks = []
 
-    def prune(self, round_: int) -> None:
-        """Removes files of rounds long over, so that the disk does not fill. The last residual stays."""
+    @property
+    def fetched(self) -> Path:
+        """The folder for copies of files that were fetched from stores."""
+        return self.folder / "fetched"
+
+    def prune(self, round_: int, recent: Collection[str] = ()) -> None:
+        """Removes files of rounds long over, so that the disk does not fill. The last residual stays, and so do the copies of
+        fetched files that are `recent`."""
+        for path in self.fetched.glob("*.*") if recent else ():
+            if path.suffix in (".update", ".model") and path.name not in recent:
+                path.unlink(missing_ok=True)
         before = round_ - KEEP_ROUNDS
         self.transactions.forget(before)
         for path in self.folder.iterdir():

@@ -6,6 +6,9 @@ Numbers are scaled by ranges, and classes become columns. Both are public: they 
 table and rounded outward, and they are part of the manifest. No statistic of one participant's rows (mean, standard deviation)
 reaches another. Participants with their own tables take the stated columns from the federation's manifest:
 `table:mine.csv?manifest=MANIFEST.json`.
+
+A sponsor without rows states every column: `table:?target=sick&sick=0|1&age=0..100&sex=F|M&optional=sex`, or in a file,
+`table:schema.json`.
 """
 
 from __future__ import annotations
@@ -33,6 +36,7 @@ PREFIX = "table:"
 MAX_CLASSES = 50
 FEW_NUMBERS = 10  # a whole-number target with at most this many values is a class
 HIDDEN = 32
+MAX_SCHEMA = 1 << 20  # bytes
 WORDS = ("target", "owner", "drop", "manifest", "missing", "optional")
 
 
@@ -181,6 +185,10 @@ class Table(Task):
 def table_task(address: str) -> Table:
     """The task of a `table:` address. Raises TaskError that names the column and the remedy."""
     where, given, lists = _parse(address)
+    if not where:
+        return _from_words(address, given, lists)
+    if Path(where).suffix == ".json":
+        return _from_schema(Path(where))
     frame = read_table(Path(where), lists.get("missing", ()))
     if "manifest" in given:
         return _from_manifest(Path(where), frame, Path(given["manifest"]))
@@ -198,6 +206,36 @@ def table_task(address: str) -> Table:
     columns = [_column(frame, name, stated.get(name), where) for name in names]
     columns = [replace(c, optional=c.optional or c.name in optional) for c in columns]
     return Table(Path(where), target, tuple(columns), owner, frame)
+
+
+def _from_words(address: str, given: dict[str, str], lists: dict[str, tuple[str, ...]]) -> Table:
+    """A table that the address states whole: a sponsor need not hold any rows."""
+    target, optional = given.get("target", ""), lists.get("optional", ())
+    stated = {name: value for name, value in given.items() if name not in WORDS}
+    if target not in stated or len(stated) < 2:
+        wanted = f"{PREFIX}?target=sick&sick=0|1&age=0..100&sex=F|M&optional=sex"
+        raise TaskError(f"{address} names no file: state the target and every other column, such as {wanted}")
+    if unknown := [name for name in optional if name not in stated]:
+        raise TaskError(f"{address}: optional={unknown[0]} is none of the columns stated: {', '.join(stated)}")
+    columns = [_declared(name, value, name in optional) for name, value in stated.items() if name != target]
+    return Table(Path("table"), _declared(target, stated[target], False), tuple(columns), None, pd.DataFrame())
+
+
+def _from_schema(path: Path) -> Table:
+    """A table that a JSON file states: {"target": COLUMN, "columns": [COLUMN, ...]}. A COLUMN has a name and either classes or
+    low and high; optional says that values may be missing. Raises TaskError."""
+    try:
+        with path.open("rb") as file:
+            facts = json.loads(file.read(MAX_SCHEMA))
+        whole = {"target": {"classes": [], **facts["target"]}, "columns": [{"classes": [], **c} for c in facts["columns"]]}
+        found = stated_table(whole, path)
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
+        wanted = '{"target": {"name": "sick", "classes": ["0", "1"]}, "columns": [{"name": "age", "low": 0, "high": 100}]}'
+        raise TaskError(f"{path} states no table ({error!r}): write it like {wanted}") from error
+    names = [column.name for column in (found.target, *found.columns)]
+    if not found.columns or len(set(names)) < len(names):
+        raise TaskError(f"{path} names no column to predict from, or one of them twice: correct it")
+    return found
 
 
 def _parse(address: str) -> tuple[str, dict[str, str], dict[str, tuple[str, ...]]]:
@@ -260,21 +298,11 @@ def _column(frame: pd.DataFrame, name: str, stated: str | None, where: str, *, t
     values = frame[name]
     optional = bool(values.isna().any()) and not target
     if stated is not None:
-        if ".." in stated:
-            first, _, last = stated.partition("..")
-            try:
-                column = Column(name, (), float(first), float(last), optional)
-            except ValueError:
-                raise TaskError(f"column {name}: {stated!r} is not a range: write LOW..HIGH, such as 0..100") from None
-            if not (isfinite(column.low) and isfinite(column.high) and column.low < column.high):
-                raise TaskError(f"column {name}: the range {stated} is empty: write LOW..HIGH, such as 0..100")
+        column = _declared(name, stated, optional)
+        if not column.classes:
             with within(where):
                 numbers(values)
-            return column
-        classes = tuple(dict.fromkeys(stated.split("|")))
-        if len(classes) < 2:
-            raise TaskError(f"column {name}: {stated!r} is neither a range (0..100) nor classes (a|b|c)")
-        return Column(name, classes, optional=optional)
+        return column
     present = values.dropna()
     if present.empty:
         raise TaskError(f"{where}, column {name} is empty: leave it out with drop={name}")
@@ -291,6 +319,23 @@ def _column(frame: pd.DataFrame, name: str, stated: str | None, where: str, *, t
         raise TaskError(f"{where}, column {name}: {message}: name its classes ({name}=a|b|c), or leave it out (drop={name})")
     if target and len(classes) < 2:
         raise TaskError(f"{where}, column {name}: every row has the value {classes[0]!r}, so there is nothing to predict")
+    return Column(name, classes, optional=optional)
+
+
+def _declared(name: str, stated: str, optional: bool) -> Column:
+    """A column as an address states it: LOW..HIGH or a|b|c."""
+    if ".." in stated:
+        first, _, last = stated.partition("..")
+        try:
+            column = Column(name, (), float(first), float(last), optional)
+        except ValueError:
+            raise TaskError(f"column {name}: {stated!r} is not a range: write LOW..HIGH, such as 0..100") from None
+        if not (isfinite(column.low) and isfinite(column.high) and column.low < column.high):
+            raise TaskError(f"column {name}: the range {stated} is empty: write LOW..HIGH, such as 0..100")
+        return column
+    classes = tuple(dict.fromkeys(stated.split("|")))
+    if len(classes) < 2:
+        raise TaskError(f"column {name}: {stated!r} is neither a range (0..100) nor classes (a|b|c)")
     return Column(name, classes, optional=optional)
 
 

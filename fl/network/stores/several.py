@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
@@ -76,7 +77,13 @@ class Stores(Store):
     """Every call tries the stores in order. A store that does not answer is skipped for a while, so that a dead one cannot use
     up a round's windows."""
 
-    def __init__(self, stores: Sequence[Store], clock: Callable[[], float] = time.monotonic, warn: Warn | None = None):
+    def __init__(
+        self,
+        stores: Sequence[Store],
+        clock: Callable[[], float] = time.monotonic,
+        warn: Warn | None = None,
+        copies: Store | None = None,
+    ):
         self._warn = warn or Log().warn
         self.stores = list(stores)
         self.label = ", ".join(store.label for store in self.stores)
@@ -84,7 +91,8 @@ class Stores(Store):
         self._clock = clock
         self._resting: dict[tuple[str, str], float] = {}
         self._silences: dict[str, int] = {}  # failures of a store in a row
-        self._cache = next((store for store in self.stores if isinstance(store, LocalStore)), None)
+        self._copies = copies
+        self._cache = copies or next((store for store in self.stores if isinstance(store, LocalStore)), None)
 
     def put(self, data: Data, kind: Kind) -> bytes:
         return self._all(lambda store: store.put(data, kind))
@@ -123,6 +131,9 @@ class Stores(Store):
 
     def _first(self, name: str, read: Callable[[Store], T]) -> tuple[T, Store]:
         tried, altered = [], False
+        if self._copies is not None:
+            with suppress(StoreError):
+                return read(self._copies), self._copies
         for store in self.stores:
             if self._rests(store) or self._rests(store, name):
                 tried.append(f"{store.label} is not asked for a while after a failure")
@@ -157,7 +168,7 @@ class Stores(Store):
         return done[0]
 
     def _keep(self, source: Store, write: Callable[[Store], bytes]) -> None:
-        if self._cache is None or source is self._cache:
+        if self._cache is None or source is self._cache or (self._copies is not None and not source.afar):
             return
         try:
             write(self._cache)
@@ -193,10 +204,13 @@ def fetched(store: Store, roots: Iterable[bytes], kind: Kind, depth: int) -> Ite
         yield from ((root, get(root)) for root in dict.fromkeys(roots))
 
 
-def federation_store(terms: Terms, words: Sequence[str | Path], warn: Warn | None = None) -> tuple[Store, Manifest]:
+def federation_store(
+    terms: Terms, words: Sequence[str | Path], warn: Warn | None = None, copies: Path | None = None
+) -> tuple[Store, Manifest]:
     """(the stores given and those that the manifest names for everybody, the manifest). Raises StoreError if no store has
     it, ManifestError if it is invalid or contradicts the terms.
 
+    copies: the folder that keeps what was fetched from afar; by default the first local store.
     The sponsor wrote the manifest, so only its public addresses are used, never a path or a node on this machine; the first
     four are read without this user's keys, and none is written to."""
     store = open_store(words, warn=warn)
@@ -206,8 +220,10 @@ def federation_store(terms: Terms, words: Sequence[str | Path], warn: Warn | Non
     if more := [word for word in public if word not in map(str, words)][:MAX_NAMED]:
         held = store.stores if isinstance(store, Stores) else [store]
         store = Stores([*held, *(_open_named(word) for word in more)], warn=warn)
-    if store.afar and not isinstance(store, Stores):
-        store = Stores([store], warn=warn)  # it remembers for a while which files were missing
+    if store.afar and (copies is not None or not isinstance(store, Stores)):
+        held = store.stores if isinstance(store, Stores) else [store]
+        # it remembers for a while which files were missing
+        store = Stores(held, warn=warn, copies=None if copies is None else LocalStore(copies))
     if manifest.genesis_cid is not None:
         try:
             store.hint(terms.genesis, cid.from_text(manifest.genesis_cid))

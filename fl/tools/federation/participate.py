@@ -112,7 +112,7 @@ def _assemble(
     metrics: int | None,
     cast: Cast,
 ) -> Daemon:
-    store, manifest = federation_store(node.terms, settings.store, log.warn)
+    store, manifest = federation_store(node.terms, settings.store, log.warn, journal.fetched)
     writer = Writer(node.chain_id, node.address, seat, signer.sign_typed, log.warn, settings.token)
     store.write_as(writer)
     task = federation_task(manifest, settings.task)

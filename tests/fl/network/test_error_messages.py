@@ -45,6 +45,10 @@ def test_amounts__are_tokens__phases_are_words__artifacts_too():
         "a stake of 0.5 USDC is below the minimum of 100 USDC"
     )
     assert "phase score commit, but the round is in phase idle" in explain("WrongPhase", {"expected": 4, "actual": 0}, PLAY)
+    late = {"time": 1_800_000_060, "deadline": 1_800_000_000}
+    assert explain("AnswerTooLate", late, PLAY).startswith(
+        "the answer was due at 2027-01-15 08:00:00 UTC, and it is 2027-01-15 08:01:00 UTC: anybody"
+    )
     assert explain("WrongLeaf", {"artifact": 2, "seat": 7}, PLAY).startswith("the opened leaf of an update (seat 7)")
     assert explain("WrongScoresLength", {"expected": 3, "actual": 2}, PLAY).startswith("2 scores were given for 3 revealed")
     assert explain("TooFewSeats", {"eligible": 1, "minimum": 3}, PLAY).startswith("1 seats are ready and 3")

@@ -16,7 +16,7 @@ import pytest
 from support.daemon_cluster import DaemonCluster, Key, key_of, logged
 from support.system import SPONSOR, owner
 
-from fl.agents.runtime.daemon import OperatorReplaced, Over, Unconfirmed
+from fl.agents.runtime.daemon import OperatorReplaced, Over, Unconfirmed, _recent
 from fl.agents.runtime.journal import Identity, Journal, JournalError
 from fl.errors import StoreError
 from fl.network.federation import Distrust
@@ -232,6 +232,21 @@ def test_deeds__come_back_as_they_were_kept(cluster):
     transaction = kept.all()[0]
     kept.keep(replace(transaction, state=State.LOST))
     assert TransactionJournal(kept.folder).get(transaction.name).state is State.LOST
+
+
+def test_copies_of_fetched_files__of_rounds_long_over_are_removed__and_recent_ones_stay(cluster, monkeypatch):
+    monkeypatch.setattr("fl.agents.runtime.daemon.FETCHED_ROUNDS", 1)
+    cluster.start().play_round(2)
+    daemon = cluster.daemons[0]
+    fetched, rounds = daemon.journal.fetched, daemon.history.rounds
+    fetched.mkdir(exist_ok=True)
+    old, new = (f"{log.reveals[1].root.hex()}.update" for log in rounds[:2])
+    for name in (old, new, "manifest.json", f"{rounds[0].base.hex()}.model"):
+        (fetched / name).write_bytes(b"")
+    cluster.mine()
+    daemon.journal.prune(2, _recent(daemon.observer.view(daemon._done or daemon.node.look(), daemon.player.party)))
+    assert old not in {p.name for p in fetched.iterdir()} and (fetched / "manifest.json").exists()
+    assert (fetched / f"{rounds[0].base.hex()}.model").exists()  # the first model
 
 
 def test_slash__is_told_with_its_reason__also_after_a_restart(cluster):

@@ -3,6 +3,7 @@
 import datetime
 import decimal
 import gzip
+import json
 import time
 
 import numpy as np
@@ -12,8 +13,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from fl.errors import TaskError
+from fl.learning.data.local_rows import local_shard
 from fl.learning.data.reading import read_table
-from fl.learning.data.table import table_task
+from fl.learning.data.table import manifest_table, table_task
+from fl.tools.federation.deploy import manifest_of, tried_task
 
 ROWS = [(1, 61, 5.5, "south"), (0, 48, 6.25, "None"), (1, 83, 2.0, "NA"), (0, 35, 7.125, "null")] * 4
 NAMES = ["sick", "age", "dose", "ward"]
@@ -204,3 +207,56 @@ def test_read__integers_of_any_length__are_numbers(tmp_path):
     assert frame.code.dtype == np.float64 and frame.code[1] == -(2.0**63)
     frame = read_table(written(tmp_path / "s.csv", [(1, "+9223372036854775807"), (0, "5")], "sick,code"))
     assert frame.code.dtype == np.int64 and frame.code.tolist() == [2**63 - 1, 5]
+
+
+# ---- a table without rows, as its sponsor states it
+
+WORDS = "table:?target=sick&sick=0|1&age=0..100&sex=F|M&optional=sex"
+SCHEMA = {
+    "target": {"name": "sick", "classes": ["0", "1"]},
+    "columns": [{"name": "age", "low": 0, "high": 100}, {"name": "sex", "classes": ["F", "M"], "optional": True}],
+}
+
+
+def test_table__that_is_stated_whole__is_a_task_without_rows__which_a_participants_rows_fit(tmp_path):
+    (tmp_path / "schema.json").write_text(json.dumps(SCHEMA))
+    by_words, by_file = tried_task(WORDS), tried_task(f"table:{tmp_path / 'schema.json'}")
+    assert by_words.facts() == by_file.facts() and by_words.frame.empty
+    stated = manifest_of(by_words, 0)
+    rows = [(i % 2, 20 + i, ("F", "M", "")[i % 3]) for i in range(40)]
+    shard = local_shard(manifest_table(stated), written(tmp_path / "mine.csv", rows, "sick,age,sex"), None, 0)
+    assert len(shard.train) + len(shard.held_out) == 40 and shard.train.x.shape[1] == 4
+
+
+@pytest.mark.parametrize(
+    "address, message",
+    [
+        ("table:?target=sick", "state the target and every other column, such as table:"),
+        ("table:?target=sick&sick=0|1", "state the target and every other column"),
+        ("table:?target=sick&sick=0|1&age=0..100&optional=sex", "optional=sex is none of the columns stated"),
+        ("table:?target=sick&sick=0|1&age=old", "neither a range"),
+        ("table:?target=sick&sick=0|1&age=9..9", "the range 9..9 is empty"),
+    ],
+)
+def test_words__that_state_no_table__are_refused(address, message):
+    with pytest.raises(TaskError, match=message):
+        table_task(address)
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [
+        [],
+        {},
+        {**SCHEMA, "columns": []},
+        {**SCHEMA, "columns": SCHEMA["columns"] * 2},
+        {**SCHEMA, "target": {"name": "sick", "low": "a", "high": 5}},
+        {**SCHEMA, "columns": [{"name": "age", "low": 5, "high": 5}]},
+        {**SCHEMA, "columns": [{"name": "age", "low": 0, "high": 9, "optional": "yes"}]},
+        {**SCHEMA, "columns": [{"name": "age", "low": 0, "high": 9, "unit": "years"}]},
+    ],
+)
+def test_schema__that_states_no_table__is_refused(tmp_path, facts):
+    (tmp_path / "schema.json").write_text(json.dumps(facts))
+    with pytest.raises(TaskError):
+        table_task(f"table:{tmp_path / 'schema.json'}")

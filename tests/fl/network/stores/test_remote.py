@@ -680,6 +680,17 @@ def test_answer_that_never_begins__keeps_no_thread_busy_beyond_the_deadline(serv
     assert sent and server.sent <= sent + 1  # nobody reads it any more
 
 
+def test_copies_of_what_was_fetched__lie_in_a_folder_of_their_own__and_are_read_first(server, tmp_path):
+    mine, copies = LocalStore(tmp_path / "mine"), LocalStore(tmp_path / "copies")
+    store = Stores([mine, http(server)], copies=copies)
+    assert store.get(ROOT, Kind.UPDATE, DEPTH) == UPDATE and [p.name for p in copies.path.iterdir()] == [NAME]
+    server.files.clear()
+    assert store.get(ROOT, Kind.UPDATE, DEPTH) == UPDATE and not list(mine.path.iterdir())
+    other = random_update(np.random.default_rng(5), DEPTH)
+    store.put(other, Kind.UPDATE)
+    assert len(list(copies.path.iterdir())) == len(list(mine.path.iterdir())) == 1
+
+
 def test_store_on_this_machine__is_reached_through_no_proxy(server, monkeypatch):
     for name in ("HTTP_PROXY", "http_proxy"):
         monkeypatch.setenv(name, "http://127.0.0.1:1")  # where nobody answers
