@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from fl.errors import UserCodeError
+from fl.errors import StoreError, UserCodeError
 from fl.learning.gate import ONE, cosine, gram
 from fl.protocol.aggregate import CHUNK, aggregate
 from fl.protocol.artifact import Numbers
@@ -183,7 +183,10 @@ class Scorer:
         memory: dict[int, float] = {}
         for number in sorted(past)[-WINDOW:]:
             if number not in self._worths:
-                self._worths[number] = self._judge(past[number]())
+                try:
+                    self._worths[number] = self._judge(past[number]())
+                except StoreError:  # files of a round long over may be gone: it is not remembered
+                    continue
             memory = remembered(memory, self._worths[number])
         return vector(revealed, judgement(memory, self._judge(round_), novelty(round_)), prior(settled))
 

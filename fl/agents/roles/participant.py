@@ -97,6 +97,8 @@ class Participant:
         if kept is None and self.guard is not None and not self.guard.allows(view):
             return []  # the budget is spent: it sits out, unpaid, and is not slashed, since it did not commit
         if kept is None:
+            # Read here, not by the worker alone: scoring needs the base too, and the store may be away by then.
+            view.record.model_file(view.round.base)
             return [Train(number, self.train)]
         commitment = self._commitment(view, kept)
         if view.round.commitments.get(self.seat) == commitment:
@@ -156,7 +158,8 @@ class Participant:
     def _next_base(self, view: View) -> bytes | None:
         """The model that the next round starts with, unless a proposal falls which this seat found correct; None if unknown."""
         if view.phase is Phase.IDLE:
-            return None if view.concluded else view.history.model(view.terms)
+            base = view.history.model(view.terms)
+            return None if view.concluded or view.record.model_file(base) is None else base
         if view.phase not in (Phase.CHALLENGE, Phase.FINAL) or view.round.proposal is None:
             return None
         tree = view.record.next_tree(view.round)

@@ -33,9 +33,12 @@ class Validator:
         """One byte per revealed seat. Adversaries differ here."""
         history, log, record = view.history, view.round, view.record
         settled = [r for r in history.rounds[:-1] if r.settled]
+        inside = record.judged(history, log).inside
+        if not inside:  # nothing to measure: a store that shows nothing, not even the base, must not cost a slash
+            return bytes(len(log.revealed or []))
         return self._scorer.score(
             log.revealed or [],
-            record.public_round(history, log, record.judged(history, log).inside),
+            record.public_round(history, log, inside),
             {r.number: lambda r=r: record.public_round(history, r, r.accepted) for r in settled},  # type: ignore[misc]
             [ScoredRound(r.revealed or [], r.scores, r.medians) for r in settled],
         )

@@ -501,6 +501,23 @@ def test_store_away_when_scores_are_due__a_validator_waits__and_scores_what_it_h
     assert bool(cluster.daemons[drawn[0]].history.rounds[0].accepted) is back
 
 
+def test_store_away_when_scores_are_due__and_a_validator_restarted__costs_no_slash(cluster):
+    """It holds nothing of the round, not even the model that it began with, and still reveals scores in time."""
+    whole, away = cluster.stakes(), Away(cluster.store.path)
+    away.away = False
+    cluster.start(store=away)
+    cluster.play_to(Phase.SCORE_COMMIT)
+    away.blind = True
+    drawn = cluster.system.committee()
+    for seat in drawn:
+        cluster.end(seat)
+        cluster.start(seat, store=away)
+    cluster.evm.warp(cluster.now + cluster.system.terms.score_commit_window // 2)
+    cluster.play_round(1)
+    assert cluster.stakes() == whole
+    assert cluster.daemons[drawn[0]].history.rounds[0].scores == dict.fromkeys(drawn, bytes(4))
+
+
 def test_no_room_for_files_when_scores_are_due__is_told__and_none_is_left_out_for_it(cluster, monkeypatch, tmp_path):
     whole = cluster.stakes()
     cluster.start()
