@@ -5,7 +5,7 @@ PYTHON ?= $(firstword $(foreach p,python3.12 python3.11 python3 python,$(shell $
 SHELL := /bin/bash
 ENV = . ./env.sh
 
-.PHONY: demo check test nightly lanes picture browser lint setup gas release-hashes fuzz compare coverage prove mutants deep kubo chaos lock flower clean
+.PHONY: demo check test nightly lanes picture browser lint setup gas sizes release-hashes fuzz compare coverage prove mutants deep kubo chaos lock flower clean
 
 demo: setup
 	@$(ENV) && ape run demo
@@ -49,6 +49,10 @@ lint: setup
 # The gas table and the learning table of the README, measured anew (4 and 5 minutes).
 gas: setup
 	@$(ENV) && ape compile --force && PYTHONPATH=tests python tests/quality/gas/measure.py
+
+# The size of every contract, and how far it is below what Ethereum takes.
+sizes: setup
+	@$(ENV) && ape compile --force && python tooling/sizes.py
 
 # A million steps of the stateful machines (ten minutes of two idle cores); writes tests/stateful/deep.md.
 deep: setup

@@ -3,45 +3,53 @@ pragma solidity 0.8.37;
 
 import {Multicall} from "@openzeppelin/contracts/utils/Multicall.sol";
 
-import {IFederation, Terms} from "./interfaces/IFederation.sol";
+import {IRounds, Terms} from "./interfaces/IFederation.sol";
 import {Commitments} from "./libraries/Commitments.sol";
 import {Committee} from "./libraries/Committee.sol";
-import {FixedPoint} from "./libraries/FixedPoint.sol";
 import {Headers} from "./libraries/Headers.sol";
-import {Leaves} from "./libraries/Leaves.sol";
 import {Phases} from "./libraries/Phases.sol";
 import {Record, Records} from "./libraries/Records.sol";
 import {Scores} from "./libraries/Scores.sol";
 import {Seats} from "./libraries/Seats.sol";
 import {TermsReader as T} from "./libraries/TermsReader.sol";
+import {Rounds} from "./Rounds.sol";
 import {Stakes} from "./Stakes.sol";
 
 /// @title Federation: the round
 /// @dev Runs as a clone whose terms are immutable arguments; there is nothing to initialise. The interface is the manual.
-contract Federation is IFederation, Stakes, Multicall {
+contract Federation is IRounds, Rounds, Stakes, Multicall {
     using Committee for uint120;
     using Records for Record;
     using Seats for uint128;
 
     uint256 private constant MAX_LOCATOR = 64;
 
-    struct Demand {
-        address demander;
-        uint40 deadline;
+    address public immutable disputes;
+
+    constructor(address disputes_) {
+        if (disputes_.code.length == 0) revert NoDisputes(disputes_);
+        disputes = disputes_;
     }
 
-    Round private _round;
-    bytes32 private _model;
-    bool public concluded;
-    Record[128] private _records; // by seat
-    Record[15] private _scoreRecords; // by position in the committee
-    mapping(bytes32 key => Demand) private _demands;
+    /// @dev Whatever this part has no function for, `Disputes` answers on the same storage and for the same caller.
+    fallback() external {
+        address part = disputes;
+        assembly ("memory-safe") {
+            let size := calldatasize()
+            let at := mload(0x40)
+            calldatacopy(at, 0, size)
+            let done := delegatecall(gas(), part, at, size, 0, 0)
+            returndatacopy(at, 0, returndatasize())
+            if iszero(done) { revert(at, returndatasize()) }
+            return(at, returndatasize())
+        }
+    }
 
     // ---- open, commit, reveal
 
     function openRound() external {
         _in(Phase.Idle);
-        if (concluded) revert AlreadyConcluded();
+        if (_concluded) revert AlreadyConcluded();
         uint128 active = _eligible;
         uint256 n = active.count();
         uint256 minimum = T.word(T.MIN_REVEALS);
@@ -62,7 +70,7 @@ contract Federation is IFederation, Stakes, Multicall {
         r.voided = false;
         r.attempts = 0;
         r.live = true;
-        emit RoundOpened(r.number, active, model(), cost, block.timestamp);
+        emit RoundOpened(r.number, active, _present(), cost, block.timestamp);
     }
 
     function commit(uint256 round, uint256 seat, bytes32 commitment) external {
@@ -202,80 +210,6 @@ contract Federation is IFederation, Stakes, Multicall {
         emit Proposed(round, attempt, seat, root, locator);
     }
 
-    function challenge(uint256 leaf, uint256 coordinate, bytes calldata proof) external {
-        _in(Phase.Challenge);
-        if (coordinate >= Leaves.PARAMETERS) revert CoordinateOutOfRange(coordinate);
-        uint256 pathBytes = 32 * _checkLeaf(leaf);
-        uint256[] memory seats = _round.accepted.list();
-        uint256 modelBytes = Leaves.MODEL_BYTES + pathBytes;
-        uint256 split = seats.length * (Leaves.UPDATE_BYTES + pathBytes);
-        if (proof.length != split + 2 * modelBytes) revert WrongProofLength(split + 2 * modelBytes, proof.length);
-
-        int256[] memory values = _openUpdates(seats, leaf, coordinate, proof[:split]);
-        int256 previous = _openModel(Artifact.Previous, leaf, coordinate, proof[split:split + modelBytes]);
-        int256 proposed = _openModel(Artifact.Proposed, leaf, coordinate, proof[split + modelBytes:]);
-        if (FixedPoint.aggregate(previous, values, T.word(T.TRIM)) == proposed) revert CoordinateCorrect(proposed);
-        _fall(msg.sender, msg.sender);
-    }
-
-    function demand(uint256 round, uint256 attempt, Artifact artifact, uint256 seat, uint256 leaf) external nonReentrant {
-        _in(Phase.Challenge);
-        _named(round);
-        Round storage r = _round;
-        if (attempt != r.attempts) revert WrongAttempt(attempt, r.attempts);
-        _checkLeaf(leaf);
-        if (artifact == Artifact.Update ? !r.accepted.contains(seat) : seat != 0) revert NotAccepted(seat);
-        uint256 window = T.word(T.ANSWER_WINDOW);
-        uint256 last = Phases.challengeEnd(r) - 2 * window;
-        if (block.timestamp >= last) revert DemandTooLate(block.timestamp, last);
-        Demand storage d = _demands[_key(round, attempt, artifact, seat, leaf)];
-        if (d.demander != address(0)) revert DemandOpen(artifact, seat, leaf);
-        (d.demander, d.deadline) = (msg.sender, uint40(block.timestamp + window));
-        r.openDemands += 1;
-        emit Demanded(round, attempt, msg.sender, artifact, seat, leaf, d.deadline);
-        _takeDeposit(T.word(T.DEMAND_DEPOSIT));
-    }
-
-    function answer(Artifact artifact, uint256 seat, uint256 leaf, bytes calldata content, bytes calldata path) external {
-        _in(Phase.Challenge);
-        Round storage r = _round;
-        bytes32 key = _key(r.number, r.attempts, artifact, seat, leaf);
-        Demand memory d = _demands[key];
-        if (d.demander == address(0)) revert NoDemand(artifact, seat, leaf);
-        if (block.timestamp >= d.deadline) revert AnswerTooLate(block.timestamp, d.deadline);
-        uint256 size = artifact == Artifact.Update ? Leaves.UPDATE_BYTES : Leaves.MODEL_BYTES;
-        uint256 depth = T.word(T.DEPTH);
-        if (content.length != size) revert WrongProofLength(size, content.length);
-        if (path.length != 32 * depth) revert WrongProofLength(32 * depth, path.length);
-        if (!_isRoot(artifact, seat, Leaves.rootOf(content, leaf, path))) revert WrongLeaf(artifact, seat);
-        delete _demands[key];
-        r.openDemands -= 1;
-        emit Answered(r.number, r.attempts, msg.sender, artifact, seat, leaf, content, path);
-        _returnDeposit(msg.sender, T.word(T.DEMAND_DEPOSIT));
-    }
-
-    function expire(Artifact artifact, uint256 seat, uint256 leaf) external {
-        Round storage r = _round;
-        bytes32 key = _key(r.number, r.attempts, artifact, seat, leaf);
-        Demand memory d = _demands[key];
-        if (!_proposalStands() || d.demander == address(0)) revert NoDemand(artifact, seat, leaf);
-        if (block.timestamp < d.deadline) revert AnswerPending(block.timestamp, d.deadline);
-        delete _demands[key];
-        emit DepositReclaimed(r.number, r.attempts, d.demander, artifact, seat, leaf);
-        _fall(msg.sender, d.demander);
-        _returnDeposit(d.demander, T.word(T.DEMAND_DEPOSIT));
-    }
-
-    function reclaim(uint256 round, uint256 attempt, Artifact artifact, uint256 seat, uint256 leaf) external {
-        bytes32 key = _key(round, attempt, artifact, seat, leaf);
-        address demander = _demands[key].demander;
-        if (demander == address(0)) revert NoDemand(artifact, seat, leaf);
-        if (round == _round.number && attempt == _round.attempts && _proposalStands()) revert ProposalStands(round, attempt);
-        delete _demands[key];
-        emit DepositReclaimed(round, attempt, demander, artifact, seat, leaf);
-        _returnDeposit(demander, T.word(T.DEMAND_DEPOSIT));
-    }
-
     function finalize() external {
         (Phase actual,) = Phases.read(_round, block.timestamp);
         if (actual != Phase.Final && actual != Phase.Void) revert WrongPhase(Phase.Final, actual);
@@ -287,14 +221,14 @@ contract Federation is IFederation, Stakes, Multicall {
     function conclude() external {
         address sponsor = T.toAddress(T.SPONSOR);
         if (msg.sender != sponsor) revert NotSponsor(sponsor, msg.sender);
-        if (concluded) revert AlreadyConcluded();
-        concluded = true;
+        if (_concluded) revert AlreadyConcluded();
+        _concluded = true;
         emit Concluded();
     }
 
     function refund() external {
         _in(Phase.Idle);
-        if (!concluded) revert NotConcluded();
+        if (!_concluded) revert NotConcluded();
         _refund(T.toAddress(T.SPONSOR));
     }
 
@@ -320,8 +254,12 @@ contract Federation is IFederation, Stakes, Multicall {
         (, end) = Phases.read(_round, block.timestamp);
     }
 
-    function model() public view returns (bytes32) {
-        return _model == 0 ? bytes32(T.word(T.GENESIS)) : _model;
+    function model() external view returns (bytes32) {
+        return _present();
+    }
+
+    function concluded() external view returns (bool) {
+        return _concluded;
     }
 
     function recordOf(uint256 seat) external view returns (uint256 state, bytes28 digest) {
@@ -332,22 +270,7 @@ contract Federation is IFederation, Stakes, Multicall {
         return _shown(_scoreRecords[position]);
     }
 
-    function demandInfo(Artifact artifact, uint256 seat, uint256 leaf)
-        external
-        view
-        returns (address demander, uint256 deadline)
-    {
-        if (!_proposalStands()) return (address(0), 0);
-        Demand memory d = _demands[_key(_round.number, _round.attempts, artifact, seat, leaf)];
-        return (d.demander, d.deadline);
-    }
-
     // ---- private: who and when
-
-    function _in(Phase expected) private view {
-        (Phase actual,) = Phases.read(_round, block.timestamp);
-        if (actual != expected) revert WrongPhase(expected, actual);
-    }
 
     /// @dev `_in(Phase.Reveal)` from the round's first word alone: the second costs a slot read in every reveal.
     function _inReveal() private view {
@@ -355,21 +278,10 @@ contract Federation is IFederation, Stakes, Multicall {
         if (block.timestamp < begin || block.timestamp >= begin + T.word(T.REVEAL_WINDOW)) _in(Phase.Reveal);
     }
 
-    /// @dev A call that waited in a mempool or a journal until a later round must not count there. Returns the live round.
-    function _named(uint256 round) private view returns (uint256 number) {
-        number = _round.number;
-        if (round != number) revert WrongRound(round, number);
-    }
-
     /// @dev The record of a commitment. The same one again would write an event and change nothing.
     function _changed(Record before, uint256 number, uint256 seat, bytes32 commitment) private pure returns (Record record) {
         record = Records.make(number, Records.COMMITTED, commitment);
         if (Record.unwrap(record) == Record.unwrap(before)) revert CommitmentUnchanged(number, seat);
-    }
-
-    function _onlyOperator(uint256 seat) private view {
-        address operator = _seats[seat].operator;
-        if (operator != msg.sender) revert NotOperator(seat, operator, msg.sender);
     }
 
     function _positionOf(uint256 seat) private view returns (uint256 position) {
@@ -386,7 +298,7 @@ contract Federation is IFederation, Stakes, Multicall {
     }
 
     function _mayFund() internal view override {
-        if (concluded) revert AlreadyConcluded();
+        if (_concluded) revert AlreadyConcluded();
     }
 
     // ---- private: ends
@@ -452,24 +364,7 @@ contract Federation is IFederation, Stakes, Multicall {
         r.live = false;
         // Where somebody trained, what was not earned stays with the training: no sponsor profits from low scores or a void round.
         _giveBack(ending == Phase.Void && r.revealed == 0);
-        emit Finalized(r.number, model(), adopted);
-    }
-
-    /// @dev The proposal falls; the next attempt begins now, or when the window closed over an unanswered demand.
-    function _fall(address by, address feeTo) private {
-        Round storage r = _round;
-        uint256 seat = r.proposer;
-        uint256 end = Phases.challengeEnd(r);
-        r.fallen = r.fallen.add(seat);
-        r.proposeFrom = uint40(block.timestamp < end ? block.timestamp : end);
-        r.proposedAt = 0;
-        r.openDemands = 0;
-        emit ProposalFell(r.number, r.attempts, seat, by);
-        _slash(seat, Offence.Fraud, T.word(T.FRAUD_SLASH), T.word(T.CHALLENGE_FEE), feeTo);
-    }
-
-    function _proposalStands() private view returns (bool) {
-        return _round.live && _round.settledAt != 0 && _round.proposedAt != 0;
+        emit Finalized(r.number, _present(), adopted);
     }
 
     // ---- private: scores to money
@@ -529,57 +424,6 @@ contract Federation is IFederation, Stakes, Multicall {
             amounts[v] = Scores.validatorPayDown(rate, strictness, distances[v], judged);
             _pay(validators[v], amounts[v]);
         }
-    }
-
-    // ---- private: openings
-
-    function _checkLeaf(uint256 leaf) private view returns (uint256 depth) {
-        depth = T.word(T.DEPTH);
-        if (leaf >> depth != 0) revert LeafOutOfRange(leaf, 1 << depth);
-    }
-
-    /// @dev What each accepted update adds to the coordinate.
-    function _openUpdates(uint256[] memory seats, uint256 leaf, uint256 coordinate, bytes calldata proof)
-        private
-        view
-        returns (int256[] memory values)
-    {
-        uint256 n = seats.length;
-        values = new int256[](n);
-        uint256 maxExponent = T.word(T.MAX_EXPONENT);
-        for (uint256 i = 0; i < n; ++i) {
-            uint256 part = proof.length / (n - i);
-            bytes calldata content = proof[:Leaves.UPDATE_BYTES];
-            bytes32 root = Leaves.rootOf(content, leaf, proof[Leaves.UPDATE_BYTES:part]);
-            if (!_isRoot(Artifact.Update, seats[i], root)) revert WrongLeaf(Artifact.Update, seats[i]);
-            values[i] = Leaves.updateValue(content, coordinate, maxExponent);
-            proof = proof[part:];
-        }
-    }
-
-    function _openModel(Artifact artifact, uint256 leaf, uint256 coordinate, bytes calldata proof)
-        private
-        view
-        returns (int256)
-    {
-        bytes calldata content = proof[:Leaves.MODEL_BYTES];
-        bytes32 root = Leaves.rootOf(content, leaf, proof[Leaves.MODEL_BYTES:]);
-        if (!_isRoot(artifact, 0, root)) revert WrongLeaf(artifact, 0);
-        return Leaves.modelValue(content, coordinate);
-    }
-
-    function _isRoot(Artifact artifact, uint256 seat, bytes32 root) private view returns (bool) {
-        if (artifact == Artifact.Proposed) return root == _round.proposal;
-        if (artifact == Artifact.Previous) return root == model();
-        return _records[seat].matches(root);
-    }
-
-    function _key(uint256 round, uint256 attempt, Artifact artifact, uint256 seat, uint256 leaf)
-        private
-        pure
-        returns (bytes32)
-    {
-        return keccak256(abi.encode(round, attempt, artifact, seat, leaf));
     }
 
     function _shown(Record record) private view returns (uint256 state, bytes28 digest) {

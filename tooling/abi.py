@@ -13,12 +13,16 @@ from fl.network.identity import ARGUMENTS
 
 HOME = Path(__file__).resolve().parents[1]
 TARGET = HOME / "fl" / "network" / "federation.abi.json"
+PARTS = ("Federation", "Disputes")  # a federation's code, and its interface what either of them has
 BYTECODE = HOME / "fl" / "network" / "bytecode.json"
 
 
-def compiled(contract: str = "Federation") -> list[dict[str, Any]]:
-    """The interface of a contract, without what only the compiler cares for."""
-    entries = [_bare(entry) for entry in _types()[contract]["abi"]]
+def compiled() -> list[dict[str, Any]]:
+    """The interface of a federation, without what only the compiler cares for."""
+    types, entries = _types(), list[dict[str, Any]]()
+    for entry in (_bare(entry) for part in PARTS for entry in types[part]["abi"]):
+        if entry["type"] in ("function", "event", "error") and entry not in entries:
+            entries.append(entry)
     return sorted(entries, key=lambda e: (e["type"], e.get("name", ""), json.dumps(e)))
 
 

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.37;
 
+import {IStakes} from "./IStakes.sol";
+
 /// @notice The terms of a federation. They never change: new terms mean a new federation.
 /// @dev Every field is one static word. The terms are the clone's immutable arguments: field i lies at offset 32 * i (see
 /// libraries/TermsReader). Times are in seconds, amounts in token units.
@@ -75,15 +77,9 @@ struct Terms {
     bytes32 label;
 }
 
-/// @title IFederation: one learning task under fixed terms, in rounds
-/// @notice In a round, active seats commit to updates and then reveal them. A drawn committee scores the updates. Settlement
-/// accepts updates and pays trainers and validators. A proposer posts the root of the aggregated model. Anybody can disprove it
-/// with one transaction; a proposal that survives its challenge window becomes the model.
-///
-/// The model is safe if one honest checker who has the accepted updates is online in every challenge window. Pay is fair if the
-/// majority of the drawn committee is honest. Rounds make progress if the chain includes a transaction within each window.
-/// Participants must trust the token, and the admission contract if there is one.
-interface IFederation {
+/// @title IRoundFacts: what both parts of a federation say of a round
+/// @notice Types, events and errors. The functions are in IRounds and IDisputes.
+interface IRoundFacts {
     /// @notice Where a round stands. It is derived from stored facts and the clock, and never advanced by a call.
     enum Phase {
         /// No round is open.
@@ -165,156 +161,6 @@ interface IFederation {
         bytes32 proposal;
         bytes32 mix;
     }
-
-    // ---- the round, in order
-
-    /// @notice Open the next round over the eligible seats and set aside its largest possible cost: first from what earlier rounds
-    /// did not pay, then from the pool. Anybody may call.
-    function openRound() external;
-
-    /// @notice Commit to an update. Only the operator of an active seat may call; another commitment replaces the first.
-    /// @param round The round that the commitment is for. In any other round the call reverts.
-    /// @param seat The seat's index.
-    /// @param commitment keccak256(abi.encode(TYPEHASH, chainid, this, round, seat, root, salt, keccak256(locator))).
-    function commit(uint256 round, uint256 seat, bytes32 commitment) external;
-
-    /// @notice Reveal a committed update. Anybody who knows the root and the salt may call.
-    /// @param seat The seat's index.
-    /// @param root The root of the update.
-    /// @param salt The random word that hid it in the commitment.
-    /// @param locator Where to fetch the file, at most 64 bytes, as committed to; empty where the store finds files by root.
-    function reveal(uint256 seat, bytes32 root, bytes32 salt, bytes calldata locator) external;
-
-    /// @notice Fix the revealed set, slash the seats that committed and did not reveal, and choose the block that seeds the draw.
-    /// Anybody may call.
-    function close() external;
-
-    /// @notice Draw the committee, once the block that lies drawDelay after `close` has been built. Its randomness, which its
-    /// header proves, is the seed, with the records of the round. If the block's hash is no longer available, the call chooses a
-    /// new block instead. Anybody may call.
-    /// @param header The RLP of the block's header.
-    function draw(bytes calldata header) external;
-
-    /// @notice Commit to scores. Only the operator of a drawn seat may call; another commitment replaces the first.
-    /// @param round The round that the commitment is for. In any other round the call reverts.
-    /// @param seat The seat's index.
-    /// @param commitment keccak256(abi.encode(TYPEHASH, chainid, this, round, seat, keccak256(scores), salt)).
-    function commitScores(uint256 round, uint256 seat, bytes32 commitment) external;
-
-    /// @notice Reveal committed scores. Anybody who knows the scores and the salt may call.
-    /// @param seat The validator's seat.
-    /// @param scores One byte per revealed seat, ascending: 0 leaves the update out, 1 to 255 accepts it.
-    /// @param salt The random word that hid the scores in the commitment.
-    function revealScores(uint256 seat, bytes calldata scores, bytes32 salt) external;
-
-    /// @notice Take the medians, fix the accepted set, pay trainers and validators. Anybody may call.
-    /// @dev An update is accepted if the median of the votes cast for it is positive; the median is also its pay. An author's own
-    /// vote counts as 255. Of two middles the median is the lower, so that a tie rejects.
-    /// @param scores The vectors of the validators that revealed, in committee order, as in the events.
-    function settle(bytes[] calldata scores) external;
-
-    /// @notice Propose the new model. Only the operator of a seat that is active in this round, is still eligible, and has had
-    /// no proposal fall in this round may call.
-    /// @dev A proposal that is mined late would be wrong, and would be slashed: it reverts in any other round or attempt.
-    /// @param round The round whose updates the model aggregates.
-    /// @param attempt The number that the proposal takes in its round: one more than the proposals made before.
-    /// @param seat The seat's index.
-    /// @param root The root of the proposed model.
-    /// @param locator Where to fetch the file, at most 64 bytes; empty where the store finds files by root.
-    function propose(uint256 round, uint256 attempt, uint256 seat, bytes32 root, bytes calldata locator) external;
-
-    /// @notice Disprove the proposal at one coordinate; the call reverts if the proposed value is right. Anybody may call.
-    /// @param leaf The leaf's index, below 2^depth.
-    /// @param coordinate The index of a parameter in the leaf, below 256.
-    /// @param proof For every accepted seat, ascending: its leaf (264 bytes) and path (32 * depth bytes). Then the previous
-    /// model's leaf (1,024 bytes) and path, then the proposed model's.
-    function challenge(uint256 leaf, uint256 coordinate, bytes calldata proof) external;
-
-    /// @notice Demand to be shown one leaf, against a deposit that is paid to whoever answers. Anybody may call.
-    /// @param round The round of the proposal. In any other round the call reverts.
-    /// @param attempt The number of the proposal in its round. Against any other proposal the call reverts.
-    /// @param artifact The artifact that the leaf belongs to.
-    /// @param seat The accepted seat, for an update; otherwise 0.
-    /// @param leaf The leaf's index, below 2^depth.
-    function demand(uint256 round, uint256 attempt, Artifact artifact, uint256 seat, uint256 leaf) external;
-
-    /// @notice Show a demanded leaf and earn the deposit. Anybody may call.
-    /// @param artifact The artifact that the leaf belongs to.
-    /// @param seat The accepted seat, for an update; otherwise 0.
-    /// @param leaf The leaf's index, below 2^depth.
-    /// @param content The leaf: 264 bytes of an update, or 1,024 bytes of a model.
-    /// @param path The siblings on the way to the root, bottom up, 32 bytes each.
-    function answer(Artifact artifact, uint256 seat, uint256 leaf, bytes calldata content, bytes calldata path) external;
-
-    /// @notice Bring the proposal down over a demand that nobody answered in time. The demander receives the challenge fee.
-    /// @param artifact The artifact that the leaf belongs to.
-    /// @param seat The accepted seat, for an update; otherwise 0.
-    /// @param leaf The leaf's index.
-    function expire(Artifact artifact, uint256 seat, uint256 leaf) external;
-
-    /// @notice Return the deposit of a demand whose proposal fell for another reason. Anybody may call.
-    /// @param round The round of the demand.
-    /// @param attempt The attempt of the demand.
-    /// @param artifact The artifact that the leaf belongs to.
-    /// @param seat The accepted seat, for an update; otherwise 0.
-    /// @param leaf The leaf's index.
-    function reclaim(uint256 round, uint256 attempt, Artifact artifact, uint256 seat, uint256 leaf) external;
-
-    /// @notice Record the end of a round that is Final or Void, so that the next one can open. Anybody may call.
-    function finalize() external;
-
-    /// @notice Give notice: no further round opens, and the live one finishes normally. Only the sponsor may call.
-    function conclude() external;
-
-    /// @notice Credit the sponsor with what is left in the pool, after notice and once no round is live. What earlier rounds did not
-    /// pay is burnt instead. Anybody may call.
-    function refund() external;
-
-    // ---- views
-
-    /// @notice The terms of this federation.
-    /// @return fixedTerms All fields, as given at creation.
-    function terms() external view returns (Terms memory fixedTerms);
-
-    /// @notice The facts of the live round, or of the last one. Fields that no call has set yet are zero.
-    /// @return info The round.
-    function roundInfo() external view returns (Round memory info);
-
-    /// @notice The present phase.
-    /// @return current The phase at the time of this block.
-    function phase() external view returns (Phase current);
-
-    /// @notice The time at which the present phase ends by the clock.
-    /// @return end That time; 0 if only a call ends the phase.
-    function phaseEnd() external view returns (uint256 end);
-
-    /// @notice The model as of the last finalized round.
-    /// @return root The root of the model.
-    function model() external view returns (bytes32 root);
-
-    /// @notice What a seat did with its update in this round.
-    /// @param seat The seat's index.
-    /// @return state 0 means nothing, 1 committed, 2 revealed.
-    /// @return digest The high 28 bytes of the commitment, or of the root once it is revealed.
-    function recordOf(uint256 seat) external view returns (uint256 state, bytes28 digest);
-
-    /// @notice What a validator did with its scores in this round.
-    /// @param position The validator's position in the committee.
-    /// @return state 0 means nothing, 1 committed, 2 revealed.
-    /// @return digest The high 28 bytes of the commitment, or of the hash of the scores once they are revealed.
-    function scoreRecordOf(uint256 position) external view returns (uint256 state, bytes28 digest);
-
-    /// @notice An open demand against the present proposal; zero if there is none.
-    /// @param artifact The artifact that the leaf belongs to.
-    /// @param seat The accepted seat, for an update; otherwise 0.
-    /// @param leaf The leaf's index.
-    /// @return demander The account that made the demand.
-    /// @return deadline The time before which it must be answered.
-    function demandInfo(Artifact artifact, uint256 seat, uint256 leaf) external view returns (address demander, uint256 deadline);
-
-    /// @notice Says whether the sponsor has given notice.
-    /// @return given True if no further round opens.
-    function concluded() external view returns (bool given);
 
     // ---- events
 
@@ -610,4 +456,188 @@ interface IFederation {
     /// @param eligible How many are.
     /// @param minimum How many updates a round needs.
     error TooFewSeats(uint256 eligible, uint256 minimum);
+
+    /// @notice The contract for disputes has no code. Calls to an empty account would appear to succeed.
+    /// @param disputes The address without code.
+    error NoDisputes(address disputes);
+}
+
+/// @title IRounds: a round, except for its disputes
+/// @notice Implemented by the contract Federation.
+interface IRounds is IRoundFacts {
+    // ---- the round, in order
+
+    /// @notice Open the next round over the eligible seats and set aside its largest possible cost: first from what earlier rounds
+    /// did not pay, then from the pool. Anybody may call.
+    function openRound() external;
+
+    /// @notice Commit to an update. Only the operator of an active seat may call; another commitment replaces the first.
+    /// @param round The round that the commitment is for. In any other round the call reverts.
+    /// @param seat The seat's index.
+    /// @param commitment keccak256(abi.encode(TYPEHASH, chainid, this, round, seat, root, salt, keccak256(locator))).
+    function commit(uint256 round, uint256 seat, bytes32 commitment) external;
+
+    /// @notice Reveal a committed update. Anybody who knows the root and the salt may call.
+    /// @param seat The seat's index.
+    /// @param root The root of the update.
+    /// @param salt The random word that hid it in the commitment.
+    /// @param locator Where to fetch the file, at most 64 bytes, as committed to; empty where the store finds files by root.
+    function reveal(uint256 seat, bytes32 root, bytes32 salt, bytes calldata locator) external;
+
+    /// @notice Fix the revealed set, slash the seats that committed and did not reveal, and choose the block that seeds the draw.
+    /// Anybody may call.
+    function close() external;
+
+    /// @notice Draw the committee, once the block that lies drawDelay after `close` has been built. Its randomness, which its
+    /// header proves, is the seed, with the records of the round. If the block's hash is no longer available, the call chooses a
+    /// new block instead. Anybody may call.
+    /// @param header The RLP of the block's header.
+    function draw(bytes calldata header) external;
+
+    /// @notice Commit to scores. Only the operator of a drawn seat may call; another commitment replaces the first.
+    /// @param round The round that the commitment is for. In any other round the call reverts.
+    /// @param seat The seat's index.
+    /// @param commitment keccak256(abi.encode(TYPEHASH, chainid, this, round, seat, keccak256(scores), salt)).
+    function commitScores(uint256 round, uint256 seat, bytes32 commitment) external;
+
+    /// @notice Reveal committed scores. Anybody who knows the scores and the salt may call.
+    /// @param seat The validator's seat.
+    /// @param scores One byte per revealed seat, ascending: 0 leaves the update out, 1 to 255 accepts it.
+    /// @param salt The random word that hid the scores in the commitment.
+    function revealScores(uint256 seat, bytes calldata scores, bytes32 salt) external;
+
+    /// @notice Take the medians, fix the accepted set, pay trainers and validators. Anybody may call.
+    /// @dev An update is accepted if the median of the votes cast for it is positive; the median is also its pay. An author's own
+    /// vote counts as 255. Of two middles the median is the lower, so that a tie rejects.
+    /// @param scores The vectors of the validators that revealed, in committee order, as in the events.
+    function settle(bytes[] calldata scores) external;
+
+    /// @notice Propose the new model. Only the operator of a seat that is active in this round, is still eligible, and has had
+    /// no proposal fall in this round may call.
+    /// @dev A proposal that is mined late would be wrong, and would be slashed: it reverts in any other round or attempt.
+    /// @param round The round whose updates the model aggregates.
+    /// @param attempt The number that the proposal takes in its round: one more than the proposals made before.
+    /// @param seat The seat's index.
+    /// @param root The root of the proposed model.
+    /// @param locator Where to fetch the file, at most 64 bytes; empty where the store finds files by root.
+    function propose(uint256 round, uint256 attempt, uint256 seat, bytes32 root, bytes calldata locator) external;
+
+    /// @notice Record the end of a round that is Final or Void, so that the next one can open. Anybody may call.
+    function finalize() external;
+
+    /// @notice Give notice: no further round opens, and the live one finishes normally. Only the sponsor may call.
+    function conclude() external;
+
+    /// @notice Credit the sponsor with what is left in the pool, after notice and once no round is live. What earlier rounds did not
+    /// pay is burnt instead. Anybody may call.
+    function refund() external;
+
+    // ---- views
+
+    /// @notice The terms of this federation.
+    /// @return fixedTerms All fields, as given at creation.
+    function terms() external view returns (Terms memory fixedTerms);
+
+    /// @notice The facts of the live round, or of the last one. Fields that no call has set yet are zero.
+    /// @return info The round.
+    function roundInfo() external view returns (Round memory info);
+
+    /// @notice The present phase.
+    /// @return current The phase at the time of this block.
+    function phase() external view returns (Phase current);
+
+    /// @notice The time at which the present phase ends by the clock.
+    /// @return end That time; 0 if only a call ends the phase.
+    function phaseEnd() external view returns (uint256 end);
+
+    /// @notice The model as of the last finalized round.
+    /// @return root The root of the model.
+    function model() external view returns (bytes32 root);
+
+    /// @notice What a seat did with its update in this round.
+    /// @param seat The seat's index.
+    /// @return state 0 means nothing, 1 committed, 2 revealed.
+    /// @return digest The high 28 bytes of the commitment, or of the root once it is revealed.
+    function recordOf(uint256 seat) external view returns (uint256 state, bytes28 digest);
+
+    /// @notice What a validator did with its scores in this round.
+    /// @param position The validator's position in the committee.
+    /// @return state 0 means nothing, 1 committed, 2 revealed.
+    /// @return digest The high 28 bytes of the commitment, or of the hash of the scores once they are revealed.
+    function scoreRecordOf(uint256 position) external view returns (uint256 state, bytes28 digest);
+
+    /// @notice Says whether the sponsor has given notice.
+    /// @return given True if no further round opens.
+    function concluded() external view returns (bool given);
+
+    /// @notice The contract that this one hands every call to that it has no function for: those of IDisputes.
+    /// @return part Its address, fixed in the code.
+    function disputes() external view returns (address part);
+}
+
+/// @title IDisputes: proofs and demands against a proposal
+/// @notice Implemented by the contract Disputes. A federation takes these calls like any other and hands them on.
+interface IDisputes is IRoundFacts {
+    /// @notice Disprove the proposal at one coordinate; the call reverts if the proposed value is right. Anybody may call.
+    /// @param leaf The leaf's index, below 2^depth.
+    /// @param coordinate The index of a parameter in the leaf, below 256.
+    /// @param proof For every accepted seat, ascending: its leaf (264 bytes) and path (32 * depth bytes). Then the previous
+    /// model's leaf (1,024 bytes) and path, then the proposed model's.
+    function challenge(uint256 leaf, uint256 coordinate, bytes calldata proof) external;
+
+    /// @notice Demand to be shown one leaf, against a deposit that is paid to whoever answers. Anybody may call.
+    /// @param round The round of the proposal. In any other round the call reverts.
+    /// @param attempt The number of the proposal in its round. Against any other proposal the call reverts.
+    /// @param artifact The artifact that the leaf belongs to.
+    /// @param seat The accepted seat, for an update; otherwise 0.
+    /// @param leaf The leaf's index, below 2^depth.
+    function demand(uint256 round, uint256 attempt, Artifact artifact, uint256 seat, uint256 leaf) external;
+
+    /// @notice Show a demanded leaf and earn the deposit. Anybody may call.
+    /// @param artifact The artifact that the leaf belongs to.
+    /// @param seat The accepted seat, for an update; otherwise 0.
+    /// @param leaf The leaf's index, below 2^depth.
+    /// @param content The leaf: 264 bytes of an update, or 1,024 bytes of a model.
+    /// @param path The siblings on the way to the root, bottom up, 32 bytes each.
+    function answer(Artifact artifact, uint256 seat, uint256 leaf, bytes calldata content, bytes calldata path) external;
+
+    /// @notice Bring the proposal down over a demand that nobody answered in time. The demander receives the challenge fee.
+    /// @param artifact The artifact that the leaf belongs to.
+    /// @param seat The accepted seat, for an update; otherwise 0.
+    /// @param leaf The leaf's index.
+    function expire(Artifact artifact, uint256 seat, uint256 leaf) external;
+
+    /// @notice Return the deposit of a demand whose proposal fell for another reason. Anybody may call.
+    /// @param round The round of the demand.
+    /// @param attempt The attempt of the demand.
+    /// @param artifact The artifact that the leaf belongs to.
+    /// @param seat The accepted seat, for an update; otherwise 0.
+    /// @param leaf The leaf's index.
+    function reclaim(uint256 round, uint256 attempt, Artifact artifact, uint256 seat, uint256 leaf) external;
+
+    /// @notice An open demand against the present proposal; zero if there is none.
+    /// @param artifact The artifact that the leaf belongs to.
+    /// @param seat The accepted seat, for an update; otherwise 0.
+    /// @param leaf The leaf's index.
+    /// @return demander The account that made the demand.
+    /// @return deadline The time before which it must be answered.
+    function demandInfo(Artifact artifact, uint256 seat, uint256 leaf) external view returns (address demander, uint256 deadline);
+}
+
+/// @title IFederation: one learning task under fixed terms, in rounds
+/// @notice In a round, active seats commit to updates and then reveal them. A drawn committee scores the updates. Settlement
+/// accepts updates and pays trainers and validators. A proposer posts the root of the aggregated model. Anybody can disprove it
+/// with one transaction; a proposal that survives its challenge window becomes the model.
+///
+/// The model is safe if one honest checker who has the accepted updates is online in every challenge window. Pay is fair if the
+/// majority of the drawn committee is honest. Rounds make progress if the chain includes a transaction within each window.
+/// Participants must trust the token, and the admission contract if there is one.
+///
+/// This is what a caller sees. Two contracts implement it, because the code of one may not exceed 24,576 bytes: a federation is a
+/// clone of Federation, which hands to Disputes what it has no function for.
+interface IFederation is IStakes, IRounds, IDisputes {
+    /// @notice Make several calls in one transaction, all or none.
+    /// @param data The calls, encoded.
+    /// @return results What each returned.
+    function multicall(bytes[] calldata data) external returns (bytes[] memory results);
 }

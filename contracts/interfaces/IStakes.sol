@@ -1,11 +1,9 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.37;
 
-/// @title IStakes: custody of stakes, pay and the pool
-/// @notice The contract holds exactly stakes + earned + credits + slashed + deposits + pool + kept + pot of its token. Only the owner
-/// of a seat can withdraw its stake. A stake is reduced only by a slash, and only for an offence the chain can verify.
-/// Amounts are in token units everywhere.
-interface IStakes {
+/// @title IStakesFacts: types, events and errors of custody
+/// @notice The functions are in IStakes.
+interface IStakesFacts {
     /// @notice The offences that a seat is slashed for.
     enum Offence {
         /// The seat committed to an update and did not reveal it.
@@ -27,112 +25,6 @@ interface IStakes {
         address operator;
         uint96 earned;
     }
-
-    // ---- seats
-
-    /// @notice Take the lowest free seat and deposit its stake. The seat becomes active in the next round.
-    /// @param owner The only account that may leave, claim, withdraw and replace the operator.
-    /// @param operator The account that acts for the seat in rounds.
-    /// @param amount The stake, taken from the caller; at least the terms' minimum.
-    /// @param evidence With an allowlist: the words of the Merkle proof, joined; the owner itself must call, and can hold one
-    /// seat at a time. With an admission contract: whatever that contract reads. Otherwise empty.
-    /// @return seat The index of the seat, 0 to 127.
-    function join(address owner, address operator, uint256 amount, bytes calldata evidence) external returns (uint256 seat);
-
-    /// @notice Add stake to a seat that is taken and not leaving. Anybody may pay for it.
-    /// @param seat The seat's index.
-    /// @param amount The stake to add, taken from the caller: at least a hundredth of the terms' minimum, or what the seat lacks of
-    /// the minimum.
-    function topUp(uint256 seat, uint256 amount) external;
-
-    /// @notice Replace the seat's operator at once, even in the middle of a round. Only the owner may call.
-    /// @param seat The seat's index.
-    /// @param operator The new operator, another than the present one.
-    function setOperator(uint256 seat, address operator) external;
-
-    /// @notice Begin to leave: the seat takes part in no later round. Only the owner may call, and it cannot be undone.
-    /// The seat can still be slashed until the last round it is active in has ended.
-    /// @param seat The seat's index.
-    function exit(uint256 seat) external;
-
-    /// @notice Withdraw the stake and pay of a seat that is leaving, once no live round involves it. Only the owner may call.
-    /// @dev Reads the clock: if the time of the live round is over, this call records its end first, so no other call is needed.
-    /// @param seat The seat's index.
-    /// @param to The account that receives the tokens.
-    function withdraw(uint256 seat, address to) external;
-
-    /// @notice Withdraw a seat's pay and keep the seat. Only the owner may call.
-    /// @param seat The seat's index.
-    /// @param to The account that receives the tokens.
-    function claim(uint256 seat, address to) external;
-
-    // ---- other money
-
-    /// @notice Withdraw the caller's credit: what was given to it, fees for proofs, returned deposits, the sponsor's refund.
-    /// @param to The account that receives the tokens.
-    function claimCredit(address to) external;
-
-    /// @notice Pay into an account's credit, from which its demands take their deposits. Anybody may call; the account may withdraw it.
-    /// @param account The account that receives the credit, usually the operator of the caller's seat.
-    /// @param amount The amount, taken from the caller.
-    function give(address account, uint256 amount) external;
-
-    /// @notice Burn everything that was slashed: send it to 0x000000000000000000000000000000000000dEaD. Anybody may call.
-    function sweep() external;
-
-    /// @notice Add to the pool that pays for rounds, until the sponsor gives notice. Anybody may call.
-    /// @param amount The amount, taken from the caller.
-    function fund(uint256 amount) external;
-
-    /// @notice Use an ERC-2612 signature of the caller as its allowance; meant for `multicall` with join, topUp, give, fund or demand.
-    /// @dev If somebody else used the signature first, the call still succeeds as long as the allowance is large enough.
-    /// @param amount The allowance that was signed.
-    /// @param deadline The time until which the signature is valid.
-    /// @param v The signature's recovery id.
-    /// @param r The signature's first half.
-    /// @param s The signature's second half.
-    function permit(uint256 amount, uint256 deadline, uint8 v, bytes32 r, bytes32 s) external;
-
-    // ---- views
-
-    /// @notice The facts of a seat; all zero if it is free.
-    /// @param seat The seat's index.
-    /// @return info The seat.
-    function seatInfo(uint256 seat) external view returns (Seat memory info);
-
-    /// @notice The sets of seats as bitmaps: bit i stands for seat i.
-    /// @return taken Seats that somebody owns.
-    /// @return eligible Seats that will be active in the next round: not leaving, and with the minimum stake.
-    /// @return leaving Seats whose owners have called `exit`.
-    function seatSets() external view returns (uint128 taken, uint128 eligible, uint128 leaving);
-
-    /// @notice What an account may withdraw with `claimCredit`.
-    /// @param account The account.
-    /// @return amount Its credit.
-    function credits(address account) external view returns (uint256 amount);
-
-    /// @notice The contract's accounting. The sum of all parts is what it holds; tokens sent to it without a call are not counted.
-    /// @return stakes The stakes of all seats.
-    /// @return earned The pay of all seats that has not been claimed.
-    /// @return credit The credits of all accounts.
-    /// @return slashed What was slashed or burnt, and not yet swept away.
-    /// @return deposits The deposits of open demands.
-    /// @return pool What is available for rounds, and goes back to the sponsor after notice.
-    /// @return kept What earlier rounds were to pay and did not. Later rounds use it first; after notice it is burnt.
-    /// @return pot What is set aside for the live round.
-    function accounting()
-        external
-        view
-        returns (
-            uint256 stakes,
-            uint256 earned,
-            uint256 credit,
-            uint256 slashed,
-            uint256 deposits,
-            uint256 pool,
-            uint256 kept,
-            uint256 pot
-        );
 
     // ---- events
 
@@ -304,4 +196,116 @@ interface IStakes {
     /// @param allowance The caller's allowance.
     /// @param amount The amount that was signed for.
     error PermitFailed(uint256 allowance, uint256 amount);
+}
+
+/// @title IStakes: custody of stakes, pay and the pool
+/// @notice The contract holds exactly stakes + earned + credits + slashed + deposits + pool + kept + pot of its token. Only the owner
+/// of a seat can withdraw its stake. A stake is reduced only by a slash, and only for an offence the chain can verify.
+/// Amounts are in token units everywhere.
+interface IStakes is IStakesFacts {
+    // ---- seats
+
+    /// @notice Take the lowest free seat and deposit its stake. The seat becomes active in the next round.
+    /// @param owner The only account that may leave, claim, withdraw and replace the operator.
+    /// @param operator The account that acts for the seat in rounds.
+    /// @param amount The stake, taken from the caller; at least the terms' minimum.
+    /// @param evidence With an allowlist: the words of the Merkle proof, joined; the owner itself must call, and can hold one
+    /// seat at a time. With an admission contract: whatever that contract reads. Otherwise empty.
+    /// @return seat The index of the seat, 0 to 127.
+    function join(address owner, address operator, uint256 amount, bytes calldata evidence) external returns (uint256 seat);
+
+    /// @notice Add stake to a seat that is taken and not leaving. Anybody may pay for it.
+    /// @param seat The seat's index.
+    /// @param amount The stake to add, taken from the caller: at least a hundredth of the terms' minimum, or what the seat lacks of
+    /// the minimum.
+    function topUp(uint256 seat, uint256 amount) external;
+
+    /// @notice Replace the seat's operator at once, even in the middle of a round. Only the owner may call.
+    /// @param seat The seat's index.
+    /// @param operator The new operator, another than the present one.
+    function setOperator(uint256 seat, address operator) external;
+
+    /// @notice Begin to leave: the seat takes part in no later round. Only the owner may call, and it cannot be undone.
+    /// The seat can still be slashed until the last round it is active in has ended.
+    /// @param seat The seat's index.
+    function exit(uint256 seat) external;
+
+    /// @notice Withdraw the stake and pay of a seat that is leaving, once no live round involves it. Only the owner may call.
+    /// @dev Reads the clock: if the time of the live round is over, this call records its end first, so no other call is needed.
+    /// @param seat The seat's index.
+    /// @param to The account that receives the tokens.
+    function withdraw(uint256 seat, address to) external;
+
+    /// @notice Withdraw a seat's pay and keep the seat. Only the owner may call.
+    /// @param seat The seat's index.
+    /// @param to The account that receives the tokens.
+    function claim(uint256 seat, address to) external;
+
+    // ---- other money
+
+    /// @notice Withdraw the caller's credit: what was given to it, fees for proofs, returned deposits, the sponsor's refund.
+    /// @param to The account that receives the tokens.
+    function claimCredit(address to) external;
+
+    /// @notice Pay into an account's credit, from which its demands take their deposits. Anybody may call; the account may withdraw it.
+    /// @param account The account that receives the credit, usually the operator of the caller's seat.
+    /// @param amount The amount, taken from the caller.
+    function give(address account, uint256 amount) external;
+
+    /// @notice Burn everything that was slashed: send it to 0x000000000000000000000000000000000000dEaD. Anybody may call.
+    function sweep() external;
+
+    /// @notice Add to the pool that pays for rounds, until the sponsor gives notice. Anybody may call.
+    /// @param amount The amount, taken from the caller.
+    function fund(uint256 amount) external;
+
+    /// @notice Use an ERC-2612 signature of the caller as its allowance; meant for `multicall` with join, topUp, give, fund or demand.
+    /// @dev If somebody else used the signature first, the call still succeeds as long as the allowance is large enough.
+    /// @param amount The allowance that was signed.
+    /// @param deadline The time until which the signature is valid.
+    /// @param v The signature's recovery id.
+    /// @param r The signature's first half.
+    /// @param s The signature's second half.
+    function permit(uint256 amount, uint256 deadline, uint8 v, bytes32 r, bytes32 s) external;
+
+    // ---- views
+
+    /// @notice The facts of a seat; all zero if it is free.
+    /// @param seat The seat's index.
+    /// @return info The seat.
+    function seatInfo(uint256 seat) external view returns (Seat memory info);
+
+    /// @notice The sets of seats as bitmaps: bit i stands for seat i.
+    /// @return taken Seats that somebody owns.
+    /// @return eligible Seats that will be active in the next round: not leaving, and with the minimum stake.
+    /// @return leaving Seats whose owners have called `exit`.
+    function seatSets() external view returns (uint128 taken, uint128 eligible, uint128 leaving);
+
+    /// @notice What an account may withdraw with `claimCredit`.
+    /// @param account The account.
+    /// @return amount Its credit.
+    function credits(address account) external view returns (uint256 amount);
+
+    /// @notice The contract's accounting. The sum of all parts is what it holds; tokens sent to it without a call are not counted.
+    /// @return stakes The stakes of all seats.
+    /// @return earned The pay of all seats that has not been claimed.
+    /// @return credit The credits of all accounts.
+    /// @return slashed What was slashed or burnt, and not yet swept away.
+    /// @return deposits The deposits of open demands.
+    /// @return pool What is available for rounds, and goes back to the sponsor after notice.
+    /// @return kept What earlier rounds were to pay and did not. Later rounds use it first; after notice it is burnt.
+    /// @return pot What is set aside for the live round.
+    function accounting()
+        external
+        view
+        returns (
+            uint256 stakes,
+            uint256 earned,
+            uint256 credit,
+            uint256 slashed,
+            uint256 deposits,
+            uint256 pool,
+            uint256 kept,
+            uint256 pot
+        );
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.37;
 
-import {IFederation} from "../interfaces/IFederation.sol";
+import {IRoundFacts} from "../interfaces/IFederation.sol";
 
 /// @title Headers: the hash of a past block, and one field of its header, which is an RLP list of byte strings
 library Headers {
@@ -46,6 +46,6 @@ library Headers {
             whole := and(whole, and(eq(byte(0, calldataload(at)), 0xa0), iszero(gt(add(at, 33), end))))
             value := calldataload(add(at, 1))
         }
-        if (!whole) revert IFederation.MalformedHeader(header.length);
+        if (!whole) revert IRoundFacts.MalformedHeader(header.length);
     }
 }

@@ -15,6 +15,7 @@ from typing import Any, cast
 
 import ape
 from ape.api.accounts import AccountAPI
+from ape.contracts import ContractContainer
 from ape.exceptions import (
     AccountsError,
     ContractDataError,
@@ -32,6 +33,7 @@ from eth_abi.exceptions import DecodingError
 from eth_account import Account
 from eth_account.messages import encode_typed_data
 from eth_utils import is_hex_address, to_checksum_address
+from ethpm_types import ContractType
 from web3.exceptions import Web3Exception
 
 from fl.errors import ChainError, ContractError
@@ -355,8 +357,15 @@ def now() -> int:
 
 
 def contract(name: str) -> Any:
-    """A contract of this project, to deploy or to attach to."""
-    return getattr(ape.project, name)
+    """A contract of this project, to deploy or to attach to. A federation answers for both contracts that its code is."""
+    found = getattr(ape.project, name)
+    if name != "Federation":
+        return found
+    entries = list(found.contract_type.abi)
+    entries += [entry for entry in ape.project.Disputes.contract_type.abi if entry not in entries]
+    facts = found.contract_type.model_dump(mode="json", by_alias=True)
+    facts["abi"] = [entry.model_dump(mode="json", by_alias=True) for entry in entries]
+    return ContractContainer(ContractType.model_validate(facts))
 
 
 def call(

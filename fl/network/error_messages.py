@@ -110,6 +110,7 @@ SENTENCES = {
         "choose another chain"
     ),
     "NoCode": "no contract at {implementation}: deploy the implementation first",
+    "NoDisputes": "no contract at {disputes}: deploy Disputes first",
 }
 
 

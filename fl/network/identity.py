@@ -29,7 +29,11 @@ from fl.protocol.terms import Terms
 DEPLOYER = "0x4e59b44847b379578588920cA78FbF26c0B4956C"  # takes salt and creation code, knows no owner, keeps nothing
 SALT = bytes(32)
 # The contracts of a federation in the order in which they are created, each with those whose addresses its constructor takes.
-ARGUMENTS: Mapping[str, tuple[str, ...]] = {"Federation": (), "FederationFactory": ("Federation",)}
+ARGUMENTS: Mapping[str, tuple[str, ...]] = {
+    "Disputes": (),
+    "Federation": ("Disputes",),
+    "FederationFactory": ("Federation",),
+}
 IMPLEMENTATION, FACTORY = "Federation", "FederationFactory"
 # The proxy before and after the implementation's address (EIP-1167), and what creates it, after the length.
 PROXY = bytes.fromhex("363d3d373d3d3d363d73"), bytes.fromhex("5af43d82803e903d91602b57fd5bf3")

@@ -13,10 +13,10 @@ from support.evm import BUILD
 ROOT = Path(__file__).parents[2]
 CONTROLS = [
     # number, machine, file, what stands there, what the mutant has
-    ("I1", "Fraud", "Stakes", "        _deposits -= uint128(amount);\n", ""),
-    ("I1", "Fraud", "Stakes", "            _credit -= used;\n", ""),
+    ("I1", "Fraud", "Accounting", "        _deposits -= uint128(amount);\n", ""),
+    ("I1", "Fraud", "Accounting", "            _credit -= used;\n", ""),
     ("I1", "Base", "Stakes", "        _stakes += uint128(amount);\n        emit Joined", "        emit Joined"),
-    ("I2", "Dropouts", "Stakes", "if (amount > stake) amount = stake;", "if (++amount > stake) amount = stake;"),
+    ("I2", "Dropouts", "Accounting", "if (amount > stake) amount = stake;", "if (++amount > stake) amount = stake;"),
     (
         "I3",
         "Honest",
@@ -25,7 +25,7 @@ CONTROLS = [
         "if (state == Records.REVEALED) { revealed |= 1 << seat;"
         " _slash(seat, Offence.NoReveal, T.word(T.NO_REVEAL_SLASH), 0, address(0)); }",
     ),
-    ("I3", "Honest", "Federation", "if (FixedPoint.aggregate(previous, values, T.word(T.TRIM)) == proposed)", "if (false)"),
+    ("I3", "Honest", "Disputes", "if (FixedPoint.aggregate(previous, values, T.word(T.TRIM)) == proposed)", "if (false)"),
     ("I4", "Honest", "Federation", "        r.number += 1;\n", "        if (r.number == 0) r.number = 1;\n"),
     ("I5", "Fraud", "Federation", "if (r.openDemands > 0) {", "if (r.openDemands > 9) {"),
     ("I5", "Honest", "Federation", "        r.proposal = root;\n", "        r.proposal = root;\n        _model = root;\n"),
@@ -33,11 +33,11 @@ CONTROLS = [
     (
         "I7",
         "Dropouts",
-        "Stakes",
+        "Accounting",
         "if (feeTo == address(0)) fee = 0;",
         "if (feeTo == address(0)) (feeTo, fee) = (msg.sender, amount);",
     ),
-    ("I8", "Dropouts", "Stakes", "_slashed += uint128(amount - fee);", "_pool += uint128(amount - fee);"),
+    ("I8", "Dropouts", "Accounting", "_slashed += uint128(amount - fee);", "_pool += uint128(amount - fee);"),
     ("I8", "Honest", "Federation", "_giveBack(ending == Phase.Void && r.revealed == 0);", "_giveBack(true);"),
 ]
 
@@ -75,6 +75,6 @@ def test_a_mutated_contract__turns_the_very_invariant_red(tmp_path, number, mach
 
 def test_without_a_mutation__nothing_is_red(tmp_path):
     assert (
-        first_red(compiled("Federation", "    bool public concluded;", "    bool public concluded;"), "Honest", tmp_path)
+        first_red(compiled("Rounds", "    bool internal _concluded;", "    bool internal _concluded;"), "Honest", tmp_path)
         == "none"
     )

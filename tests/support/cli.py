@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from eth_account import Account
+from support.evm import contract_types
 from web3 import HTTPProvider, Web3
 
 ROOT = Path(__file__).parents[2]
@@ -78,8 +79,7 @@ class Commands:
 
     def contract(self, name: str, address: str) -> Any:
         """A contract on the node; the node signs for its own accounts."""
-        build = json.loads((self.folder / ".build" / "__local__.json").read_text())
-        return self.web3.eth.contract(Web3.to_checksum_address(address), abi=build["contractTypes"][name]["abi"])
+        return self.web3.eth.contract(Web3.to_checksum_address(address), abi=contract_types()[name].abi)
 
     def send(self, sender: str, to: str, data: str) -> None:
         """A transaction of one of the node's own accounts, in a block when this returns."""

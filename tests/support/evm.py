@@ -81,7 +81,7 @@ def _type(entry: dict) -> str:
     return kind
 
 
-def _signature(entry: dict) -> str:
+def signature_of(entry: dict) -> str:
     return entry["name"] + "(" + ",".join(_type(i) for i in entry.get("inputs", [])) + ")"
 
 
@@ -97,7 +97,7 @@ class ContractType:
 
     @cached_property
     def selectors(self) -> dict[str, bytes]:
-        return {name: keccak(_signature(e).encode())[:4] for name, e in self.functions.items()}
+        return {name: keccak(signature_of(e).encode())[:4] for name, e in self.functions.items()}
 
     def arguments(self, args: tuple) -> bytes:
         """What the creation code is followed by."""
@@ -136,8 +136,10 @@ def _named(entry: dict, value: Any) -> Any:
 
 @cache
 def contract_types() -> dict[str, ContractType]:
-    """Everything Ape compiled; `ape test` compiles first."""
+    """Everything Ape compiled; `ape test` compiles first. A federation also answers for the part that it hands calls to."""
     types = json.loads(BUILD.read_text())["contractTypes"]
+    federation = types["Federation"]["abi"]
+    federation += [entry for entry in types["Disputes"]["abi"] if entry not in federation]
     return {
         name: ContractType(name, t["abi"], bytes.fromhex((t.get("deploymentBytecode") or {}).get("bytecode", "0x")[2:]))
         for name, t in types.items()
@@ -146,16 +148,16 @@ def contract_types() -> dict[str, ContractType]:
 
 @cache
 def _errors() -> dict[bytes, dict]:
-    found = {keccak(_signature(e).encode())[:4]: e for t in contract_types().values() for e in t.abi if e["type"] == "error"}
+    found = {keccak(signature_of(e).encode())[:4]: e for t in contract_types().values() for e in t.abi if e["type"] == "error"}
     for name, kind in (("Error", "string"), ("Panic", "uint256")):
         entry = {"name": name, "type": "error", "inputs": [{"name": "reason", "type": kind}]}
-        found[keccak(_signature(entry).encode())[:4]] = entry
+        found[keccak(signature_of(entry).encode())[:4]] = entry
     return found
 
 
 @cache
 def _events() -> dict[bytes, dict]:
-    return {keccak(_signature(e).encode()): e for t in contract_types().values() for e in t.abi if e["type"] == "event"}
+    return {keccak(signature_of(e).encode()): e for t in contract_types().values() for e in t.abi if e["type"] == "event"}
 
 
 def revert_of(data: bytes) -> Reverted:

@@ -14,7 +14,7 @@ from fl.protocol.terms import Terms
 from fl.tools.cli.amounts import show_duration
 from fl.tools.cli.prices import ENVELOPE, Prices
 
-IMPLEMENTATION, FACTORY, CREATE, PLAY_TOKEN = 5_036_355, 890_000, 350_000, 770_000
+DISPUTES, IMPLEMENTATION, FACTORY, CREATE, PLAY_TOKEN = 1_562_000, 4_008_000, 890_000, 350_000, 770_000
 SEATS = (5, 10, 50, 128)
 # The gas of one call by the number of seats, in a steady round.
 GAS: dict[str, tuple[int, ...]] = {
@@ -70,7 +70,7 @@ def estimate(
     tokens, committee = denomination.number, terms.committee
     deployment = {"create": CREATE}
     if own_factory:
-        deployment = {"Federation": IMPLEMENTATION, "FederationFactory": FACTORY, **deployment}
+        deployment = {"Disputes": DISPUTES, "Federation": IMPLEMENTATION, "FederationFactory": FACTORY, **deployment}
     if own_token:
         deployment = {"TestToken": PLAY_TOKEN, **deployment}
     all_deployed = sum(deployment.values())

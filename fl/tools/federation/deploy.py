@@ -33,7 +33,7 @@ from fl.tools.cli.amounts import parse_amount
 from fl.tools.cli.options import Result
 from fl.tools.cli.prices import Prices
 from fl.tools.cli.remembered import Remembered
-from fl.tools.federation.cost_estimate import CREATE, FACTORY, IMPLEMENTATION, PLAY_TOKEN, estimate, lines_of
+from fl.tools.federation.cost_estimate import CREATE, DISPUTES, FACTORY, IMPLEMENTATION, PLAY_TOKEN, estimate, lines_of
 from fl.tools.federation.deployment import Deployment
 from fl.tools.federation.terms_file import DEFAULTS
 
@@ -190,7 +190,7 @@ def deploy(
     if publish:
         ape_accounts.explorer()
     need = ape_accounts.gas_price() * (
-        CREATE + (checked.maker is None) * (IMPLEMENTATION + FACTORY) + checked.own_token * PLAY_TOKEN
+        CREATE + (checked.maker is None) * (DISPUTES + IMPLEMENTATION + FACTORY) + checked.own_token * PLAY_TOKEN
     )
     if (held := ape_accounts.ether_of(account.address)) < need:
         message = f"{account.address} holds {held / 1e18:.6f} ETH and needs some {need / 1e18:.6f} for gas"
@@ -212,10 +212,11 @@ def deploy(
     gas["create"] = int(receipt.gas_used)
     federation = _address(maker, terms)  # whoever created it, should somebody have been faster
     implementation = str(maker.implementation())
+    disputes = str(ape_accounts.contract("Federation").at(implementation).disputes())
     if publish:
-        for address in {implementation, str(maker.address)}:
+        for address in (disputes, implementation, str(maker.address)):
             ape_accounts.publish(address)
-    facts = ape_accounts.chain_id(), federation, str(maker.address), implementation, token
+    facts = ape_accounts.chain_id(), federation, str(maker.address), implementation, disputes, token
     return Deployment(*facts, terms.manifest.hex(), terms.genesis.hex(), gas, int(receipt.block_number))
 
 

@@ -13,6 +13,7 @@ class Deployment:
     federation: str
     factory: str
     implementation: str
+    disputes: str
     token: str
     manifest: str
     genesis: str

@@ -15,7 +15,7 @@ from fl.tools.federation.deployment import Deployment
 def show_deployment(deployment: Deployment, terms: Terms, denomination: Denomination) -> None:
     """Prints the addresses of a new deployment, its terms and its gas."""
     console = Console(soft_wrap=True, width=max(Console().width, 100))
-    for name in ("federation", "factory", "implementation", "token", "manifest", "genesis"):
+    for name in ("federation", "factory", "implementation", "disputes", "token", "manifest", "genesis"):
         console.print(f"{name:15} {getattr(deployment, name)}", highlight=False)
     table = new_table("Terms", "term", "value")
     for name, value in terms_to_json(terms).items():

@@ -305,7 +305,7 @@ def test_deploy__remembers__and_a_live_federation_can_be_audited(commands, tmp_p
     other = remembered(commands)[-1]
     assert remembered(commands) == [*before, other]
     same = {key for key in result if result[key] == other[key]}
-    assert same == {"chain_id", "factory", "implementation"} and set(other["gas"]) == {"TestToken", "create"}
+    assert same == {"chain_id", "factory", "implementation", "disputes"} and set(other["gas"]) == {"TestToken", "create"}
 
 
 # ---- what is wrong, in one line

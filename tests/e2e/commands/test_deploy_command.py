@@ -15,7 +15,7 @@ from fl.network import identity
 from fl.network.stores.local import LocalStore
 from fl.protocol.terms import Terms
 from fl.tools.cli import options
-from fl.tools.federation.cost_estimate import GAS, IMPLEMENTATION, SEATS
+from fl.tools.federation.cost_estimate import DISPUTES, GAS, IMPLEMENTATION, SEATS
 from fl.tools.federation.terms_file import DERIVED, KNOWN, PRESETS, read_terms
 
 pytestmark = pytest.mark.xdist_group("commands")
@@ -184,7 +184,7 @@ def test_dry_run__tells_cost_time_and_roles__and_sends_nothing(commands, bare, t
     assert done.code == 0, done.err
     assert nonce(commands) == before and not (tmp_path / "never").exists() and done.out.endswith("nothing was sent\n")
     assert re.search(
-        r"deployment  [\d,]+ gas \(TestToken [\d,]+, Federation [\d,]+, .*: 0\.07\d+ ETH \(\$1\d\d\.\d\d at \$2000", done.out
+        r"deployment  [\d,]+ gas \(TestToken [\d,]+, Disputes [\d,]+, .*: 0\.07\d+ ETH \(\$1\d\d\.\d\d at \$2000", done.out
     )
     assert "time      4h 30m when everybody acts at once, 12h at most" in done.out
     assert "participant earns up to 10, loses 10 if it commits and does not reveal" in done.out
@@ -213,6 +213,7 @@ def test_dry_run__uses_what_was_measured():
         for seats, gas in zip(SEATS, row, strict=True):
             assert gas == pytest.approx(measured["actions"][str(seats)][call], rel=0.1), (call, seats)
     assert pytest.approx(measured["deploy (implementation, once)"], rel=0.1) == IMPLEMENTATION
+    assert pytest.approx(measured["deploy (disputes, once)"], rel=0.1) == DISPUTES
 
 
 def test_dry_run__deployment_costs_what_it_said(commands, bare, tmp_path):

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.37;
 
-import {IFederation, Terms} from "../../../contracts/interfaces/IFederation.sol";
+import {IFederation, IRoundFacts, Terms} from "../../../contracts/interfaces/IFederation.sol";
 import {IFederationFactory} from "../../../contracts/interfaces/IFederationFactory.sol";
 import {Commitments} from "../../../contracts/libraries/Commitments.sol";
 import {TestToken} from "../../../contracts/mocks/TestToken.sol";
@@ -9,7 +9,6 @@ import {NaiveNumbers} from "../reference/NaiveNumbers.sol";
 import {NaiveSeats} from "../reference/NaiveSeats.sol";
 import {NaiveTree} from "../reference/NaiveTree.sol";
 import {Files} from "./Files.sol";
-import {IWhole} from "./IWhole.sol";
 import {Test} from "./Test.sol";
 
 /// @title System: a federation with seats and files, and the acts of a round in one call each
@@ -21,7 +20,7 @@ abstract contract System is Test {
 
     TestToken internal token;
     IFederationFactory internal factory;
-    IWhole internal federation;
+    IFederation internal federation;
     Terms internal t;
 
     bytes[] internal model; // leaves of the present model
@@ -70,10 +69,11 @@ abstract contract System is Test {
         delete model;
         for (uint256 i = 0; i < 1 << terms.depth; ++i) model.push(Files.modelLeaf(0));
         terms.genesis = NaiveTree.rootOf(model);
-        bytes memory implementation = abi.encode(vm.deployCode(_implementation()));
-        factory = IFederationFactory(vm.deployCode("FederationFactory.sol", implementation));
+        address disputes = vm.deployCode("Disputes.sol");
+        address implementation = vm.deployCode(_implementation(), abi.encode(disputes));
+        factory = IFederationFactory(vm.deployCode("FederationFactory.sol", abi.encode(implementation)));
         vm.prevrandao(keccak256("beacon"));
-        federation = IWhole(factory.create(terms));
+        federation = IFederation(factory.create(terms));
         t = terms;
     }
 
@@ -122,12 +122,12 @@ abstract contract System is Test {
 
     // ---- seeing
 
-    function _round() internal view returns (IFederation.Round memory) {
+    function _round() internal view returns (IRoundFacts.Round memory) {
         return federation.roundInfo();
     }
 
     function _committee() internal view returns (uint256[] memory seats) {
-        IFederation.Round memory r = _round();
+        IRoundFacts.Round memory r = _round();
         seats = new uint256[](r.committeeSize);
         for (uint256 i = 0; i < seats.length; ++i) seats[i] = uint8(r.committee >> (8 * (14 - i)));
     }
@@ -152,12 +152,12 @@ abstract contract System is Test {
         (,,, slashed,,,,) = federation.accounting();
     }
 
-    function _assertPhase(IFederation.Phase expected) internal view {
+    function _assertPhase(IRoundFacts.Phase expected) internal view {
         assertEq(uint256(federation.phase()), uint256(expected), "phase");
     }
 
-    function _wrongPhase(IFederation.Phase expected, IFederation.Phase actual) internal pure returns (bytes memory) {
-        return abi.encodeWithSelector(IFederation.WrongPhase.selector, expected, actual);
+    function _wrongPhase(IRoundFacts.Phase expected, IRoundFacts.Phase actual) internal pure returns (bytes memory) {
+        return abi.encodeWithSelector(IRoundFacts.WrongPhase.selector, expected, actual);
     }
 
     // ---- a round, act by act
@@ -264,7 +264,7 @@ abstract contract System is Test {
         delete proposal;
         for (uint256 i = 0; i < next.length; ++i) proposal.push(next[i]);
         bytes32 root = NaiveTree.rootOf(next); // calls a precompile, which would use up the prank
-        IFederation.Round memory r = _round();
+        IRoundFacts.Round memory r = _round();
         vm.prank(_operator(seat));
         federation.propose(r.number, r.attempts + 1, seat, root, "");
     }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.37;
 
-import {IStakes} from "../../../contracts/interfaces/IStakes.sol";
-import {IFederation, Terms} from "../../../contracts/interfaces/IFederation.sol";
+import {IStakes, IStakesFacts} from "../../../contracts/interfaces/IStakes.sol";
+import {IRoundFacts, Terms} from "../../../contracts/interfaces/IFederation.sol";
 import {TestToken} from "../../../contracts/mocks/TestToken.sol";
 import {BlocklistToken, ReentrantToken} from "../../../contracts/mocks/NonStandardTokens.sol";
 import {System} from "../base/System.sol";
@@ -41,10 +41,10 @@ contract CustodyTest is System {
         stake = uint96(within(stake, t.minStake, type(uint96).max));
         _rich(STRANGER, stake);
         vm.expectEmit(address(federation));
-        emit IStakes.Joined(0, SPONSOR, operator, stake);
+        emit IStakesFacts.Joined(0, SPONSOR, operator, stake);
         vm.prank(STRANGER);
         federation.join(SPONSOR, operator, stake, "");
-        IStakes.Seat memory seat = federation.seatInfo(0);
+        IStakesFacts.Seat memory seat = federation.seatInfo(0);
         assertEq(seat.owner, SPONSOR, "owner");
         assertEq(seat.operator, operator, "operator");
         assertEq(seat.stake, stake, "stake");
@@ -53,13 +53,13 @@ contract CustodyTest is System {
     }
 
     function test_join_refusals() public {
-        vm.expectRevert(IStakes.ZeroAddress.selector);
+        vm.expectRevert(IStakesFacts.ZeroAddress.selector);
         federation.join(address(0), STRANGER, t.minStake, "");
-        vm.expectRevert(IStakes.ZeroAddress.selector);
+        vm.expectRevert(IStakesFacts.ZeroAddress.selector);
         federation.join(STRANGER, address(0), t.minStake, "");
-        vm.expectRevert(_error(IStakes.StakeTooSmall.selector, t.minStake - 1, t.minStake));
+        vm.expectRevert(_error(IStakesFacts.StakeTooSmall.selector, t.minStake - 1, t.minStake));
         federation.join(STRANGER, STRANGER, t.minStake - 1, "");
-        vm.expectRevert(_error(IStakes.AmountTooLarge.selector, 2 ** 96, 2 ** 96 - 1));
+        vm.expectRevert(_error(IStakesFacts.AmountTooLarge.selector, 2 ** 96, 2 ** 96 - 1));
         federation.join(STRANGER, STRANGER, 2 ** 96, "");
     }
 
@@ -68,7 +68,7 @@ contract CustodyTest is System {
         terms.maxSeats = within(maxSeats, 3, 128);
         _create(terms);
         _join(terms.maxSeats);
-        vm.expectRevert(_error(IStakes.SeatsFull.selector, terms.maxSeats));
+        vm.expectRevert(_error(IStakesFacts.SeatsFull.selector, terms.maxSeats));
         federation.join(STRANGER, STRANGER, t.minStake, "");
     }
 
@@ -87,15 +87,15 @@ contract CustodyTest is System {
         _rich(STRANGER, terms.minStake);
         _rich(owner, 2 * terms.minStake);
         _rich(other, terms.minStake);
-        vm.expectRevert(abi.encodeWithSelector(IStakes.NotAdmitted.selector, other));
+        vm.expectRevert(abi.encodeWithSelector(IStakesFacts.NotAdmitted.selector, other));
         vm.prank(other);
         federation.join(other, STRANGER, terms.minStake, evidence);
-        vm.expectRevert(abi.encodeWithSelector(IStakes.NotAdmitted.selector, STRANGER));
+        vm.expectRevert(abi.encodeWithSelector(IStakesFacts.NotAdmitted.selector, STRANGER));
         vm.prank(STRANGER);
         federation.join(owner, STRANGER, terms.minStake, evidence);
         vm.prank(owner);
         federation.join(owner, STRANGER, terms.minStake, evidence);
-        vm.expectRevert(abi.encodeWithSelector(IStakes.AlreadySeated.selector, owner, 0));
+        vm.expectRevert(abi.encodeWithSelector(IStakesFacts.AlreadySeated.selector, owner, 0));
         vm.prank(owner);
         federation.join(owner, STRANGER, terms.minStake, evidence);
         assertEq(federation.seatInfo(0).owner, _owner(who), "admitted");
@@ -110,7 +110,7 @@ contract CustodyTest is System {
         terms.admission = vm.deployCode("AdmissionDesk.sol");
         _create(terms);
         _rich(STRANGER, t.minStake);
-        vm.expectRevert(abi.encodeWithSelector(IStakes.NotAdmitted.selector, STRANGER));
+        vm.expectRevert(abi.encodeWithSelector(IStakesFacts.NotAdmitted.selector, STRANGER));
         vm.prank(STRANGER);
         federation.join(STRANGER, STRANGER, terms.minStake, "sesame");
         vm.prank(STRANGER);
@@ -139,19 +139,19 @@ contract CustodyTest is System {
 
     function test_topUp_refusals() public {
         _join(1);
-        vm.expectRevert(IStakes.ZeroAmount.selector);
+        vm.expectRevert(IStakesFacts.ZeroAmount.selector);
         federation.topUp(0, 0);
-        vm.expectRevert(_error(IStakes.SeatNotTaken.selector, 1));
+        vm.expectRevert(_error(IStakesFacts.SeatNotTaken.selector, 1));
         federation.topUp(1, 1);
         uint256 least = t.minStake / 100;
-        vm.expectRevert(_error(IStakes.TopUpTooSmall.selector, least - 1, least));
+        vm.expectRevert(_error(IStakesFacts.TopUpTooSmall.selector, least - 1, least));
         federation.topUp(0, least - 1);
         uint256 most = type(uint96).max - t.minStake;
-        vm.expectRevert(_error(IStakes.AmountTooLarge.selector, most + 1, most));
+        vm.expectRevert(_error(IStakesFacts.AmountTooLarge.selector, most + 1, most));
         federation.topUp(0, most + 1);
         vm.prank(_owner(0));
         federation.exit(0);
-        vm.expectRevert(_error(IStakes.AlreadyLeaving.selector, 0));
+        vm.expectRevert(_error(IStakesFacts.AlreadyLeaving.selector, 0));
         federation.topUp(0, 1);
     }
 
@@ -161,10 +161,10 @@ contract CustodyTest is System {
         vm.prank(_owner(0));
         federation.setOperator(0, operator);
         assertEq(federation.seatInfo(0).operator, operator, "replaced");
-        vm.expectRevert(abi.encodeWithSelector(IStakes.OperatorUnchanged.selector, 0, operator));
+        vm.expectRevert(abi.encodeWithSelector(IStakesFacts.OperatorUnchanged.selector, 0, operator));
         vm.prank(_owner(0));
         federation.setOperator(0, operator);
-        vm.expectRevert(IStakes.ZeroAddress.selector);
+        vm.expectRevert(IStakesFacts.ZeroAddress.selector);
         vm.prank(_owner(0));
         federation.setOperator(0, address(0));
     }
@@ -174,7 +174,7 @@ contract CustodyTest is System {
     function test_ownersDeeds_areNobodyElses(address caller) public {
         _join(1);
         vm.assume(caller != _owner(0));
-        bytes memory reason = abi.encodeWithSelector(IStakes.NotOwner.selector, 0, _owner(0), caller);
+        bytes memory reason = abi.encodeWithSelector(IStakesFacts.NotOwner.selector, 0, _owner(0), caller);
         vm.expectRevert(reason);
         vm.prank(caller);
         federation.setOperator(0, caller);
@@ -199,7 +199,7 @@ contract CustodyTest is System {
         vm.prank(_owner(0));
         federation.exit(0);
         vm.expectEmit(address(federation));
-        emit IFederation.Finalized(1, _round().proposal, true); // booked on the way
+        emit IRoundFacts.Finalized(1, _round().proposal, true); // booked on the way
         vm.prank(_owner(0));
         federation.withdraw(0, STRANGER);
         assertTrue(token.balanceOf(STRANGER) > t.minStake + t.proposerFee, "stake, pay and fee");
@@ -217,7 +217,7 @@ contract CustodyTest is System {
         for (uint256 seat = 2; seat < 4; ++seat) {
             vm.prank(_owner(seat));
             federation.exit(seat);
-            vm.expectRevert(_error(IStakes.StillEngaged.selector, seat, 1));
+            vm.expectRevert(_error(IStakesFacts.StillEngaged.selector, seat, 1));
             vm.prank(_owner(seat));
             federation.withdraw(seat, _owner(seat));
         }
@@ -238,20 +238,20 @@ contract CustodyTest is System {
         vm.prank(_owner(0));
         federation.withdraw(0, _owner(0));
         assertEq(token.balanceOf(_owner(0)), t.minStake, "whole");
-        _assertPhase(IFederation.Phase.Idle);
+        _assertPhase(IRoundFacts.Phase.Idle);
     }
 
     function test_exit_withdraw_refusals() public {
         _join(1);
-        vm.expectRevert(_error(IStakes.NotLeaving.selector, 0));
+        vm.expectRevert(_error(IStakesFacts.NotLeaving.selector, 0));
         vm.prank(_owner(0));
         federation.withdraw(0, STRANGER);
         vm.prank(_owner(0));
         federation.exit(0);
-        vm.expectRevert(_error(IStakes.AlreadyLeaving.selector, 0));
+        vm.expectRevert(_error(IStakesFacts.AlreadyLeaving.selector, 0));
         vm.prank(_owner(0));
         federation.exit(0);
-        vm.expectRevert(IStakes.ZeroAddress.selector);
+        vm.expectRevert(IStakesFacts.ZeroAddress.selector);
         vm.prank(_owner(0));
         federation.withdraw(0, address(0));
     }
@@ -262,13 +262,13 @@ contract CustodyTest is System {
         _toPropose(3, 255);
         uint256 earned = federation.seatInfo(1).earned;
         assertTrue(earned >= t.trainerRate, "earned");
-        vm.expectRevert(IStakes.ZeroAddress.selector);
+        vm.expectRevert(IStakesFacts.ZeroAddress.selector);
         vm.prank(_owner(1));
         federation.claim(1, address(0));
         vm.prank(_owner(1));
         federation.claim(1, STRANGER);
         assertEq(token.balanceOf(STRANGER), earned, "paid");
-        vm.expectRevert(IStakes.NothingToPay.selector);
+        vm.expectRevert(IStakesFacts.NothingToPay.selector);
         vm.prank(_owner(1));
         federation.claim(1, STRANGER);
         assertEq(_stake(1), t.minStake, "the stake stays");
@@ -277,9 +277,9 @@ contract CustodyTest is System {
     // ---- credits, sink, pool
 
     function test_claimCredit_refusals() public {
-        vm.expectRevert(IStakes.ZeroAddress.selector);
+        vm.expectRevert(IStakesFacts.ZeroAddress.selector);
         federation.claimCredit(address(0));
-        vm.expectRevert(IStakes.NothingToPay.selector);
+        vm.expectRevert(IStakesFacts.NothingToPay.selector);
         federation.claimCredit(STRANGER);
     }
 
@@ -293,13 +293,13 @@ contract CustodyTest is System {
         vm.prank(SPONSOR);
         federation.claimCredit(STRANGER);
         assertEq(token.balanceOf(STRANGER), amount, "paid");
-        vm.expectRevert(IStakes.NothingToPay.selector);
+        vm.expectRevert(IStakesFacts.NothingToPay.selector);
         vm.prank(SPONSOR);
         federation.claimCredit(STRANGER);
     }
 
     function test_sweep_goesToTheSink() public {
-        vm.expectRevert(IStakes.NothingToPay.selector);
+        vm.expectRevert(IStakesFacts.NothingToPay.selector);
         federation.sweep();
         _join(3);
         _fund(_cost(3));
@@ -312,10 +312,10 @@ contract CustodyTest is System {
     }
 
     function test_fund_limits() public {
-        vm.expectRevert(IStakes.ZeroAmount.selector);
+        vm.expectRevert(IStakesFacts.ZeroAmount.selector);
         federation.fund(0);
         _fund(type(uint128).max - 5);
-        vm.expectRevert(_error(IStakes.AmountTooLarge.selector, 6, 5));
+        vm.expectRevert(_error(IStakesFacts.AmountTooLarge.selector, 6, 5));
         federation.fund(6);
         _fund(5);
         assertEq(_pool(), type(uint128).max, "full");
@@ -325,7 +325,7 @@ contract CustodyTest is System {
         _join(3);
         _fund(type(uint128).max);
         federation.openRound();
-        vm.expectRevert(_error(IStakes.AmountTooLarge.selector, 1, 0));
+        vm.expectRevert(_error(IStakesFacts.AmountTooLarge.selector, 1, 0));
         federation.fund(1);
     }
 
@@ -341,11 +341,11 @@ contract CustodyTest is System {
     }
 
     function test_give_refusals() public {
-        vm.expectRevert(IStakes.ZeroAddress.selector);
+        vm.expectRevert(IStakesFacts.ZeroAddress.selector);
         federation.give(address(0), 1);
-        vm.expectRevert(IStakes.ZeroAmount.selector);
+        vm.expectRevert(IStakesFacts.ZeroAmount.selector);
         federation.give(STRANGER, 0);
-        vm.expectRevert(_error(IStakes.AmountTooLarge.selector, 1 << 128, type(uint128).max));
+        vm.expectRevert(_error(IStakesFacts.AmountTooLarge.selector, 1 << 128, type(uint128).max));
         federation.give(STRANGER, 1 << 128);
     }
 
@@ -380,7 +380,7 @@ contract CustodyTest is System {
         token.permit(signer, address(federation), 50, time(), v, r, s);
         vm.prank(signer);
         federation.permit(50, time(), v, r, s); // the allowance stands
-        vm.expectRevert(_error(IStakes.PermitFailed.selector, 50, 51));
+        vm.expectRevert(_error(IStakesFacts.PermitFailed.selector, 50, 51));
         vm.prank(signer);
         federation.permit(51, time(), v, r, s);
     }
@@ -395,7 +395,7 @@ contract CustodyTest is System {
     function test_token_withAFeeIsRefused() public {
         _createOver(vm.deployCode("NonStandardTokens.sol:FeeOnTransferToken"));
         _rich(STRANGER, t.minStake);
-        vm.expectRevert(_error(IStakes.WrongAmountReceived.selector, t.minStake, t.minStake - t.minStake / 100));
+        vm.expectRevert(_error(IStakesFacts.WrongAmountReceived.selector, t.minStake, t.minStake - t.minStake / 100));
         vm.prank(STRANGER);
         federation.join(STRANGER, STRANGER, t.minStake, "");
     }

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.37;
 
-import {IFederation, Terms} from "../../../contracts/interfaces/IFederation.sol";
+import {IFederation, IRoundFacts, Terms} from "../../../contracts/interfaces/IFederation.sol";
 import {IFederationFactory} from "../../../contracts/interfaces/IFederationFactory.sol";
-import {IStakes} from "../../../contracts/interfaces/IStakes.sol";
+import {IStakesFacts} from "../../../contracts/interfaces/IStakes.sol";
 import {System} from "../base/System.sol";
 
 /// @dev Birth and end of a federation.
@@ -47,7 +47,7 @@ contract FactoryTest is System {
     }
 
     function test_birth() public view {
-        _assertPhase(IFederation.Phase.Idle);
+        _assertPhase(IRoundFacts.Phase.Idle);
         assertEq(federation.phaseEnd(), 0, "no end");
         assertEq(federation.model(), t.genesis, "genesis");
         assertEq(_round().number, 0, "no round");
@@ -58,13 +58,13 @@ contract FactoryTest is System {
 
     function test_conclude_onlyTheSponsorAndOnce(address caller) public {
         vm.assume(caller != SPONSOR);
-        vm.expectRevert(abi.encodeWithSelector(IFederation.NotSponsor.selector, SPONSOR, caller));
+        vm.expectRevert(abi.encodeWithSelector(IRoundFacts.NotSponsor.selector, SPONSOR, caller));
         vm.prank(caller);
         federation.conclude();
         vm.prank(SPONSOR);
         federation.conclude();
         assertTrue(federation.concluded(), "concluded");
-        vm.expectRevert(IFederation.AlreadyConcluded.selector);
+        vm.expectRevert(IRoundFacts.AlreadyConcluded.selector);
         vm.prank(SPONSOR);
         federation.conclude();
     }
@@ -72,20 +72,20 @@ contract FactoryTest is System {
     function test_refund_waitsForTheRound() public {
         _join(3);
         _fund(_cost(3) + 5);
-        vm.expectRevert(IFederation.NotConcluded.selector);
+        vm.expectRevert(IRoundFacts.NotConcluded.selector);
         federation.refund();
         federation.openRound();
         vm.prank(SPONSOR);
         federation.conclude();
-        vm.expectRevert(_wrongPhase(IFederation.Phase.Idle, IFederation.Phase.Commit));
+        vm.expectRevert(_wrongPhase(IRoundFacts.Phase.Idle, IRoundFacts.Phase.Commit));
         federation.refund();
         vm.warp(time() + 10_000);
         federation.finalize();
         vm.expectEmit(address(federation));
-        emit IStakes.Refunded(SPONSOR, _cost(3) + 5, 0);
+        emit IStakesFacts.Refunded(SPONSOR, _cost(3) + 5, 0);
         federation.refund();
         assertEq(federation.credits(SPONSOR), _cost(3) + 5, "all of it");
-        vm.expectRevert(IStakes.NothingToPay.selector);
+        vm.expectRevert(IStakesFacts.NothingToPay.selector);
         federation.refund();
     }
 
@@ -95,6 +95,6 @@ contract FactoryTest is System {
         vm.expectRevert();
         code.openRound();
         vm.expectRevert();
-        IStakes(address(code)).fund(1);
+        code.fund(1);
     }
 }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.37;
 
-import {IFederation, Terms} from "../../../contracts/interfaces/IFederation.sol";
-import {IStakes} from "../../../contracts/interfaces/IStakes.sol";
+import {IRoundFacts, Terms} from "../../../contracts/interfaces/IFederation.sol";
+import {IStakesFacts} from "../../../contracts/interfaces/IStakes.sol";
 import {Files} from "../base/Files.sol";
 import {System} from "../base/System.sol";
 import {NaiveNumbers} from "../reference/NaiveNumbers.sol";
@@ -11,9 +11,9 @@ import {NaiveTree} from "../reference/NaiveTree.sol";
 /// @dev From a proposal to the model.
 contract FraudTest is System {
     uint256 private constant N = 4;
-    IFederation.Artifact private constant PROPOSED = IFederation.Artifact.Proposed;
-    IFederation.Artifact private constant PREVIOUS = IFederation.Artifact.Previous;
-    IFederation.Artifact private constant UPDATE = IFederation.Artifact.Update;
+    IRoundFacts.Artifact private constant PROPOSED = IRoundFacts.Artifact.Proposed;
+    IRoundFacts.Artifact private constant PREVIOUS = IRoundFacts.Artifact.Previous;
+    IRoundFacts.Artifact private constant UPDATE = IRoundFacts.Artifact.Update;
 
     function setUp() public {
         Terms memory terms = _toyTerms();
@@ -28,12 +28,12 @@ contract FraudTest is System {
         _rich(CHECKER, 1e9);
     }
 
-    function _demand(IFederation.Artifact artifact, uint256 seat, uint256 leaf) private {
+    function _demand(IRoundFacts.Artifact artifact, uint256 seat, uint256 leaf) private {
         vm.prank(CHECKER);
         federation.demand(1, 1, artifact, seat, leaf);
     }
 
-    function _answer(IFederation.Artifact artifact, uint256 seat, uint256 leaf, bytes[] memory file) private {
+    function _answer(IRoundFacts.Artifact artifact, uint256 seat, uint256 leaf, bytes[] memory file) private {
         (, bytes memory path) = NaiveTree.open(file, leaf);
         vm.prank(STRANGER);
         federation.answer(artifact, seat, leaf, file[leaf], path);
@@ -43,23 +43,23 @@ contract FraudTest is System {
 
     function test_propose_refusals() public {
         _toPropose(N, 200);
-        vm.expectRevert(abi.encodeWithSelector(IStakes.NotOperator.selector, 0, _operator(0), STRANGER));
+        vm.expectRevert(abi.encodeWithSelector(IStakesFacts.NotOperator.selector, 0, _operator(0), STRANGER));
         vm.prank(STRANGER);
         federation.propose(1, 1, 0, "root", "");
-        vm.expectRevert(IFederation.ZeroRoot.selector);
+        vm.expectRevert(IRoundFacts.ZeroRoot.selector);
         vm.prank(_operator(0));
         federation.propose(1, 1, 0, 0, "");
-        vm.expectRevert(abi.encodeWithSelector(IFederation.LocatorTooLong.selector, 65, 64));
+        vm.expectRevert(abi.encodeWithSelector(IRoundFacts.LocatorTooLong.selector, 65, 64));
         vm.prank(_operator(0));
         federation.propose(1, 1, 0, "root", new bytes(65));
         vm.prank(_owner(0));
         federation.exit(0);
-        vm.expectRevert(abi.encodeWithSelector(IFederation.NotEligible.selector, 0));
+        vm.expectRevert(abi.encodeWithSelector(IRoundFacts.NotEligible.selector, 0));
         vm.prank(_operator(0));
         federation.propose(1, 1, 0, "root", "");
         vm.prank(_operator(1));
         federation.propose(1, 1, 1, "root", new bytes(64));
-        vm.expectRevert(_wrongPhase(IFederation.Phase.Propose, IFederation.Phase.Challenge));
+        vm.expectRevert(_wrongPhase(IRoundFacts.Phase.Propose, IRoundFacts.Phase.Challenge));
         vm.prank(_operator(2));
         federation.propose(1, 1, 2, "root", "");
     }
@@ -68,27 +68,27 @@ contract FraudTest is System {
     function test_propose_andDemand_onlyWhereTheyBelong(uint256 other) public {
         vm.assume(other != 1);
         _toPropose(N, 200);
-        vm.expectRevert(abi.encodeWithSelector(IFederation.WrongRound.selector, other, 1));
+        vm.expectRevert(abi.encodeWithSelector(IRoundFacts.WrongRound.selector, other, 1));
         vm.prank(_operator(0));
         federation.propose(other, 1, 0, "root", "");
-        vm.expectRevert(abi.encodeWithSelector(IFederation.WrongAttempt.selector, other, 1));
+        vm.expectRevert(abi.encodeWithSelector(IRoundFacts.WrongAttempt.selector, other, 1));
         vm.prank(_operator(0));
         federation.propose(1, other, 0, "root", "");
         vm.prank(_operator(0));
         federation.propose(1, 1, 0, "root", "");
-        vm.expectRevert(abi.encodeWithSelector(IFederation.WrongRound.selector, other, 1));
+        vm.expectRevert(abi.encodeWithSelector(IRoundFacts.WrongRound.selector, other, 1));
         vm.prank(CHECKER);
-        federation.demand(other, 1, IFederation.Artifact.Proposed, 0, 0);
-        vm.expectRevert(abi.encodeWithSelector(IFederation.WrongAttempt.selector, other, 1));
+        federation.demand(other, 1, IRoundFacts.Artifact.Proposed, 0, 0);
+        vm.expectRevert(abi.encodeWithSelector(IRoundFacts.WrongAttempt.selector, other, 1));
         vm.prank(CHECKER);
-        federation.demand(1, other, IFederation.Artifact.Proposed, 0, 0);
+        federation.demand(1, other, IRoundFacts.Artifact.Proposed, 0, 0);
     }
 
     /// @dev A seat that joined while the round was open has nothing to do with its model.
     function test_propose_notByASeatThatJoinedLater() public {
         _toPropose(N, 200);
         _joinWith(t.minStake);
-        vm.expectRevert(abi.encodeWithSelector(IFederation.NotActive.selector, 1, N));
+        vm.expectRevert(abi.encodeWithSelector(IRoundFacts.NotActive.selector, 1, N));
         vm.prank(_operator(N));
         federation.propose(1, 1, N, "root", "");
     }
@@ -97,10 +97,10 @@ contract FraudTest is System {
         bytes32 before = federation.model();
         _toPropose(N, 200);
         _skip();
-        _assertPhase(IFederation.Phase.Final);
+        _assertPhase(IRoundFacts.Phase.Final);
         federation.finalize();
         assertEq(federation.model(), before, "model");
-        _assertPhase(IFederation.Phase.Idle);
+        _assertPhase(IRoundFacts.Phase.Idle);
     }
 
     function test_propose_attemptsRunOut() public {
@@ -113,12 +113,12 @@ contract FraudTest is System {
             vm.prank(CHECKER);
             federation.challenge(1, 9, proof);
             if (seat < 2) {
-                vm.expectRevert(abi.encodeWithSelector(IFederation.ProposerFell.selector, seat));
+                vm.expectRevert(abi.encodeWithSelector(IRoundFacts.ProposerFell.selector, seat));
                 vm.prank(_operator(seat));
                 federation.propose(1, seat + 2, seat, "root", "");
             }
         }
-        _assertPhase(IFederation.Phase.Final);
+        _assertPhase(IRoundFacts.Phase.Final);
         bytes32 before = federation.model();
         federation.finalize();
         assertEq(federation.model(), before, "model");
@@ -161,42 +161,42 @@ contract FraudTest is System {
             if (leaf == wrongLeaf && coordinate == wrongAt) continue;
             int256 value = NaiveNumbers.modelValue(next[leaf], coordinate);
             bytes memory sound = _proof(leaf);
-            vm.expectRevert(abi.encodeWithSelector(IFederation.CoordinateCorrect.selector, value));
+            vm.expectRevert(abi.encodeWithSelector(IRoundFacts.CoordinateCorrect.selector, value));
             federation.challenge(leaf, coordinate, sound);
         }
         bytes memory proof = _proof(wrongLeaf);
         vm.expectEmit(address(federation));
-        emit IFederation.ProposalFell(1, 1, 0, CHECKER);
+        emit IRoundFacts.ProposalFell(1, 1, 0, CHECKER);
         vm.expectEmit(address(federation));
-        emit IStakes.Slashed(0, IStakes.Offence.Fraud, t.fraudSlash, t.minStake - t.fraudSlash);
+        emit IStakesFacts.Slashed(0, IStakesFacts.Offence.Fraud, t.fraudSlash, t.minStake - t.fraudSlash);
         vm.prank(CHECKER);
         federation.challenge(wrongLeaf, wrongAt, proof);
         assertEq(federation.credits(CHECKER), t.challengeFee, "fee");
-        _assertPhase(IFederation.Phase.Propose);
+        _assertPhase(IRoundFacts.Phase.Propose);
     }
 
     /// forge-config: default.fuzz.runs = 64
     function test_challenge_refusals(uint256 where) public {
         _toPropose(N, 200);
-        vm.expectRevert(_wrongPhase(IFederation.Phase.Challenge, IFederation.Phase.Propose));
+        vm.expectRevert(_wrongPhase(IRoundFacts.Phase.Challenge, IRoundFacts.Phase.Propose));
         federation.challenge(0, 0, "");
         _propose(0, _aggregate());
-        vm.expectRevert(abi.encodeWithSelector(IFederation.CoordinateOutOfRange.selector, 256));
+        vm.expectRevert(abi.encodeWithSelector(IRoundFacts.CoordinateOutOfRange.selector, 256));
         federation.challenge(0, 256, "");
-        vm.expectRevert(abi.encodeWithSelector(IFederation.LeafOutOfRange.selector, 2, 2));
+        vm.expectRevert(abi.encodeWithSelector(IRoundFacts.LeafOutOfRange.selector, 2, 2));
         federation.challenge(2, 0, "");
         bytes memory proof = _proof(1);
-        vm.expectRevert(abi.encodeWithSelector(IFederation.WrongProofLength.selector, proof.length, 0));
+        vm.expectRevert(abi.encodeWithSelector(IRoundFacts.WrongProofLength.selector, proof.length, 0));
         federation.challenge(1, 0, "");
-        vm.expectPartialRevert(IFederation.WrongProofLength.selector);
+        vm.expectPartialRevert(IRoundFacts.WrongProofLength.selector);
         federation.challenge(1, 0, bytes.concat(proof, "x"));
         // One bit flipped anywhere names the file it is in.
         where %= proof.length;
         proof[where] ^= bytes1(uint8(1 << (where % 8)));
         uint256 part = where / 296;
         bytes memory reason = part < N
-            ? abi.encodeWithSelector(IFederation.WrongLeaf.selector, UPDATE, part)
-            : abi.encodeWithSelector(IFederation.WrongLeaf.selector, where < N * 296 + 1056 ? PREVIOUS : PROPOSED, 0);
+            ? abi.encodeWithSelector(IRoundFacts.WrongLeaf.selector, UPDATE, part)
+            : abi.encodeWithSelector(IRoundFacts.WrongLeaf.selector, where < N * 296 + 1056 ? PREVIOUS : PROPOSED, 0);
         vm.expectRevert(reason);
         federation.challenge(1, 0, proof);
     }
@@ -205,7 +205,7 @@ contract FraudTest is System {
         _toChallenge(N, 1);
         bytes memory proof = _proof(0);
         _skip();
-        vm.expectRevert(_wrongPhase(IFederation.Phase.Challenge, IFederation.Phase.Final));
+        vm.expectRevert(_wrongPhase(IRoundFacts.Phase.Challenge, IRoundFacts.Phase.Final));
         federation.challenge(0, 0, proof);
     }
 
@@ -213,19 +213,19 @@ contract FraudTest is System {
 
     function test_finalize_adoptsAndPays() public {
         _toChallenge(N, 0);
-        vm.expectRevert(_wrongPhase(IFederation.Phase.Final, IFederation.Phase.Challenge));
+        vm.expectRevert(_wrongPhase(IRoundFacts.Phase.Final, IRoundFacts.Phase.Challenge));
         federation.finalize();
         _skip();
         uint256 earned = federation.seatInfo(0).earned;
         bytes32 root = _round().proposal;
         vm.expectEmit(address(federation));
-        emit IFederation.Finalized(1, root, true);
+        emit IRoundFacts.Finalized(1, root, true);
         federation.finalize();
         assertEq(federation.model(), root, "adopted");
         assertEq(federation.seatInfo(0).earned, earned + t.proposerFee, "fee");
         (,,,,,,, uint256 pot) = federation.accounting();
         assertEq(pot, 0, "pot");
-        vm.expectRevert(_wrongPhase(IFederation.Phase.Final, IFederation.Phase.Idle));
+        vm.expectRevert(_wrongPhase(IRoundFacts.Phase.Final, IRoundFacts.Phase.Idle));
         federation.finalize();
     }
 
@@ -233,23 +233,23 @@ contract FraudTest is System {
 
     function test_demand_refusals() public {
         _toPropose(N, 200);
-        vm.expectRevert(_wrongPhase(IFederation.Phase.Challenge, IFederation.Phase.Propose));
+        vm.expectRevert(_wrongPhase(IRoundFacts.Phase.Challenge, IRoundFacts.Phase.Propose));
         _demand(PROPOSED, 0, 0);
         _propose(0, _aggregate());
-        vm.expectRevert(abi.encodeWithSelector(IFederation.LeafOutOfRange.selector, 2, 2));
+        vm.expectRevert(abi.encodeWithSelector(IRoundFacts.LeafOutOfRange.selector, 2, 2));
         _demand(PROPOSED, 0, 2);
-        vm.expectRevert(abi.encodeWithSelector(IFederation.NotAccepted.selector, 1));
+        vm.expectRevert(abi.encodeWithSelector(IRoundFacts.NotAccepted.selector, 1));
         _demand(PROPOSED, 1, 0);
-        vm.expectRevert(abi.encodeWithSelector(IFederation.NotAccepted.selector, N));
+        vm.expectRevert(abi.encodeWithSelector(IRoundFacts.NotAccepted.selector, N));
         _demand(UPDATE, N, 0);
         _demand(UPDATE, 1, 0);
-        vm.expectRevert(abi.encodeWithSelector(IFederation.DemandOpen.selector, UPDATE, 1, 0));
+        vm.expectRevert(abi.encodeWithSelector(IRoundFacts.DemandOpen.selector, UPDATE, 1, 0));
         _demand(UPDATE, 1, 0);
         uint256 last = federation.phaseEnd() - 2 * t.answerWindow;
         vm.warp(last - 1);
         _demand(UPDATE, 2, 0);
         vm.warp(last);
-        vm.expectRevert(abi.encodeWithSelector(IFederation.DemandTooLate.selector, last, last));
+        vm.expectRevert(abi.encodeWithSelector(IRoundFacts.DemandTooLate.selector, last, last));
         _demand(UPDATE, 3, 0);
     }
 
@@ -271,7 +271,7 @@ contract FraudTest is System {
         (by,) = federation.demandInfo(UPDATE, 2, 1);
         assertEq(by, address(0), "done");
         _skip();
-        _assertPhase(IFederation.Phase.Final);
+        _assertPhase(IRoundFacts.Phase.Final);
         federation.finalize();
         assertEq(federation.model(), NaiveTree.rootOf(proposal), "adopted");
     }
@@ -287,28 +287,28 @@ contract FraudTest is System {
     }
 
     function test_answer_refusals() public {
-        vm.expectRevert(_wrongPhase(IFederation.Phase.Challenge, IFederation.Phase.Idle));
+        vm.expectRevert(_wrongPhase(IRoundFacts.Phase.Challenge, IRoundFacts.Phase.Idle));
         federation.answer(PROPOSED, 0, 0, "", "");
         _toChallenge(N, 0);
         (, bytes memory path) = NaiveTree.open(proposal, 0);
         bytes memory leaf = proposal[0];
-        vm.expectRevert(abi.encodeWithSelector(IFederation.NoDemand.selector, PROPOSED, 0, 0));
+        vm.expectRevert(abi.encodeWithSelector(IRoundFacts.NoDemand.selector, PROPOSED, 0, 0));
         federation.answer(PROPOSED, 0, 0, leaf, path);
         _demand(PROPOSED, 0, 0);
         _demand(UPDATE, 1, 0);
-        vm.expectRevert(abi.encodeWithSelector(IFederation.WrongProofLength.selector, 1024, 264));
+        vm.expectRevert(abi.encodeWithSelector(IRoundFacts.WrongProofLength.selector, 1024, 264));
         federation.answer(PROPOSED, 0, 0, new bytes(264), path);
-        vm.expectRevert(abi.encodeWithSelector(IFederation.WrongProofLength.selector, 264, 1024));
+        vm.expectRevert(abi.encodeWithSelector(IRoundFacts.WrongProofLength.selector, 264, 1024));
         federation.answer(UPDATE, 1, 0, leaf, path);
-        vm.expectRevert(abi.encodeWithSelector(IFederation.WrongProofLength.selector, 32, 64));
+        vm.expectRevert(abi.encodeWithSelector(IRoundFacts.WrongProofLength.selector, 32, 64));
         federation.answer(PROPOSED, 0, 0, leaf, bytes.concat(path, path));
         leaf[7] ^= 0x01;
-        vm.expectRevert(abi.encodeWithSelector(IFederation.WrongLeaf.selector, PROPOSED, 0));
+        vm.expectRevert(abi.encodeWithSelector(IRoundFacts.WrongLeaf.selector, PROPOSED, 0));
         federation.answer(PROPOSED, 0, 0, leaf, path);
         leaf[7] ^= 0x01;
         uint256 deadline = time() + t.answerWindow;
         vm.warp(deadline);
-        vm.expectRevert(abi.encodeWithSelector(IFederation.AnswerTooLate.selector, deadline, deadline));
+        vm.expectRevert(abi.encodeWithSelector(IRoundFacts.AnswerTooLate.selector, deadline, deadline));
         federation.answer(PROPOSED, 0, 0, leaf, path);
     }
 
@@ -316,21 +316,21 @@ contract FraudTest is System {
 
     function test_expire_topplesTheProposal() public {
         _toChallenge(N, 0);
-        vm.expectRevert(abi.encodeWithSelector(IFederation.NoDemand.selector, PROPOSED, 0, 0));
+        vm.expectRevert(abi.encodeWithSelector(IRoundFacts.NoDemand.selector, PROPOSED, 0, 0));
         federation.expire(PROPOSED, 0, 0);
         _demand(PROPOSED, 0, 0);
         uint256 deadline = time() + t.answerWindow;
         vm.warp(deadline - 1);
-        vm.expectRevert(abi.encodeWithSelector(IFederation.AnswerPending.selector, deadline - 1, deadline));
+        vm.expectRevert(abi.encodeWithSelector(IRoundFacts.AnswerPending.selector, deadline - 1, deadline));
         federation.expire(PROPOSED, 0, 0);
         vm.warp(deadline);
         vm.prank(STRANGER);
         federation.expire(PROPOSED, 0, 0);
         assertEq(federation.credits(CHECKER), t.challengeFee + t.demandDeposit, "the demander is paid");
         assertEq(_stake(0), t.minStake - t.fraudSlash, "slashed");
-        _assertPhase(IFederation.Phase.Propose);
+        _assertPhase(IRoundFacts.Phase.Propose);
         assertEq(federation.phaseEnd(), deadline + t.proposeWindow, "from now on");
-        vm.expectRevert(abi.encodeWithSelector(IFederation.NoDemand.selector, PROPOSED, 0, 0));
+        vm.expectRevert(abi.encodeWithSelector(IRoundFacts.NoDemand.selector, PROPOSED, 0, 0));
         federation.expire(PROPOSED, 0, 0);
     }
 
@@ -340,7 +340,7 @@ contract FraudTest is System {
         _demand(PROPOSED, 0, 0);
         uint256 end = federation.phaseEnd();
         vm.warp(end);
-        _assertPhase(IFederation.Phase.Propose);
+        _assertPhase(IRoundFacts.Phase.Propose);
         assertEq(federation.phaseEnd(), end + t.proposeWindow, "since the window closed");
         _propose(1, _aggregate());
         assertEq(_stake(0), t.minStake - t.fraudSlash, "booked");
@@ -358,9 +358,9 @@ contract FraudTest is System {
         _toChallenge(N, 0);
         _demand(PROPOSED, 0, 0);
         vm.warp(federation.phaseEnd() + t.proposeWindow);
-        _assertPhase(IFederation.Phase.Final);
+        _assertPhase(IRoundFacts.Phase.Final);
         vm.expectEmit(address(federation));
-        emit IFederation.Finalized(1, before, false);
+        emit IRoundFacts.Finalized(1, before, false);
         federation.finalize();
         assertEq(_stake(0), t.minStake - t.fraudSlash, "booked");
         assertEq(federation.model(), before, "model");
@@ -370,9 +370,9 @@ contract FraudTest is System {
         _toChallenge(N, 1);
         _demand(UPDATE, 3, 0);
         _demand(PREVIOUS, 0, 1);
-        vm.expectRevert(abi.encodeWithSelector(IFederation.ProposalStands.selector, 1, 1));
+        vm.expectRevert(abi.encodeWithSelector(IRoundFacts.ProposalStands.selector, 1, 1));
         federation.reclaim(1, 1, UPDATE, 3, 0);
-        vm.expectRevert(abi.encodeWithSelector(IFederation.NoDemand.selector, UPDATE, 3, 0));
+        vm.expectRevert(abi.encodeWithSelector(IRoundFacts.NoDemand.selector, UPDATE, 3, 0));
         federation.reclaim(1, 2, UPDATE, 3, 0);
         bytes memory proof = _proof(0);
         vm.prank(STRANGER);
@@ -380,7 +380,7 @@ contract FraudTest is System {
         (address by,) = federation.demandInfo(UPDATE, 3, 0);
         assertEq(by, address(0), "no proposal, no demand");
         federation.reclaim(1, 1, UPDATE, 3, 0);
-        vm.expectRevert(abi.encodeWithSelector(IFederation.NoDemand.selector, UPDATE, 3, 0));
+        vm.expectRevert(abi.encodeWithSelector(IRoundFacts.NoDemand.selector, UPDATE, 3, 0));
         federation.reclaim(1, 1, UPDATE, 3, 0);
         bytes[] memory right = _aggregate();
         _propose(1, right);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.37;
 
-import {IFederation} from "../../../contracts/interfaces/IFederation.sol";
-import {IStakes} from "../../../contracts/interfaces/IStakes.sol";
+import {IRoundFacts} from "../../../contracts/interfaces/IFederation.sol";
+import {IStakesFacts} from "../../../contracts/interfaces/IStakes.sol";
 import {Commitments} from "../../../contracts/libraries/Commitments.sol";
 import {System} from "../base/System.sol";
 import {NaiveSeats} from "../reference/NaiveSeats.sol";
@@ -22,13 +22,13 @@ contract RoundTest is System {
     function test_openRound_takesItsCostFromThePool() public {
         uint256 pool = _pool();
         vm.expectEmit(address(federation));
-        emit IFederation.RoundOpened(1, 31, federation.model(), _cost(5), time());
+        emit IRoundFacts.RoundOpened(1, 31, federation.model(), _cost(5), time());
         federation.openRound();
         assertEq(_pool(), pool - _cost(5), "pool");
         (,,,,,,, uint256 pot) = federation.accounting();
         assertEq(pot, _cost(5), "pot");
-        _assertPhase(IFederation.Phase.Commit);
-        vm.expectRevert(_wrongPhase(IFederation.Phase.Idle, IFederation.Phase.Commit));
+        _assertPhase(IRoundFacts.Phase.Commit);
+        vm.expectRevert(_wrongPhase(IRoundFacts.Phase.Idle, IRoundFacts.Phase.Commit));
         federation.openRound();
     }
 
@@ -44,7 +44,7 @@ contract RoundTest is System {
             vm.prank(_owner(seat));
             federation.exit(seat);
         }
-        vm.expectRevert(abi.encodeWithSelector(IFederation.TooFewSeats.selector, 2, 3));
+        vm.expectRevert(abi.encodeWithSelector(IRoundFacts.TooFewSeats.selector, 2, 3));
         federation.openRound();
     }
 
@@ -52,7 +52,7 @@ contract RoundTest is System {
         _create(_toyTerms());
         _join(4);
         _fund(_cost(4) - 1);
-        vm.expectRevert(abi.encodeWithSelector(IStakes.PoolTooSmall.selector, _cost(4) - 1, _cost(4)));
+        vm.expectRevert(abi.encodeWithSelector(IStakesFacts.PoolTooSmall.selector, _cost(4) - 1, _cost(4)));
         federation.openRound();
         _fund(1);
         federation.openRound();
@@ -61,7 +61,7 @@ contract RoundTest is System {
     function test_openRound_notAfterNotice() public {
         vm.prank(SPONSOR);
         federation.conclude();
-        vm.expectRevert(IFederation.AlreadyConcluded.selector);
+        vm.expectRevert(IRoundFacts.AlreadyConcluded.selector);
         federation.openRound();
     }
 
@@ -69,11 +69,11 @@ contract RoundTest is System {
 
     function test_commit_onlyTheOperatorOfAnActiveSeat() public {
         federation.openRound();
-        vm.expectRevert(abi.encodeWithSelector(IStakes.NotOperator.selector, 0, _operator(0), _owner(0)));
+        vm.expectRevert(abi.encodeWithSelector(IStakesFacts.NotOperator.selector, 0, _operator(0), _owner(0)));
         vm.prank(_owner(0));
         federation.commit(1, 0, ROOT);
         _joinWith(t.minStake);
-        vm.expectRevert(abi.encodeWithSelector(IFederation.NotActive.selector, 1, 5));
+        vm.expectRevert(abi.encodeWithSelector(IRoundFacts.NotActive.selector, 1, 5));
         vm.prank(_operator(5));
         federation.commit(1, 5, ROOT);
     }
@@ -89,17 +89,17 @@ contract RoundTest is System {
         (uint256 state, bytes28 digest) = federation.recordOf(0);
         assertEq(state, 1, "committed");
         assertEq(bytes32(digest), bytes32(bytes28(second)), "the second");
-        vm.expectRevert(abi.encodeWithSelector(IFederation.CommitmentUnchanged.selector, 1, 0));
+        vm.expectRevert(abi.encodeWithSelector(IRoundFacts.CommitmentUnchanged.selector, 1, 0));
         vm.prank(_operator(0));
         federation.commit(1, 0, second);
         vm.warp(time() + 1);
-        vm.expectRevert(_wrongPhase(IFederation.Phase.Commit, IFederation.Phase.Reveal));
+        vm.expectRevert(_wrongPhase(IRoundFacts.Phase.Commit, IRoundFacts.Phase.Reveal));
         vm.prank(_operator(0));
         federation.commit(1, 0, first);
     }
 
     function test_commit_notBeforeARound() public {
-        vm.expectRevert(_wrongPhase(IFederation.Phase.Commit, IFederation.Phase.Idle));
+        vm.expectRevert(_wrongPhase(IRoundFacts.Phase.Commit, IRoundFacts.Phase.Idle));
         vm.prank(_operator(0));
         federation.commit(1, 0, ROOT);
     }
@@ -107,7 +107,7 @@ contract RoundTest is System {
     function test_commit_onlyInTheRoundItNames(uint256 round) public {
         federation.openRound();
         vm.assume(round != 1);
-        vm.expectRevert(abi.encodeWithSelector(IFederation.WrongRound.selector, round, 1));
+        vm.expectRevert(abi.encodeWithSelector(IRoundFacts.WrongRound.selector, round, 1));
         vm.prank(_operator(0));
         federation.commit(round, 0, ROOT);
     }
@@ -129,7 +129,7 @@ contract RoundTest is System {
         federation.commit(1, 0, commitment);
         _skip();
         vm.expectEmit(address(federation));
-        emit IFederation.Revealed(1, 0, root, _salt(0), locator);
+        emit IRoundFacts.Revealed(1, 0, root, _salt(0), locator);
         vm.prank(anybody);
         federation.reveal(0, root, _salt(0), locator);
         (uint256 state, bytes28 digest) = federation.recordOf(0);
@@ -139,27 +139,27 @@ contract RoundTest is System {
 
     function test_reveal_refusals() public {
         _committed(ROOT);
-        vm.expectRevert(_wrongPhase(IFederation.Phase.Reveal, IFederation.Phase.Commit));
+        vm.expectRevert(_wrongPhase(IRoundFacts.Phase.Reveal, IRoundFacts.Phase.Commit));
         federation.reveal(0, ROOT, _salt(0), "");
         _skip();
-        vm.expectRevert(IFederation.ZeroRoot.selector);
+        vm.expectRevert(IRoundFacts.ZeroRoot.selector);
         federation.reveal(0, 0, _salt(0), "");
-        vm.expectRevert(abi.encodeWithSelector(IFederation.LocatorTooLong.selector, 65, 64));
+        vm.expectRevert(abi.encodeWithSelector(IRoundFacts.LocatorTooLong.selector, 65, 64));
         federation.reveal(0, ROOT, _salt(0), new bytes(65));
-        vm.expectRevert(abi.encodeWithSelector(IFederation.NothingCommitted.selector, 1, 1));
+        vm.expectRevert(abi.encodeWithSelector(IRoundFacts.NothingCommitted.selector, 1, 1));
         federation.reveal(1, ROOT, _salt(0), "");
         bytes32 other = Commitments.update(address(federation), 1, 0, ROOT, "salt", keccak256(""));
         bytes32 held = _updateCommitment(0, ROOT);
-        vm.expectRevert(abi.encodeWithSelector(IFederation.WrongOpening.selector, bytes28(held), other));
+        vm.expectRevert(abi.encodeWithSelector(IRoundFacts.WrongOpening.selector, bytes28(held), other));
         federation.reveal(0, ROOT, "salt", "");
         other = Commitments.update(address(federation), 1, 0, ROOT, _salt(0), keccak256("elsewhere"));
-        vm.expectRevert(abi.encodeWithSelector(IFederation.WrongOpening.selector, bytes28(held), other));
+        vm.expectRevert(abi.encodeWithSelector(IRoundFacts.WrongOpening.selector, bytes28(held), other));
         federation.reveal(0, ROOT, _salt(0), "elsewhere");
         federation.reveal(0, ROOT, _salt(0), "");
-        vm.expectRevert(abi.encodeWithSelector(IFederation.AlreadyRevealed.selector, 1, 0));
+        vm.expectRevert(abi.encodeWithSelector(IRoundFacts.AlreadyRevealed.selector, 1, 0));
         federation.reveal(0, ROOT, _salt(0), "");
         _skip();
-        vm.expectRevert(_wrongPhase(IFederation.Phase.Reveal, IFederation.Phase.Draw));
+        vm.expectRevert(_wrongPhase(IRoundFacts.Phase.Reveal, IRoundFacts.Phase.Draw));
         federation.reveal(0, ROOT, _salt(0), "");
     }
 
@@ -171,7 +171,7 @@ contract RoundTest is System {
         vm.prank(_operator(1));
         federation.commit(1, 1, copied);
         _skip();
-        vm.expectPartialRevert(IFederation.WrongOpening.selector);
+        vm.expectPartialRevert(IRoundFacts.WrongOpening.selector);
         federation.reveal(1, root, _salt(0), "");
     }
 
@@ -186,7 +186,7 @@ contract RoundTest is System {
         assertEq(state, 0, "nothing this round");
         assertEq(bytes32(digest), 0, "no digest");
         _skip();
-        vm.expectRevert(abi.encodeWithSelector(IFederation.NothingCommitted.selector, 2, 0));
+        vm.expectRevert(abi.encodeWithSelector(IRoundFacts.NothingCommitted.selector, 2, 0));
         federation.reveal(0, ROOT, _salt(0), "");
     }
 
@@ -197,32 +197,32 @@ contract RoundTest is System {
         for (uint256 seat = 0; seat < 3; ++seat) _reveal(seat);
         _skip();
         vm.expectEmit(address(federation));
-        emit IStakes.Slashed(3, IStakes.Offence.NoReveal, t.noRevealSlash, t.minStake - t.noRevealSlash);
+        emit IStakesFacts.Slashed(3, IStakesFacts.Offence.NoReveal, t.noRevealSlash, t.minStake - t.noRevealSlash);
         vm.expectEmit(address(federation));
-        emit IFederation.Closed(1, 7, vm.getBlockNumber());
+        emit IRoundFacts.Closed(1, 7, vm.getBlockNumber());
         federation.close();
         for (uint256 seat = 0; seat < 5; ++seat) {
             assertEq(_stake(seat), seat == 3 ? t.minStake - t.noRevealSlash : t.minStake, "stake");
         }
         assertEq(_slashed(), t.noRevealSlash, "waits for the sink");
-        vm.expectRevert(abi.encodeWithSelector(IFederation.AlreadyClosed.selector, 1));
+        vm.expectRevert(abi.encodeWithSelector(IRoundFacts.AlreadyClosed.selector, 1));
         federation.close();
     }
 
     function test_close_voidsWithTooFew() public {
         _toReveal(3);
         for (uint256 seat = 0; seat < 2; ++seat) _reveal(seat);
-        vm.expectRevert(_wrongPhase(IFederation.Phase.Draw, IFederation.Phase.Reveal));
+        vm.expectRevert(_wrongPhase(IRoundFacts.Phase.Draw, IRoundFacts.Phase.Reveal));
         federation.close();
         _skip();
         vm.expectEmit(address(federation));
-        emit IFederation.Voided(1);
+        emit IRoundFacts.Voided(1);
         federation.close();
-        _assertPhase(IFederation.Phase.Void);
+        _assertPhase(IRoundFacts.Phase.Void);
         assertEq(federation.phaseEnd(), 0, "for good");
         uint256 pool = _pool();
         vm.expectEmit(address(federation));
-        emit IFederation.Finalized(1, federation.model(), false);
+        emit IRoundFacts.Finalized(1, federation.model(), false);
         federation.finalize();
         assertEq(_pool(), pool, "the pot does not go back");
         assertEq(_kept(), _cost(5), "and pays for later rounds");
@@ -245,13 +245,13 @@ contract RoundTest is System {
         _toReveal(5);
         for (uint256 seat = 0; seat < 4; ++seat) _reveal(seat);
         _skip();
-        vm.expectRevert(abi.encodeWithSelector(IFederation.NotClosed.selector, 1));
+        vm.expectRevert(abi.encodeWithSelector(IRoundFacts.NotClosed.selector, 1));
         federation.draw("");
         federation.close();
         assertEq(_round().mix, _mix(5), "the silent one's record too");
         uint256 closed = vm.getBlockNumber();
         for (uint256 i = 0; i <= t.drawDelay; ++i) {
-            vm.expectRevert(abi.encodeWithSelector(IFederation.DrawTooEarly.selector, closed + i, closed + t.drawDelay + 1));
+            vm.expectRevert(abi.encodeWithSelector(IRoundFacts.DrawTooEarly.selector, closed + i, closed + t.drawDelay + 1));
             federation.draw("");
             mine(1);
         }
@@ -262,10 +262,10 @@ contract RoundTest is System {
         uint120 packed;
         for (uint256 i = 0; i < 3; ++i) packed += uint120(drawn[i] << (8 * (14 - i)));
         vm.expectEmit(address(federation));
-        emit IFederation.Drawn(1, randao, seed, packed);
+        emit IRoundFacts.Drawn(1, randao, seed, packed);
         federation.draw(header);
         assertEq(keccak256(abi.encode(_committee())), keccak256(abi.encode(drawn)), "committee");
-        vm.expectRevert(_wrongPhase(IFederation.Phase.Draw, IFederation.Phase.ScoreCommit));
+        vm.expectRevert(_wrongPhase(IRoundFacts.Phase.Draw, IRoundFacts.Phase.ScoreCommit));
         federation.draw(header);
     }
 
@@ -276,10 +276,10 @@ contract RoundTest is System {
         bytes memory header = _header(_seeding());
         bytes32 hash = keccak256(header);
         vm.assume(keccak256(other) != hash);
-        vm.expectRevert(abi.encodeWithSelector(IFederation.WrongHeader.selector, _seeding(), hash, keccak256(other)));
+        vm.expectRevert(abi.encodeWithSelector(IRoundFacts.WrongHeader.selector, _seeding(), hash, keccak256(other)));
         federation.draw(other);
         header[place % header.length] ^= bytes1(change == 0 ? 1 : change);
-        vm.expectRevert(abi.encodeWithSelector(IFederation.WrongHeader.selector, _seeding(), hash, keccak256(header)));
+        vm.expectRevert(abi.encodeWithSelector(IRoundFacts.WrongHeader.selector, _seeding(), hash, keccak256(header)));
         federation.draw(header);
     }
 
@@ -289,7 +289,7 @@ contract RoundTest is System {
         federation.close();
         mine(t.drawDelay + 1);
         vm.setBlockhash(_seeding(), keccak256(other));
-        vm.expectRevert(abi.encodeWithSelector(IFederation.MalformedHeader.selector, other.length));
+        vm.expectRevert(abi.encodeWithSelector(IRoundFacts.MalformedHeader.selector, other.length));
         federation.draw(other);
     }
 
@@ -300,12 +300,12 @@ contract RoundTest is System {
         bool gone = vm.getBlockNumber() - _seeding() > 256;
         uint256 closed = _round().closeBlock;
         federation.draw(header);
-        _assertPhase(gone ? IFederation.Phase.Draw : IFederation.Phase.ScoreCommit);
+        _assertPhase(gone ? IRoundFacts.Phase.Draw : IRoundFacts.Phase.ScoreCommit);
         assertEq(_round().closeBlock, gone ? vm.getBlockNumber() : closed, "anew");
         if (!gone) return;
         mine(t.drawDelay + 1);
         federation.draw(_header(_seeding()));
-        _assertPhase(IFederation.Phase.ScoreCommit);
+        _assertPhase(IRoundFacts.Phase.ScoreCommit);
     }
 
     /// @dev The header of the seeding block, so many blocks later.
@@ -330,18 +330,18 @@ contract RoundTest is System {
         mine(within(blocks, 0, 9000));
         bool gone = vm.getBlockNumber() - _seeding() > 8191;
         federation.draw(header);
-        _assertPhase(gone ? IFederation.Phase.Draw : IFederation.Phase.ScoreCommit);
+        _assertPhase(gone ? IRoundFacts.Phase.Draw : IRoundFacts.Phase.ScoreCommit);
     }
 
     function test_draw_notInTimeVoids() public {
         _toDraw(5);
         federation.close();
         _skip();
-        _assertPhase(IFederation.Phase.Void);
-        vm.expectRevert(_wrongPhase(IFederation.Phase.Draw, IFederation.Phase.Void));
+        _assertPhase(IRoundFacts.Phase.Void);
+        vm.expectRevert(_wrongPhase(IRoundFacts.Phase.Draw, IRoundFacts.Phase.Void));
         federation.draw("");
         vm.expectEmit(address(federation));
-        emit IFederation.Voided(1);
+        emit IRoundFacts.Voided(1);
         federation.finalize();
         assertEq(_slashed(), 0, "nobody's fault");
     }
@@ -353,7 +353,7 @@ contract RoundTest is System {
         _skip();
         federation.finalize();
         federation.openRound();
-        IFederation.Round memory r = _round();
+        IRoundFacts.Round memory r = _round();
         assertEq(r.number, 2, "number");
         assertEq(r.revealed | r.accepted | r.fallen, 0, "sets");
         assertEq(uint256(r.committee) | r.committeeSize | r.proposer | r.attempts | r.openDemands, 0, "counts");

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.37;
 
-import {IFederation, Terms} from "../../../contracts/interfaces/IFederation.sol";
-import {IStakes} from "../../../contracts/interfaces/IStakes.sol";
+import {IRoundFacts, Terms} from "../../../contracts/interfaces/IFederation.sol";
+import {IStakesFacts} from "../../../contracts/interfaces/IStakes.sol";
 import {System} from "../base/System.sol";
 import {NaiveScores} from "../reference/NaiveScores.sol";
 import {NaiveSeats} from "../reference/NaiveSeats.sol";
@@ -24,14 +24,14 @@ contract ScoringTest is System {
         uint256[] memory committee = _committee();
         uint256 outsider;
         while (outsider == committee[0] || outsider == committee[1] || outsider == committee[2]) ++outsider;
-        vm.expectRevert(abi.encodeWithSelector(IFederation.NotDrawn.selector, 1, outsider));
+        vm.expectRevert(abi.encodeWithSelector(IRoundFacts.NotDrawn.selector, 1, outsider));
         vm.prank(_operator(outsider));
         federation.commitScores(1, outsider, "x");
-        vm.expectRevert(abi.encodeWithSelector(IFederation.WrongRound.selector, 2, 1));
+        vm.expectRevert(abi.encodeWithSelector(IRoundFacts.WrongRound.selector, 2, 1));
         vm.prank(_operator(committee[0]));
         federation.commitScores(2, committee[0], "x");
         vm.expectRevert(
-            abi.encodeWithSelector(IStakes.NotOperator.selector, committee[0], _operator(committee[0]), STRANGER)
+            abi.encodeWithSelector(IStakesFacts.NotOperator.selector, committee[0], _operator(committee[0]), STRANGER)
         );
         vm.prank(STRANGER);
         federation.commitScores(1, committee[0], "x");
@@ -39,7 +39,7 @@ contract ScoringTest is System {
         (uint256 state,) = federation.scoreRecordOf(0);
         assertEq(state, 1, "committed");
         _skip();
-        vm.expectRevert(_wrongPhase(IFederation.Phase.ScoreCommit, IFederation.Phase.ScoreReveal));
+        vm.expectRevert(_wrongPhase(IRoundFacts.Phase.ScoreCommit, IRoundFacts.Phase.ScoreReveal));
         vm.prank(_operator(committee[0]));
         federation.commitScores(1, committee[0], "x");
     }
@@ -50,21 +50,21 @@ contract ScoringTest is System {
         uint256 seat = committee[0];
         bytes memory scores = hex"0102030405";
         _commitScores(seat, scores);
-        vm.expectRevert(_wrongPhase(IFederation.Phase.ScoreReveal, IFederation.Phase.ScoreCommit));
+        vm.expectRevert(_wrongPhase(IRoundFacts.Phase.ScoreReveal, IRoundFacts.Phase.ScoreCommit));
         federation.revealScores(seat, scores, _salt(seat));
         _skip();
-        vm.expectRevert(abi.encodeWithSelector(IFederation.WrongScoresLength.selector, N, N - 1));
+        vm.expectRevert(abi.encodeWithSelector(IRoundFacts.WrongScoresLength.selector, N, N - 1));
         federation.revealScores(seat, new bytes(N - 1), _salt(seat));
-        vm.expectRevert(abi.encodeWithSelector(IFederation.NothingCommitted.selector, 1, committee[1]));
+        vm.expectRevert(abi.encodeWithSelector(IRoundFacts.NothingCommitted.selector, 1, committee[1]));
         federation.revealScores(committee[1], scores, _salt(committee[1]));
         bytes32 held = _scoresCommitment(seat, scores);
         bytes32 other = _scoresCommitment(seat, hex"0102030406");
-        vm.expectRevert(abi.encodeWithSelector(IFederation.WrongOpening.selector, bytes28(held), other));
+        vm.expectRevert(abi.encodeWithSelector(IRoundFacts.WrongOpening.selector, bytes28(held), other));
         federation.revealScores(seat, hex"0102030406", _salt(seat));
         federation.revealScores(seat, scores, _salt(seat));
-        vm.expectRevert(abi.encodeWithSelector(IFederation.AlreadyRevealed.selector, 1, seat));
+        vm.expectRevert(abi.encodeWithSelector(IRoundFacts.AlreadyRevealed.selector, 1, seat));
         federation.revealScores(seat, scores, _salt(seat));
-        vm.expectRevert(abi.encodeWithSelector(IFederation.NotDrawn.selector, 1, 77));
+        vm.expectRevert(abi.encodeWithSelector(IRoundFacts.NotDrawn.selector, 1, 77));
         federation.revealScores(77, scores, _salt(77));
     }
 
@@ -117,14 +117,14 @@ contract ScoringTest is System {
         bytes[] memory shown = _shown();
         bytes[] memory fewer = new bytes[](2);
         (fewer[0], fewer[1]) = (shown[0], shown[1]);
-        vm.expectRevert(abi.encodeWithSelector(IFederation.WrongScores.selector, 2));
+        vm.expectRevert(abi.encodeWithSelector(IRoundFacts.WrongScores.selector, 2));
         federation.settle(fewer);
         bytes[] memory more = new bytes[](4);
         (more[0], more[1], more[2], more[3]) = (shown[0], shown[1], shown[2], shown[2]);
-        vm.expectRevert(abi.encodeWithSelector(IFederation.WrongScores.selector, 3));
+        vm.expectRevert(abi.encodeWithSelector(IRoundFacts.WrongScores.selector, 3));
         federation.settle(more);
         shown[1] = hex"0102030405";
-        vm.expectRevert(abi.encodeWithSelector(IFederation.WrongScores.selector, 1));
+        vm.expectRevert(abi.encodeWithSelector(IRoundFacts.WrongScores.selector, 1));
         federation.settle(shown);
     }
 
@@ -133,14 +133,14 @@ contract ScoringTest is System {
         uint256[] memory committee = _committee();
         _revealScores(committee[0]);
         _revealScores(committee[2]);
-        vm.expectRevert(_wrongPhase(IFederation.Phase.Settle, IFederation.Phase.ScoreReveal));
+        vm.expectRevert(_wrongPhase(IRoundFacts.Phase.Settle, IRoundFacts.Phase.ScoreReveal));
         federation.settle(new bytes[](0));
         _skip();
         federation.settle(_shown());
         for (uint256 seat = 0; seat < N; ++seat) {
             assertEq(_stake(seat), seat == committee[1] ? t.minStake - t.noScoresSlash : t.minStake, "stake");
         }
-        _assertPhase(IFederation.Phase.Propose);
+        _assertPhase(IRoundFacts.Phase.Propose);
     }
 
     function test_settle_voidsWithoutAMajority() public {
@@ -150,9 +150,9 @@ contract ScoringTest is System {
         _skip();
         bytes[] memory shown = _shown();
         vm.expectEmit(address(federation));
-        emit IFederation.Voided(1);
+        emit IRoundFacts.Voided(1);
         federation.settle(shown);
-        _assertPhase(IFederation.Phase.Void);
+        _assertPhase(IRoundFacts.Phase.Void);
         assertEq(_slashed(), 2 * t.noScoresSlash, "two silent");
         federation.finalize();
         assertEq(_slashed(), 2 * t.noScoresSlash, "once");
@@ -162,7 +162,7 @@ contract ScoringTest is System {
     function test_settle_neverCalledVoids() public {
         _toSettle(N, 200);
         _skip();
-        _assertPhase(IFederation.Phase.Void);
+        _assertPhase(IRoundFacts.Phase.Void);
         federation.finalize();
         assertEq(_slashed(), 0, "they did reveal");
     }
@@ -179,7 +179,7 @@ contract ScoringTest is System {
         assertEq(_round().accepted, 0, "all left out");
         _propose(0, model);
         bytes memory proof = _proof(0);
-        vm.expectRevert(abi.encodeWithSelector(IFederation.CoordinateCorrect.selector, 0));
+        vm.expectRevert(abi.encodeWithSelector(IRoundFacts.CoordinateCorrect.selector, 0));
         federation.challenge(0, 3, proof); // of nobody: the model stays
         _skip();
         federation.finalize();

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.37;
 
-import {IFederation, Terms} from "../../../contracts/interfaces/IFederation.sol";
+import {IDisputes, IRoundFacts, IRounds, Terms} from "../../../contracts/interfaces/IFederation.sol";
 import {IStakes} from "../../../contracts/interfaces/IStakes.sol";
 import {Commitments} from "../../../contracts/libraries/Commitments.sol";
 import {NaiveScores} from "../reference/NaiveScores.sol";
@@ -149,7 +149,7 @@ contract Crowd is Ledger {
 
     /// @dev Zero for what is not legal now; the rest so that rounds get somewhere and odd things happen on the way.
     function _weights() private view returns (uint256[CALLS] memory w) {
-        (IFederation.Phase phase,) = _now();
+        (IRoundFacts.Phase phase,) = _now();
         uint256 seated = PEOPLE - _count(_standing());
         if (seated < t.maxSeats) w[uint256(Act.Join)] = seated < 5 ? 60 : 3;
         if (_sitting(false) != 0) w[uint256(Act.TopUp)] = w[uint256(Act.Exit)] = 2;
@@ -163,34 +163,34 @@ contract Crowd is Ledger {
         w[uint256(Act.Donate)] = 1;
         if (_openable()) w[uint256(Act.OpenRound)] = 50;
         if (!concluded && round.number > 4) w[uint256(Act.Conclude)] = 1;
-        if (phase == IFederation.Phase.Idle && concluded && pool + kept > 0) w[uint256(Act.Refund)] = 2;
+        if (phase == IRoundFacts.Phase.Idle && concluded && pool + kept > 0) w[uint256(Act.Refund)] = 2;
         if (_reclaimable() != 0) w[uint256(Act.Reclaim)] = 5;
         if (_expired() != 0) w[uint256(Act.Expire)] = 10;
-        w[uint256(Act.Mine)] = phase == IFederation.Phase.Draw ? 20 : 2;
+        w[uint256(Act.Mine)] = phase == IRoundFacts.Phase.Draw ? 20 : 2;
         w[uint256(Act.Pass)] = 10;
         _weighPhase(w, phase);
     }
 
-    function _weighPhase(uint256[CALLS] memory w, IFederation.Phase phase) private view {
-        if (phase == IFederation.Phase.Idle) w[uint256(Act.Pass)] = 1;
-        if (phase == IFederation.Phase.Draw) w[uint256(Act.Pass)] = 3;
-        if (phase == IFederation.Phase.Settle) w[uint256(Act.Pass)] = 12;
-        if (phase == IFederation.Phase.Commit) w[uint256(Act.Commit)] = _uncommitted(false) != 0 ? 50 : 2;
-        if (phase == IFederation.Phase.Reveal && _drafted(1) != 0) w[uint256(Act.Reveal)] = 50;
-        if (phase == IFederation.Phase.Draw) {
+    function _weighPhase(uint256[CALLS] memory w, IRoundFacts.Phase phase) private view {
+        if (phase == IRoundFacts.Phase.Idle) w[uint256(Act.Pass)] = 1;
+        if (phase == IRoundFacts.Phase.Draw) w[uint256(Act.Pass)] = 3;
+        if (phase == IRoundFacts.Phase.Settle) w[uint256(Act.Pass)] = 12;
+        if (phase == IRoundFacts.Phase.Commit) w[uint256(Act.Commit)] = _uncommitted(false) != 0 ? 50 : 2;
+        if (phase == IRoundFacts.Phase.Reveal && _drafted(1) != 0) w[uint256(Act.Reveal)] = 50;
+        if (phase == IRoundFacts.Phase.Draw) {
             if (round.closeBlock == 0) w[uint256(Act.Close)] = 60;
             else if (vm.getBlockNumber() > round.closeBlock + t.drawDelay) w[uint256(Act.Draw)] = 60;
         }
-        if (phase == IFederation.Phase.ScoreCommit && _voted(0) != 0) w[uint256(Act.CommitScores)] = 40;
-        if (phase == IFederation.Phase.ScoreReveal && _voted(1) != 0) w[uint256(Act.RevealScores)] = 40;
-        if (phase == IFederation.Phase.Settle) w[uint256(Act.Settle)] = 30;
-        if (phase == IFederation.Phase.Propose && _proposers() != 0) w[uint256(Act.Propose)] = 40;
-        if (phase == IFederation.Phase.Challenge) {
+        if (phase == IRoundFacts.Phase.ScoreCommit && _voted(0) != 0) w[uint256(Act.CommitScores)] = 40;
+        if (phase == IRoundFacts.Phase.ScoreReveal && _voted(1) != 0) w[uint256(Act.RevealScores)] = 40;
+        if (phase == IRoundFacts.Phase.Settle) w[uint256(Act.Settle)] = 30;
+        if (phase == IRoundFacts.Phase.Propose && _proposers() != 0) w[uint256(Act.Propose)] = 40;
+        if (phase == IRoundFacts.Phase.Challenge) {
             if (proposed.wrong && !_anyWithheld()) w[uint256(Act.Challenge)] = 12;
             if (time() < _lastDemand()) w[uint256(Act.Demand)] = 12;
             if (_answerable() != 0) w[uint256(Act.Answer)] = 12;
         }
-        if (phase == IFederation.Phase.Final || phase == IFederation.Phase.Void) w[uint256(Act.Finalize)] = 30;
+        if (phase == IRoundFacts.Phase.Final || phase == IRoundFacts.Phase.Void) w[uint256(Act.Finalize)] = 30;
     }
 
     // ---- who may; sets as bitmaps of people, seats, positions, accounts or demands
@@ -219,8 +219,8 @@ contract Crowd is Ledger {
 
     /// @dev Who left and is engaged in no round that still lives.
     function _free() private view returns (uint256 set) {
-        (IFederation.Phase phase,) = _now();
-        bool over = phase >= IFederation.Phase.Final || phase == IFederation.Phase.Idle;
+        (IRoundFacts.Phase phase,) = _now();
+        bool over = phase >= IRoundFacts.Phase.Final || phase == IRoundFacts.Phase.Idle;
         for (uint256 p = 0; p < PEOPLE; ++p) {
             if (!people[p].leaving) continue;
             if (over || !_has(round.active, people[p].seat)) set |= 1 << p;
@@ -281,8 +281,8 @@ contract Crowd is Ledger {
     }
 
     function _canOpen(Demand storage d) private view returns (bool) {
-        if (d.artifact == IFederation.Artifact.Previous) return true;
-        if (d.artifact == IFederation.Artifact.Proposed) return !proposed.hidden;
+        if (d.artifact == IRoundFacts.Artifact.Previous) return true;
+        if (d.artifact == IRoundFacts.Artifact.Proposed) return !proposed.hidden;
         return !drafts[d.round][d.seat].withheld;
     }
 
@@ -335,8 +335,8 @@ contract Crowd is Ledger {
     }
 
     function _withdraw(uint256 p) private {
-        (IFederation.Phase phase,) = _now();
-        if (phase >= IFederation.Phase.Final) {
+        (IRoundFacts.Phase phase,) = _now();
+        if (phase >= IRoundFacts.Phase.Final) {
             ++seen[uint256(Outcome.BookedByWithdrawal)];
             _bookedEnd();
         }
@@ -564,13 +564,13 @@ contract Crowd is Ledger {
 
     function _demandBy(address by, uint256 seed) private {
         uint256 leaf = random(seed, 1) % (1 << t.depth);
-        IFederation.Artifact artifact_ = IFederation.Artifact(seed % 3);
-        bool update = artifact_ == IFederation.Artifact.Update;
+        IRoundFacts.Artifact artifact_ = IRoundFacts.Artifact(seed % 3);
+        bool update = artifact_ == IRoundFacts.Artifact.Update;
         if (update && round.accepted == 0) return;
         _demandOf(by, artifact_, update ? _pick(round.accepted, seed) : 0, leaf);
     }
 
-    function _demandOf(address by, IFederation.Artifact artifact_, uint256 seat, uint256 leaf) private {
+    function _demandOf(address by, IRoundFacts.Artifact artifact_, uint256 seat, uint256 leaf) private {
         for (uint256 i = 0; i < demands.length; ++i) {
             Demand storage d = demands[i];
             bool same = d.artifact == artifact_ && d.seat == seat && d.leaf == leaf;
@@ -586,9 +586,9 @@ contract Crowd is Ledger {
 
     function _answer(uint256 i, address by) private {
         Demand memory d = demands[i];
-        bytes[] memory leaves = d.artifact == IFederation.Artifact.Update
+        bytes[] memory leaves = d.artifact == IRoundFacts.Artifact.Update
             ? _updateLeaves(drafts[d.round][d.seat])
-            : d.artifact == IFederation.Artifact.Previous ? _modelLeaves(values) : _proposedLeaves(proposed);
+            : d.artifact == IRoundFacts.Artifact.Previous ? _modelLeaves(values) : _proposedLeaves(proposed);
         (, bytes memory path) = NaiveTree.open(leaves, d.leaf);
         vm.prank(by);
         federation.answer(d.artifact, d.seat, d.leaf, leaves[d.leaf], path);
@@ -627,9 +627,9 @@ contract Crowd is Ledger {
     }
 
     function _bookedEnd() private {
-        (IFederation.Phase phase,) = _now();
+        (IRoundFacts.Phase phase,) = _now();
         Outcome outcome = Outcome.NobodyProposed;
-        if (phase == IFederation.Phase.Void) {
+        if (phase == IRoundFacts.Phase.Void) {
             if (round.drawnAt == 0) outcome = round.voided ? Outcome.VoidTooFewReveals : Outcome.VoidNotDrawn;
             else outcome = round.voided ? Outcome.VoidNoMajority : Outcome.VoidNotSettled;
         } else if (round.proposedAt != 0) {
@@ -665,17 +665,17 @@ contract Crowd is Ledger {
 
     /// @dev What the honest do before `target`, if they have not done it yet.
     function _duties(uint256 target) private {
-        (IFederation.Phase phase, uint256 end) = _now();
-        if (phase == IFederation.Phase.Challenge) return _checkerDuties(target, end);
+        (IRoundFacts.Phase phase, uint256 end) = _now();
+        if (phase == IRoundFacts.Phase.Challenge) return _checkerDuties(target, end);
         if (end == 0 || target < end) return;
         for (uint256 i = 0; i < PEOPLE; ++i) {
-            if (phase == IFederation.Phase.Commit && _honestSeat(i) && _has(_uncommitted(false) & ~_drafted(1), i)) {
+            if (phase == IRoundFacts.Phase.Commit && _honestSeat(i) && _has(_uncommitted(false) & ~_drafted(1), i)) {
                 _commitBy(i, random(target, i));
             }
-            if (phase == IFederation.Phase.Reveal && _honestSeat(i) && _has(_drafted(1), i)) _revealBy(i);
+            if (phase == IRoundFacts.Phase.Reveal && _honestSeat(i) && _has(_drafted(1), i)) _revealBy(i);
             if (i >= t.committee || round.drawnAt == 0 || !_honestSeat(_seatAt(i))) continue;
-            if (phase == IFederation.Phase.ScoreCommit && _has(_voted(0), i)) _commitVote(i, random(target, i));
-            if (phase == IFederation.Phase.ScoreReveal && _has(_voted(1), i)) _revealVote(i);
+            if (phase == IRoundFacts.Phase.ScoreCommit && _has(_voted(0), i)) _commitVote(i, random(target, i));
+            if (phase == IRoundFacts.Phase.ScoreReveal && _has(_voted(1), i)) _revealVote(i);
         }
     }
 
@@ -692,8 +692,8 @@ contract Crowd is Ledger {
         }
         if (_anyWithheld()) {
             if (target < _lastDemand() || time() >= _lastDemand()) return;
-            if (proposed.hidden) _demandOf(CHECKER, IFederation.Artifact.Proposed, 0, 0);
-            else _demandOf(CHECKER, IFederation.Artifact.Update, _pick(_withheldUpdates(), 0), 0);
+            if (proposed.hidden) _demandOf(CHECKER, IRoundFacts.Artifact.Proposed, 0, 0);
+            else _demandOf(CHECKER, IRoundFacts.Artifact.Update, _pick(_withheldUpdates(), 0), 0);
         } else if (proposed.wrong && target >= end) {
             _challengeBy(CHECKER);
         }
@@ -704,39 +704,39 @@ contract Crowd is Ledger {
     /// @notice Tries something that the rules forbid now; that it is refused is the claim.
     function refuse(uint256 seed) external {
         uint256[CALLS] memory w = _weights();
-        (IFederation.Phase phase,) = _now();
+        (IRoundFacts.Phase phase,) = _now();
         uint256 seat = random(seed, 1) % PEOPLE;
         (uint256 taken,,) = _sets();
         address operator = _has(taken, seat) ? people[personAt[seat]].operator : STRANGER;
         Draft storage d = drafts[round.number][seat];
         uint256 kind = seed % 16;
-        if (kind == 0 && w[uint256(Act.OpenRound)] == 0) _refused(STRANGER, abi.encodeCall(IFederation.openRound, ()));
+        if (kind == 0 && w[uint256(Act.OpenRound)] == 0) _refused(STRANGER, abi.encodeCall(IRounds.openRound, ()));
         uint256 number = round.number;
         if (kind == 1) {
-            bool legal = phase == IFederation.Phase.Commit && _has(round.active, seat);
-            _refused(operator, abi.encodeCall(IFederation.commit, (legal ? number + 1 : number, seat, d.root)));
+            bool legal = phase == IRoundFacts.Phase.Commit && _has(round.active, seat);
+            _refused(operator, abi.encodeCall(IRounds.commit, (legal ? number + 1 : number, seat, d.root)));
         }
-        if (kind == 2 && !(phase == IFederation.Phase.Reveal && d.state == 1)) {
-            _refused(STRANGER, abi.encodeCall(IFederation.reveal, (seat, d.root, d.salt, "")));
+        if (kind == 2 && !(phase == IRoundFacts.Phase.Reveal && d.state == 1)) {
+            _refused(STRANGER, abi.encodeCall(IRounds.reveal, (seat, d.root, d.salt, "")));
         }
-        if (kind == 3 && w[uint256(Act.Close)] == 0) _refused(STRANGER, abi.encodeCall(IFederation.close, ()));
-        if (kind == 4 && w[uint256(Act.Draw)] == 0) _refused(STRANGER, abi.encodeCall(IFederation.draw, (_header(vm.getBlockNumber() - 1))));
-        if (kind == 5 && phase != IFederation.Phase.ScoreCommit) {
-            _refused(operator, abi.encodeCall(IFederation.commitScores, (number, seat, d.root)));
+        if (kind == 3 && w[uint256(Act.Close)] == 0) _refused(STRANGER, abi.encodeCall(IRounds.close, ()));
+        if (kind == 4 && w[uint256(Act.Draw)] == 0) _refused(STRANGER, abi.encodeCall(IRounds.draw, (_header(vm.getBlockNumber() - 1))));
+        if (kind == 5 && phase != IRoundFacts.Phase.ScoreCommit) {
+            _refused(operator, abi.encodeCall(IRounds.commitScores, (number, seat, d.root)));
         }
-        if (kind == 6 && phase != IFederation.Phase.Settle) {
-            _refused(STRANGER, abi.encodeCall(IFederation.settle, (new bytes[](0))));
+        if (kind == 6 && phase != IRoundFacts.Phase.Settle) {
+            _refused(STRANGER, abi.encodeCall(IRounds.settle, (new bytes[](0))));
         }
         if (kind == 7) {
-            uint256 late = phase == IFederation.Phase.Propose && _has(_proposers(), seat) ? 1 + seed / 16 % 2 : 0;
+            uint256 late = phase == IRoundFacts.Phase.Propose && _has(_proposers(), seat) ? 1 + seed / 16 % 2 : 0;
             uint256 attempt = late == 1 ? round.attempts : round.attempts + 1;
-            bytes memory call = abi.encodeCall(IFederation.propose, (late == 2 ? number - 1 : number, attempt, seat, "root", ""));
+            bytes memory call = abi.encodeCall(IRounds.propose, (late == 2 ? number - 1 : number, attempt, seat, "root", ""));
             _refused(operator, call);
         }
         if (kind == 8) _refuseChallenge(phase, seed);
-        if (kind == 9 && phase < IFederation.Phase.Final) _refused(STRANGER, abi.encodeCall(IFederation.finalize, ()));
-        if (kind == 10 && w[uint256(Act.Refund)] == 0) _refused(STRANGER, abi.encodeCall(IFederation.refund, ()));
-        if (kind == 11) _refused(seat == 0 ? CHECKER : _owner(seat), abi.encodeCall(IFederation.conclude, ()));
+        if (kind == 9 && phase < IRoundFacts.Phase.Final) _refused(STRANGER, abi.encodeCall(IRounds.finalize, ()));
+        if (kind == 10 && w[uint256(Act.Refund)] == 0) _refused(STRANGER, abi.encodeCall(IRounds.refund, ()));
+        if (kind == 11) _refused(seat == 0 ? CHECKER : _owner(seat), abi.encodeCall(IRounds.conclude, ()));
         if (kind == 12) _refuseDemand(phase, seed);
         if (kind == 13 && demands.length > 0) _refuseHaste(seed % demands.length);
         if (kind >= 14 && people[seat].seated) _refuseOwner(seat, seed);
@@ -750,22 +750,22 @@ contract Crowd is Ledger {
     }
 
     /// @dev A right number, or out of its time, or with a proof that shows something else.
-    function _refuseChallenge(IFederation.Phase phase, uint256 seed) private {
+    function _refuseChallenge(IRoundFacts.Phase phase, uint256 seed) private {
         uint256 leaf = random(seed, 2) % (1 << t.depth);
         uint256 coordinate = random(seed, 3) % 256;
         if (proposed.wrong && leaf == proposed.leaf && coordinate == proposed.coordinate) {
-            if (phase == IFederation.Phase.Challenge) return;
+            if (phase == IRoundFacts.Phase.Challenge) return;
         }
-        _refused(CHECKER, abi.encodeCall(IFederation.challenge, (leaf, coordinate, _proofOf(leaf))));
+        _refused(CHECKER, abi.encodeCall(IDisputes.challenge, (leaf, coordinate, _proofOf(leaf))));
     }
 
-    function _refuseDemand(IFederation.Phase phase, uint256 seed) private {
-        bool inTime = phase == IFederation.Phase.Challenge && time() < _lastDemand();
+    function _refuseDemand(IRoundFacts.Phase phase, uint256 seed) private {
+        bool inTime = phase == IRoundFacts.Phase.Challenge && time() < _lastDemand();
         (uint256 number, uint256 attempt) = (round.number, inTime ? round.attempts + 1 : round.attempts);
-        _refused(CHECKER, abi.encodeCall(IFederation.demand, (number, attempt, IFederation.Artifact.Proposed, 0, 0)));
+        _refused(CHECKER, abi.encodeCall(IDisputes.demand, (number, attempt, IRoundFacts.Artifact.Proposed, 0, 0)));
         uint256 seat = random(seed, 2) % 128;
         if (!_has(round.accepted, seat)) {
-            bytes memory call = abi.encodeCall(IFederation.demand, (number, round.attempts, IFederation.Artifact.Update, seat, 0));
+            bytes memory call = abi.encodeCall(IDisputes.demand, (number, round.attempts, IRoundFacts.Artifact.Update, seat, 0));
             _refused(CHECKER, call);
         }
     }
@@ -774,19 +774,19 @@ contract Crowd is Ledger {
     function _refuseHaste(uint256 i) private {
         Demand memory d = demands[i];
         if (_standingDemand(i)) {
-            bytes memory call = abi.encodeCall(IFederation.reclaim, (d.round, d.attempt, d.artifact, d.seat, d.leaf));
+            bytes memory call = abi.encodeCall(IDisputes.reclaim, (d.round, d.attempt, d.artifact, d.seat, d.leaf));
             _refused(d.demander, call);
             bytes memory other = _shortLeaf(d.artifact);
             bytes memory path = new bytes(32 * t.depth);
-            _refused(STRANGER, abi.encodeCall(IFederation.answer, (d.artifact, d.seat, d.leaf, other, path)));
+            _refused(STRANGER, abi.encodeCall(IDisputes.answer, (d.artifact, d.seat, d.leaf, other, path)));
         }
         if (!_has(_expired(), i) && d.round == round.number && d.attempt == round.attempts) {
-            _refused(d.demander, abi.encodeCall(IFederation.expire, (d.artifact, d.seat, d.leaf)));
+            _refused(d.demander, abi.encodeCall(IDisputes.expire, (d.artifact, d.seat, d.leaf)));
         }
     }
 
-    function _shortLeaf(IFederation.Artifact artifact_) private pure returns (bytes memory) {
-        return new bytes(artifact_ == IFederation.Artifact.Update ? 263 : 1023);
+    function _shortLeaf(IRoundFacts.Artifact artifact_) private pure returns (bytes memory) {
+        return new bytes(artifact_ == IRoundFacts.Artifact.Update ? 263 : 1023);
     }
 
     function _refuseOwner(uint256 p, uint256 seed) private {
@@ -805,8 +805,8 @@ contract Crowd is Ledger {
     function drain() external {
         for (uint256 i = 0; round.live; ++i) {
             assertLe(i, 40, "every round ends");
-            (IFederation.Phase phase, uint256 end) = _now();
-            if (phase >= IFederation.Phase.Final) _finalize();
+            (IRoundFacts.Phase phase, uint256 end) = _now();
+            if (phase >= IRoundFacts.Phase.Final) _finalize();
             else _passTo(end);
         }
         if (!concluded) _conclude();

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.37;
 
-import {IFederation} from "../../../contracts/interfaces/IFederation.sol";
-import {IStakes} from "../../../contracts/interfaces/IStakes.sol";
+import {IRoundFacts} from "../../../contracts/interfaces/IFederation.sol";
+import {IStakesFacts} from "../../../contracts/interfaces/IStakes.sol";
 import {Commitments} from "../../../contracts/libraries/Commitments.sol";
 import {Files} from "../base/Files.sol";
 import {System} from "../base/System.sol";
@@ -55,7 +55,7 @@ abstract contract Ledger is System {
     struct Demand {
         uint256 round;
         uint256 attempt;
-        IFederation.Artifact artifact;
+        IRoundFacts.Artifact artifact;
         uint256 seat;
         uint256 leaf;
         address demander;
@@ -66,7 +66,7 @@ abstract contract Ledger is System {
     mapping(uint256 seat => uint256) internal personAt;
     address[] internal accounts; // all that may ever have credit
 
-    IFederation.Round internal round;
+    IRoundFacts.Round internal round;
     mapping(uint256 number => mapping(uint256 seat => Draft)) internal drafts;
     mapping(uint256 number => mapping(uint256 position => Vote)) internal votes;
     Proposal internal proposed;
@@ -88,7 +88,7 @@ abstract contract Ledger is System {
 
     // ---- what follows from the facts
 
-    function _now() internal view returns (IFederation.Phase phase, uint256 end) {
+    function _now() internal view returns (IRoundFacts.Phase phase, uint256 end) {
         return NaivePhases.read(round, t, time());
     }
 
@@ -218,8 +218,8 @@ abstract contract Ledger is System {
     }
 
     function _bookEnd() internal {
-        (IFederation.Phase phase,) = _now();
-        if (phase == IFederation.Phase.Void) {
+        (IRoundFacts.Phase phase,) = _now();
+        if (phase == IRoundFacts.Phase.Void) {
             if (round.closeBlock == 0) _bookClose();
             if (round.drawnAt != 0 && !round.voided) _bookSilence();
             round.voided = true;
@@ -238,12 +238,12 @@ abstract contract Ledger is System {
 
     /// @dev A number that never falls: rounds, and the stages of each.
     function _progress() internal view returns (uint256) {
-        IFederation.Round memory r = federation.roundInfo();
+        IRoundFacts.Round memory r = federation.roundInfo();
         uint256 stage = uint256(federation.phase());
         if (stage == 0) stage = 63;
-        else if (stage == uint256(IFederation.Phase.Propose)) stage += 2 * r.attempts;
-        else if (stage == uint256(IFederation.Phase.Challenge)) stage += 2 * r.attempts - 2;
-        else if (stage >= uint256(IFederation.Phase.Final)) stage = 62;
+        else if (stage == uint256(IRoundFacts.Phase.Propose)) stage += 2 * r.attempts;
+        else if (stage == uint256(IRoundFacts.Phase.Challenge)) stage += 2 * r.attempts - 2;
+        else if (stage >= uint256(IRoundFacts.Phase.Final)) stage = 62;
         return 64 * uint256(r.number) + stage;
     }
 
@@ -305,7 +305,7 @@ abstract contract Ledger is System {
         for (uint256 p = 0; p < PEOPLE; ++p) {
             Person storage person = people[p];
             if (!person.seated) continue;
-            IStakes.Seat memory seat = federation.seatInfo(person.seat);
+            IStakesFacts.Seat memory seat = federation.seatInfo(person.seat);
             assertEq(seat.owner, _owner(p), "owner");
             assertEq(seat.operator, person.operator, "operator");
             assertEq(seat.stake, person.stake, "stake");
@@ -330,7 +330,7 @@ abstract contract Ledger is System {
 
     /// @notice The round's facts are those that the acts made, and the phase is the one of the table.
     function claimRound() external view {
-        (IFederation.Phase phase, uint256 end) = _now();
+        (IRoundFacts.Phase phase, uint256 end) = _now();
         assertEq(uint256(federation.phase()), uint256(phase), "phase");
         assertEq(federation.phaseEnd(), end, "phase's end");
         assertEq(keccak256(abi.encode(federation.roundInfo())), keccak256(abi.encode(round)), "facts");

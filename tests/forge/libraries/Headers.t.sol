@@ -4,7 +4,7 @@ pragma solidity 0.8.37;
 import {BlockHeader} from "@openzeppelin/contracts/utils/BlockHeader.sol";
 import {RLP} from "@openzeppelin/contracts/utils/RLP.sol";
 
-import {IFederation} from "../../../contracts/interfaces/IFederation.sol";
+import {IRoundFacts} from "../../../contracts/interfaces/IFederation.sol";
 import {Headers} from "../../../contracts/libraries/Headers.sol";
 import {Test} from "../base/Test.sol";
 
@@ -52,7 +52,7 @@ contract HeadersTest is Test {
 
     function test_prevRandao_refusesTooFewItems(uint256 seed, uint256 count) public {
         bytes memory header = _header(seed, count % 14, 0);
-        vm.expectRevert(abi.encodeWithSelector(IFederation.MalformedHeader.selector, header.length));
+        vm.expectRevert(abi.encodeWithSelector(IRoundFacts.MalformedHeader.selector, header.length));
         this.read(header);
     }
 
@@ -62,7 +62,7 @@ contract HeadersTest is Test {
         RLP.Encoder memory list = RLP.encoder();
         for (uint256 i = 0; i < 16; ++i) list.push(i == 13 ? odd : _item(random(seed, i)));
         bytes memory header = list.encode();
-        vm.expectRevert(abi.encodeWithSelector(IFederation.MalformedHeader.selector, header.length));
+        vm.expectRevert(abi.encodeWithSelector(IRoundFacts.MalformedHeader.selector, header.length));
         this.read(header);
     }
 
@@ -75,7 +75,7 @@ contract HeadersTest is Test {
                 assertEq(one, other, "bent alike");
             } catch {} // it wants the rest of the list to be in order, too
         } catch (bytes memory reason) {
-            assertEq(keccak256(reason), keccak256(abi.encodeWithSelector(IFederation.MalformedHeader.selector, header.length)), "reason");
+            assertEq(keccak256(reason), keccak256(abi.encodeWithSelector(IRoundFacts.MalformedHeader.selector, header.length)), "reason");
         }
     }
 

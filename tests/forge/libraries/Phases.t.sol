@@ -3,7 +3,7 @@ pragma solidity 0.8.37;
 
 import {Clones} from "@openzeppelin/contracts/proxy/Clones.sol";
 
-import {IFederation, Terms} from "../../../contracts/interfaces/IFederation.sol";
+import {IRoundFacts, Terms} from "../../../contracts/interfaces/IFederation.sol";
 import {Phases} from "../../../contracts/libraries/Phases.sol";
 import {TermsReader} from "../../../contracts/libraries/TermsReader.sol";
 import {System} from "../base/System.sol";
@@ -11,13 +11,13 @@ import {NaivePhases} from "../reference/NaivePhases.sol";
 
 /// @dev A clone with terms and facts, and nothing else.
 contract Clock {
-    IFederation.Round private _round;
+    IRoundFacts.Round private _round;
 
-    function set(IFederation.Round calldata r) external {
+    function set(IRoundFacts.Round calldata r) external {
         _round = r;
     }
 
-    function read(uint256 time) external view returns (IFederation.Phase, uint256) {
+    function read(uint256 time) external view returns (IRoundFacts.Phase, uint256) {
         return Phases.read(_round, time);
     }
 
@@ -56,7 +56,7 @@ contract PhasesTest is System {
     }
 
     /// @dev Facts in any combination, likely and unlikely ones.
-    function _someFacts(uint256 seed) private pure returns (IFederation.Round memory r) {
+    function _someFacts(uint256 seed) private pure returns (IRoundFacts.Round memory r) {
         r.live = seed % 16 != 0;
         r.openedAt = uint40(OPENED);
         r.voided = seed % 7 == 0;
@@ -70,13 +70,13 @@ contract PhasesTest is System {
 
     function test_read_isTheTable(uint256 seed, uint256 time) public {
         Terms memory terms = _someTerms(seed);
-        IFederation.Round memory r = _someFacts(random(seed, 9));
+        IRoundFacts.Round memory r = _someFacts(random(seed, 9));
         Clock clock = _clock(terms);
         clock.set(r);
         time = within(time, OPENED, OPENED + 500);
         for (uint256 i = 0; i < 3; ++i) {
-            (IFederation.Phase phase, uint256 end) = clock.read(time);
-            (IFederation.Phase expected, uint256 expectedEnd) = NaivePhases.read(r, terms, time);
+            (IRoundFacts.Phase phase, uint256 end) = clock.read(time);
+            (IRoundFacts.Phase expected, uint256 expectedEnd) = NaivePhases.read(r, terms, time);
             assertEq(uint256(phase), uint256(expected), "phase");
             assertEq(end, expectedEnd, "end");
             if (end == 0) return;

@@ -154,18 +154,21 @@ def challenge(evm: AnvilEvm, n: int, depth: int) -> tuple[int, int]:
     return s.take()["challenge"][0]
 
 
+def last_gas(evm: AnvilEvm) -> int:
+    """The gas of the last transaction."""
+    (sent,) = evm.rpc("eth_getBlockByNumber", "latest", False)["transactions"]
+    return int(evm.rpc("eth_getTransactionReceipt", sent)["gasUsed"], 16)
+
+
 def measure() -> dict:
     """The whole table."""
     evm = AnvilEvm()
     try:
-        evm.deploy("Federation")
-        code = int(
-            evm.rpc("eth_getTransactionReceipt", evm.rpc("eth_getBlockByNumber", "latest", False)["transactions"][0])[
-                "gasUsed"
-            ],
-            16,
-        )
-        table = {"actions": {str(n): actions(evm, n) for n in SEATS}, "deploy (implementation, once)": code}
+        disputes = evm.deploy("Disputes")
+        table: dict = {"deploy (disputes, once)": last_gas(evm)}
+        evm.deploy("Federation", disputes.address)
+        table["deploy (implementation, once)"] = last_gas(evm)
+        table["actions"] = {str(n): actions(evm, n) for n in SEATS}
         table["challenge"] = {
             f"{n} seats, {name} parameters": dict(zip(("gas", "bytes"), challenge(evm, n, d), strict=True))
             for n in SEATS
@@ -180,7 +183,8 @@ def markdown(table: dict) -> str:
     names = list(table["actions"][str(SEATS[0])])
     lines = ["| gas | " + " | ".join(f"{n} seats" for n in SEATS) + " |", "|---|" + "---:|" * len(SEATS)]
     lines += [f"| {name} | " + " | ".join(f"{table['actions'][str(n)][name]:,}" for n in SEATS) + " |" for name in names]
-    lines += ["", f"Implementation, deployed once for all federations: {table['deploy (implementation, once)']:,} gas.", ""]
+    once = table["deploy (implementation, once)"], table["deploy (disputes, once)"]
+    lines += ["", f"Deployed once for all federations: Federation, {once[0]:,} gas, and Disputes, {once[1]:,} gas.", ""]
     lines += ["| challenge | gas | bytes |", "|---|---:|---:|"]
     lines += [f"| {name} | {c['gas']:,} | {c['bytes']:,} |" for name, c in table["challenge"].items()]
     return "\n".join(lines) + "\n"

@@ -13,7 +13,8 @@ from support.evm import contract_types
 
 ROOT = Path(__file__).parents[3]
 TESTS = ROOT / "tests"
-SOURCES = [ROOT / "contracts" / f"{name}.sol" for name in ("Federation", "Stakes", "FederationFactory", "libraries/Headers")]
+OWN = ("Federation", "Disputes", "Rounds", "Stakes", "Accounting", "FederationFactory", "libraries/Headers")
+SOURCES = [ROOT / "contracts" / f"{name}.sol" for name in OWN]
 README = ROOT / "contracts" / "README.md"
 BEGIN, END = "<!-- errors -->\n", "<!-- until here -->\n"
 GUARD = "ReentrancyGuardReentrantCall"
@@ -39,7 +40,8 @@ def _functions() -> dict[str, str]:
                 depth += {"{": 1, "}": -1}.get(text[end], 0)
                 if depth == 0:
                     break
-            found[match[1] or match[2]] = text[at : end + 1]
+            name, body = match[1] or match[2], text[at : end + 1]
+            found[name] = found.get(name, "") + body if name == "constructor" else body
     return found
 
 

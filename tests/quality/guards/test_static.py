@@ -17,7 +17,6 @@ EXPLAINED = {
     ("incorrect-equality", "Federation._close()"): "states of a record and a fresh bitmap, which nobody can nudge",
     ("incorrect-equality", "Federation._changed("): "two records of commitments",
     ("incorrect-equality", "Federation._finalize("): "a flag of the clock; a balance is nowhere compared",
-    ("incorrect-equality", "Federation._isRoot("): "two hashes",
     ("incorrect-equality", "Federation.roundInfo()"): "zero means not yet; a view",
     ("incorrect-equality", "Federation._release("): "two values of an enum",
     ("incorrect-equality", "Federation.reveal("): "states of a record",
@@ -26,7 +25,14 @@ EXPLAINED = {
     ("uninitialized-local", "Federation._finalize("): "begins false",
     ("uninitialized-local", "FixedPoint.aggregate("): "begins at zero",
     ("unused-return", "Federation."): "one half of (phase, end)",
-    ("unindexed-event-address", "Event IStakes.Refunded"): "there is one sponsor: nothing to search for",
+    ("unused-return", "FederationFactory.create("): "the address is known before",
+    ("unused-return", "Rounds._in("): "one half of (phase, end)",
+    ("uninitialized-state", "Rounds."): "the other part writes it, on the same storage: tests/contracts/test_parts.py",
+    ("unused-state", "Rounds."): "the other part uses it, and both must find everything at the same place",
+    ("unused-state", "Accounting."): "as above",
+    ("constable-states", "Rounds."): "the other part writes it",
+    ("constable-states", "Accounting."): "the other part writes it",
+    ("unindexed-event-address", "Event IStakesFacts.Refunded"): "there is one sponsor: nothing to search for",
 }
 
 

@@ -43,12 +43,15 @@ TESTS = {
 ROOTS = {
     "Stakes.sol": ["Federation"],
     "Federation.sol": ["Federation"],
-    "Phases.sol": ["Federation"],
-    "TermsReader.sol": ["Federation"],
+    "Disputes.sol": ["Disputes"],
+    "Accounting.sol": ["Federation", "Disputes"],
+    "Rounds.sol": ["Federation", "Disputes"],
+    "Phases.sol": ["Federation", "Disputes"],
+    "TermsReader.sol": ["Federation", "Disputes"],
     "FederationFactory.sol": ["FederationFactory"],
     "TermsRules.sol": ["FederationFactory"],
 }
-ALL_ROOTS = ["Federation", "mocks/LibraryHarness"]
+ALL_ROOTS = ["Federation", "Disputes", "mocks/LibraryHarness"]
 MIN_SECONDS = 60  # for a mutant; and no less than twice what the tests take without one
 NEIGHBOURS = 24  # tests that lately killed mutants of the same file
 

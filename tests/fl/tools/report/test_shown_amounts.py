@@ -112,7 +112,7 @@ def test_join_page__asks_for_tokens_of_the_federation():
 
 
 def test_console__of_what_was_deployed__takes_a_symbol_as_text(capsys):
-    show_deployment(Deployment(1, *["0x"] * 6, {}, 1), fewer(BASE_TERMS), Denomination(6, "[red]SIX[/]"))
+    show_deployment(Deployment(1, *["0x"] * 7, {}, 1), fewer(BASE_TERMS), Denomination(6, "[red]SIX[/]"))
     assert "100 [red]SIX[/]" in capsys.readouterr().out
 
 
