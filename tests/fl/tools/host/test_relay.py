@@ -17,7 +17,7 @@ from fl.log import Log
 from fl.network.transactions import TransactionJournal
 from fl.protocol.artifact import Kind
 from fl.protocol.leaves import root_of
-from fl.protocol.phases import Phase
+from fl.protocol.phases import Phase, phase_and_end
 from fl.protocol.relayed import Act
 from fl.tools.host.ledger import Ledger
 from fl.tools.host.metrics import Metrics
@@ -96,6 +96,61 @@ def test_reveal__is_taken_only_if_it_opens_the_commitment(system, relay):
 def test_budget__that_is_spent__sends_daemons_on_their_own_way(system, relay):
     relay.spent = relay.budget
     assert relay.offer(commit(system)) == (503, "the budget for gas is spent: send the transaction yourself")
+
+
+# ---- batches
+
+
+def sent(system: System) -> int:
+    return system.evm.nonces[SENDER.address]
+
+
+def records(system: System) -> list[int]:
+    return [system.see("recordOf", seat)[0] for seat in range(3)]
+
+
+def test_batch__of_everybody__is_one_transaction_for_each_kind(system, relay):
+    for seat in range(3):
+        assert relay.offer(commit(system, seat))[0] == 202
+        relay.step()
+        assert sent(system) == int(seat == 2)  # it waits for those who may still come
+    assert records(system) == [1, 1, 1]
+    system.skip()
+    relay.ledger.look()
+    relay.step()  # looks after what it sent
+    for seat in range(3):
+        assert relay.offer(reveal(system, seat))[0] == 202
+    relay.step()
+    assert sent(system) == 2 and records(system) == [2, 2, 2] and not relay._due("commit", *now(relay))
+    relay.ledger.look()
+    relay.step()
+    assert not relay._pending and relay.offer(reveal(system)) == (200, "the chain has it already")
+
+
+def now(relay: Relay) -> tuple:
+    snapshot, log = relay.ledger.known.snapshot, relay.ledger.history.round
+    return log, *phase_and_end(snapshot.facts, relay.ledger.reader.terms, snapshot.head.time), snapshot
+
+
+def test_batch__waits_for_a_part_of_its_window__and_leaves_out_what_was_done_meanwhile(system, relay):
+    for seat in range(2):
+        relay.offer(commit(system, seat))
+    relay.step()
+    assert sent(system) == 0
+    system.do("commit", 0, b"\x09" * 32, by=key_of(0).address)  # the operator itself was faster, with another value
+    system.evm.warp(system.evm.time + system.terms.commit_window // 8)
+    relay.ledger.look()
+    relay.step()
+    assert sent(system) == 1 and records(system) == [1, 1, 0]
+    assert system.see("recordOf", 0)[1] != system.commitment(0, ROOTS[0])
+
+
+def test_batch__beyond_the_budget__is_not_sent(system, relay):
+    for seat in range(3):
+        relay.offer(commit(system, seat))
+    relay.spent = relay.budget
+    relay.step()
+    assert sent(system) == 0
 
 
 # ---- a daemon whose host is not what it should be
