@@ -6,7 +6,6 @@ import io
 import itertools
 import os
 import shutil
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,10 +27,8 @@ from fl.learning.task import build
 from fl.learning.task_loading import load_task
 from fl.log import Log
 from fl.network.federation import FederationReader
-from fl.network.relay import Relays
 from fl.network.rpc import Rpc
 from fl.network.sender import Fees, Sender
-from fl.network.stores.base import Writer
 from fl.network.stores.local import LocalStore
 from fl.protocol.artifact import Kind, pack_model
 from fl.protocol.phases import Phase
@@ -94,7 +91,6 @@ class DaemonCluster:
         ahead: bool = True,
         workers: Workers | None = None,
         as_json: bool = False,
-        hosts: Sequence[str] = (),
     ) -> Daemon:
         """Starts a seat's daemon, as `ape run participate` would, but that it works within its looks by default."""
         key = key or key_of(seat)
@@ -111,9 +107,7 @@ class DaemonCluster:
         trio = cast(seat, self.evaluator, self.data.shards[seat], 0, held.folder, TrainingOptions(trainer, ahead=ahead))
         agent = Agent(f"seat {seat}", key, whole_seat(trio, seat, key.address), held.folder, store, seat)
         pace, work = Pace(0.01, 0.01, turn=1), workers or Inline()
-        writer = Writer(node.chain_id, node.address, seat, key.sign_typed, log.warn)
-        relays = Relays(hosts, writer, seconds=1.0) if hosts else None
-        return Daemon(node, sender, held, agent, lambda: Record(node.terms, self.manifest, store), log, pace, work, relays)
+        return Daemon(node, sender, held, agent, lambda: Record(node.terms, self.manifest, store), log, pace, work)
 
     def start(self, *seats: int, **options: Any) -> DaemonCluster:
         for seat in seats or range(self.SEATS):

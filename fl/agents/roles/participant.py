@@ -105,9 +105,7 @@ class Participant:
             return []
         # A commitment on the chain whose salt was lost is replaced while there is time.
         args = (number, self.seat, commitment)
-        again = self.seat in view.round.commitments  # a relayed commitment replaces none
-        half = 0 if again else view.phase_end - view.terms.commit_window // 2
-        return [Call("commit", args, self.seat, number=int(again), relayed_until=half)]
+        return [Call("commit", args, self.seat, number=int(self.seat in view.round.commitments))]
 
     def reveals(self, view: View) -> list[Action]:
         number = view.round.number
@@ -120,9 +118,7 @@ class Participant:
             files.append(Publish(result, None))
         half = view.phase_end - view.terms.reveal_window // 2
         args = (self.seat, root_of(data, Kind.UPDATE), salt, locator)
-        return [
-            Call("reveal", args, self.seat, publish=tuple(files), silence_costs=True, confirmed_until=half, relayed_until=half)
-        ]
+        return [Call("reveal", args, self.seat, publish=tuple(files), silence_costs=True, confirmed_until=half)]
 
     def serves(self, view: View) -> list[Action]:
         """Publishes the revealed update again while the round is open and a store that others read lacks it."""

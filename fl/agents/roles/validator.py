@@ -57,9 +57,7 @@ class Validator:
         if view.round.score_commitments.get(self.seat) == commitment:
             return []
         # A commitment on the chain whose salt was lost is replaced while there is time.
-        half = 0 if committed else view.phase_end - view.terms.score_commit_window // 2
-        args = (number, self.seat, commitment)
-        call = Call("commitScores", args, self.seat, number=int(committed), relayed_until=half)
+        call = Call("commitScores", (number, self.seat, commitment), self.seat, number=int(committed))
         if (failure := self._scorer.failures.get(number)) is None:
             return [call]
         return [
@@ -73,7 +71,7 @@ class Validator:
             return []
         salt, vector = kept
         half = view.phase_end - view.terms.score_reveal_window // 2
-        return [Call("revealScores", (self.seat, vector, salt), self.seat, confirmed_until=half, relayed_until=half)]
+        return [Call("revealScores", (self.seat, vector, salt), self.seat, confirmed_until=half)]
 
     def _waits(self, view: View) -> list[Action]:
         """Waits up to half of the score window if the store lacks an update. It may be on its way, or the store may be down:

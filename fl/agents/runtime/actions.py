@@ -57,7 +57,6 @@ class Call:
     revocable: it is cancelled, while no block holds it, once its role does not want it any more.
     confirmed_until: it reveals a secret, and waits until no reorganisation can reopen the earlier phase, but at most until
     then.
-    relayed_until: until then hosts may send it for the seat, if there are any; after that the seat sends it itself.
     from_block: the first block that may hold it.
     deposit: token units that the contract takes with it.
     calls: several calls of the contract in this one transaction (`multicall`), in order; if the contract rejects them together,
@@ -76,7 +75,6 @@ class Call:
     lasting: bool = False
     revocable: bool = False
     confirmed_until: int = 0
-    relayed_until: int = 0
     from_block: int = 0
     turn: Turn | None = None
     deposit: int = 0

@@ -27,7 +27,6 @@ from fl.agents.runtime.workers import Threads, Workers
 from fl.errors import ChainError, StoreError, TreatyError
 from fl.log import Log, clock_time
 from fl.network.federation import Distrust, FederationReader, Snapshot, WrongChain
-from fl.network.relay import Relays
 from fl.network.rpc import NodeError
 from fl.network.sender import Refused, Sender
 from fl.protocol.phases import Phase
@@ -57,7 +56,7 @@ class Pace:
 
 class Daemon:
     """Runs one seat. record: makes an empty public record, whenever the past must be read again. workers: run training and
-    scoring; by default threads. relays: hosts that send for it."""
+    scoring; by default threads."""
 
     def __init__(
         self,
@@ -69,7 +68,6 @@ class Daemon:
         log: Log,
         pace: Pace | None = None,
         workers: Workers | None = None,
-        relays: Relays | None = None,
     ):
         assert agent.seat is not None
         self.node, self.sender, self.journal, self.agent, self.log = node, sender, journal, agent, log
@@ -90,7 +88,6 @@ class Daemon:
             self.workers,
             log,
             self.trouble,
-            relays,
         )
         self.player = Player(agent, executor)
         self._done: Snapshot | None = None  # the last reading that was acted on completely

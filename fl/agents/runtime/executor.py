@@ -19,7 +19,6 @@ from fl.agents.runtime.workers import Workers
 from fl.errors import StoreError
 from fl.log import Log
 from fl.network.federation import FederationReader
-from fl.network.relay import Relays
 from fl.network.sender import Refused, Sender
 from fl.network.stores.base import Store
 from fl.network.stores.files import write_durably
@@ -32,7 +31,7 @@ TRIES = 3  # for a transaction that reverted after all, or whose nonce was taken
 class Executor:
     """Executes actions for one key, and perhaps one seat.
 
-    folder: the seat's journal. trouble: called for failures that stop nothing else. relays: hosts that send for the seat.
+    folder: the seat's journal. trouble: called for failures that stop nothing else.
     wakes: when actions that wait may be tried again.
     """
 
@@ -47,11 +46,10 @@ class Executor:
         workers: Workers,
         log: Log,
         trouble: Callable[[Exception], None],
-        relays: Relays | None = None,
     ):
         self.node, self.sender, self.store, self.folder = node, sender, store, folder
         self.turns, self.deposits, self.workers = turns, deposits, workers
-        self.log, self.trouble, self.relays = log, trouble, relays
+        self.log, self.trouble = log, trouble
         self.wakes: list[Wake] = []
 
     def begin(self, view: View) -> None:
@@ -123,9 +121,6 @@ class Executor:
         data = self._data(call)
         name = self._name(call, view, data)
         if name is None or not self._publishes(call):
-            return False
-        if view.time < call.relayed_until and self.relays and self.relays.carries(call.function, call.args, view.facts.number):
-            self.wakes.append(Wake(view.block + 1, call.relayed_until))
             return False
         if call.deposit and not self.deposits.ready(view, call.deposit):
             return False

@@ -26,7 +26,6 @@ from fl.learning.task_check import check_shard
 from fl.learning.task_loading import federation_task
 from fl.log import Log
 from fl.network.federation import FederationReader
-from fl.network.relay import Relays
 from fl.network.rpc import Rpc, on_loopback
 from fl.network.sender import GWEI, Fees, Sender, Signer
 from fl.network.stores.base import Store, Writer
@@ -137,8 +136,7 @@ def _assemble(
     sender = Sender(node.rpc, signer, node.chain_id, journal.transactions, fees, log, node.refusal)
     agent = Agent(f"seat {seat}", signer, roles, journal.folder, store, seat)
     pace = Pace(settings.poll, max(settings.poll, 15.0))
-    relays = Relays(settings.relays, writer) if settings.relays else None
-    daemon = Daemon(node, sender, journal, agent, lambda: Record(node.terms, manifest, store), log, pace, relays=relays)
+    daemon = Daemon(node, sender, journal, agent, lambda: Record(node.terms, manifest, store), log, pace)
     if metrics is not None:
         try:
             port = daemon.metrics.serve(metrics)
