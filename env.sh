@@ -7,3 +7,11 @@ export SOLCX_BINARY_PATH="$TREATY_HOME/.solcx"
 export APE_DATA_FOLDER="${APE_DATA_FOLDER:-$TREATY_HOME/.ape}"
 # One thread each: two OpenMP threads on two busy cores cost up to ten times.
 export OMP_NUM_THREADS="${OMP_NUM_THREADS:-1}"
+# Ape finds these commands in the project's folder alone, and elsewhere says no more than that there is no such command.
+ape() {
+    if [ "$1" = run ] && [ ! -d scripts ]; then
+        echo "Error: 'ape run' works in the project's folder only: cd $TREATY_HOME; your tables may be anywhere" >&2
+        return 2
+    fi
+    command ape "$@"
+}

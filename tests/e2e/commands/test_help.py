@@ -52,3 +52,11 @@ def test_completion__knows_doors_and_options():
 
     assert set(COMMANDS) <= complete("ape run ")
     assert complete("ape run watch --te") == {"--terminal"}
+
+
+@pytest.mark.parametrize("shell", ["bash", "sh"])
+def test_commands__outside_the_project_folder__say_where_they_are(shell, tmp_path):
+    call = f"cd {ROOT} && . ./env.sh && cd {tmp_path} && ape run status"
+    done = subprocess.run([shell, "-c", call], capture_output=True, text=True)
+    assert done.returncode == 2 and done.stderr.startswith("Error: 'ape run' works in the project's folder only: cd ")
+    assert done.stderr.count("\n") == 1

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from support.cli import APE, project
+from support.cli import APE, ROOT, project
 
 SPEED = 8  # seconds of the chain's clock in one of ours: the live preset's windows, on a machine that does other things as well
 MINUTES = 5.0
@@ -130,3 +130,20 @@ def test_three_participants__who_share_an_invitation_alone__make_a_model__though
     finally:
         for command in running:
             command.end()
+
+
+@pytest.mark.xdist_group("chaos")
+def test_tables__become_a_model_and_predictions__in_two_commands(tmp_path):
+    tables = [table(tmp_path / f"{name}.csv", 40 + 10 * i, i) for i, name in enumerate("abc", 1)]
+    began = time.monotonic()
+    made = quick("up", "--data", *tables, "--target", "relapse", "--out", tmp_path / "mine", "--no-page", folder=ROOT)
+    assert made.returncode == 0 and "audit passed" in made.stdout, made
+    print(f"model of three rounds after {time.monotonic() - began:.0f} s")
+    new = table(tmp_path / "new.csv", 30, 9)
+    rows = pd.read_csv(new).drop(columns="relapse")
+    rows.to_csv(new, index=False)
+    out = tmp_path / "predictions.csv"
+    done = quick("predict", "--model", tmp_path / "mine" / "model", "--data", new, "--out", out, folder=ROOT)
+    assert done.returncode == 0, done
+    predicted = pd.read_csv(out)
+    assert len(predicted) == 30 and set(predicted["relapse"]) <= {"yes", "no"}
