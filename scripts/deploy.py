@@ -1,7 +1,5 @@
 """ape run deploy: deploys a federation to the connected network."""
 
-import json
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -67,10 +65,9 @@ def cli(
         options.only_with("--dry-run", "--seats", *FLAGS)
     from fl.network import ape_accounts
     from fl.network.stores.several import open_store
-    from fl.tools.audit.export import terms_to_json
     from fl.tools.federation.deploy import deploy, draft, remember, tried_task
     from fl.tools.federation.deploy import dry_run as estimated
-    from fl.tools.federation.show_deployment import show_deployment
+    from fl.tools.federation.show_deployment import deployment_facts, show_deployment
     from fl.tools.federation.terms_file import PRESETS, read_terms
 
     try:
@@ -79,17 +76,13 @@ def cli(
             price = ape_accounts.gas_price() / 1e9 if gas_price is None else gas_price
             checked = draft(tried_task(task), given, ape_accounts.account_address(key.account), **choices)
             assumed = prices_given(gas_price=price, l2_gas_price=l2_gas_price, blob_price=blob_price, eth_price=eth_price)
-            result = estimated(checked, seats, assumed)
-            click.echo(json.dumps(result.facts, indent=1) if as_json else "\n".join(result.lines))
-            return
+            return options.printed(estimated(checked, seats, assumed), as_json)
         with ape_accounts.hushed():
             done = deploy(tried_task(task), given, key.open(), open_store(stores), publish=publish, **choices, **key.options)
         path = remember(done, Path("deployments"), ape_accounts.network_choice(), stores)
         reader = ape_accounts.federation(done.federation)
         if as_json:
-            terms_facts = terms_to_json(reader.terms)
-            click.echo(json.dumps({**asdict(done), "stores": list(stores), "terms": terms_facts}, indent=1))
-            return
+            return options.printed(deployment_facts(done, reader.terms, stores), True)
         show_deployment(done, reader.terms, reader.denomination)
     except TreatyError as error:
         raise click.ClickException(str(error)) from error

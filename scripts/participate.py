@@ -30,14 +30,7 @@ from fl.tools.cli.network import Network, NetworkCommand
 @click.option("--seat", type=click.IntRange(0, 127), help="The seat's number. Default: as the journal or --owner says.")
 @click.option("--owner", metavar="ADDRESS", help="Run the seat that this account owns. Default: the operator itself.")
 @click.option("--journal", type=click.Path(path_type=Path), help="Folder for salts and transactions. Default: journal/...")
-@click.option(
-    "--rpc",
-    "urls",
-    multiple=True,
-    metavar="URL",
-    envvar="TREATY_RPC",
-    help="A node. Repeatable: several are compared. Default: TREATY_RPC (addresses with spaces between them), or --network.",
-)
+@options.nodes
 @click.option("--confirmations", type=click.IntRange(0), default=2, show_default=True, help="Act only on blocks this deep.")
 @click.option(
     "--max-fee", type=options.Finite(0, min_open=True), default=200.0, show_default=True, help=("Highest gas price in gwei.")

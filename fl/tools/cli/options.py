@@ -60,6 +60,14 @@ read_federation = click.option(
 factory = click.option(
     "--factory", metavar="ADDRESS", help="The factory that made it, if you know another than this version's own."
 )
+nodes = click.option(
+    "--rpc",
+    "urls",
+    multiple=True,
+    metavar="URL",
+    envvar="TREATY_RPC",
+    help="A node. Repeatable: several are compared. Default: TREATY_RPC (addresses with spaces between them), or --network.",
+)
 seat = click.option("--seat", type=click.IntRange(0, 127), help="The seat's number. Default: the account's only seat.")
 to = click.option("--to", metavar="ADDRESS", help="Who receives the tokens. Default: the account itself.")
 mint = click.option("--mint", is_flag=True, help="Mint what is missing (play-money tokens only).")
@@ -177,12 +185,17 @@ def command(command: Callable[..., Result]) -> Callable[..., None]:
                 result = command(*args, **kwargs)
         except TreatyError as error:
             raise click.ClickException(str(error)) from error
-        if as_json:
-            click.echo(json.dumps(result.facts, indent=1))
-        else:
-            for line in result.lines:
-                click.echo(plain(line))
+        printed(result, as_json)
         if result.code:
             raise SystemExit(result.code)
 
     return run
+
+
+def printed(result: Result, as_json: bool) -> None:
+    """Prints a result, for people or for scripts."""
+    if as_json:
+        click.echo(json.dumps(result.facts, indent=1))
+    else:
+        for line in result.lines:
+            click.echo(plain(line))

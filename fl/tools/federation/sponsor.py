@@ -37,7 +37,14 @@ def fund(
         )
     if key is None:
         calls = [(token.address, token.approve_data(reader.address, units)), (reader.address, _data(reader, "fund", units))]
-        return _calls(calls)
+        result = _calls(calls)
+        if (held := token.held_by(reader.terms.sponsor)) < units:
+            lacks = f"the sponsor {reader.terms.sponsor} holds {token.denomination.show(held)}, and this takes"
+            note = (
+                f"{lacks} {token.denomination.show(units)}: send it the rest first, or whoever makes the calls sees them fail"
+            )
+            return Result([*result.lines, note], {**result.facts, "lacks": str(units - held)})
+        return result
     account = key.open()
     sent = pay(key, account, reader, token, units, [("fund", (units,))], approve=approve, mint=mint)
     pool = reader.accounting().available

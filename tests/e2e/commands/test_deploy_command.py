@@ -246,7 +246,7 @@ def test_deploy__in_json__says_all_that_a_script_needs(commands, tmp_path):
     told = commands.json(*DEPLOY, "--store", tmp_path / "s")
     kept = remembered(commands)[-1]
     assert {name: told[name] for name in kept} == kept and told["stores"] == [str(tmp_path / "s")]
-    assert told["terms"]["min_stake"] > 0 and told["gas"]["create"] > 0
+    assert int(told["terms"]["min_stake"]) > 0 and told["gas"]["create"] > 0
     assert "deploy" in json.dumps(commands.json(*DEPLOY, "--dry-run"))
 
 
@@ -385,7 +385,10 @@ def test_dao__as_sponsor__funds_and_concludes_and_gets_the_rest_back(commands, t
     result = remembered(commands)[-1]
     here = ["--federation", result["federation"]]
     token, federation = commands.contract("TestToken", result["token"]), commands.contract("Federation", result["federation"])
+    poor = commands("fund", *here, "--calldata", "--amount", "50")
+    assert f"the sponsor {sponsor.address} holds 0 TTT, and this takes 50 TTT: send it the rest first" in poor.out
     commands.send(sponsor.member, token.address, token.encode_abi("mint", [sponsor.address, 50 * 10**18]))
+    assert "lacks" not in commands.json("fund", *here, "--calldata", "--amount", "50")
 
     sponsor.carry_out(commands.json("fund", *here, "--calldata", "--amount", "50")["calls"])
     assert federation.functions.accounting().call()[5] == 50 * 10**18 and token.functions.balanceOf(sponsor.address).call() == 0

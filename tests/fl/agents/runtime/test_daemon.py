@@ -91,7 +91,13 @@ def test_federation_that_is_over__ends_the_daemon(cluster):
     cluster.start(0)
     cluster.system.do("conclude", by=SPONSOR)
     cluster.mine(2)
-    cluster.daemons[0].run(threading.Event())
+    running = threading.Thread(target=cluster.daemons[0].run, args=(threading.Event(),), daemon=True)
+    running.start()
+    for _ in range(100):  # blocks go on: it first claims its credit for deposits, and waits until that is confirmed
+        cluster.mine()
+        running.join(0.1)
+        if not running.is_alive():
+            break
     assert "the sponsor gave notice, and no round is open: nothing is left to do" in logged(cluster.daemons[0])
 
 
