@@ -1,5 +1,8 @@
 """Relaying: a host takes an act only if the chain would."""
 
+import socket
+import time
+
 import numpy as np
 import pytest
 from support.in_process import InProcessChain, operated, reader_of
@@ -7,6 +10,9 @@ from support.keys import key_of
 from support.system import System, random_update, salt
 
 from fl.log import Log
+from fl.network.host_relay import HostRelay
+from fl.network.stores.base import Writer
+from fl.network.stores.local import LocalStore
 from fl.network.transactions import TransactionJournal
 from fl.protocol.artifact import Kind
 from fl.protocol.leaves import root_of
@@ -14,6 +20,8 @@ from fl.protocol.relayed import Act
 from fl.tools.host.ledger import Ledger
 from fl.tools.host.metrics import Metrics
 from fl.tools.host.relay import Relay
+from fl.tools.host.server import Host, application
+from fl.tools.host.web import Address, WebServer
 
 ETHER = 10**18
 SENDER = key_of(40)
@@ -88,3 +96,30 @@ def test_reveal__is_taken_only_if_it_opens_the_commitment(system, relay):
 def test_budget__that_is_spent__sends_daemons_on_their_own_way(system, relay):
     relay.spent = relay.budget
     assert relay.offer(commit(system)) == (503, "the budget for gas is spent: send the transaction yourself")
+
+
+# ---- a seat's hosts
+
+
+def test_hosts__are_asked_in_order_until_one_takes_the_act__and_nobody_waits_for_them(system, relay, tmp_path):
+    host = Host(relay.ledger, LocalStore(tmp_path / "hosted"), relay=relay)
+    server = WebServer(application(host), Address())
+    server.start()
+    told: list[str] = []
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        urls = ["http://127.0.0.1:9", f"http://127.0.0.1:{silent.getsockname()[1]}", server.url]
+        writer = Writer(system.evm.chain_id, system.federation.address, 0, key_of(0).sign_typed, told.append)
+        began = time.monotonic()
+        HostRelay(urls, writer, seconds=0.3).give(Act.parse(commit(system)))
+        assert time.monotonic() - began < 0.2
+        while not relay._pending:
+            assert time.monotonic() - began < 10, told
+            time.sleep(0.02)
+    assert "cannot be reached" in told[0] and "did not answer" in told[1] and len(told) == 2
+    host.relay = None
+    HostRelay([server.url], writer).give(Act.parse(commit(system)))
+    while "no host takes commit: this seat sends it itself" not in told[-1]:
+        assert time.monotonic() - began < 10, told
+        time.sleep(0.02)
+    assert "HTTP status 404" in told[-2]
+    server.stop()

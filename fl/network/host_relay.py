@@ -1,0 +1,47 @@
+"""A seat's hosts as its relay: acts are offered to one after the other, by a thread beside the daemon.
+
+What a host answers is worth nothing: only the chain shows that an act was done, and the daemon sends it itself at half of its
+window. So `give` never waits, and a host that is dead, silent, asleep or refuses costs no time.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Sequence
+
+from fl.errors import StoreError
+from fl.network.stores.base import Writer
+from fl.network.stores.remote import Http
+from fl.protocol.relayed import Act
+
+SECONDS = 5.0  # of patience with one host
+TAKEN = (200, 202)
+
+
+class HostRelay:
+    """The hosts that relay for one seat, in order. writer: the seat, and where trouble is reported."""
+
+    def __init__(self, urls: Sequence[str], writer: Writer, seconds: float = SECONDS):
+        self.urls, self.writer, self.seconds = tuple(urls), writer, seconds
+
+    def give(self, act: Act) -> None:
+        """Offers an act to the hosts; returns at once."""
+        threading.Thread(target=self._offer, args=(act,), name=f"relay {act.kind}", daemon=True).start()
+
+    def _offer(self, act: Act) -> None:
+        body = json.dumps(act.to_json()).encode()
+        headers = {"Content-Type": "application/json"}
+        if self.writer.token:
+            headers["Authorization"] = f"Bearer {self.writer.token}"
+        for url in self.urls:
+            try:
+                status, answer = Http(url, self.seconds).call("POST", "relay", 1 << 10, headers=headers, data=body)
+            except StoreError as error:
+                self.writer.warn(f"{act.kind} is not relayed: {error}")
+                continue
+            if status in TAKEN:
+                return
+            text = " ".join(bytes(answer).decode("utf-8", "replace").split())[:200]
+            self.writer.warn(f"{act.kind} is not relayed by {url} (HTTP status {status}): {text}")
+        self.writer.warn(f"no host takes {act.kind}: this seat sends it itself at half of its window")
