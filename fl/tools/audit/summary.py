@@ -19,6 +19,8 @@ from fl.tools.audit.verdict import Verdict
 from fl.tools.federation.deployment import Deployment
 from fl.tools.simulation.plan import Plan
 
+VERSION = 1  # of the format, which fl/guides/record-format.md describes
+
 
 @dataclass(frozen=True)
 class Token:
@@ -100,6 +102,7 @@ class Summary:
     baselines: Baselines | None
     accounting: Accounting
     audit: Verdict | None = None
+    version: int = VERSION
 
     @property
     def denomination(self) -> Denomination:
@@ -107,7 +110,9 @@ class Summary:
         return Denomination(self.token.decimals, self.token.symbol)
 
     def write(self, path: Path) -> None:
-        write_durably(path, json.dumps(asdict(self), indent=1).encode())
+        facts = asdict(self)
+        facts["accounting"] = {name: str(units) for name, units in facts["accounting"].items()}
+        write_durably(path, json.dumps(facts, indent=1).encode())
 
     @classmethod
     def read(cls, path: Path) -> Summary:
@@ -122,9 +127,20 @@ class Summary:
             cause = f"{path} is damaged or not a summary of a simulation ({error})"
             raise AuditError(f"{cause}: give the summary.json that simulate wrote") from error
         try:
+            if isinstance(facts, dict) and isinstance(facts.get("accounting"), dict):
+                facts["accounting"] = {name: _units(name, units) for name, units in facts["accounting"].items()}
             summary = read(cls, facts)
+            if summary.version != VERSION:
+                raise ValueError(f"its version is {summary.version}, not {VERSION}")
             _ = summary.denomination  # refuses decimals that no token has
         except (ValueError, PrivacyError) as error:
             cause = f"{path} is not a summary of a simulation: {error}"
             raise AuditError(f"{cause}; give the summary.json that simulate wrote") from error
         return summary
+
+
+def _units(name: str, written: Any) -> int:
+    """An amount in token units, written in decimal digits. Raises ValueError."""
+    if not isinstance(written, str) or not written.isascii() or not written.isdecimal():
+        raise ValueError(f"accounting.{name} is {str(written)[:80]!r}, not a text of decimal digits")
+    return int(written)

@@ -6,8 +6,11 @@ import shutil
 from pathlib import Path
 
 import pytest
+from jsonschema import Draft202012Validator
 from support.cli import Outcome, once, project, remembered, roots
+from support.second_verifier import verify
 
+import fl
 from fl.network.stores.local import LocalStore
 from fl.protocol.artifact import Kind
 
@@ -36,7 +39,7 @@ def summary(simulated) -> dict:
 
 SUMMARY = (
     "plan metric higher_is_better chain_id federation deployment token terms start rounds seats adversaries totals gas times "
-    "baselines accounting audit"
+    "baselines accounting audit version"
 )
 A_ROUND = """number metric model_root active revealed accepted left_out committee scores voided adopted proposer fallen gas"""
 A_SEAT = "seat name kind owner stake scores pay slashes gas privacy"
@@ -65,9 +68,17 @@ def test_summary__tells_what_was_asked_and_what_came_of_it(summary):
     assert (totals["parameters"], totals["model_bytes"], totals["slashed"]) == (2, 1024, 0)
     assert totals["paid"] == pytest.approx(sum(s["pay"] for s in seats)) and min(s["pay"] for s in seats) > 0
     assert totals["gas"] > sum(s["gas"] for s in seats) > 0
-    accounting = {key: value for key, value in summary["accounting"].items() if key != "held"}
-    assert sum(accounting.values()) == summary["accounting"]["held"] > 0
+    accounting = {key: int(value) for key, value in summary["accounting"].items()}
+    assert sum(accounting.values()) == 2 * accounting["held"] > 0
     assert summary["audit"]["passed"] and summary["audit"]["model"] == totals["model_root"]
+
+
+def test_summary_and_events__fit_their_schemas__and_a_second_verifier_agrees(simulated, summary):
+    schemas = {p.name.partition(".")[0]: json.loads(p.read_text()) for p in (Path(fl.__file__).parent / "schemas").iterdir()}
+    Draft202012Validator(schemas["summary"]).validate(summary)
+    for line in (simulated / "events.jsonl").read_text().splitlines():
+        Draft202012Validator(schemas["events"]).validate(json.loads(line))
+    assert verify(simulated) == []
 
 
 def test_store__holds_every_model_and_update_under_its_name(simulated, summary):
@@ -207,7 +218,7 @@ def count_otherwise(result: dict) -> None:
 
 
 def hold_less(result: dict) -> None:
-    result["accounting"]["held"] -= 1
+    result["accounting"]["held"] = str(int(result["accounting"]["held"]) - 1)
 
 
 def forget_a_round(result: dict) -> None:
