@@ -146,4 +146,4 @@ def test_tables__become_a_model_and_predictions__in_two_commands(tmp_path):
     done = quick("predict", "--model", tmp_path / "mine" / "model", "--data", new, "--out", out, folder=ROOT)
     assert done.returncode == 0, done
     predicted = pd.read_csv(out)
-    assert len(predicted) == 30 and set(predicted["relapse"]) <= {"yes", "no"}
+    assert len(predicted) == 30 and set(predicted["prediction"]) <= {"yes", "no"}
