@@ -76,7 +76,7 @@ def measure(task: Task, split: Split, rounds: int, seed: int, most: int | None =
     pooled, plain = pooled_curve(task, split, rounds, seed), float_fedavg_curve(task, split, rounds, seed)
     some = split.shards[:most]
     return Baselines(
-        alone={s.name: alone(task, s.train, split.test, rounds, seed, i) for i, s in enumerate(some)},
+        local_only={s.name: alone(task, s.train, split.test, rounds, seed, i) for i, s in enumerate(some)},
         pooled=pooled[-1],
         float_fedavg=plain[-1],
         curves={"pooled": tuple(pooled), "float_fedavg": tuple(plain)},

@@ -11,7 +11,7 @@ class Baselines:
     """Baselines on the same test rows, by the task's metric: local-only training, centralised training, and FedAvg in floats.
     curves: the last two, before the first round and after each."""
 
-    alone: Mapping[str, float]
+    local_only: Mapping[str, float]
     pooled: float
     float_fedavg: float
     curves: Mapping[str, tuple[float, ...]]

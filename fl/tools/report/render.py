@@ -153,7 +153,7 @@ def _curve(facts: Facts) -> Markup:
     given = known.baselines.curves if known.baselines else {}
     names = {"pooled": "all data in one place", "float_fedavg": "honest only, in floats"}
     lines += [Line(name, given[key], i) for i, (key, name) in enumerate(names.items(), 1) if given.get(key)]
-    alone = known.baselines.alone if known.baselines else {}
+    alone = known.baselines.local_only if known.baselines else {}
     levels = [("local only, average", sum(alone.values()) / len(alone))] if alone else []
     result = "; ".join(
         f"{line.name} ends at {text.measure(facts, next(v for v in reversed(line.values) if v is not None))}" for line in lines

@@ -75,7 +75,7 @@ def _learned(facts: Facts) -> str:
     rounds = sorted(known.metrics)
     first, last = known.metrics[rounds[0]], known.metrics[rounds[-1]]
     sentence = f"Measured by {facts.metric}, the model went from {measure(facts, first)} to {measure(facts, last)}"
-    alone = known.baselines.alone if known.baselines else {}
+    alone = known.baselines.local_only if known.baselines else {}
     if alone:
         mean = sum(alone.values()) / len(alone)
         sentence += f"; training on local data only would have given each participant {measure(facts, mean)} on average"

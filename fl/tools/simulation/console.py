@@ -145,7 +145,7 @@ def _costs(summary: Summary) -> Table:
 
 def _baselines(summary: Summary, baselines: Baselines) -> Table:
     table = new_table(f"{summary.metric} on everybody's test rows", "who", summary.metric)
-    local_only = baselines.alone
+    local_only = baselines.local_only
     for name, value in list(local_only.items())[:8]:
         table.add_row(f"{name}, local only", f"{value:.4f}")
     table.add_row("local only, average", f"{sum(local_only.values()) / len(local_only):.4f}", style="bold")

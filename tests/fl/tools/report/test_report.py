@@ -302,7 +302,7 @@ SPENT = PrivacySpent("sgd", noise=0.91, spent=1.25, epsilon=8.0, delta=1e-5, rou
 
 def evil() -> Known:
     names = dict.fromkeys(range(5), EVIL)
-    baselines = replace(KNOWN.baselines, alone={EVIL: 0.5})
+    baselines = replace(KNOWN.baselines, local_only={EVIL: 0.5})
     gas = {EVIL: KNOWN.gas["commit"]}
     audit = Verdict(False, 0, "", {EVIL: 1}, {EVIL: Judgement(False, EVIL, (EVIL,))}, (EVIL,), EVIL)
     return replace(
