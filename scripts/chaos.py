@@ -15,7 +15,7 @@ from fl.errors import TreatyError
 )
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder for summary.json, logs, journals, store.")
 @click.option("--seats", type=int, default=4, show_default=True, help="Honest participants; a lying proposer is added.")
-@click.option("--window", type=int, default=40, show_default=True, help="Length of every phase in seconds, at least 10.")
+@click.option("--window", type=int, default=40, show_default=True, help="Length of a phase in seconds, at least 10.")
 @click.option("--every", type=float, default=15.0, show_default=True, help="Mean seconds between two faults.")
 @click.option("--task", default="heart", show_default=True, help="The task to learn.")
 @click.option("--paced", is_flag=True, help="Blocks wait for the daemons: for slow machines and for tests.")

@@ -25,21 +25,14 @@ from fl.tools.cli.prices import given as prices_given
     show_default=True,
     help=f"{', '.join(SHIPPED)}, a task file, or table:FILE.csv?target=COLUMN.",
 )
-@click.option(
-    "--store",
-    "stores",
-    multiple=True,
-    default=["store"],
-    metavar="PLACE",
-    help=("A store for genesis and manifest. Default: store."),
-)
+@click.option("--store", "stores", multiple=True, default=["store"], help="Where genesis and manifest go. Default: store.")
 @click.option("--public", multiple=True, metavar="URL", help="A store that the manifest names for everybody. Repeatable.")
 @click.option("--factory", metavar="ADDRESS", help="Use this factory instead of deploying one.")
 @click.option("--gate", default="agreement", show_default=True, help=f"Which updates enter: {' or '.join(GATES)}.")
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Seeds the first model.")
 @click.option("--publish", is_flag=True, help="Submit the sources to a block explorer, if a plugin is installed.")
 @click.option("--dry-run", is_flag=True, help="Check everything, report gas, cost, time and roles; send nothing.")
-@click.option("--seats", type=click.IntRange(1, 128), default=10, show_default=True, help="Dry run: number of participants.")
+@click.option("--seats", type=click.IntRange(1, 128), help="Participants you expect: 3 validators, from 7 on 5, from 12 on 7.")
 @click.option("--json", "as_json", is_flag=True, help="Print addresses, terms, gas and stores as JSON.")
 @prices
 def cli(
@@ -50,7 +43,7 @@ def cli(
     task: str,
     stores: tuple[str, ...],
     dry_run: bool,
-    seats: int,
+    seats: int | None,
     gas_price: float | None,
     l2_gas_price: float | None,
     blob_price: float | None,
@@ -62,21 +55,21 @@ def cli(
     terms, and records both in deployments/<chain id>.json; commands that only read need no address in this folder then. If the
     terms name no `token`, a play-money token is deployed. Nothing is sent before everything has been checked."""
     if not dry_run:
-        options.only_with("--dry-run", "--seats", *FLAGS)
+        options.only_with("--dry-run", *FLAGS)
     from fl.network import ape_accounts
     from fl.network.stores.several import open_store
     from fl.tools.federation.deploy import deploy, draft, remember, tried_task
     from fl.tools.federation.deploy import dry_run as estimated
     from fl.tools.federation.show_deployment import deployment_facts, show_deployment
-    from fl.tools.federation.terms_file import PRESETS, read_terms
+    from fl.tools.federation.terms_file import EXPECTED, PRESETS, for_seats, read_terms
 
     try:
-        given = PRESETS[preset] | (read_terms(terms) if terms else {})
+        given = for_seats(PRESETS[preset], read_terms(terms) if terms else {}, seats)
         if dry_run:
             price = ape_accounts.gas_price() / 1e9 if gas_price is None else gas_price
             checked = draft(tried_task(task), given, ape_accounts.account_address(key.account), **choices)
             assumed = prices_given(gas_price=price, l2_gas_price=l2_gas_price, blob_price=blob_price, eth_price=eth_price)
-            return options.printed(estimated(checked, seats, assumed), as_json)
+            return options.printed(estimated(checked, seats or EXPECTED, assumed), as_json)
         with ape_accounts.hushed():
             done = deploy(tried_task(task), given, key.open(), open_store(stores), publish=publish, **choices, **key.options)
         path = remember(done, Path("deployments"), ape_accounts.network_choice(), stores)

@@ -32,18 +32,10 @@ from fl.tools.cli.network import Network, NetworkCommand
 @click.option("--journal", type=click.Path(path_type=Path), help="Folder for salts and transactions. Default: journal/...")
 @options.nodes
 @click.option("--confirmations", type=click.IntRange(0), default=2, show_default=True, help="Act only on blocks this deep.")
-@click.option(
-    "--max-fee", type=options.Finite(0, min_open=True), default=200.0, show_default=True, help=("Highest gas price in gwei.")
-)
+@click.option("--max-fee", type=options.Finite(0, min_open=True), default=200.0, help="Highest gas price in gwei: 200.")
 @click.option("--tip", type=options.Finite(0), default=1.0, show_default=True, help="Gas tip in gwei for the block producer.")
 @click.option("--poll", type=options.Finite(0, min_open=True), default=2.0, show_default=True, help="Seconds between reads.")
-@click.option(
-    "--rpc-timeout",
-    type=options.Finite(0, min_open=True),
-    default=10.0,
-    show_default=True,
-    help=("Seconds to wait for a node."),
-)
+@click.option("--rpc-timeout", type=options.Finite(0, min_open=True), default=10.0, help="Seconds to wait for a node: 10.")
 @click.option("--metrics", type=int, metavar="PORT", help="Serve Prometheus text on 127.0.0.1:PORT.")
 @click.option("--log-json", is_flag=True, help="Log JSON lines.")
 @click.option("--once", is_flag=True, help="Do what is due now and end; for cron.")

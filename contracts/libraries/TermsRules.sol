@@ -5,7 +5,7 @@ import {Terms} from "../interfaces/IFederation.sol";
 
 /// @title TermsRules: what terms must satisfy, numbered; checked once, at creation
 library TermsRules {
-    uint256 internal constant MIN_WINDOW = 10 seconds;
+    uint256 internal constant MIN_WINDOW = 60 seconds; // some blocks fall into it on any chain
     uint256 internal constant MAX_WINDOW = 30 days;
     uint256 internal constant MAX_ROUND = 90 days; // a stake is never locked longer
     uint256 internal constant MIN_DRAW_DELAY = 2; // who builds the block that closes knows the randomness of the next one

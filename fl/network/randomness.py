@@ -45,12 +45,18 @@ def randomness_of(rpc: Chain) -> Randomness:
     newest = number_of("the newest block's number", _block(rpc, "latest").get("number"))
     blocks = [_block(rpc, hex(number)) for number in range(max(0, newest - LOOKED_AT + 1), newest + 1)]
     values = [prev_randao(header_of(block)) for block in blocks if number_of("a block's number", block.get("number"))]
-    seconds = _time(blocks[-1]) - _time(_block(rpc, hex(max(0, newest - SPAN))))
     kept = HISTORY_BLOCKS if code_at(rpc, HISTORY) else OPCODE_BLOCKS
     kind = NONE if any(int.from_bytes(value, "big") >> 64 == 0 for value in values) else OWN
     if kind == OWN and any(one == two for one, two in pairwise(values)):
         kind = COPIED
-    return Randomness(kind, seconds / max(1, min(newest, SPAN)), kept)
+    return Randomness(kind, block_seconds(rpc), kept)
+
+
+def block_seconds(rpc: Chain) -> float:
+    """The time between two blocks, as the chain made them lately. Raises NodeError."""
+    last = _block(rpc, "latest")
+    newest = number_of("the newest block's number", last.get("number"))
+    return (_time(last) - _time(_block(rpc, hex(max(0, newest - SPAN))))) / max(1, min(newest, SPAN))
 
 
 def _block(rpc: Chain, which: str) -> dict[str, str]:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import astuple, dataclass, fields
 
 ZERO_ADDRESS = "0x" + "00" * 20
-MIN_WINDOW, MAX_WINDOW = 10, 30 * 24 * 3600
+MIN_WINDOW, MAX_WINDOW = 60, 30 * 24 * 3600
 MAX_ROUND = 90 * 24 * 3600  # seconds; a stake is never locked longer
 BURN_ADDRESS = "0x000000000000000000000000000000000000dEaD"  # where slashed money goes
 MAX_AMOUNT = 2**88
@@ -90,63 +90,110 @@ def _counted_in(kind: str) -> tuple[str, ...]:
 WINDOWS = _counted_in("Seconds")
 AMOUNTS = _counted_in("TokenUnits")
 
-# The contract's numbers; rule 1 (the token has code) only a chain can check.
-_RULES: list[tuple[int, str, Callable[[Terms], bool]]] = [
-    (1, "token: give the address of an ERC-20", lambda t: t.token != ZERO_ADDRESS),
-    (2, "sponsor: give an address", lambda t: t.sponsor != ZERO_ADDRESS),
-    (
-        3,
-        "no_reveal_slash and no_scores_slash: each at most a quarter of min_stake",
-        lambda t: max(t.no_reveal_slash, t.no_scores_slash) <= t.min_stake // 4,
-    ),
+Show = Callable[[int], str]  # token units for people
+
+
+def _slashes(t: Terms, show: Show) -> str:
+    stated = [(name, getattr(t, name)) for name in ("no_reveal_slash", "no_scores_slash", "fraud_slash")]
+    if empty := [name for name, amount in stated if amount < 1]:
+        return f"{', '.join(empty)}: at least {show(1)} each"
+    total = " + ".join(show(amount) for _, amount in stated)
+    return (
+        f"min_stake {show(t.min_stake)} is below the slashes of a round together, {total} = {show(sum(a for _, a in stated))}"
+    )
+
+
+def _windows(t: Terms, _: Show) -> str:
+    odd = [f"{name} {getattr(t, name)} s" for name in WINDOWS if not MIN_WINDOW <= getattr(t, name) <= MAX_WINDOW]
+    return f"{', '.join(odd)}: each window lasts {MIN_WINDOW} s to {MAX_WINDOW} s (30 days)"
+
+
+def _amounts(t: Terms, show: Show) -> str:
+    odd = [f"{name} {show(getattr(t, name))}" for name in AMOUNTS if not 0 <= getattr(t, name) <= MAX_AMOUNT]
+    return f"{', '.join(odd)}: each amount is 0 to 2^88 token units, {show(MAX_AMOUNT)}"
+
+
+def _silence(t: Terms, show: Show) -> str:
+    odd = [f"{n} {show(getattr(t, n))}" for n in ("no_reveal_slash", "no_scores_slash") if getattr(t, n) > t.min_stake // 4]
+    return f"{', '.join(odd)}: give at most a quarter of min_stake, which is {show(t.min_stake // 4)}"
+
+
+def _walk(t: Terms, _: Show) -> str:
+    steps = t.depth + 3
+    return (
+        f"challenge_window {t.challenge_window} s is below {steps} x {t.answer_window} s = {steps * t.answer_window} s at "
+        f"depth {t.depth}: a checker walks down the tree with one demand a level; raise it, or lower answer_window"
+    )
+
+
+def _fraud(t: Terms, show: Show) -> str:
+    walk = f"{t.depth + 1} x {show(t.demand_deposit)}"
+    total = show(t.challenge_fee + (t.depth + 1) * t.demand_deposit)
+    return (
+        f"challenge_fee {show(t.challenge_fee)} + {walk} of demand_deposit at depth {t.depth} = {total}: it stays below "
+        f"fraud_slash, which is {show(t.fraud_slash)}, so that fraud never pays"
+    )
+
+
+def _longest(t: Terms, _: Show) -> str:
+    return (
+        f"windows: a whole round with {t.max_attempts} max_attempts lasts {t.longest_round()} s, and at most {MAX_ROUND} s "
+        "(90 days) are allowed, so that no stake is locked longer"
+    )
+
+
+# The contract's numbers; rule 1 (the token has code) only a chain can check. Each: number, what holds, what to say if it does
+# not.
+_RULES: list[tuple[int, Callable[[Terms], bool], Callable[[Terms, Show], str]]] = [
+    (1, lambda t: t.token != ZERO_ADDRESS, lambda t, _: "token: give the address of an ERC-20"),
+    (2, lambda t: t.sponsor != ZERO_ADDRESS, lambda t, _: "sponsor: give an address"),
+    (3, lambda t: max(t.no_reveal_slash, t.no_scores_slash) <= t.min_stake // 4, _silence),
     (
         4,
-        "admission and allowlist: give one of them at most",
         lambda t: t.admission == ZERO_ADDRESS or not any(t.allowlist),
+        lambda t, _: "admission and allowlist: give one of them at most",
     ),
-    (5, "manifest: give its sha256", lambda t: any(t.manifest)),
-    (6, "genesis: give the first model's root", lambda t: any(t.genesis)),
-    (7, "depth: at most 22", lambda t: 0 <= t.depth <= 22),
-    (8, "max_exponent: at most 23", lambda t: 0 <= t.max_exponent <= 23),
-    (9, "trim: at most 64", lambda t: 0 <= t.trim <= 64),
-    (10, "max_seats: 1 to 128", lambda t: 1 <= t.max_seats <= 128),
-    (11, "committee: an odd number from 3 to 15", lambda t: t.committee % 2 == 1 and 3 <= t.committee <= 15),
+    (5, lambda t: any(t.manifest), lambda t, _: "manifest: give its sha256"),
+    (6, lambda t: any(t.genesis), lambda t, _: "genesis: give the first model's root"),
+    (7, lambda t: 0 <= t.depth <= 22, lambda t, _: f"depth {t.depth}: give 0 to 22"),
+    (8, lambda t: 0 <= t.max_exponent <= 23, lambda t, _: f"max_exponent {t.max_exponent}: give 0 to 23"),
+    (9, lambda t: 0 <= t.trim <= 64, lambda t, _: f"trim {t.trim}: give 0 to 64"),
+    (10, lambda t: 1 <= t.max_seats <= 128, lambda t, _: f"max_seats {t.max_seats}: give 1 to 128"),
+    (
+        11,
+        lambda t: t.committee % 2 == 1 and 3 <= t.committee <= 15,
+        lambda t, _: f"committee {t.committee}: give an odd number from 3 to 15",
+    ),
     (
         12,
-        "min_reveals: at least the committee, at most max_seats",
         lambda t: t.committee <= t.min_reveals <= t.max_seats,
+        lambda t, _: (
+            f"min_reveals {t.min_reveals}: give at least the committee, {t.committee}, at most max_seats, {t.max_seats}"
+        ),
     ),
-    (13, "max_attempts: 1 to 8", lambda t: 1 <= t.max_attempts <= 8),
-    (14, "windows: 10 seconds to 30 days each", lambda t: all(MIN_WINDOW <= getattr(t, w) <= MAX_WINDOW for w in WINDOWS)),
-    (
-        15,
-        "challenge_window: at least (depth + 3) * answer_window, so that a checker can walk down the tree",
-        lambda t: t.challenge_window >= (t.depth + 3) * t.answer_window,
-    ),
-    (16, "amounts: at most 2^88 token units each", lambda t: all(0 <= getattr(t, a) <= MAX_AMOUNT for a in AMOUNTS)),
+    (13, lambda t: 1 <= t.max_attempts <= 8, lambda t, _: f"max_attempts {t.max_attempts}: give 1 to 8"),
+    (14, lambda t: all(MIN_WINDOW <= getattr(t, w) <= MAX_WINDOW for w in WINDOWS), _windows),
+    (15, lambda t: t.challenge_window >= (t.depth + 3) * t.answer_window, _walk),
+    (16, lambda t: all(0 <= getattr(t, a) <= MAX_AMOUNT for a in AMOUNTS), _amounts),
     (
         17,
-        "slashes: at least 1 each, and no more than min_stake together",
         lambda t: (
             min(t.no_reveal_slash, t.no_scores_slash, t.fraud_slash) >= 1
             and t.min_stake >= t.no_reveal_slash + t.no_scores_slash + t.fraud_slash
         ),
+        _slashes,
     ),
+    (18, lambda t: t.challenge_fee + (t.depth + 1) * t.demand_deposit < t.fraud_slash, _fraud),
+    (19, lambda t: 0 <= t.strictness <= 65535, lambda t, _: f"strictness {t.strictness}: give 0 to 65535"),
+    (20, lambda t: t.longest_round() <= MAX_ROUND, _longest),
     (
-        18,
-        "challenge_fee: with depth + 1 demand_deposits it stays below fraud_slash, so that fraud never pays",
-        lambda t: t.challenge_fee + (t.depth + 1) * t.demand_deposit < t.fraud_slash,
+        21,
+        lambda t: MIN_DRAW_DELAY <= t.draw_delay <= MAX_DRAW_DELAY,
+        lambda t, _: f"draw_delay {t.draw_delay}: give 2 to 7200 blocks",
     ),
-    (19, "strictness: at most 65535", lambda t: 0 <= t.strictness <= 65535),
-    (
-        20,
-        "windows: at most 90 days for a whole round with all max_attempts, so that no stake is locked longer",
-        lambda t: t.longest_round() <= MAX_ROUND,
-    ),
-    (21, "draw_delay: 2 to 7200 blocks", lambda t: MIN_DRAW_DELAY <= t.draw_delay <= MAX_DRAW_DELAY),
 ]
 
 
-def check(terms: Terms) -> list[tuple[int, str]]:
-    """The rules that the terms break, as (number, what to give), in the order the contract checks them."""
-    return [(number, remedy) for number, remedy, holds in _RULES if not holds(terms)]
+def check(terms: Terms, show: Show = str) -> list[tuple[int, str]]:
+    """The rules that the terms break, as (number, what is wrong and what to give), in the order the contract checks them."""
+    return [(number, say(terms, show)) for number, holds, say in _RULES if not holds(terms)]

@@ -90,7 +90,7 @@ def make_terms(
     facts |= {"token": token, "manifest": manifest, "genesis": genesis}
     facts |= {"depth": depth_of(build(task, 0)), "max_exponent": task.max_exponent}
     terms = Terms(**facts)
-    broken = check(terms)
+    broken = check(terms, denomination.show)
     if broken:
         raise TermsError(
             ("no federation can be made with these terms: ") + "; ".join(f"{remedy} (rule {n})" for n, remedy in broken)

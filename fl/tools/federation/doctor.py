@@ -22,7 +22,7 @@ from fl.learning.task_check import check_model, check_shard, check_task, table_o
 from fl.learning.task_loading import federation_task, load_task
 from fl.network.calls import chain_id, number_of
 from fl.network.federation import FederationReader
-from fl.network.randomness import AHEAD, KINDS, NONE, OWN, randomness_of
+from fl.network.randomness import AHEAD, KINDS, NONE, OWN, block_seconds, randomness_of
 from fl.network.rpc import NodeError
 from fl.network.stores.base import Store
 from fl.network.stores.hosted import HostStore
@@ -32,7 +32,7 @@ from fl.network.token import Token
 from fl.protocol.artifact import Kind, pack_model, size_of
 from fl.protocol.leaves import root_of
 from fl.protocol.manifest import Manifest
-from fl.protocol.terms import check
+from fl.protocol.terms import WINDOWS, check
 from fl.tools.cli.amounts import show_duration, worst_case
 from fl.tools.cli.network import Network
 from fl.tools.cli.options import Key, Result
@@ -41,6 +41,7 @@ from fl.tools.federation.first_model import first_model
 SKEW = 60  # seconds by which clocks may differ
 ROUND_GAS = 400_000  # commit, reveal, scores and a proposal, generously
 BUSY = 3  # times today's price, at which there must be gas for a round
+LEAST = 10  # blocks that every window should hold
 ROUNDS = 10  # rounds for which there should be money and disk
 MARK = {"ok": "ok  ", "warn": "note", "bad": "FIX "}
 
@@ -157,6 +158,32 @@ def _federation(visit: Visit) -> None:
         f"{reader.address}: terms in order, {free} of {reader.terms.max_seats} seats free; "
         f"{worst_case(reader.terms, visit.token.denomination)}",
     )
+
+
+def _windows(visit: Visit) -> None:
+    """Whether every window of the terms holds enough blocks of this chain, as it made them lately."""
+    reader = visit.reader
+    if reader is None:
+        return
+    if visit.network.local:
+        visit.say("windows", "ok", "a local chain makes blocks as they are needed")
+        return
+    if (made := reader.head().number) < LEAST:
+        visit.say("windows", "warn", f"the chain has {made} blocks: too few to measure how many a window holds")
+        return
+    each = block_seconds(reader.rpc)
+    short = [(name, window) for name in WINDOWS if (window := getattr(reader.terms, name)) < LEAST * each]
+    for name, window in short:
+        count = int(window / each)
+        blocks = f"{count} block{'' if count == 1 else 's'} of {each:.1f} s"
+        visit.say(
+            "windows",
+            "bad",
+            f"{name} {window} s holds {blocks}, and {LEAST} are needed to act in time: "
+            "terms never change, so join a federation with longer windows",
+        )
+    if not short:
+        visit.say("windows", "ok", f"a block takes {each:.1f} s, and every window holds at least {LEAST}")
 
 
 def _draw(visit: Visit) -> None:
@@ -338,6 +365,7 @@ LOOKS: dict[str, Callable[[Visit], Any]] = {
     "chain": _chain,
     "clock": _clock,
     "federation": _federation,
+    "windows": _windows,
     "draw": _draw,
     "account": _account,
     "seat": _seat,

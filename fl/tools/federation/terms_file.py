@@ -100,6 +100,26 @@ LIVE = LAPTOP | {
     "challenge_window": 600,
     "answer_window": 60,
 }
+EXPECTED = 10  # seats, where an estimate needs a number and none is given
+
+
+def committee_for(seats: int) -> int:
+    """How many validators are drawn where so many seats are expected: more where more of them may collude."""
+    return 3 if seats < 7 else 5 if seats < 12 else 7
+
+
+def for_seats(preset: dict[str, Any], chosen: dict[str, Any], seats: int | None) -> dict[str, Any]:
+    """A sponsor's choices on top of a preset, and a committee for the seats that are expected. What is chosen stays."""
+    terms = preset | chosen
+    if seats is None or "committee" in chosen:
+        return terms
+    wanted = committee_for(seats)
+    if "min_reveals" not in chosen:
+        return terms | {"committee": wanted, "min_reveals": max(terms["min_reveals"], wanted)}
+    most = chosen["min_reveals"]  # a committee is drawn from at least so many
+    return terms | {"committee": max(3, min(wanted, most - (most + 1) % 2))}
+
+
 PRESETS = {"laptop": LAPTOP, "live": LIVE, "testnet": TESTNET, "l2": L2}
 DEFAULTS = LAPTOP
 DERIVED = ("manifest", "genesis", "depth", "max_exponent")

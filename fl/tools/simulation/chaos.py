@@ -26,6 +26,7 @@ from fl.network.federation import FederationReader
 from fl.network.rpc import Rpc
 from fl.network.stores.files import write_durably
 from fl.network.stores.local import LocalStore
+from fl.protocol.terms import MIN_WINDOW
 from fl.tools.audit.auditor import Auditor
 from fl.tools.audit.verdict import Verdict
 from fl.tools.federation.deploy import deploy
@@ -36,11 +37,13 @@ from fl.tools.simulation.local_chain import start_chain
 OWNERS, OPERATORS = 20, 2  # the first local account of each
 LIAR = "wrong_model"
 ROUNDS_FUNDED = 2000
+SPEED = 6  # seconds of the chain's clock in one of this test: the shortest legal window then takes ten seconds here
 
 
 @dataclass(frozen=True)
 class Script:
-    """What a chaos test depends on. Times are in seconds; `every` is the mean time between two faults.
+    """What a chaos test depends on. Times are in seconds here, of which the chain's clock makes SPEED each; `every` is the mean
+    time between two faults.
 
     paced: blocks wait until every running daemon has read the chain, so that a slow machine causes no faults; otherwise the
     chain makes a block every `block_time`.
@@ -153,11 +156,12 @@ class _ChaosTest:
 
     def _build(self, url: str) -> None:
         script = self.script
-        window = {f"{name}_window": script.window for name in ("commit", "reveal", "draw", "score_commit", "score_reveal")}
-        window |= {"settle_window": script.window, "propose_window": script.window}
+        length = SPEED * script.window
+        window = {f"{name}_window": length for name in ("commit", "reveal", "draw", "score_commit", "score_reveal")}
+        window |= {"settle_window": length, "propose_window": length}
         task = load_task(script.task)
-        walk = (depth_of(build(task, 0)) + 3) * 10  # the least that the contract allows
-        window |= {"challenge_window": max(walk, script.window), "answer_window": 10}
+        walk = (depth_of(build(task, 0)) + 3) * MIN_WINDOW  # the least that the contract allows
+        window |= {"challenge_window": max(walk, length), "answer_window": MIN_WINDOW}
         with ape_accounts.connected(url):
             accounts = ape_accounts.local_accounts(OWNERS + script.seats + 1)
             self.say("deploying, and seating everybody")
@@ -211,6 +215,7 @@ class _ChaosTest:
         if self.script.paced:
             self.rpc("evm_setAutomine", False)
         else:
+            self.rpc("anvil_setBlockTimestampInterval", self._advance())
             self.rpc("evm_setIntervalMining", max(1, round(self.script.block_time)))
         self.began = time.monotonic()
         self.history = History(self.node.terms.committee)
@@ -242,7 +247,7 @@ class _ChaosTest:
         return time.monotonic() + self.dice.uniform(0.5, 1.5) * self.script.every
 
     def _block(self) -> None:
-        """Makes a block, a second later, once every running daemon has read the last one and started to read again."""
+        """Makes a block, a step of the clock later, once every running daemon has read the last one and begun to read again."""
         running = [a for a in self.actors if a.process is not None and a.process.is_alive()]
         before = {a: a.looks for a in running}
         until = time.monotonic() + 120
@@ -251,8 +256,12 @@ class _ChaosTest:
                 break
             time.sleep(0.02)
         head = int(self.rpc("eth_getBlockByNumber", "latest", False)["timestamp"], 16)
-        self.rpc("evm_setNextBlockTimestamp", head + max(1, round(self.script.block_time)))
+        self.rpc("evm_setNextBlockTimestamp", head + self._advance())
         self.rpc("evm_mine")
+
+    def _advance(self) -> int:
+        """Seconds of the chain's clock from one block to the next."""
+        return SPEED * max(1, round(self.script.block_time))
 
     def _fault(self) -> Actor | None:
         """Draws a fault and causes it. Returns the actor that was killed and is to be restarted."""

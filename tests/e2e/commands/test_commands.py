@@ -373,8 +373,14 @@ def test_wrong_argument__ends_in_one_clear_line(commands, call, message):
         ("token: 0x12", r"terms.yaml: token must be an address \(0x and 40 hexadecimal digits\) in quotes, not 18"),
         ("- committee: 3", "terms.yaml: a terms file holds `name: value` lines"),
         ("", "terms.yaml: a terms file holds `name: value` lines"),
-        ("committee: 4", r"no federation can be made with these terms: committee: an odd number .* \(rule 11\); min_reveals"),
-        ("answer_window: 5000", r"no federation can be made with these terms: challenge_window: at least .* \(rule 15\)$"),
+        (
+            "committee: 4",
+            r"no federation can be made with these terms: committee 4: give an odd number .* \(rule 11\); min_reveals",
+        ),
+        (
+            "answer_window: 5000",
+            r"no federation can be made with these terms: challenge_window 7200 s is below 3 x 5000 s .* \(rule 15\)$",
+        ),
         ("min_stake: 1", r"no federation can be made with these terms: no_reveal_slash .* \(rule 17\)$"),
     ],
 )

@@ -188,7 +188,17 @@ def test_dry_run__tells_cost_time_and_roles__and_sends_nothing(commands, bare, t
     )
     assert "time      4h 30m when everybody acts at once, 12h at most" in done.out
     assert "participant earns up to 10, loses 10 if it commits and does not reveal" in done.out
-    assert "sets aside 107 TTT" in done.out and "rollup    some " in done.out
+    assert "sets aside 111 TTT" in done.out  # with a committee of five, since ten seats are expected
+    assert "rollup    some " in done.out
+    assert "sets aside 107 TTT" in commands(*DEPLOY, "--dry-run", "--store", tmp_path / "never").out
+
+
+def test_deploy__draws_a_committee_for_the_seats_that_are_expected(commands, tmp_path):
+    assert commands(*DEPLOY, "--seats", "12", "--store", tmp_path / "s").code == 0
+    federation = commands.contract("Federation", remembered(commands)[-1]["federation"])
+    terms = federation.functions.terms().call()
+    names = [f.name for f in fields(Terms)]
+    assert (terms[names.index("committee")], terms[names.index("min_reveals")]) == (7, 7)
 
 
 def test_dry_run__needs_no_passphrase(commands):

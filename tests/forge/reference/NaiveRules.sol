@@ -32,7 +32,7 @@ library NaiveRules {
             t.answerWindow
         ];
         for (uint256 i = 0; i < 9; ++i) {
-            if (!_between(windows[i], 10, 2_592_000)) broken[14] = true;
+            if (!_between(windows[i], 60, 2_592_000)) broken[14] = true;
         }
         broken[15] = !broken[7] && !broken[14] && t.challengeWindow < (3 + t.depth) * t.answerWindow;
         // Whatever stands behind the windows counts tokens, but for strictness, the delay and the label.
