@@ -14,6 +14,7 @@ contract FactoryTest is System {
 
     function test_create_listsWhatItMade() public {
         Terms memory terms = t;
+        terms.label = "second";
         address second = factory.create(terms);
         assertEq(factory.count(), 2, "count");
         assertEq(factory.federations(0), address(federation), "first");
@@ -21,7 +22,21 @@ contract FactoryTest is System {
         assertEq(factory.bornAt(second), vm.getBlockNumber(), "known");
         assertEq(factory.bornAt(STRANGER), 0, "not known");
         assertTrue(factory.implementation().code.length > 0, "code");
-        assertEq(keccak256(abi.encode(federation.terms())), keccak256(abi.encode(terms)), "terms");
+        assertEq(keccak256(abi.encode(federation.terms())), keccak256(abi.encode(t)), "terms");
+        assertEq(keccak256(abi.encode(IFederation(second).terms())), keccak256(abi.encode(terms)), "the second's terms");
+    }
+
+    /// @dev The same terms are the same federation, whoever asks and however often; another label makes another one.
+    function test_create_ofTheSameTermsMakesOne(bytes32 label, address caller) public {
+        Terms memory terms = t;
+        mine(1);
+        vm.prank(caller);
+        assertEq(factory.create(terms), address(federation), "the first again");
+        assertEq(factory.count(), 1, "listed once");
+        assertEq(factory.bornAt(address(federation)), vm.getBlockNumber() - 1, "born once");
+        terms.label = label;
+        assertEq(uint256(factory.create(terms) == address(federation) ? 1 : 0), label == 0 ? 1 : 0, "another label");
+        assertEq(factory.count(), label == 0 ? 1 : 2, "another one");
     }
 
     function test_create_refusesBadTerms() public {
@@ -34,6 +49,7 @@ contract FactoryTest is System {
     /// @dev A beacon's value is below 2^64 once in 2^192 blocks; constants and difficulties always are.
     function test_create_wantsRandomness(uint256 given) public {
         Terms memory terms = t;
+        terms.label = "second"; // what is there already is given again without looking at the beacon
         vm.prevrandao(bytes32(given % 2 ** 64));
         vm.expectRevert(abi.encodeWithSelector(IFederationFactory.NoRandomness.selector, given % 2 ** 64));
         factory.create(terms);

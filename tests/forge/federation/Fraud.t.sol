@@ -278,7 +278,11 @@ contract FraudTest is System {
 
     function test_demand_takesCreditFirst(uint16 credit) public {
         _toChallenge(N, 0);
-        if (credit > 0) federation.give(CHECKER, credit);
+        if (credit > 0) {
+            _rich(SPONSOR, credit);
+            vm.prank(SPONSOR);
+            federation.give(CHECKER, credit);
+        }
         uint256 before = token.balanceOf(CHECKER);
         uint256 used = credit < t.demandDeposit ? credit : t.demandDeposit;
         _demand(PROPOSED, 0, 0);

@@ -85,6 +85,7 @@ contract Crowd is Ledger {
         terms.maxAttempts = changes.maxAttempts;
         _create(terms);
         rightRoot = t.genesis;
+        if (t.demandDeposit == 0) ++seen[uint256(Outcome.DepositFromCredit)]; // there is none to take
         for (uint256 p = 0; p < PEOPLE; ++p) accounts.push(_rich(_owner(p), 1e30));
         accounts.push(_rich(SPONSOR, 1e30));
         accounts.push(_rich(CHECKER, 1e30));
