@@ -37,6 +37,8 @@ abstract contract Accounting is IStakesFacts, ReentrancyGuardTransient {
     uint128 internal _pool;
     uint128 internal _deposits;
 
+    mapping(bytes32 digest => bool) internal _handedOver; // signatures of new owners that were used
+
     // ---- what a round does
 
     /// @dev Takes `amount`, or what is left, from a stake; `fee` of it is credited to `feeTo`, the rest waits for `sweep`.

@@ -22,8 +22,6 @@ contract Federation is IRounds, Rounds, Stakes, Multicall {
     using Records for Record;
     using Seats for uint128;
 
-    uint256 private constant MAX_LOCATOR = 64;
-
     address public immutable disputes;
 
     constructor(address disputes_) {

@@ -14,6 +14,8 @@ import {TermsReader as T} from "./libraries/TermsReader.sol";
 abstract contract Rounds is IRoundFacts, Accounting {
     using Seats for uint128;
 
+    uint256 internal constant MAX_LOCATOR = 64;
+
     struct Demand {
         address demander;
         uint40 deadline;

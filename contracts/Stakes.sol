@@ -3,10 +3,8 @@ pragma solidity 0.8.37;
 
 import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
 import {IERC20Permit} from "@openzeppelin/contracts/token/ERC20/extensions/IERC20Permit.sol";
-import {MerkleProof} from "@openzeppelin/contracts/utils/cryptography/MerkleProof.sol";
 
-import {Accounting} from "./Accounting.sol";
-import {IAdmission} from "./interfaces/IAdmission.sol";
+import {Admissions} from "./Admissions.sol";
 import {IStakes} from "./interfaces/IStakes.sol";
 import {Seats} from "./libraries/Seats.sol";
 import {TermsReader as T} from "./libraries/TermsReader.sol";
@@ -14,7 +12,7 @@ import {TermsReader as T} from "./libraries/TermsReader.sol";
 /// @title Stakes: custody
 /// @dev This part knows nothing of rounds: it asks `_release` whether one still involves a seat. Every function updates the
 /// accounting before it moves tokens, so that a view called from inside a transfer already sees the result.
-abstract contract Stakes is IStakes, Accounting {
+abstract contract Stakes is IStakes, Admissions {
     using Seats for uint128;
 
     /// @dev Nobody owns this address. A sink that is a term could be the sponsor's other account.
@@ -31,7 +29,7 @@ abstract contract Stakes is IStakes, Accounting {
         uint256 minimum = T.word(T.MIN_STAKE);
         if (amount < minimum) revert StakeTooSmall(amount, minimum);
         _checkAmount(amount, type(uint96).max);
-        _admit(owner, operator, evidence);
+        _admit(msg.sender, owner, operator, evidence);
 
         uint128 free = ~_taken;
         uint256 maxSeats = T.word(T.MAX_SEATS);
@@ -199,37 +197,7 @@ abstract contract Stakes is IStakes, Accounting {
 
     // ---- private
 
-    function _onlyOwner(uint256 seat) private view {
-        address owner = _seats[seat].owner;
-        if (owner != msg.sender) revert NotOwner(seat, owner, msg.sender);
-    }
-
-    function _admit(address owner, address operator, bytes calldata evidence) private view {
-        bytes32 allowlist = bytes32(T.word(T.ALLOWLIST));
-        address admission = T.toAddress(T.ADMISSION);
-        if (allowlist != 0) {
-            // The owner itself comes, so that nobody seats an operator under an admitted name; and it comes once.
-            if (msg.sender != owner) revert NotAdmitted(msg.sender);
-            bytes32 leaf = keccak256(bytes.concat(keccak256(abi.encode(owner))));
-            if (!MerkleProof.verifyCalldata(_proofIn(evidence), allowlist, leaf)) revert NotAdmitted(owner);
-            for (uint128 rest = _taken; rest != 0; rest &= rest - 1) {
-                if (_seats[rest.lowest()].owner == owner) revert AlreadySeated(owner, rest.lowest());
-            }
-        } else if (admission != address(0)) {
-            if (!IAdmission(admission).admits(owner, operator, evidence)) revert NotAdmitted(owner);
-        }
-    }
-
-    /// @dev The words of `evidence` as a Merkle proof.
-    function _proofIn(bytes calldata evidence) private pure returns (bytes32[] calldata proof) {
-        assembly ("memory-safe") {
-            proof.offset := evidence.offset
-            proof.length := shr(5, evidence.length)
-        }
-    }
-
     function _checkAmount(uint256 amount, uint256 maximum) private pure {
         if (amount > maximum) revert AmountTooLarge(amount, maximum);
     }
-
 }

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.37;
 
+import {IHandovers} from "./IHandovers.sol";
+import {IRelays} from "./IRelays.sol";
 import {IStakes} from "./IStakes.sol";
 
 /// @notice The terms of a federation. They never change: new terms mean a new federation.
@@ -635,7 +637,7 @@ interface IDisputes is IRoundFacts {
 ///
 /// This is what a caller sees. Two contracts implement it, because the code of one may not exceed 24,576 bytes: a federation is a
 /// clone of Federation, which hands to Disputes what it has no function for.
-interface IFederation is IStakes, IRounds, IDisputes {
+interface IFederation is IStakes, IRounds, IDisputes, IRelays, IHandovers {
     /// @notice Make several calls in one transaction, all or none.
     /// @param data The calls, encoded.
     /// @return results What each returned.

@@ -15,7 +15,7 @@ interface IStakesFacts {
     }
 
     /// @notice A participant's place. It takes two words of storage.
-    /// @param owner The cold key, which controls stake, pay and exit. Fixed while the seat is taken; zero if the seat is free.
+    /// @param owner The cold key, which controls stake, pay and exit. Changed only by `handover`; zero if the seat is free.
     /// @param stake What the seat can lose.
     /// @param operator The hot key, which commits, reveals, scores and proposes. It may equal the owner.
     /// @param earned Pay that has not been claimed yet.
@@ -140,7 +140,7 @@ interface IStakesFacts {
     /// @param seat The seat that it holds.
     error AlreadySeated(address owner, uint256 seat);
 
-    /// @notice The stake is below the minimum in the terms.
+    /// @notice The stake is below the minimum in the terms, or below what a new owner signed for.
     /// @param amount The stake offered.
     /// @param minimum The minimum.
     error StakeTooSmall(uint256 amount, uint256 minimum);

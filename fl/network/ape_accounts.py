@@ -30,8 +30,6 @@ from ape.exceptions import (
 from ape.logging import LogLevel, logger
 from ape_accounts.accounts import InvalidPasswordError, KeyfileAccount
 from eth_abi.exceptions import DecodingError
-from eth_account import Account
-from eth_account.messages import encode_typed_data
 from eth_utils import is_hex_address, to_checksum_address
 from ethpm_types import ContractType
 from web3.exceptions import Web3Exception
@@ -43,6 +41,7 @@ from fl.network.denomination import RAW, Denomination
 from fl.network.error_messages import explain
 from fl.network.federation import FederationReader
 from fl.network.rpc import LOOPBACK, NodeError, NodeRefused, Rpc, host
+from fl.network.typed_data import signable
 from fl.protocol.signatures import TypedData
 
 PROBE_SECONDS = 5.0
@@ -264,12 +263,20 @@ class AccountSigner:
         return bytes(signed.serialize_transaction())
 
     def sign_typed(self, data: TypedData) -> bytes:
-        """The 65 bytes r, s, v of a signature over typed data."""
-        with hushed():
-            signature = self._account.sign_message(encode_typed_data(data.domain, data.types, data.message))
-        if signature is None:
-            raise ChainError(f"account {self.address} did not sign")
-        return bytes(signature.encode_rsv())
+        """The signature of typed data: the 65 bytes r, s, v."""
+        return sign_typed(self._account, data)
+
+
+def sign_typed(account: AccountAPI, data: TypedData) -> bytes:
+    """An account's signature of typed data: the 65 bytes r, s, v. Raises ChainError."""
+    try:
+        signature = account.sign_message(signable(data))
+    except Exception as error:  # a signer's plugin may raise anything
+        raise ChainError(f"account {account.address} did not sign: {error}; nothing was sent") from error
+    if signature is None:
+        raise ChainError(f"account {account.address} did not sign; nothing was sent")
+    words = [bytes(half).rjust(32, b"\0") for half in (signature.r, signature.s)]  # signers leave leading zeros out
+    return b"".join(words) + bytes([signature.v if signature.v >= 27 else signature.v + 27])
 
 
 def project_folder() -> Path:

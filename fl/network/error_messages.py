@@ -31,6 +31,14 @@ SENTENCES = {
     "StakeTooSmall": "a stake of {amount} is below the minimum of {minimum}: nothing was taken; give at least the minimum",
     "TopUpTooSmall": "{amount} is below {minimum}, the least that can be added to a stake: nothing was taken; give more",
     "OperatorUnchanged": "{operator} already operates seat {seat}: nothing was changed; there is nothing to do",
+    "OwnerUnchanged": "{owner} already owns seat {seat}: nothing was changed; give another --new-owner",
+    "SignatureExpired": (
+        "the new owner's signature was valid until {deadline}, and it is {time}: nothing was changed; ask it to sign again"
+    ),
+    "SignatureUsed": "this signature has handed a seat over before: nothing was changed; ask the new owner to sign again",
+    "WrongSignature": (
+        "{account} did not sign this handover: nothing was changed; compare seat, owners, operator, stake and deadline"
+    ),
     "AmountTooLarge": "{amount} is more than the maximum of {maximum}: nothing was taken; give less",
     "AlreadyLeaving": "seat {seat} is already leaving: nothing was taken; withdraw once its last round is over",
     "NotLeaving": "seat {seat} has not asked to leave: run `ape run leave` first; your stake is unchanged",
@@ -59,6 +67,8 @@ SENTENCES = {
     "NotActive": (
         "seat {seat} takes no part in round {round}, because it joined later, is leaving, or lacks stake: no stake is at risk"
     ),
+    "TooManyEntries": "a batch of {given} has more than {maximum} entries: nothing was done; send several",
+    "GasTooLow": "a part of the batch needs {needed} gas: nothing was done; send it with more gas",
     "CommitmentUnchanged": "seat {seat} has already made this commitment in round {round}: nothing more to do",
     "NothingCommitted": "seat {seat} committed nothing in round {round}: there is nothing to reveal, and no slash",
     "AlreadyRevealed": "seat {seat} has already revealed in round {round}: nothing more to do",
@@ -127,7 +137,7 @@ def _shown(name: str, key: str, value: Any, denomination: Denomination) -> str:
         return Phase(value).name.lower().replace("_", " ")
     if key == "artifact":
         return ARTIFACTS[value]
-    counts = name != "WrongAmountReceived" and name.startswith(("Wrong", "Locator", "TooFew"))
+    counts = name != "WrongAmountReceived" and name.startswith(("Wrong", "Locator", "TooFew", "TooMany", "Gas"))
     if key in ("time", "last", "deadline") and isinstance(value, int):
         return clock_time(value)
     if key in _AMOUNTS and isinstance(value, int) and not counts:

@@ -10,7 +10,7 @@ from attacks.gallery import Money, files
 from support.evm import Reverted
 from support.system import DEPLOYER, SPONSOR, System, owner
 
-STAND_IN = {"uint256": 0, "uint8": 0, "address": SPONSOR, "bytes32": b"\x01" * 32, "bytes": b"", "bytes[]": []}
+STAND_IN = {"uint256": 0, "uint8": 0, "address": SPONSOR, "bytes32": b"\x01" * 32, "bytes": b"", "bytes[]": [], "tuple[]": []}
 
 
 @pytest.mark.parametrize("who", ["sponsor", "deployer"])
@@ -41,5 +41,16 @@ def test_no_call_by_those_in_charge__takes_anybody_s_money(who, stage):
                 taken.add(name)
             except Reverted:
                 pass
-    assert taken <= {"conclude", "multicall", "refund", "openRound", "claimCredit", "finalize", "demand", "permit", "sweep"}
+    assert taken <= {
+        "conclude",
+        "multicall",
+        "refund",
+        "openRound",
+        "claimCredit",
+        "finalize",
+        "demand",
+        "permit",
+        "sweep",
+        "attempt",
+    }
     assert money.change("seats") >= 0

@@ -81,6 +81,8 @@ class Ledger:
         self.credits: dict[str, int] = {}
         self.demands: dict[tuple, Demand] = {}
         self.concluded = False
+        self.handed: set[tuple] = set()  # handovers that were done
+        self.relayed: list[int] = []  # the entries of the last batch that were done
         self.time = self.block = 0
         self.offences: list[tuple[int, str]] = []
         self.endings: list[str] = []
@@ -97,7 +99,7 @@ class Ledger:
             vectors=r.vectors.copy(),
             fallen=r.fallen.copy(),
         )
-        for name in ("credits", "demands", "offences", "endings"):
+        for name in ("credits", "demands", "offences", "endings", "handed"):
             kept[name] = kept[name].copy()
         return kept
 
@@ -191,6 +193,19 @@ class Ledger:
         refuse_if(r.live and seat in r.active, "StillEngaged")
         del self.seats[seat]
 
+    def handover(self, by: str, seat: int, owner: str, operator: str, least: int, deadline: int, signed: tuple) -> None:
+        """signed: what the new owner signed, and who did."""
+        s = self._owned(by, seat)
+        refuse_if(owner == by, "OwnerUnchanged")
+        refuse_if(s.leaving, "AlreadyLeaving")
+        refuse_if(self.time > deadline, "SignatureExpired")
+        refuse_if(s.stake < least, "StakeTooSmall")
+        facts = (seat, by, owner, operator, least, deadline)
+        refuse_if(facts in self.handed, "SignatureUsed")
+        refuse_if(signed != (facts, owner), "WrongSignature")
+        self.handed.add(facts)
+        s.owner, s.operator = owner, operator
+
     def claim(self, by: str, seat: int) -> None:
         s = self._owned(by, seat)
         refuse_if(s.earned == 0, "NothingToPay")
@@ -248,6 +263,42 @@ class Ledger:
         refuse_if(seat not in self.round.active, "NotActive")
         refuse_if(self.round.committed.get(seat) == commitment, "CommitmentUnchanged")
         self.round.committed[seat] = commitment
+
+    def commitMany(self, by: str, round_: int, entries: list[tuple[int, bytes, object]]) -> None:
+        """An entry's last part says what was signed, and by whom."""
+        self._in(Phase.COMMIT)
+        self._named(round_)
+        self._fill(self.round.active, self.round.committed, "Commit", entries)
+
+    def commitScoresMany(self, by: str, round_: int, entries: list[tuple[int, bytes, object]]) -> None:
+        self._in(Phase.SCORE_COMMIT)
+        self._named(round_)
+        self._fill(self.round.committee, self.round.score_commitments, "CommitScores", entries)
+
+    def _fill(self, seats: object, records: dict[int, bytes], kind: str, entries: list) -> None:
+        refuse_if(len(entries) > self.terms.max_seats, "TooManyEntries")
+        self.relayed = []
+        for i, (seat, value, signed) in enumerate(entries):
+            free = seat in seats and seat not in records
+            if free and signed == (kind, self.round.number, seat, value, self.seats[seat].operator):
+                records[seat] = value
+                self.relayed.append(i)
+
+    def revealMany(self, by: str, entries: list[tuple[int, bytes, bool]]) -> None:
+        self._in(Phase.REVEAL)
+        self._open(self.round.committed, self.round.revealed, entries)
+
+    def revealScoresMany(self, by: str, entries: list[tuple[int, bytes, bool]]) -> None:
+        self._in(Phase.SCORE_REVEAL)
+        self._open(self.round.score_commitments, self.round.vectors, entries)
+
+    def _open(self, sealed: dict[int, bytes], opened: dict[int, bytes], entries: list) -> None:
+        refuse_if(len(entries) > self.terms.max_seats, "TooManyEntries")
+        self.relayed = []
+        for i, (seat, what, right) in enumerate(entries):
+            if right and seat in sealed and seat not in opened:
+                opened[seat] = what
+                self.relayed.append(i)
 
     def reveal(self, by: str, seat: int, root: bytes, right: bool) -> None:
         self._in(Phase.REVEAL)

@@ -13,7 +13,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from stateful.invariants import Broken, Conduct, Moment, check
 from stateful.ledger import Ledger, Refusal
 from support.evm import AnvilEvm, LocalEvm, Reverted
-from support.system import BASE_TERMS, SINK, SPONSOR, UNIT, System, address, random_model, random_update
+from support.keys import Key
+from support.system import BASE_TERMS, SINK, SPONSOR, UNIT, System, random_model, random_update
 
 from fl.protocol.aggregate import aggregate
 from fl.protocol.artifact import Kind, pack_model, parse_model, parse_update
@@ -21,8 +22,11 @@ from fl.protocol.commitment import score_commitment, update_commitment
 from fl.protocol.committee import unpack
 from fl.protocol.fraud import Opened, challenge_proof
 from fl.protocol.phases import Phase
+from fl.protocol.signatures import ActKind, Signature, handover
+from fl.protocol.signatures import act as act_of
 
-PEOPLE = [address("person", i) for i in range(12)]
+KEYS = {key.address.lower(): key for key in (Key(0xBEEF00 + i) for i in range(12))}
+PEOPLE = list(KEYS)
 RNG = np.random.default_rng(1)
 FILES = [random_update(RNG) for _ in range(24)]
 OPENED = {(o := Opened.of(data, Kind.UPDATE)).tree.root: o for data in FILES}
@@ -30,6 +34,8 @@ VALUES = {root: parse_update(o.data, 0, BASE_TERMS.max_exponent) for root, o in 
 ROOTS = list(OPENED)
 GENESIS = random_model(RNG)
 SALT = b"\x05" * 32
+# The batches, and the single call that each entry stands for.
+BATCHES = {"commitMany": "commit", "revealMany": "reveal", "commitScoresMany": "", "revealScoresMany": "revealScores"}
 
 person = st.sampled_from(PEOPLE)
 seat = st.integers(0, 8)
@@ -64,6 +70,7 @@ class Base(RuleBasedStateMachine):
         self.wrong_at: int | None = None
         self.roots: dict[tuple[int, int], bytes] = {}
         self.vectors: dict[int, bytes] = {}
+        self.handed: list[tuple] = []
         self.seen: Moment | None = None
         self.sound, self.draining = True, False
         self.done: dict[str, set[int]] = {"commit": set(), "reveal": set(), "revealScores": set()}
@@ -133,6 +140,45 @@ class Base(RuleBasedStateMachine):
             self.done = {"commit": set(), "reveal": set(), "revealScores": set()}
         elif function in self.done:
             self.done[function].add(args[0])
+        elif single := BATCHES.get(function):
+            self.done[single] |= {args[-1][i][0] for i in self.ledger.relayed}
+
+    # ---- acts that others send
+
+    def relay(self, function: str, by: str, head: tuple, entries: list[tuple[tuple, tuple]]) -> bool:
+        """A batch of entries, each as the contract and as the ledger take it; the bitmap must say what was done."""
+        ours, given = [mine for mine, _ in entries], [theirs for _, theirs in entries]
+        try:
+            bits = int(self.s.see(function, *head, ours))
+        except Reverted:
+            bits = 0
+        done = self.play(function, by, (*head, ours), (*head, given))
+        assert bits == sum(1 << i for i in (self.ledger.relayed if done else []))
+        return done
+
+    def signs(self, kind: ActKind, number: int, i: int, value: bytes, who: str | None = None) -> tuple[tuple, tuple]:
+        """An entry signed for a seat, by its operator or somebody else."""
+        operator = self.ledger.seats[i].operator if i in self.ledger.seats else PEOPLE[0]
+        signer = who or operator
+        facts = self.s.evm.chain_id, self.s.federation.address, number, i, value
+        signature = Signature.of(KEYS[signer].sign_typed(act_of(kind, *facts)))
+        return (i, value, signature.r, signature.vs), (i, value, (kind.value, number, i, value, signer))
+
+    def hand_over(self, owner: str, i: int, other: str, odd: int) -> None:
+        """Mostly right; else signed by somebody else, too late, for more stake, or again."""
+        if odd == 1 and self.handed:
+            self.play("handover", *self.handed[self.steps % len(self.handed)])
+            return
+        now = self.s.evm.time
+        stake, deadline = 60 * UNIT + (odd == 2) * 10**24, now - (odd == 3)
+        facts = (i, owner, other, other, stake, deadline)
+        signer = PEOPLE[0] if odd == 4 else other
+        typed = handover(self.s.evm.chain_id, self.s.federation.address, *facts)
+        signature = KEYS[signer].sign_typed(typed)
+        args = (i, other, other, stake, deadline)
+        call = (owner, (*args, signature, b""), (*args, (facts, signer)))
+        if self.play("handover", *call):
+            self.handed.append(call)
 
     def conduct(self, r: dict) -> Conduct:
         """As `watch` saw them, with whether the standing proposal deserves to fall."""
@@ -236,6 +282,8 @@ class Base(RuleBasedStateMachine):
                 self.play("conclude", SPONSOR if amount == 1 and self.steps > 60 else who, ())
             case 12:
                 self.play("refund", SPONSOR, ())
+            case 14:
+                self.hand_over(owner, i, other, self.steps // 4 % 8)
             case 13:
                 self.play("give", who, (other, amount))
             case 14:
@@ -338,6 +386,8 @@ class Honest(Base):
             self.play("withdraw", owner, (i, owner), (i,))
 
     def everybody_commits(self, pick):
+        if pick % 3 == 0:
+            self.relays_commits(pick)
         for i, operator in self.operators(self.live.active).items():
             if i not in self.live.committed and not self.luck(i):
                 root = ROOTS[(pick + i) % len(ROOTS)]
@@ -345,7 +395,41 @@ class Honest(Base):
                 self.roots[self.live.number, i] = root
         self.to_the_end()
 
+    def relays_commits(self, pick):
+        """Others send what operators signed, with entries at fault among it."""
+        entries, number = [], self.live.number
+        for i in sorted(self.live.active & set(self.ledger.seats)):
+            if not self.luck(i + 200):
+                root = ROOTS[(pick + i) % len(ROOTS)]
+                entries.append(self.signs(ActKind.COMMIT, number, i, self.commitment(i, root)))
+                if i not in self.live.committed:
+                    self.roots[number, i] = root
+        if self.hostile and entries:
+            i, value = entries[0][0][:2]
+            faults = [
+                self.signs(ActKind.COMMIT_SCORES, number, i, value),
+                self.signs(ActKind.COMMIT, number + 1, i, value),
+                self.signs(ActKind.COMMIT, number, i, value, PEOPLE[pick % 12]),
+                self.signs(ActKind.COMMIT, number, 7, value),
+            ]
+            entries = [faults[pick % 4], *entries, entries[-1]]
+        self.relay("commitMany", PEOPLE[pick % 12], (number + (self.hostile and pick % 30 == 0),), entries)
+
+    def relays_reveals(self, pick):
+        """Others reveal everything in one call; an opening at fault is among it, and one that somebody has shown before."""
+        entries = []
+        for i in list(self.live.committed):
+            if (root := self.roots.get((self.live.number, i))) and not self.luck(i + 250):
+                right = self.live.committed[i] == self.commitment(i, root)
+                entries.append(((i, root, SALT, b""), (i, root, right)))
+        if entries:
+            (i, root, _, _), _ = entries[0]
+            entries.insert(0, ((i, root, bytes(32), b""), (i, root, False)))
+        self.relay("revealMany", PEOPLE[pick % 12], (), entries)
+
     def everybody_reveals(self):
+        if self.steps % 3 == 0:
+            self.relays_reveals(self.steps)
         for i in list(self.live.committed):
             if i not in self.live.revealed and not self.luck(i + 50):
                 root = self.roots.get((self.live.number, i))
@@ -373,6 +457,8 @@ class Honest(Base):
 
     def committee_commits(self, base):
         self.vectors = {}
+        if base % 3 == 0:
+            self.relays_scores(base)
         for i, operator in self.operators(self.live.committee).items():
             if self.luck(i + 100):
                 continue
@@ -382,11 +468,30 @@ class Honest(Base):
             self.play("commitScores", operator, (i, score_commitment(*args)))
         self.to_the_end()
 
+    def relays_scores(self, base):
+        entries, number = [], self.live.number
+        for i in self.live.committee:
+            if i in self.live.score_commitments or self.luck(i + 300):
+                continue
+            self.vectors[i] = vector = bytes(self.byte(base, i, j) for j in self.live.closed)
+            value = score_commitment(self.s.evm.chain_id, self.s.federation.address, number, i, vector, SALT)
+            entries.append(self.signs(ActKind.COMMIT_SCORES, number, i, value))
+        entries += [self.signs(ActKind.COMMIT, number, i, value) for (i, value, *_), _ in entries[:1]]
+        self.relay("commitScoresMany", PEOPLE[base % 12], (number,), entries)
+
     def byte(self, base: int, validator: int, judged: int) -> int:
         honest = max(1, (base + 17 * judged) % 256)
         return (255 - honest if validator % 2 else 0) if self.lies and (validator + base) % 3 == 0 else honest
 
     def committee_reveals(self):
+        if self.steps % 3 == 0:
+            entries = [
+                ((i, vector, SALT), (i, vector, True))
+                for i, vector in self.vectors.items()
+                if i in self.live.score_commitments and not self.luck(i + 350)
+            ]
+            entries += [((i, vector, bytes(32)), (i, vector, False)) for (i, vector, _), _ in entries[:1]]
+            self.relay("revealScoresMany", PEOPLE[self.steps % 12], (), entries[::-1])
         for i in list(self.live.score_commitments):
             vector = self.vectors.get(i)
             if vector is not None and i not in self.live.vectors and not self.luck(i + 150):

@@ -20,6 +20,7 @@ MUST = (
     + [f"{act}: done" for act in ("join", "topUp", "setOperator", "exit", "withdraw", "claim", "claimCredit", "sweep", "fund")]
     + [f"{act}: done" for act in ("conclude", "refund", "openRound", "commit", "reveal", "close", "draw", "commitScores")]
     + [f"{act}: done" for act in ("revealScores", "settle", "propose", "challenge", "demand", "answer", "expire", "reclaim")]
+    + [f"{act}: done" for act in ("commitMany", "revealMany", "commitScoresMany", "revealScoresMany", "handover")]
     + ["finalize: done", "drained"]
     + [
         "withdraw: StillEngaged",
@@ -30,6 +31,8 @@ MUST = (
         "demand: WrongAttempt",
         "propose: WrongRound",
         "commit: WrongRound",
+        "commitMany: WrongRound",
+        "handover: WrongSignature",
         "topUp: TopUpTooSmall",
         "setOperator: OperatorUnchanged",
     ]

@@ -241,6 +241,7 @@ class LocalEvm(Engine):
     block: int = 1000
     vm: Any = field(init=False)
     said: dict[tuple[str, bytes], bytes] = field(default_factory=dict)  # by views, in the present state and second
+    gas: int | None = None  # what a call may use; None is as good as any amount
 
     def __post_init__(self) -> None:
         env = pyrevm.Env(cfg=pyrevm.CfgEnv(chain_id=self.chain_id, limit_contract_code_size=CODE_SIZE))
@@ -334,7 +335,7 @@ class LocalEvm(Engine):
         # Transient storage and refunds outlive a message call here; on a chain they do not outlive a transaction.
         self.vm.reset_transient_storage()
         try:
-            return bytes(self.vm.message_call(caller=by, to=to, calldata=data))
+            return bytes(self.vm.message_call(caller=by, to=to, calldata=data, gas=self.gas))
         except RuntimeError as error:
             raise refusal_in(error) from None
 

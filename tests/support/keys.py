@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from eth_account import Account
-from eth_account.messages import encode_typed_data
 
+from fl.network.typed_data import signable
 from fl.protocol.signatures import Signature, TypedData
 
 
@@ -22,7 +22,7 @@ class Key:
         return bytes(self._account.sign_transaction(fields).raw_transaction)
 
     def sign_typed(self, data: TypedData) -> bytes:
-        return bytes(self._account.sign_message(encode_typed_data(data.domain, data.types, data.message)).signature)
+        return bytes(self._account.sign_message(signable(data)).signature)
 
     def sign_digest(self, digest: bytes) -> Signature:
         return Signature.of(bytes(self._account.unsafe_sign_hash(digest).signature))

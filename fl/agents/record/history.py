@@ -168,6 +168,9 @@ class History:
     def _OperatorReplaced(self, seat: int, operator: str) -> None:
         self.seats[seat].operator = operator
 
+    def _HandedOver(self, seat: int, owner: str, operator: str, **_: object) -> None:
+        self.seats[seat].owner, self.seats[seat].operator = owner, operator
+
     def _Leaving(self, seat: int) -> None:
         self.seats[seat].leaving = True
 

@@ -9,6 +9,8 @@ from typing import Protocol
 
 from fl.agents.record.view import View
 from fl.agents.runtime.actions import Action
+from fl.agents.runtime.relaying import Relay, Relaying, SignedOnce
+from fl.network.federation import FederationReader
 from fl.network.sender import Signer
 from fl.network.stores.base import Store
 
@@ -22,7 +24,7 @@ class Role(Protocol):
 
 @dataclass(frozen=True)
 class Agent:
-    """One agent."""
+    """One agent. relay: sends its commitments and reveals for it, if it has one."""
 
     name: str
     operator: Signer
@@ -31,3 +33,10 @@ class Agent:
     store: Store
     seat: int | None = None
     kind: str = "honest"
+    relay: Relay | None = None
+
+    def relaying(self, node: FederationReader) -> Relaying | None:
+        """Its way to its relay, in this federation."""
+        if self.relay is None:
+            return None
+        return Relaying(self.relay, SignedOnce(self.journal, self.operator, node.chain_id, node.address))

@@ -88,6 +88,7 @@ class Daemon:
             self.workers,
             log,
             self.trouble,
+            agent.relaying(node),
         )
         self.player = Player(agent, executor)
         self._done: Snapshot | None = None  # the last reading that was acted on completely

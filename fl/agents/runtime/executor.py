@@ -14,9 +14,10 @@ from pathlib import Path
 from fl.agents.record.view import View
 from fl.agents.runtime.actions import Action, Call, Publish, Wait, Work
 from fl.agents.runtime.deposits import Deposits
+from fl.agents.runtime.relaying import Relaying
 from fl.agents.runtime.turns import Turns, Wake
 from fl.agents.runtime.workers import Workers
-from fl.errors import StoreError
+from fl.errors import ChainError, StoreError
 from fl.log import Log
 from fl.network.federation import FederationReader
 from fl.network.sender import Refused, Sender
@@ -32,7 +33,7 @@ class Executor:
     """Executes actions for one key, and perhaps one seat.
 
     folder: the seat's journal. trouble: called for failures that stop nothing else.
-    wakes: when actions that wait may be tried again.
+    wakes: when actions that wait may be tried again. relaying: the seat's way to a relay, if it has one.
     """
 
     def __init__(
@@ -46,10 +47,11 @@ class Executor:
         workers: Workers,
         log: Log,
         trouble: Callable[[Exception], None],
+        relaying: Relaying | None = None,
     ):
         self.node, self.sender, self.store, self.folder = node, sender, store, folder
         self.turns, self.deposits, self.workers = turns, deposits, workers
-        self.log, self.trouble = log, trouble
+        self.log, self.trouble, self.relaying = log, trouble, relaying
         self.wakes: list[Wake] = []
 
     def begin(self, view: View) -> None:
@@ -122,6 +124,8 @@ class Executor:
         name = self._name(call, view, data)
         if name is None or not self._publishes(call):
             return False
+        if self._relays(call, view):
+            return False
         if call.deposit and not self.deposits.ready(view, call.deposit):
             return False
         try:
@@ -150,6 +154,16 @@ class Executor:
         """The same call of several without those that a transaction under way makes: sent twice, all of them would fail."""
         sent = [transaction.data for transaction in self.sender.transactions.open(self.sender.signer.address)]
         return replace(call, calls=tuple(one for one in call.calls if not any(self._data(one).hex() in data for data in sent)))
+    def _relays(self, call: Call, view: View) -> bool:
+        """Whether a relay is to send the call, and not this seat; a relay in trouble is asked again until its time is up."""
+        if self.relaying is None or call.relay is None or view.time >= call.relay_until:
+            return False
+        self.wakes.append(Wake(time=call.relay_until))
+        try:
+            return self.relaying.takes(call, view)
+        except (ChainError, StoreError, OSError) as error:
+            self.trouble(ChainError(f"the relay does not have {call.function}, which is sent directly later: {error}"))
+            return True
 
     def _data(self, call: Call) -> bytes:
         if call.calls:

@@ -12,11 +12,14 @@ from dataclasses import asdict, dataclass
 from hashlib import sha256
 from pathlib import Path
 
+from fl.agents.runtime.relaying import SUFFIX
 from fl.errors import TreatyError
 from fl.network.stores.files import write_durably
 from fl.network.transactions import TransactionJournal
+from fl.protocol.signatures import ActKind
 
-KEPT = ("update", "salt", "locator", "scores", "residual", "ahead")  # kinds of files that a round leaves
+SIGNED = tuple(f"{kind.value}.{SUFFIX}" for kind in ActKind)
+KEPT = ("update", "salt", "locator", "scores", "residual", "ahead", *SIGNED)  # kinds of files that a round leaves
 FETCHED_ROUNDS = 24  # rounds whose fetched files are kept: the score and the gate look back 20
 KEEP_ROUNDS = 16  # rounds whose files are kept; older ones cannot matter any more
 

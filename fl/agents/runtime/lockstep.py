@@ -184,7 +184,8 @@ class Lockstep:
         )
         turns, deposits = Turns(self.node, agent.seat, TURN), Deposits(self.node, sender, agent.seat, log)
         folder, worker = agent.journal, Inline()
-        executor = Executor(self.node, sender, agent.store, folder, turns, deposits, worker, log, trouble)
+        relaying = agent.relaying(self.node)
+        executor = Executor(self.node, sender, agent.store, folder, turns, deposits, worker, log, trouble, relaying)
         return Player(agent, executor)
 
     def _mined(self, agent: Agent, transaction: SignedTransaction, receipt: dict[str, Any]) -> None:

@@ -48,7 +48,7 @@ def join(
     if amount < terms.min_stake:
         least = token.denomination.show(terms.min_stake)
         raise TermsError(f"--stake {stake}: this federation requires at least {least}")
-    hot = account.address if operator is None else _address(operator, "--operator")
+    hot = account.address if operator is None else address_given(operator, "--operator")
     if reader.concluded():
         raise ChainError(
             "the sponsor has given notice and no further round will open: nothing was sent; join another federation"
@@ -67,7 +67,7 @@ def join(
     if stores:  # before staking, people should be able to read what the federation is about
         store, _ = federation_store(terms, stores)
         store.get(terms.genesis, Kind.MODEL, terms.depth)
-    args = (account.address, hot, amount, _evidence(terms.allowlist, account.address, evidence, allowlist))
+    args = (account.address, hot, amount, evidence_of(terms.allowlist, account.address, evidence, allowlist))
     demands = terms.demands_to_pay() if deposits is None else deposits
     given = demands * terms.demand_deposit
     calls: list[Called] = [("join", args), *([("give", (hot, given))] if given else [])]
@@ -101,7 +101,7 @@ def top_up(
     more = 0 if amount is None else parse_amount(amount, token.denomination.decimals, "--amount")
     if amount is not None and more == 0:
         raise TermsError("--amount 0: give more than 0")
-    chosen = _chosen(reader, account.address, seat)
+    chosen = own_seat(reader, account.address, seat)
     hot = reader.seats([chosen])[chosen].operator
     given = (deposits or 0) * reader.terms.demand_deposit
     if deposits and not given:
@@ -126,7 +126,7 @@ def top_up(
 def leave(key: Key, federation: str, seat: int | None) -> Result:
     """Takes the seat out from the next round on, for good."""
     reader, account = ape_accounts.federation(federation), key.open()
-    chosen = _chosen(reader, account.address, seat)
+    chosen = own_seat(reader, account.address, seat)
     sent = [send(key, account, reader, "exit", chosen)]
     free = _free_in(reader, chosen)
     when = "now" if free == 0 else f"when the round ends, in {show_duration(free)} at the latest"
@@ -138,8 +138,8 @@ def withdraw(key: Key, federation: str, seat: int | None, to: str | None) -> Res
     """Withdraws stake and unclaimed pay of a seat that has left."""
     reader, account = ape_accounts.federation(federation), key.open()
     token = Token(reader.rpc, reader.terms.token)
-    chosen = _chosen(reader, account.address, seat)
-    target = account.address if to is None else _address(to, "--to")
+    chosen = own_seat(reader, account.address, seat)
+    target = account.address if to is None else address_given(to, "--to")
     hot = reader.seats([chosen])[chosen].operator
     sent = [send(key, account, reader, "withdraw", chosen, target)]
     (event,) = _events(reader, sent[0], "Withdrawn")
@@ -159,10 +159,10 @@ def claim(key: Key, federation: str, seat: int | None, to: str | None, *, take_c
     """
     reader, account = ape_accounts.federation(federation), key.open()
     token = Token(reader.rpc, reader.terms.token)
-    target = account.address if to is None else _address(to, "--to")
+    target = account.address if to is None else address_given(to, "--to")
     mine = reader.seats_of(account.address)
     if seat is not None:
-        mine = [_chosen(reader, account.address, seat)]
+        mine = [own_seat(reader, account.address, seat)]
     owed = {s: held.earned for s, held in reader.seats(mine).items()}
     credit = reader.credit(account.address)
     stays = credit > 0 and seat is None and not take_credit and _needs_credit(reader, account.address)
@@ -241,23 +241,25 @@ def _events(reader: FederationReader, receipt: Any, name: str) -> list[Event]:
     return [event for event in reader.events_of(str(receipt.txn_hash)) if event.name == name]
 
 
-def _address(given: str, what: str) -> str:
+def address_given(given: str, what: str) -> str:
+    """An address as somebody wrote it."""
     if not ape_accounts.is_address(given):
         raise ChainError(f"{what} {given!r} is not a valid address: give 0x and 40 hexadecimal digits")
     return given
 
 
-def _hexadecimal(given: str) -> bytes:
+def hexadecimal(given: str, what: str) -> bytes:
+    """Bytes as somebody wrote them."""
     try:
         return bytes.fromhex(given.removeprefix("0x"))
     except ValueError:
-        raise ChainError(f"--evidence {given[:20]!r}...: give bytes in hexadecimal") from None
+        raise ChainError(f"{what} {given[:20]!r}...: give bytes in hexadecimal") from None
 
 
-def _evidence(root: bytes, owner: str, given: str, file: Path | None) -> bytes:
+def evidence_of(root: bytes, owner: str, given: str, file: Path | None) -> bytes:
     """The owner's proof of admission: as given, or made from the list. Raises TermsError if the contract would reject it."""
     if file is None:
-        proof = _hexadecimal(given)
+        proof = hexadecimal(given, "--evidence")
         if any(root) and not admits(root, owner, proof):
             if not proof:
                 raise ChainError("only owners on its allowlist may join here: give --allowlist FILE with its sponsor's list")
@@ -276,7 +278,7 @@ def _evidence(root: bytes, owner: str, given: str, file: Path | None) -> bytes:
     return listed.proof(owner)
 
 
-def _chosen(reader: FederationReader, owner: str, seat: int | None) -> int:
+def own_seat(reader: FederationReader, owner: str, seat: int | None) -> int:
     """The seat named, or the only one that the account owns."""
     mine = reader.seats_of(owner)
     if seat is not None:
@@ -310,6 +312,13 @@ def _free_in(reader: FederationReader, seat: int) -> int:
         return 0
     last = facts.opened_at + terms.longest_round()
     return max(0, last - time)
+
+
+def calls_for(who: str, calls: Sequence[tuple[str, bytes]]) -> Result:
+    """Calls that a contract is to make, for people and for --json."""
+    facts = [{"to": to, "value": "0", "data": "0x" + data.hex()} for to, data in calls]
+    lines = [f"{i}. to {call['to']}, value 0, data {call['data']}" for i, call in enumerate(facts, 1)]
+    return Result([f"calls for {who}'s contract, in this order:", *lines], {"calls": facts})
 
 
 def costs(sent: Sequence[Any]) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 from fl.errors import ChainError, TermsError
@@ -12,7 +11,7 @@ from fl.network.token import Token
 from fl.protocol.phases import Phase, phase_and_end
 from fl.tools.cli.amounts import parse_amount
 from fl.tools.cli.options import Key, Result
-from fl.tools.federation.seats import costs, pay, send, told_costs
+from fl.tools.federation.seats import calls_for, costs, pay, send, told_costs
 
 
 def fund(
@@ -37,7 +36,7 @@ def fund(
         )
     if key is None:
         calls = [(token.address, token.approve_data(reader.address, units)), (reader.address, _data(reader, "fund", units))]
-        result = _calls(calls)
+        result = calls_for("the sponsor", calls)
         if (held := token.held_by(reader.terms.sponsor)) < units:
             lacks = f"the sponsor {reader.terms.sponsor} holds {token.denomination.show(held)}, and this takes"
             note = (
@@ -78,7 +77,7 @@ def conclude(key: Key | None, federation: str) -> Result:
     if key is None:
         if not data:
             raise ChainError("notice was given already and nothing is left to return: nothing to do")
-        return _calls([(reader.address, call) for call in data])
+        return calls_for("the sponsor", [(reader.address, call) for call in data])
     account = key.open()
     if account.address != terms.sponsor:
         raise ChainError(f"the sponsor is {terms.sponsor}, not {account.address}: sign with its account, or give --calldata")
@@ -95,9 +94,3 @@ def conclude(key: Key | None, federation: str) -> Result:
 
 def _data(reader: FederationReader, function: str, *args: Any) -> bytes:
     return reader.interface.call(function, *args)
-
-
-def _calls(calls: Sequence[tuple[str, bytes]]) -> Result:
-    facts = [{"to": to, "value": "0", "data": "0x" + data.hex()} for to, data in calls]
-    lines = [f"{i}. to {call['to']}, value 0, data {call['data']}" for i, call in enumerate(facts, 1)]
-    return Result(["calls for the sponsor's contract, in this order:", *lines], {"calls": facts})

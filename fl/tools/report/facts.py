@@ -38,6 +38,7 @@ FUNCTIONS = {
     "Joined": "join",
     "ToppedUp": "topUp",
     "OperatorReplaced": "setOperator",
+    "HandedOver": "handover",
     "Leaving": "exit",
     "Withdrawn": "withdraw",
     "Claimed": "claim",
@@ -306,6 +307,8 @@ def _personal(e: Event, person: Person, now: int) -> None:
         person.stake = f["stake"]
     if e.name == "Slashed":
         person.slashes.append(Slash(now, OFFENCES[f["offence"]], f["amount"]))
+    elif e.name == "HandedOver":
+        person.owner = f["owner"]
     elif e.name == "Leaving":
         person.leaving = True
     elif e.name == "Withdrawn":
@@ -356,6 +359,7 @@ def _tell(e: Event, who: str, denomination: Denomination, now: int) -> str:
     acts = {
         "Joined": "joined",
         "ToppedUp": "topped up",
+        "HandedOver": "has a new owner",
         "Leaving": "is leaving",
         "Withdrawn": "left",
         "Claimed": "was paid out",

@@ -2,12 +2,13 @@
 
 import json
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
 from eth_account import Account
 from support.cli import KEY, PASSPHRASE, Commands, remembered, signed
-from support.evm import AnvilEvm
+from support.evm import AnvilEvm, contract_types
 from support.system import CHALLENGER, System, operator, random_update
 
 pytestmark = pytest.mark.xdist_group("commands")
@@ -458,3 +459,110 @@ def test_doctor__another_task__is_told(commands, here):
     store = next(p for p in commands.folder.parent.parent.glob("seats*/store"))
     done = here("doctor", "--store", store, "--task", "heart")
     assert done.code == 1 and "task heart is not this federation's" in done.out
+
+
+# ---- hand over
+
+
+def offered(result, tmp_path, *words: object, by: int = 4) -> tuple[Path, dict]:
+    """(the file, its facts) of account 4, or `by`, that signs for seat 0."""
+    file = tmp_path / "offer.json"
+    return file, result("handover", "--sign", *signed(by), "--seat", 0, "--file", file, *words)
+
+
+def test_handover__in_two_steps__gives_stake_and_pay_to_the_new_owner(commands, result, here, contract, tmp_path):
+    result("join", *signed(1), *PLAY)
+    file, offer = offered(result, tmp_path, "--operator", account(commands, 3))
+    assert (offer["owner"], offer["new_owner"], offer["stake"]) == (account(commands, 1), account(commands, 4), str(10**20))
+    assert "seat 0 belongs to 0x" in here("handover", *signed(2), "--file", file).line
+    done = result("handover", *signed(1), "--file", file)
+    assert (done["owner"], done["operator"]) == (account(commands, 4), account(commands, 3))
+    assert (done["stake"], done["earned"]) == (str(10**20), "0")
+    assert contract.functions.seatInfo(0).call() == (account(commands, 4), 10**20, account(commands, 3), 0)
+    assert f"is from when {account(commands, 1)} owned seat 0" in here("handover", *signed(4), "--file", file).line
+    result("leave", *signed(4))
+    assert result("withdraw", *signed(4))["stake"] == str(10**20)
+
+
+def test_handover__in_words(result, here, tmp_path):
+    result("join", *signed(1), *PLAY)
+    file = tmp_path / "offer.json"
+    done = here("handover", "--sign", *signed(4), "--seat", 0, "--file", file, "--stake", "50", "--days", 1)
+    assert re.search(
+        r"takes seat 0 over from 0x\w+, with a stake of at least 50 TTT and 0x\w+ as its operator, within 1 days", done.out
+    )
+    done = here("handover", *signed(1), "--file", file)
+    assert re.match(
+        r"seat 0 belongs to 0x\w{40} and is operated by 0x\w{40}, with 100 of stake and 0 of unclaimed pay", done.out
+    )
+
+
+def test_handover__by_a_contract__prints_its_call(commands, result, contract, tmp_path):
+    result("join", *signed(1), *PLAY)
+    file, _ = offered(result, tmp_path)
+    (call,) = result("handover", "--calldata", "--file", file)["calls"]
+    assert call["to"] == contract.address
+    commands.send(account(commands, 1), call["to"], call["data"])
+    assert contract.functions.seatInfo(0).call()[0] == account(commands, 4)
+
+
+def test_handover__to_a_contract__takes_its_owners_signature(commands, result, here, contract, tmp_path):
+    result("join", *signed(1), *PLAY)
+    web3 = commands.web3
+    kind = contract_types()["SigningWallet"]
+    made = web3.eth.send_transaction({"from": account(commands, 5), "data": "0x" + kind.code.hex()})
+    wallet = web3.eth.wait_for_transaction_receipt(made).contractAddress
+    file = tmp_path / "offer.json"
+    words = ["--sign", "--calldata", "--seat", 0, "--file", file, "--new-owner", wallet]
+    assert "give its address as --new-owner, and a key's as --operator" in here("handover", *words).line
+    typed = result("handover", *words, "--operator", account(commands, 3))["typed_data"]
+    assert "is not signed yet" in here("handover", *signed(1), "--file", file).line
+    for signer, right in ((6, False), (5, True)):
+        answer = web3.provider.make_request("eth_signTypedData_v4", [account(commands, signer), typed])
+        done = here("handover", *signed(1), "--file", file, "--signature", answer["result"])
+        assert (done.code == 0) is right, done.err
+        assert right or "did not sign this handover" in done.line
+    assert contract.functions.seatInfo(0).call()[::2] == (wallet, account(commands, 3))
+
+
+def test_handover__what_cannot_be_done__is_said_before_anything_is_sent(commands, result, here, tmp_path):
+    new = ["handover", "--sign", *signed(4), "--file", tmp_path / "x.json"]
+    assert "seat 0 is free: nothing was sent" in here(*new, "--seat", 0).line
+    result("join", *signed(1), *PLAY)
+    file, offer = offered(result, tmp_path)
+    own = ["handover", "--sign", *signed(1), "--seat", 0, "--file", tmp_path / "x.json"]
+    assert "owns seat 0 already" in here(*own).line
+    assert "--new-owner is for contracts" in here(*new, "--seat", 0, "--new-owner", account(commands, 5)).line
+    assert "cannot be written" in here(*new[:-1], tmp_path, "--seat", 0).line
+    bad = tmp_path / "bad.json"
+
+    def said(**changes: object) -> str:
+        bad.write_text(json.dumps({k: v for k, v in (offer | changes).items() if k != "typed_data"}))
+        return here("handover", *signed(1), "--file", bad).line
+
+    assert "is for federation 0x1212" in said(federation=NOWHERE)
+    assert "on chain 5: nothing was sent" in said(chain_id=5)
+    assert "was valid until 5, and it is" in said(deadline=5)
+    assert "the new owner wants 101 TTT: nothing was sent; top it up first" in said(stake=str(101 * 10**18))
+    assert f"not by {account(commands, 4)}: nothing was sent" in said(new_operator=account(commands, 7))
+    assert "is signed by no key" in said(signature="0x" + "00" * 65)
+    assert "is not signed yet" in said(signature="")
+    assert "seat 9 is free" in said(seat=9)
+    for content in ("", "[]", "{", "{}", json.dumps({"seat": 0}), "[" * 100_000, "x" * 70_000):
+        bad.write_text(content)
+        assert "is not what `ape run handover --sign` writes" in here("handover", *signed(1), "--file", bad).line
+    for changes in (
+        {"seat": True},
+        {"seat": -1},
+        {"stake": "much"},
+        {"owner": 5},
+        {"owner": "0x12"},
+        {"signature": 5},
+        {"stake": 2**256},
+    ):
+        assert "is not what `ape run handover --sign` writes" in said(**changes)
+    assert "gone.json cannot be read" in here("handover", *signed(1), "--file", tmp_path / "gone.json").line
+    assert here("handover", *signed(1), "--file", file, "--days", 5).code == 2
+    assert here("handover", "--sign", *signed(4), "--file", file).code == 2
+    result("leave", *signed(1))
+    assert "seat 0 is leaving and cannot be handed over" in here("handover", *signed(1), "--file", file).line

@@ -12,6 +12,8 @@ from pathlib import Path
 
 import numpy as np
 from support.evm import AnvilEvm
+from support.keys import key_of
+from support.relays import commitments, openings, score_commitments, score_openings, with_keys
 from support.system import CHALLENGER, STRANGER, System, operator, owner, random_model, random_update, salt
 
 from fl.protocol import committee
@@ -24,6 +26,7 @@ from fl.protocol.leaves import root_from
 HERE = Path(__file__).parent
 SEATS = (5, 10, 50, 128)
 DEPTHS = {"1M": 12, "34M": 17, "1G": 22}
+RELAYED = ((10, 3), (10, 5), (50, 5), (128, 15))  # seats and committee
 BATCH = 64  # reveals that one relayer sends together
 
 
@@ -83,6 +86,36 @@ def batched(s: Meter, rng: np.random.Generator, n: int) -> tuple[int, int]:
     s.do("multicall", [f.data("settle", vectors), f.data("propose", number, 1, 0, b"\x01" * 32, b"")], by=operator(0))
     s.skip()
     return sum(gas for calls in s.take().values() for gas, _ in calls), reveals
+
+
+def relayed(evm: AnvilEvm, n: int, size: int) -> dict[str, int]:
+    """Gas per participant of a steady round in which a relay sends all that operators signed and opened, each kind in one
+    transaction, with everything else that the round takes; and of the batches themselves."""
+    s = with_keys(Meter.create(evm, committee=size, min_reveals=size).join(n).fund(), n)
+    for _ in range(3):  # the first round fills empty storage, and the relay's batches begin with the second
+        rng = np.random.default_rng(n)
+        s.take()
+        f, number = s.federation, s.round.number + 1
+        s.do("multicall", [*([f.data("finalize")] if s.round.live else []), f.data("openRound")])
+        s.scores = {}
+        s.updates = {seat: random_update(rng) for seat in range(n)}
+        s.do("commitMany", number, commitments(s, s.updates))
+        s.skip()
+        s.do("revealMany", openings(s))
+        s.skip()
+        drawn = s.draw()
+        s.do("commitScoresMany", number, score_commitments(s, {seat: rng.bytes(n) for seat in drawn}))
+        s.skip()
+        s.do("revealScoresMany", score_openings(s))
+        s.skip()
+        settle = f.data("settle", [s.scores[seat] for seat in drawn])
+        s.do("multicall", [settle, f.data("propose", number, 1, 0, b"\x01" * 32, b"")], by=key_of(0).address)
+        s.skip()
+    spent = s.take()
+    out = {name: sum(gas for gas, _ in calls) for name, calls in spent.items()}
+    found = {name: round(out[name] / n) for name in ("commitMany", "revealMany")}
+    found |= {name: round(out[name] / size) for name in ("commitScoresMany", "revealScoresMany")}
+    return {**found, "all-in": round(sum(out.values()) / n)}
 
 
 def actions(evm: AnvilEvm, n: int) -> dict[str, int]:
@@ -169,6 +202,7 @@ def measure() -> dict:
         evm.deploy("Federation", disputes.address)
         table["deploy (implementation, once)"] = last_gas(evm)
         table["actions"] = {str(n): actions(evm, n) for n in SEATS}
+        table["relayed"] = {f"{n} seats, committee of {size}": relayed(evm, n, size) for n, size in RELAYED}
         table["challenge"] = {
             f"{n} seats, {name} parameters": dict(zip(("gas", "bytes"), challenge(evm, n, d), strict=True))
             for n in SEATS
@@ -185,7 +219,10 @@ def markdown(table: dict) -> str:
     lines += [f"| {name} | " + " | ".join(f"{table['actions'][str(n)][name]:,}" for n in SEATS) + " |" for name in names]
     once = table["deploy (implementation, once)"], table["deploy (disputes, once)"]
     lines += ["", f"Deployed once for all federations: Federation, {once[0]:,} gas, and Disputes, {once[1]:,} gas.", ""]
-    lines += ["| challenge | gas | bytes |", "|---|---:|---:|"]
+    kinds = ("commitMany", "revealMany", "commitScoresMany", "revealScoresMany", "all-in")
+    lines += ["| relayed, a participant or validator | " + " | ".join(kinds) + " |", "|---|" + "---:|" * len(kinds)]
+    lines += [f"| {name} | " + " | ".join(f"{r[kind]:,}" for kind in kinds) + " |" for name, r in table["relayed"].items()]
+    lines += ["", "| challenge | gas | bytes |", "|---|---:|---:|"]
     lines += [f"| {name} | {c['gas']:,} | {c['bytes']:,} |" for name, c in table["challenge"].items()]
     return "\n".join(lines) + "\n"
 
