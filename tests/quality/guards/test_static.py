@@ -27,11 +27,14 @@ EXPLAINED = {
     ("unused-return", "Federation."): "one half of (phase, end)",
     ("unused-return", "FederationFactory.create("): "the address is known before",
     ("unused-return", "Rounds._in("): "one half of (phase, end)",
+    ("uninitialized-state", "Accounting."): "the other part writes it, as below",
     ("uninitialized-state", "Rounds."): "the other part writes it, on the same storage: tests/contracts/test_parts.py",
     ("unused-state", "Rounds."): "the other part uses it, and both must find everything at the same place",
     ("unused-state", "Accounting."): "as above",
     ("constable-states", "Rounds."): "the other part writes it",
     ("constable-states", "Accounting."): "the other part writes it",
+    ("divide-before-multiply", "Relays.attempt("): "63 parts of 64, of which the rounding is 63 gas",
+    ("shadowing-local", "Disputes."): "a parameter `attempt` beside a function of that name, which nothing here calls",
     ("unindexed-event-address", "Event IStakesFacts.Refunded"): "there is one sponsor: nothing to search for",
 }
 
