@@ -26,7 +26,7 @@ contract FederationFactory is IFederationFactory {
         if (rule != 0) revert BadTerms(rule);
         // Where no beacon gives it, it is a small constant or a difficulty (EIP-4399).
         if (block.prevrandao >> 64 == 0) revert NoRandomness(block.prevrandao);
-        Clones.cloneDeterministicWithImmutableArgs(implementation, args, 0);
+        federation = Clones.cloneDeterministicWithImmutableArgs(implementation, args, 0);
         bornAt[federation] = block.number;
         federations.push(federation);
         emit Created(federation, terms.sponsor, terms.manifest);

@@ -30,6 +30,7 @@ from ape.exceptions import (
 from ape.logging import LogLevel, logger
 from ape_accounts.accounts import InvalidPasswordError, KeyfileAccount
 from eth_abi.exceptions import DecodingError
+from eth_account import Account
 from eth_utils import is_hex_address, to_checksum_address
 from ethpm_types import ContractType
 from web3.exceptions import Web3Exception

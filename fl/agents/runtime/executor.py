@@ -154,6 +154,7 @@ class Executor:
         """The same call of several without those that a transaction under way makes: sent twice, all of them would fail."""
         sent = [transaction.data for transaction in self.sender.transactions.open(self.sender.signer.address)]
         return replace(call, calls=tuple(one for one in call.calls if not any(self._data(one).hex() in data for data in sent)))
+
     def _relays(self, call: Call, view: View) -> bool:
         """Whether a relay is to send the call, and not this seat; a relay in trouble is asked again until its time is up."""
         if self.relaying is None or call.relay is None or view.time >= call.relay_until:

@@ -13,7 +13,18 @@ from support.evm import contract_types
 
 ROOT = Path(__file__).parents[3]
 TESTS = ROOT / "tests"
-OWN = ("Federation", "Disputes", "Relays", "Handovers", "Rounds", "Admissions", "Stakes", "Accounting", "FederationFactory", "libraries/Headers")
+OWN = (
+    "Federation",
+    "Disputes",
+    "Relays",
+    "Handovers",
+    "Rounds",
+    "Admissions",
+    "Stakes",
+    "Accounting",
+    "FederationFactory",
+    "libraries/Headers",
+)
 SOURCES = [ROOT / "contracts" / f"{name}.sol" for name in OWN]
 README = ROOT / "contracts" / "README.md"
 BEGIN, END = "<!-- errors -->\n", "<!-- until here -->\n"
