@@ -25,7 +25,6 @@ EXPLAINED = {
     ("uninitialized-local", "Federation._finalize("): "begins false",
     ("uninitialized-local", "FixedPoint.aggregate("): "begins at zero",
     ("unused-return", "Federation."): "one half of (phase, end)",
-    ("unused-return", "FederationFactory.create("): "the address is known before",
     ("unused-return", "Rounds._in("): "one half of (phase, end)",
     ("uninitialized-state", "Accounting."): "the other part writes it, as below",
     ("uninitialized-state", "Rounds."): "the other part writes it, on the same storage: tests/contracts/test_parts.py",
