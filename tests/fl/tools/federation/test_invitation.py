@@ -119,6 +119,7 @@ def test_invitation__of_another_shape__is_refused_in_one_line(facts):
         (SCHEME + base64.urlsafe_b64encode(zlib.compress(b" " * (MAX_BYTES + 1))).decode(), "damaged or too long"),
         ("no-such-file", "is not an invitation: give a treaty:// line or the file"),
     ],
+    ids=["cut short", "no base64", "empty", "inflates", "no such file"],  # the first is another one in each process
 )
 def test_line__that_is_damaged_or_inflates_without_end__is_refused(word, message):
     with pytest.raises(TreatyError, match=message):
