@@ -251,7 +251,7 @@ class Base(RuleBasedStateMachine):
 
     # ---- rung 1: seats and money, behind one rule, so that upper rungs mostly play rounds
 
-    @act(what=st.integers(0, 14), who=person, other=person, i=seat, amount=st.sampled_from([0, 1, 10 * UNIT, 60 * UNIT]))
+    @act(what=st.integers(0, 15), who=person, other=person, i=seat, amount=st.sampled_from([0, 1, 10 * UNIT, 60 * UNIT]))
     def money(self, what, who, other, i, amount):
         owner = self.ledger.seats[i].owner if i in self.ledger.seats and self.steps % 4 else who
         minimum = self.s.terms.min_stake
@@ -286,7 +286,7 @@ class Base(RuleBasedStateMachine):
                 self.hand_over(owner, i, other, self.steps // 4 % 8)
             case 13:
                 self.play("give", who, (other, amount))
-            case 14:
+            case 15:
                 self.s.evm.warp(self.s.evm.time + int(amount == 1))
 
     def sweep(self):
@@ -525,6 +525,8 @@ class Honest(Base):
             values[at] ^= 1 << (at % 31)
             opened = Opened.of(pack_model(values), Kind.MODEL)
             self.models[opened.tree.root] = opened
+        if self.hostile and at % 5 == 0:  # meant for the round after this one
+            self.play("propose", operator, (i, opened.tree.root, b""), (i, opened.tree.root), (self.live.number + 1, 1))
         self.wrong_at = at if self.frauds and wrong else None
         self.play("propose", operator, (i, opened.tree.root, b""), (i, opened.tree.root))
 
@@ -689,11 +691,16 @@ class OnNode(Hostile):
     """The same machine on a real node: both engines agree."""
 
     node: AnvilEvm | None = None
+    beginning: tuple[str, int]
 
     def build(self) -> System:
+        """Every run has the same chain behind it: Hypothesis counts on equal draws to lead to equal states, committees too."""
         if OnNode.node is None:
             OnNode.node = AnvilEvm()
             atexit.register(OnNode.node.close)
+        else:
+            OnNode.node.back(OnNode.beginning)
+        OnNode.beginning = OnNode.node.mark()
         return System.create(OnNode.node, GENESIS, **self.terms)
 
     def close_and_draw(self, blocks):

@@ -364,6 +364,14 @@ class AnvilEvm(Engine):
                 time.sleep(0.05)
         self.rpc("anvil_setBlockTimestampInterval", 0)
 
+    def mark(self) -> tuple[str, int]:
+        return self.rpc("evm_snapshot"), self.time
+
+    def back(self, mark: tuple[str, int]) -> None:
+        """To the state of `mark`, which is used up; the same calls then give the same blocks again."""
+        assert self.rpc("evm_revert", mark[0])
+        self.time = mark[1]
+
     def close(self) -> None:
         self.connection.close()
         self.process.terminate()
@@ -417,6 +425,10 @@ class AnvilEvm(Engine):
     def _transact(self, transaction: dict) -> dict:
         receipt = self.rpc("eth_sendTransactionSync", {**transaction, "gas": hex(16_777_216), "gasPrice": "0x0"})
         if int(receipt["status"], 16) != 1:
-            self.rpc("eth_call", transaction, hex(int(receipt["blockNumber"], 16) - 1))  # says why
+            # Its own trace says why; a call made afterwards would run in another block.
+            tracer = {"tracer": "callTracer", "tracerConfig": {"onlyTopCall": True}}
+            output = self.rpc("debug_traceTransaction", receipt["transactionHash"], tracer).get("output", "0x")
+            if len(output) > 2:
+                raise revert_of(bytes.fromhex(output[2:]))
             raise RuntimeError(f"failed without a reason: {receipt}")
         return receipt

@@ -6,6 +6,7 @@ A toy model of 256 parameters (one leaf) unless the terms say otherwise; updates
 from __future__ import annotations
 
 import itertools
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -31,7 +32,6 @@ SPONSOR, DEPLOYER, CHALLENGER, STRANGER = map(address, ("sponsor", "deployer", "
 SINK = BURN_ADDRESS.lower()  # as the chain's answers are read
 UNIT = 10**18
 PLENTY = 10**9 * UNIT
-OTHERS = itertools.count(1)
 
 
 def owner(seat: int) -> str:
@@ -115,6 +115,7 @@ class System:
     updates: dict[int, bytes] = field(default_factory=dict)  # this round's files by seat
     proposal: bytes = b""
     scores: dict[int, bytes] = field(default_factory=dict)  # this round's vectors by validator
+    labels: Iterator[int] = field(default_factory=lambda: itertools.count(1))  # of the federations beside this one
 
     # ---- building
 
@@ -142,9 +143,9 @@ class System:
 
     def another(self, **changes: object) -> System:
         """A second federation from the same factory, over the same token, with the same genesis; its label is its own."""
-        changes = {"label": b"%d" % next(OTHERS), **changes}
+        changes = {"label": b"%d" % next(self.labels), **changes}
         changes["label"] = bytes(changes["label"]).ljust(32, b"\0")
-        return self._of(self.evm, self.token, self.factory, self.model, changes)
+        return replace(self._of(self.evm, self.token, self.factory, self.model, changes), labels=self.labels)
 
     def rich(self, account: str, amount: int = PLENTY) -> str:
         """Gives an account tokens and lets the federation take them."""
