@@ -82,12 +82,20 @@ abstract contract System is Test {
         return "Federation.sol";
     }
 
+    function _ownerKey(uint256 seat) internal pure returns (uint256) {
+        return 0x0E0000 + seat;
+    }
+
+    function _operatorKey(uint256 seat) internal pure returns (uint256) {
+        return 0x0F0000 + seat;
+    }
+
     function _owner(uint256 seat) internal pure returns (address) {
-        return address(uint160(0x0E0000 + seat));
+        return vm.addr(_ownerKey(seat));
     }
 
     function _operator(uint256 seat) internal pure returns (address) {
-        return address(uint160(0x0F0000 + seat));
+        return vm.addr(_operatorKey(seat));
     }
 
     function _rich(address account, uint256 amount) internal returns (address) {
