@@ -242,6 +242,10 @@ def verify(folder):
         elif name == "ToppedUp":
             stake[seat] += amount
             pots["stakes"] += amount
+        elif name == "HandedOver":
+            same(f"the owner that handed seat {seat} over", owner[seat], f["from"])
+            same(f"seat {seat} is handed to somebody else", True, int(f["owner"], 16) not in (0, int(owner[seat], 16)))
+            owner[seat] = f["owner"]
         elif name == "Withdrawn":
             same("withdrawn", (stake[seat], purse[seat]), (int(f["stake"]), int(f["earned"])))
             pots["stakes"] -= stake.pop(seat)

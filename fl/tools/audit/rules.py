@@ -96,9 +96,7 @@ class Rules:
         lowest = next(i for i in range(self.terms.max_seats + 1) if i not in self.history.seats)
         self._must(at, seat == lowest < self.terms.max_seats, f"seat {seat} is not the lowest free one")
         self._must(at, stake >= self.terms.min_stake, f"a stake of {stake} is below the minimum")
-        self._must(at, ZERO_ADDRESS not in (owner, operator), "the owner or operator is nobody")
-        if any(self.terms.allowlist):
-            self._must(at, owner not in [s.owner for s in self.history.seats.values()], f"{owner} holds a seat already")
+        self._may_own(at, owner, operator)
 
     def before_ToppedUp(self, at: Moment, seat: int, amount: int, stake: int, **_: Any) -> None:
         before, minimum = self.history.seats[seat], self.terms.min_stake
@@ -109,6 +107,18 @@ class Rules:
 
     def before_OperatorReplaced(self, at: Moment, seat: int, operator: str) -> None:
         self._must(at, operator not in (ZERO_ADDRESS, self.history.seats[seat].operator), "the operator did not change")
+
+    def before_HandedOver(self, at: Moment, seat: int, owner: str, operator: str, **rest: Any) -> None:
+        before, former = self.history.seats[seat], rest["from"]
+        self._same(f"seat {seat}: the owner that handed it over", before.owner, former)
+        self._must(at, owner != before.owner, f"seat {seat} had this owner before")
+        self._must(at, not before.leaving, f"seat {seat} is leaving")
+        self._may_own(at, owner, operator)
+
+    def _may_own(self, at: Moment, owner: str, operator: str) -> None:
+        self._must(at, ZERO_ADDRESS not in (owner, operator), "the owner or operator is nobody")
+        if any(self.terms.allowlist):
+            self._must(at, owner not in [s.owner for s in self.history.seats.values()], f"{owner} holds a seat already")
 
     def before_Leaving(self, at: Moment, seat: int) -> None:
         self._must(at, not self.history.seats[seat].leaving, f"seat {seat} is leaving already")

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from support.in_process import InProcessChain, InProcessFederation, reader_of
 from support.manifests import manifest
+from support.relayed_record import HANDED, NEW_OWNER, handed_over
 from support.system import SPONSOR, STRANGER, System, owner
 
 from fl.errors import AuditError
@@ -18,6 +19,7 @@ from fl.network.stores.local import LocalStore
 from fl.protocol.artifact import Kind
 from fl.protocol.enums import Artifact, Offence
 from fl.protocol.manifest import gate_rule
+from fl.protocol.terms import ZERO_ADDRESS
 from fl.tools.audit.auditor import EVENTS, Auditor
 from fl.tools.audit.export import BlockFacts
 from fl.tools.audit.money import Money
@@ -328,6 +330,55 @@ def test_purse_that_is_full__pays_the_owner_s_credit(tmp_path):
     assert judged(events).passed, judged(events).difference
     assert "money" in differing(judged([event for event in events if event != credited[1]]))
     assert "money" in differing(judged(changed(events, "Credited", 1, lambda f: {"account": owner(0)})))
+
+
+# ---- who owns a seat, and who sends its acts
+
+
+@pytest.fixture(scope="module")
+def relayed(tmp_path_factory) -> tuple[FederationReader, LocalStore, list[Event]]:
+    """A round sent in batches by a stranger, with a seat that goes to another owner meanwhile."""
+    system, store = handed_over(tmp_path_factory.mktemp("relayed"))
+    reader = reader_of(system)
+    return reader, store, reader.new_events()
+
+
+def test_audit__of_acts_that_others_sent__and_a_seat_handed_over__passes(relayed):
+    reader, store, events = relayed
+    handed = next(event for event in events if event.name == "HandedOver")
+    auditor = Auditor.of(reader, store)
+    assert auditor.run(events[: events.index(handed) + 1]).passed
+    assert auditor.history.seats[HANDED].owner == handed.fields["owner"] == NEW_OWNER.address
+    auditor = Auditor.of(reader, store)
+    auditor.run(events)
+    auditor.compare_accounting(reader.accounting())
+    auditor.compare_purses(reader.seats(reader.seat_sets().taken), {})
+    assert auditor.verdict().passed, auditor.verdict().difference
+
+
+@pytest.mark.parametrize(
+    "change, said",
+    [
+        (lambda f: {"from": NOBODY_KNOWN}, "the owner that handed it over"),
+        (lambda f: {"owner": f["from"]}, "had this owner before"),
+        (lambda f: {"owner": ZERO_ADDRESS}, "the owner or operator is nobody"),
+        (lambda f: {"operator": ZERO_ADDRESS}, "the owner or operator is nobody"),
+    ],
+    ids=["from", "same", "no owner", "no operator"],
+)
+def test_audit__names_a_changed_handover(relayed, change, said):
+    reader, store, events = relayed
+    verdict = Auditor.of(reader, store).run(changed(events, "HandedOver", 0, change))
+    assert differing(verdict) == {"events"} and said in verdict.difference
+
+
+def test_audit__names_a_handover_of_a_leaving_seat(relayed):
+    reader, store, events = relayed
+    handed = next(event for event in events if event.name == "HandedOver")
+    leaving = replace(handed, name="Leaving", fields={"seat": HANDED}, index=-1)
+    at = events.index(handed)
+    verdict = Auditor.of(reader, store).run([*events[:at], leaving, *events[at:]])
+    assert f"event HandedOver: seat {HANDED} is leaving" in verdict.difference
 
 
 # ---- files that nobody shows

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 from jsonschema import Draft202012Validator
-from support.in_process import InProcessFederation
+from support.in_process import InProcessFederation, reader_of
+from support.relayed_record import handed_over
 from support.second_verifier import verify
 
 import fl
@@ -50,10 +51,16 @@ def records(tmp_path_factory) -> dict[str, Path]:
         federation.run()
         federation.audit()
         found[name] = written(folder, federation)
-    return found
+    folder = tmp_path_factory.mktemp("handed_over")
+    reader = reader_of(handed_over(folder)[0])
+    write_events(folder / "events.jsonl", reader.chain_id, reader.address, reader.terms, reader.new_events(), reader)
+    return found | {"handed over": folder}
 
 
-@pytest.mark.parametrize("name", RUNS)
+NAMES = [*RUNS, "handed over"]
+
+
+@pytest.mark.parametrize("name", NAMES)
 def test_record__fits_the_schemas__and_comes_back(records, name):
     lines = (records[name] / "events.jsonl").read_text().splitlines()
     events, manifest = schema("events"), schema("manifest")
@@ -66,7 +73,7 @@ def test_record__fits_the_schemas__and_comes_back(records, name):
     assert not events.is_valid({**json.loads(lines[-1]), "index": "0"})
 
 
-@pytest.mark.parametrize("name", RUNS)
+@pytest.mark.parametrize("name", NAMES)
 def test_second_verifier__agrees_with_the_audit(records, name):
     folder = records[name]
     assert verify(folder) == []
@@ -88,13 +95,16 @@ TAMPERED: dict[str, tuple[str, str, Callable[[str], str]]] = {
     "model": ("Finalized", "model", lambda v: "0x" + "00" * 32),
     "slash": ("Slashed", "amount", lambda v: str(int(v) + 1)),
     "pot": ("RoundOpened", "pot", lambda v: str(int(v) + 1)),
+    "former owner": ("HandedOver", "from", lambda v: "0x" + "ab" * 20),
+    "new owner": ("HandedOver", "owner", lambda v: "0x" + "00" * 20),
 }
 
 
 @pytest.mark.parametrize("what", TAMPERED)
 def test_both_verifiers__disagree_with_a_tampered_record(records, tmp_path, what):
     name, field, change = TAMPERED[what]
-    folder = Path(shutil.copytree(records["fraud"], tmp_path / "copy"))
+    record_of = "handed over" if name == "HandedOver" else "fraud"
+    folder = Path(shutil.copytree(records[record_of], tmp_path / "copy"))
     lines = [json.loads(line) for line in (folder / "events.jsonl").read_text().splitlines()]
     line = next(line for line in lines if line.get("event") == name)
     line["fields"][field] = change(line["fields"][field])
