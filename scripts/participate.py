@@ -32,6 +32,7 @@ from fl.tools.cli.network import Network, NetworkCommand
 @click.option("--journal", type=click.Path(path_type=Path), help="Folder for salts and transactions. Default: journal/...")
 @options.nodes
 @click.option("--confirmations", type=click.IntRange(0), default=2, show_default=True, help="Act only on blocks this deep.")
+@click.option("--relay", "relays", multiple=True, metavar="URL", help="A host that sends this seat's signed acts. Repeatable.")
 @click.option("--max-fee", type=options.Finite(0, min_open=True), default=200.0, help="Highest gas price in gwei: 200.")
 @click.option("--tip", type=options.Finite(0), default=1.0, show_default=True, help="Gas tip in gwei for the block producer.")
 @click.option("--poll", type=options.Finite(0, min_open=True), default=2.0, show_default=True, help="Seconds between reads.")

@@ -20,28 +20,48 @@ TAKEN = (200, 202)
 
 
 class HostRelay:
-    """The hosts that relay for one seat, in order. writer: the seat, and where trouble is reported."""
+    """The hosts that relay for one seat, in order. writer: the seat, and where trouble is reported, once in a round."""
 
     def __init__(self, urls: Sequence[str], writer: Writer, seconds: float = SECONDS):
         self.urls, self.writer, self.seconds = tuple(urls), writer, seconds
+        self._lock = threading.Lock()
+        self._offering: set[Act] = set()
+        self._told: set[tuple[int, str]] = set()  # the round and the text
 
     def give(self, act: Act) -> None:
-        """Offers an act to the hosts; returns at once."""
+        """Offers an act to the hosts, unless it is being offered; returns at once."""
+        with self._lock:
+            if act in self._offering:
+                return
+            self._offering.add(act)
         threading.Thread(target=self._offer, args=(act,), name=f"relay {act.kind}", daemon=True).start()
 
     def _offer(self, act: Act) -> None:
+        try:
+            if not any(self._takes(url, act) for url in self.urls):
+                self._warn(act, f"no host takes {act.kind}: this seat sends it itself at half of its window")
+        finally:
+            with self._lock:
+                self._offering.discard(act)
+
+    def _takes(self, url: str, act: Act) -> bool:
         body = json.dumps(act.to_json()).encode()
         headers = {"Content-Type": "application/json"}
         if self.writer.token:
             headers["Authorization"] = f"Bearer {self.writer.token}"
-        for url in self.urls:
-            try:
-                status, answer = Http(url, self.seconds).call("POST", "relay", 1 << 10, headers=headers, data=body)
-            except StoreError as error:
-                self.writer.warn(f"{act.kind} is not relayed: {error}")
-                continue
-            if status in TAKEN:
-                return
+        try:
+            status, answer = Http(url, self.seconds).call("POST", "relay", 1 << 10, headers=headers, data=body)
+        except StoreError as error:
+            self._warn(act, f"{act.kind} is not relayed: {error}")
+            return False
+        if status not in TAKEN:
             text = " ".join(bytes(answer).decode("utf-8", "replace").split())[:200]
-            self.writer.warn(f"{act.kind} is not relayed by {url} (HTTP status {status}): {text}")
-        self.writer.warn(f"no host takes {act.kind}: this seat sends it itself at half of its window")
+            self._warn(act, f"{act.kind} is not relayed by {url} (HTTP status {status}): {text}")
+        return status in TAKEN
+
+    def _warn(self, act: Act, text: str) -> None:
+        with self._lock:
+            if (act.round, text) in self._told:
+                return
+            self._told = {told for told in self._told if told[0] == act.round} | {(act.round, text)}
+        self.writer.warn(text)

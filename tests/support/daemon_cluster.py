@@ -6,6 +6,7 @@ import io
 import itertools
 import os
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,8 +28,10 @@ from fl.learning.task import build
 from fl.learning.task_loading import load_task
 from fl.log import Log
 from fl.network.federation import FederationReader
+from fl.network.host_relay import HostRelay
 from fl.network.rpc import Rpc
 from fl.network.sender import Fees, Sender
+from fl.network.stores.base import Writer
 from fl.network.stores.local import LocalStore
 from fl.protocol.artifact import Kind, pack_model
 from fl.protocol.phases import Phase
@@ -91,6 +94,7 @@ class DaemonCluster:
         ahead: bool = True,
         workers: Workers | None = None,
         as_json: bool = False,
+        relays: Sequence[str] = (),
     ) -> Daemon:
         """Starts a seat's daemon, as `ape run participate` would, but that it works within its looks by default."""
         key = key or key_of(seat)
@@ -105,7 +109,9 @@ class DaemonCluster:
         sender = Sender(rpc, key, node.chain_id, held.transactions, fees or Fees(), log, node.refusal)
         store = store or self.store
         trio = cast(seat, self.evaluator, self.data.shards[seat], 0, held.folder, TrainingOptions(trainer, ahead=ahead))
-        agent = Agent(f"seat {seat}", key, whole_seat(trio, seat, key.address), held.folder, store, seat)
+        writer = Writer(node.chain_id, node.address, seat, key.sign_typed, log.warn)
+        relay = HostRelay(relays, writer, seconds=1.0) if relays else None
+        agent = Agent(f"seat {seat}", key, whole_seat(trio, seat, key.address), held.folder, store, seat, relay=relay)
         pace, work = Pace(0.01, 0.01, turn=1), workers or Inline()
         return Daemon(node, sender, held, agent, lambda: Record(node.terms, self.manifest, store), log, pace, work)
 

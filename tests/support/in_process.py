@@ -197,7 +197,12 @@ class InProcessChain(LocalEvm):
             status = 0
         gas = hex(21_000 + int(self.vm.result.gas_used))
         receipt = {"transactionHash": name, "blockNumber": hex(number), "blockHash": self._hash(number)}
-        self.receipts[name] = {**receipt, "status": hex(status), "gasUsed": gas}
+        self.receipts[name] = {
+            **receipt,
+            "status": hex(status),
+            "gasUsed": gas,
+            "logs": [log for log in self.logs if log["transactionHash"] == name],
+        }
         self.mine()
         return name
 

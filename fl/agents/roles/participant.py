@@ -19,12 +19,10 @@ from fl.learning.data.partition import Shard
 from fl.learning.task import Task
 from fl.learning.trainer import generator
 from fl.learning.user_code import during
-from fl.network.relays import Commitment, Opening
 from fl.protocol.artifact import Kind, depth_for
 from fl.protocol.commitment import update_commitment
 from fl.protocol.leaves import root_of
 from fl.protocol.phases import Phase
-from fl.protocol.signatures import ActKind
 
 SEALED = ("update", "salt", "locator")  # the parts of a commitment, one file each in the journal
 AHEAD = "ahead"  # what was trained before its round opened: base, update and residual, in one file that is whole or absent
@@ -108,9 +106,8 @@ class Participant:
         # A commitment on the chain whose salt was lost is replaced while there is time.
         args = (number, self.seat, commitment)
         again = self.seat in view.round.commitments
-        signable = None if again else Commitment(ActKind.COMMIT, number, self.seat, commitment)
         half = view.phase_end - view.terms.commit_window // 2
-        return [Call("commit", args, self.seat, number=int(again), relay=signable, relay_until=half)]
+        return [Call("commit", args, self.seat, number=int(again), relay_until=0 if again else half)]
 
     def reveals(self, view: View) -> list[Action]:
         number = view.round.number
@@ -123,7 +120,6 @@ class Participant:
             files.append(Publish(result, None))
         half = view.phase_end - view.terms.reveal_window // 2
         args = (self.seat, root_of(data, Kind.UPDATE), salt, locator)
-        opening = Opening(number, *args)
         return [
             Call(
                 "reveal",
@@ -132,7 +128,6 @@ class Participant:
                 publish=tuple(files),
                 silence_costs=True,
                 confirmed_until=half,
-                relay=opening,
                 relay_until=half,
             )
         ]

@@ -11,10 +11,8 @@ from fl.agents.runtime.actions import Action, Call, Files, Score, Wait
 from fl.learning.data.partition import Shard
 from fl.learning.evaluator import Evaluator
 from fl.learning.scoring import ScoredRound, Scorer
-from fl.network.relays import Commitment, ScoreOpening
 from fl.protocol.commitment import score_commitment
 from fl.protocol.phases import Phase
-from fl.protocol.signatures import ActKind
 
 
 class Validator:
@@ -59,10 +57,9 @@ class Validator:
         if view.round.score_commitments.get(self.seat) == commitment:
             return []
         # A commitment on the chain whose salt was lost is replaced while there is time.
-        signable = None if committed else Commitment(ActKind.COMMIT_SCORES, number, self.seat, commitment)
         half = view.phase_end - view.terms.score_commit_window // 2
         args = (number, self.seat, commitment)
-        call = Call("commitScores", args, self.seat, number=int(committed), relay=signable, relay_until=half)
+        call = Call("commitScores", args, self.seat, number=int(committed), relay_until=0 if committed else half)
         if (failure := self._scorer.failures.get(number)) is None:
             return [call]
         return [
@@ -76,8 +73,8 @@ class Validator:
             return []
         salt, vector = kept
         half = view.phase_end - view.terms.score_reveal_window // 2
-        args, opening = (self.seat, vector, salt), ScoreOpening(view.round.number, self.seat, vector, salt)
-        return [Call("revealScores", args, self.seat, confirmed_until=half, relay=opening, relay_until=half)]
+        args = (self.seat, vector, salt)
+        return [Call("revealScores", args, self.seat, confirmed_until=half, relay_until=half)]
 
     def _waits(self, view: View) -> list[Action]:
         """Waits up to half of the score window if the store lacks an update. It may be on its way, or the store may be down:

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 
 from fl.agents.record.history import Demanded
 from fl.agents.record.view import View
-from fl.network.relays import Commitment, Opening, ScoreOpening
 from fl.protocol.artifact import Data, Kind
 
 Files = dict[str, bytes]  # file name in the seat's journal to content, in the order in which they are written
@@ -62,7 +61,7 @@ class Call:
     deposit: token units that the contract takes with it.
     calls: several calls of the contract in this one transaction (`multicall`), in order; if the contract rejects them together,
     each is made by itself.
-    relay: the same act for a relay to send, if the seat has one; until `relay_until`, when the seat sends it itself.
+    relay_until: until then a relay may send it, if the seat has one; afterwards the seat sends it itself.
     """
 
     function: str
@@ -81,7 +80,6 @@ class Call:
     turn: Turn | None = None
     deposit: int = 0
     calls: tuple[Call, ...] = ()
-    relay: Commitment | Opening | ScoreOpening | None = None
     relay_until: int = 0
 
 

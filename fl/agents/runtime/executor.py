@@ -157,7 +157,7 @@ class Executor:
 
     def _relays(self, call: Call, view: View) -> bool:
         """Whether a relay is to send the call, and not this seat; a relay in trouble is asked again until its time is up."""
-        if self.relaying is None or call.relay is None or view.time >= call.relay_until:
+        if self.relaying is None or view.time >= call.relay_until:
             return False
         self.wakes.append(Wake(time=call.relay_until))
         try:

@@ -8,16 +8,15 @@ sees it.
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from fl.agents.record.view import View
 from fl.agents.runtime.actions import Call
 from fl.errors import StoreError
-from fl.network.relays import Commitment, Relayed, SignedCommitment
 from fl.network.sender import Signer
 from fl.network.stores.files import write_durably
+from fl.protocol.relayed import FORMS, Act
 from fl.protocol.signatures import Signature
 
 SUFFIX = "signature"  # of the files that hold what was signed, in the seat's journal
@@ -26,8 +25,8 @@ SUFFIX = "signature"  # of the files that hold what was signed, in the seat's jo
 class Relay(Protocol):
     """Whoever collects acts and sends them in batches."""
 
-    def give(self, act: Relayed) -> None:
-        """Hands an act over. Raises ChainError if the relay does not take it."""
+    def give(self, act: Act) -> None:
+        """Hands an act over, which it may have had before. Raises ChainError if the relay does not take it."""
         ...
 
 
@@ -37,17 +36,20 @@ class SignedOnce:
     def __init__(self, folder: Path, signer: Signer, chain_id: int, federation: str):
         self.folder, self.signer, self.chain_id, self.federation = folder, signer, chain_id, federation
 
-    def sign(self, commitment: Commitment) -> SignedCommitment | None:
-        """The signature, the same one after a restart; None if another value was signed, which now only the seat's own call can
-        replace. Raises StoreError if the journal is damaged, OSError if it cannot be written."""
-        path = self.folder / f"{commitment.round}.{commitment.kind.value}.{SUFFIX}"
+    def act(self, function: str, args: tuple[Any, ...], number: int) -> Act | None:
+        """A direct call of this round as an act that others may send, with the same signature after a restart; None if another
+        value was signed, which now only the seat's own call can replace. Raises StoreError if the journal is damaged, OSError
+        if it cannot be written."""
+        sign = self.signer.sign_typed
+        if (kind := FORMS[function].signs) is None:
+            return Act.of_call(function, args, number, sign, self.chain_id, self.federation)
+        path = self.folder / f"{number}.{kind.value}.{SUFFIX}"
         if path.is_file():
-            kept = _parse(path, commitment)
-            return kept if kept.commitment == commitment else None
-        signature = Signature.of(self.signer.sign_typed(commitment.typed(self.chain_id, self.federation)))
-        facts = {"seat": commitment.seat, "value": commitment.value.hex(), "signature": signature.whole.hex()}
-        write_durably(path, json.dumps(facts, sort_keys=True).encode(), mode=0o600)
-        return SignedCommitment(commitment, signature)
+            kept = _parse(path, function, number)
+            return kept if (kept.round, kept.seat, kept.parts[0]) == args else None
+        act = Act.of_call(function, args, number, sign, self.chain_id, self.federation)
+        write_durably(path, json.dumps(act.to_json(), sort_keys=True).encode(), mode=0o600)
+        return act
 
 
 class Relaying:
@@ -55,30 +57,27 @@ class Relaying:
 
     def __init__(self, relay: Relay, signed: SignedOnce):
         self.relay, self.signed = relay, signed
-        self._given: set[Relayed] = set()
 
     def takes(self, call: Call, view: View) -> bool:
-        """Whether the relay has the call, so that it need not be sent now. Raises ChainError if the relay does not take it."""
-        if call.relay is None or view.time >= call.relay_until:
+        """Whether the relay has the call, so that it need not be sent now. It is offered again at each new block, until the
+        chain has it: a relay may be behind this seat's node, or have started anew. Raises ChainError if the relay does not take
+        it."""
+        if view.time >= call.relay_until:
             return False
-        act = self.signed.sign(call.relay) if isinstance(call.relay, Commitment) else call.relay
+        act = self.signed.act(call.function, call.args, view.facts.number)
         if act is None:
             return False
-        if act not in self._given:
-            self.relay.give(act)
-            self._given = {one for one in self._given if _round(one) == _round(act)} | {act}
+        self.relay.give(act)
         return True
 
 
-def _round(act: Relayed) -> int:
-    return act.commitment.round if isinstance(act, SignedCommitment) else act.round
-
-
-def _parse(path: Path, asked: Commitment) -> SignedCommitment:
+def _parse(path: Path, function: str, number: int) -> Act:
     try:
-        facts = json.loads(path.read_bytes())
-        kept = replace(asked, seat=int(facts["seat"]), value=bytes.fromhex(facts["value"]))
-        return SignedCommitment(kept, Signature.of(bytes.fromhex(facts["signature"])))
+        kept = Act.parse(json.loads(path.read_bytes()))
+        Signature.of(kept.parts[1])
+        if (kept.kind, kept.round) != (function, number):
+            raise ValueError(f"it has {kept.kind} of round {kept.round}")
+        return kept
     except (ValueError, KeyError, TypeError, OSError) as error:
         raise StoreError(
             f"the journal's {path} is damaged ({error}): nothing is signed on a guess, the seat sends its own transaction at "

@@ -26,6 +26,7 @@ from fl.learning.task_check import check_shard
 from fl.learning.task_loading import federation_task
 from fl.log import Log
 from fl.network.federation import FederationReader
+from fl.network.host_relay import HostRelay
 from fl.network.rpc import Rpc, on_loopback
 from fl.network.sender import GWEI, Fees, Sender, Signer
 from fl.network.stores.base import Store, Writer
@@ -66,6 +67,10 @@ class Settings:
     factory: str | None = None
 
     def __post_init__(self) -> None:
+        for url in self.relays:
+            if not url.startswith(("http://", "https://")):
+                message = f"--relay {url}: give a host's address, such as https://host.example"
+                raise ChainError(f"{message}, or leave it out and the seat sends its own transactions; nothing was sent")
         if self.most_gwei < self.tip_gwei:
             message = f"--max-fee {self.most_gwei:g} is less than --tip {self.tip_gwei:g}, which it includes"
             raise ChainError(f"{message}: raise --max-fee or lower --tip; nothing was sent")
@@ -134,7 +139,8 @@ def _assemble(
     roles = whole_seat(trio, seat, signer.address)
     fees = Fees(int(settings.most_gwei * GWEI), int(settings.tip_gwei * GWEI), settings.patience)
     sender = Sender(node.rpc, signer, node.chain_id, journal.transactions, fees, log, node.refusal)
-    agent = Agent(f"seat {seat}", signer, roles, journal.folder, store, seat)
+    relay = HostRelay(settings.relays, writer) if settings.relays else None
+    agent = Agent(f"seat {seat}", signer, roles, journal.folder, store, seat, relay=relay)
     pace = Pace(settings.poll, max(settings.poll, 15.0))
     daemon = Daemon(node, sender, journal, agent, lambda: Record(node.terms, manifest, store), log, pace)
     if metrics is not None:

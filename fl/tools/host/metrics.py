@@ -19,7 +19,8 @@ class Metrics:
         self.kept = counter("kept_bytes", "Bytes of files taken from seats.")
         self.acts = counter("acts", "Acts offered for relaying, by kind and result.", "kind", "result")
         self.batches = counter("batches", "Transactions of relayed acts, by kind.", "kind")
-        self.gas = counter("gas", "Gas that relayed acts took.")
+        self.relayed = counter("relayed", "Relayed acts that the chain has, by kind.", "kind")
+        self.gas = counter("gas", "Gas that relayed acts took, by kind.", "kind")
         self.budget = Gauge("treaty_host_budget_ether", "What is left of the budget for gas.", registry=self.registry)
         self.block = Gauge("treaty_host_head_block", "The newest block seen.", registry=self.registry)
 

@@ -169,7 +169,9 @@ class Relay:
     def _mined(self, transaction: SignedTransaction, receipt: dict[str, Any]) -> None:
         gas = int(receipt["gasUsed"], 16)
         self.spent += gas * int(receipt.get("effectiveGasPrice", "0x0"), 16)
-        self.metrics.gas.inc(gas)
+        kind = next(kind for kind, form in FORMS.items() if form.batch == transaction.function)
+        self.metrics.gas.labels(kind).inc(gas)
+        self.metrics.relayed.labels(kind).inc(len(receipt["logs"]))  # each act that is done is one event
         self.metrics.budget.set(max(0, self.budget - self.spent) / 1e18)
 
 

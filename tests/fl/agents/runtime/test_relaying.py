@@ -1,63 +1,70 @@
 """Seats whose commitments and reveals a relay sends: they pay no gas while it works, and lose nothing if it does not.
 
-The server that collects and sends is played here, with the functions of fl/network/relays.py, on federations of real agents."""
+A host's relay collects and sends, on federations of real agents."""
 
 from __future__ import annotations
 
 import io
+import json
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
-from support.in_process import InProcessFederation
+from support.in_process import InProcessFederation, reader_of
 from support.keys import Key
+from support.system import System
 
 from fl.agents.record.view import View
+from fl.agents.runtime.actions import Call, Wait
 from fl.agents.runtime.agent import Agent
 from fl.agents.runtime.journal import Identity, Journal
 from fl.agents.runtime.relaying import Relaying, SignedOnce
 from fl.errors import ChainError, StoreError
 from fl.log import Log
-from fl.network import relays
-from fl.network.relays import Commitment, SignedCommitment
-from fl.network.rpc import NodeRefused
-from fl.network.sender import Fees, Sender
 from fl.network.transactions import TransactionJournal
-from fl.protocol.signatures import ActKind, Signature
+from fl.protocol.relayed import Act
+from fl.tools.host.ledger import Ledger
+from fl.tools.host.metrics import Metrics
+from fl.tools.host.relay import Relay
 
+ETHER = 10**18
 RELAYED = (0, 1, 2)
 PAYER = Key(0x9A1D)
-COMMIT = Commitment(ActKind.COMMIT, 7, 1, b"\xaa" * 32)
 
 
 class Server:
-    """Takes acts, and sends them as an agent of a lockstep: a role that acts by itself. awake: whether it sends."""
+    """A host's relay as an agent of a lockstep: a role that acts by itself. awake: whether it sends."""
 
     def __init__(self, folder: Path, awake: bool = True):
         self.folder, self.awake = folder, awake
-        self.acts: list[relays.Relayed] = []
-        self.sent: dict[str, int] = {}  # transactions by function
-        self.federation: InProcessFederation | None = None
+        self.acts: list[Act] = []
+        self.relay: Relay | None = None
 
-    def give(self, act: relays.Relayed) -> None:
+    def begin(self, system: System) -> None:
+        journal, log = TransactionJournal(self.folder / "transactions"), Log(io.StringIO())
+        self.relay = Relay(Ledger(reader_of(system)), PAYER, journal, ETHER, Metrics(), log)
+
+    def give(self, act: Act) -> None:
         self.acts.append(act)
+        self.relay.ledger.look()
+        status, text = self.relay.offer(act.to_json())
+        assert status in (200, 202), text
 
     def decide(self, view: View) -> list:
         if self.awake:
-            self.send(view)
-        return []
+            self.send()
+        return [Wait(view.time + 10)] if self.awake and self.relay._pending else []
 
-    def send(self, view: View) -> None:
-        node = self.federation.loop.node
-        journal = TransactionJournal(self.folder / "transactions")
-        sender = Sender(node.rpc, PAYER, node.chain_id, journal, Fees(), Log(io.StringIO()), node.refusal)
-        for batch in relays.batches(self.acts, view.terms.max_seats):
-            try:
-                transaction = relays.send(node, sender, batch, node.head())
-            except NodeRefused:  # not its phase
-                continue
-            if transaction is not None:
-                self.sent[batch.function] = self.sent.get(batch.function, 0) + 1
+    def send(self) -> None:
+        self.relay.ledger.look()
+        self.relay.step()
+
+    @property
+    def sent(self) -> Counter[str]:
+        """Transactions by function."""
+        return Counter(transaction.function for transaction in self.relay.sender.transactions.all())
 
 
 def relayed(folder: Path, server: Server, rounds: int = 2, **terms: object) -> InProcessFederation:
@@ -65,7 +72,7 @@ def relayed(folder: Path, server: Server, rounds: int = 2, **terms: object) -> I
     federation = InProcessFederation(folder, honest=4, rounds=rounds, **terms)
     *seats, house = sorted(federation.agents, key=lambda agent: agent.name == "house")
     agents = [replace(a, roles=a.roles[:2], relay=server) if a.seat in RELAYED else a for a in seats]
-    server.federation = federation
+    server.begin(federation.system)
     federation.play([*agents, Agent("server", PAYER, (server,), server.folder, federation.store), house])
     return federation
 
@@ -106,8 +113,8 @@ def test_relay_that_sleeps__is_passed_at_half_of_each_window(tmp_path):
         assert times["Committed", seat] >= log.opened_at + terms.commit_window // 2
         assert times["Revealed", seat] >= reveals + terms.reveal_window // 2
     assert times["Committed", 3] < log.opened_at + terms.commit_window // 2  # it has no relay
-    server.send(view)  # it wakes up, and has nothing left to do
-    assert server.sent == {}
+    server.send()  # it wakes up, and has nothing left to do
+    assert not server.sent
 
 
 class Deaf:
@@ -115,7 +122,7 @@ class Deaf:
 
     asked = 0
 
-    def give(self, act: relays.Relayed) -> None:
+    def give(self, act: Act) -> None:
         self.asked += 1
         raise ChainError("the relay is full")
 
@@ -140,27 +147,25 @@ def test_seat_that_lost_its_update__signs_no_second_value__and_replaces_the_firs
     lost = {}
 
     def watch(view: View) -> None:
-        given = [act for act in server.acts if isinstance(act, SignedCommitment)]
-        if not lost and given:
-            victim = given[0].commitment
+        if not lost and server.acts:
+            victim = lost["first"] = server.acts[0]
             for name in ("update", "salt", "locator"):
                 (federation.folder / str(victim.seat) / f"1.{name}").unlink()
-            lost["first"] = victim
 
     federation.loop.watch = watch
     view = federation.run()
     first, log = lost["first"], view.history.rounds[0]
-    assert log.commitments[first.seat] != first.value
-    assert [a.commitment for a in server.acts if isinstance(a, SignedCommitment) and a.commitment.seat == first.seat][:1] == [
-        first
-    ]
-    assert (
-        len({a.commitment for a in server.acts if isinstance(a, SignedCommitment) and a.commitment.kind is ActKind.COMMIT}) == 3
-    )
+    assert log.commitments[first.seat] != first.parts[0]
+    commits = {act for act in server.acts if act.kind == "commit"}
+    assert len(commits) == 3 and [act for act in commits if act.seat == first.seat] == [first]
     assert first.seat in log.reveals and not [event for event in federation.events() if event.name == "Slashed"]
 
 
 # ---- what was signed
+
+
+VALUE, OTHER = b"\xaa" * 32, b"\xbb" * 32
+COMMIT = "commit", (7, 1, VALUE), 7
 
 
 def once(folder: Path, key: Key | None = None) -> SignedOnce:
@@ -169,14 +174,15 @@ def once(folder: Path, key: Key | None = None) -> SignedOnce:
 
 
 def test_signed_once__after_a_restart_it_is_the_same_signature__and_no_other_value(tmp_path):
-    first = once(tmp_path).sign(COMMIT)
-    assert once(tmp_path).sign(COMMIT) == first
-    other = replace(COMMIT, value=b"\xbb" * 32)
-    assert once(tmp_path).sign(other) is None and once(tmp_path, Key(6)).sign(other) is None
-    assert once(tmp_path).sign(COMMIT) == first  # the refusal left it as it was
-    assert once(tmp_path).sign(replace(COMMIT, seat=2)) is None
-    for free in (replace(other, round=8), replace(other, kind=ActKind.COMMIT_SCORES)):
-        assert once(tmp_path).sign(free).commitment == free
+    first = once(tmp_path).act(*COMMIT)
+    assert once(tmp_path).act(*COMMIT) == first
+    other = "commit", (7, 1, OTHER), 7
+    assert once(tmp_path).act(*other) is None and once(tmp_path, Key(6)).act(*other) is None
+    assert once(tmp_path).act(*COMMIT) == first  # the refusal left it as it was
+    assert once(tmp_path).act("commit", (7, 2, VALUE), 7) is None
+    for function, number in (("commit", 8), ("commitScores", 7)):
+        free = once(tmp_path).act(function, (number, 1, OTHER), number)
+        assert (free.kind, free.round, free.parts[0]) == (function, number, OTHER)
 
 
 def test_signed_once__is_on_disk_before_anybody_sees_it(tmp_path, monkeypatch):
@@ -188,53 +194,35 @@ def test_signed_once__is_on_disk_before_anybody_sees_it(tmp_path, monkeypatch):
 
     monkeypatch.setattr("fl.agents.runtime.relaying.write_durably", lambda *a, **k: (_ for _ in ()).throw(OSError("full")))
     with pytest.raises(OSError, match="full"):
-        once(tmp_path).sign(COMMIT)
+        once(tmp_path).act(*COMMIT)
     monkeypatch.undo()
     relaying = Relaying(Relay(), once(tmp_path))
-    call, view = type("Call", (), {"relay": COMMIT, "relay_until": 10}), type("View", (), {"time": 9})
+    call = Call("commit", (7, 1, VALUE), relay_until=10)
+    view = SimpleNamespace(time=9, facts=SimpleNamespace(number=7))
     assert relaying.takes(call, view) and relaying.takes(call, view)
-    assert given == [["7.Commit.signature"]]  # given once
+    assert given == [["7.Commit.signature"]] * 2  # offered as often as it is asked for
     view.time = 10
     assert not relaying.takes(call, view)
 
 
-@pytest.mark.parametrize("damage", [b"", b"{", b"[]", b'{"seat": 1}', b'{"seat": 1, "value": "zz", "signature": ""}', b"\xff"])
+DAMAGE = [b"", b"{", b"[]", b'{"seat": 1}', b'{"seat": 1, "value": "zz", "signature": ""}', b"\xff"]
+
+
+@pytest.mark.parametrize("damage", [*DAMAGE, "another round", "another signature"])
 def test_signed_once__on_a_damaged_file__signs_nothing(tmp_path, damage):
-    once(tmp_path).sign(COMMIT)
-    (tmp_path / "7.Commit.signature").write_bytes(damage)
+    path = tmp_path / "7.Commit.signature"
+    facts = once(tmp_path).act(*COMMIT).to_json()
+    others = {"another round": facts | {"round": 8}, "another signature": facts | {"signature": "ff" * 65}}
+    path.write_bytes(json.dumps(others[damage]).encode() if damage in others else damage)
     with pytest.raises(StoreError, match="nothing is signed on a guess"):
-        once(tmp_path).sign(COMMIT)
+        once(tmp_path).act(*COMMIT)
 
 
 def test_signed_once__is_forgotten_with_its_round(tmp_path):
     journal = Journal(tmp_path / "j", Identity(1, "0x", "0x" + "cd" * 20, 1))
     for number in (7, 40):
-        for kind in ActKind:
-            once(journal.folder).sign(replace(COMMIT, round=number, kind=kind))
+        for function in ("commit", "commitScores"):
+            once(journal.folder).act(function, (number, 1, VALUE), number)
     journal.prune(40)
     assert sorted(p.name for p in journal.folder.glob("*.signature")) == ["40.Commit.signature", "40.CommitScores.signature"]
     journal.close()
-
-
-# ---- batches
-
-
-def test_batches__are_by_kind_and_round__one_entry_a_seat__no_longer_than_allowed():
-    signature = Signature(bytes(32), bytes(32))
-    acts = [SignedCommitment(replace(COMMIT, seat=seat, round=number), signature) for number in (7, 8) for seat in range(5)]
-    acts += [acts[0], SignedCommitment(replace(COMMIT, value=bytes(32)), signature)]  # of one seat again
-    acts += [SignedCommitment(replace(COMMIT, kind=ActKind.COMMIT_SCORES), signature)]
-    acts += [relays.Opening(7, 3, bytes(32), bytes(32), b""), relays.ScoreOpening(7, 3, b"\x01", bytes(32))]
-    made = relays.batches(acts, 3)
-    shape = [(b.function, b.round, [entry[0] for entry in b.entries]) for b in made]
-    assert shape == [
-        ("commitMany", 7, [0, 1, 2]),
-        ("commitMany", 7, [3, 4]),
-        ("commitMany", 8, [0, 1, 2]),
-        ("commitMany", 8, [3, 4]),
-        ("commitScoresMany", 7, [1]),
-        ("revealMany", 7, [3]),
-        ("revealScoresMany", 7, [3]),
-    ]
-    assert made[0].entries[1][1] == COMMIT.value  # the first that came
-    assert relays.batches([], 3) == []
