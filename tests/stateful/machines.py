@@ -605,7 +605,7 @@ class Fraud(Liars):
     )
     def dispute(self, what, artifact, which, who):
         in_window = self.phase_is(Phase.CHALLENGE)
-        if in_window and 3 <= what <= 7 and not self.mine():  # so that there is something to answer, or to expire
+        if in_window and 3 <= what <= 8 and not self.mine():  # so that there is something to answer, expire or reclaim
             self.play("demand", who, self.target(artifact, which))
         mine = self.mine()
         some = mine[which % len(mine)] if mine else self.target(artifact, which)
