@@ -19,6 +19,8 @@ from eth_account import Account
 from support.evm import contract_types
 from web3 import HTTPProvider, Web3
 
+from fl.tools.cli.remembered import FILE
+
 ROOT = Path(__file__).parents[2]
 APE = Path(sys.executable).parent / "ape"
 
@@ -65,6 +67,10 @@ class Commands:
         self.process.stdin.write(json.dumps([str(word) for word in call]) + "\n")
         self.process.stdin.flush()
         return Outcome(*json.loads(self.process.stdout.readline()))
+
+    def forget(self) -> None:
+        """From now on the folder is about no federation, whatever was deployed in it before."""
+        (self.folder / FILE).unlink(missing_ok=True)
 
     def json(self, *call: object) -> dict:
         """What a call that goes well says with --json."""

@@ -297,8 +297,10 @@ def _stores(visit: Visit) -> None:
                 store.get(visit.reader.terms.genesis, Kind.MODEL, visit.reader.terms.depth)
                 visit.say("store", "ok", f"{word}: provides the first model")
         except TreatyError as error:
-            alone = len(visit.stores) == 1 or not isinstance(open_store([word]), HostStore)
-            visit.say("store", "bad" if alone else "warn", str(error))  # a daemon goes on without one of several hosts
+            others = [open_store([other]) for other in visit.stores if other != word]
+            host = isinstance(open_store([word]), HostStore)
+            replaced = host and any(isinstance(other, HostStore) and other.is_host() for other in others)
+            visit.say("store", "warn" if replaced else "bad", str(error))  # a daemon goes on without one of several hosts
     opened = {word: open_store([word]) for word in visit.stores}
     taking = [word for word, store in opened.items() if store.writable]
     hosted = any(isinstance(store, HostStore) and store.is_host() for store in opened.values())

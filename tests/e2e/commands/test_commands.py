@@ -360,6 +360,7 @@ REFUSED = [
 
 @pytest.mark.parametrize("call, message", REFUSED, ids=lambda v: " ".join(v) if isinstance(v, list) else "")
 def test_wrong_argument__ends_in_one_clear_line(commands, call, message):
+    commands.forget()
     assert_refused(commands(*call), message)
     assert not (commands.folder / "never").exists()
 

@@ -38,6 +38,7 @@ def test_mistake__is_answered_in_these_words(commands, place, typed, in_terms, m
             typed = typed.replace(name, value)
         assert typed.startswith("ape run ")
         call = shlex.split(typed)[2:]
+    commands.forget()
     done = commands(*call)
     assert done.code in ((0,) if message.startswith(HARMLESS) else (1, 2)), done
     said = done.err.splitlines() + done.out.splitlines()
