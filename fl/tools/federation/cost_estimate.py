@@ -14,7 +14,7 @@ from fl.protocol.terms import Terms
 from fl.tools.cli.amounts import show_duration
 from fl.tools.cli.prices import ENVELOPE, Prices
 
-DISPUTES, IMPLEMENTATION, FACTORY, CREATE, PLAY_TOKEN = 1_562_000, 4_008_000, 890_000, 350_000, 770_000
+DISPUTES, IMPLEMENTATION, FACTORY, CREATE, PLAY_TOKEN = 2_645_000, 4_175_000, 906_000, 366_000, 759_000
 SEATS = (5, 10, 50, 128)
 # The gas of one call by the number of seats, in a steady round.
 GAS: dict[str, tuple[int, ...]] = {

@@ -317,7 +317,7 @@ def test_deploy__remembers__and_a_live_federation_can_be_audited(commands, tmp_p
     assert second.code == 0, second.err
     other = remembered(commands)[-1]
     assert remembered(commands) == [*before, other]
-    same = {key for key in result if result[key] == other[key]}
+    same = {key for key in result if key != "gas" and result[key] == other[key]}
     assert same == {"chain_id", "factory", "implementation", "disputes"} and set(other["gas"]) == {"TestToken", "create"}
 
 
