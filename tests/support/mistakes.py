@@ -104,7 +104,8 @@ def files(commands: Commands) -> None:
 def deployed(commands: Commands, store: str, terms: str = "", task: str = "linear", factory: bool = True) -> str:
     """A federation sponsored by TEST::0; returns its address."""
     words = ["--factory", remembered(commands)[0]["factory"]] if factory else []
-    commands.write("terms.yaml", terms or "trim: 0\n")
+    number = len(remembered(commands)) if factory else 0  # equal terms have one federation
+    commands.write("terms.yaml", f"{terms or 'trim: 0'}\nlabel: mistakes {number}\n")
     done = commands("deploy", "--account", "TEST::0", "--task", task, "--store", store, "--terms", "terms.yaml", *words)
     assert done.code == 0, done.err
     return str(remembered(commands)[-1]["federation"])
