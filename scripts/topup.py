@@ -10,7 +10,7 @@ from fl.tools.cli.options import Key, Result
 
 
 @click.command(cls=options.answering(ConnectedProviderCommand), short_help="Add stake to a seat, or pay for its demands.")
-@options.federation
+@options.read_federation
 @options.factory
 @options.key
 @options.seat

@@ -8,7 +8,7 @@ from fl.tools.cli.options import Key, Result
 
 
 @click.command(cls=options.answering(ConnectedProviderCommand), short_help="Withdraw the stake of a seat that has left.")
-@options.federation
+@options.read_federation
 @options.key
 @options.seat
 @options.to

@@ -38,10 +38,12 @@ from web3.exceptions import Web3Exception
 from fl.errors import ChainError, ContractError
 from fl.network import identity
 from fl.network.ape_patches import listen_low, no_call_tree
+from fl.network.calls import chain_id as node_chain
+from fl.network.calls import number_of
 from fl.network.denomination import RAW, Denomination
 from fl.network.error_messages import explain
 from fl.network.federation import FederationReader
-from fl.network.rpc import LOOPBACK, NodeError, NodeRefused, Rpc, host
+from fl.network.rpc import DEV_CHAINS, LOOPBACK, NodeError, NodeRefused, Rpc, host, on_loopback
 from fl.network.typed_data import signable
 from fl.protocol.signatures import TypedData
 
@@ -74,10 +76,12 @@ def account(name: str, passphrase_file: Path | None = None, local: bool | None =
         return found  # a device that asks for confirmation itself
     if (keyfile := getattr(found, "keyfile_path", None)) is not None:
         keep_private(Path(keyfile), "the key file")
+        keep_folder_private(Path(keyfile).absolute().parent)
     variable = f"APE_ACCOUNTS_{Path(name).stem if name.endswith('.json') else name}_PASSPHRASE"
     passphrase = os.environ.get(variable)
     if passphrase_file is not None:
         keep_private(passphrase_file, "the passphrase file")
+        keep_folder_private(passphrase_file.absolute().parent)
         try:
             passphrase = passphrase_file.read_text().rstrip("\r\n")
         except (OSError, UnicodeDecodeError) as error:
@@ -126,6 +130,33 @@ def keep_private(path: Path, what: str) -> None:
     print(word, file=sys.stderr)
 
 
+def keep_folder_private(folder: Path) -> None:
+    """Takes a folder of keys and passphrases away from other users, with a word: who can write there can put other keys in
+    their place. Only a folder that holds nothing else is changed; of another it is said, because others may work there."""
+    try:
+        facts = folder.stat()
+        alone = all(path.is_file() and _holds_secrets(path) for path in folder.iterdir())
+    except OSError:
+        return  # whoever reads what lies there says why it cannot
+    if not facts.st_mode & 0o077:
+        return
+    if facts.st_uid == os.getuid() and alone:
+        try:
+            folder.chmod(0o700)
+        except OSError as error:
+            message = f"the key folder {folder} is open to other users and cannot be made private ({error.strerror})"
+            raise ChainError(f"{message}: keep keys in a folder of your own, with mode 0700; nothing was sent") from error
+        print(f"the key folder {folder} was open to other users; now only you can enter it (mode 0700)", file=sys.stderr)
+    elif facts.st_mode & 0o022:
+        word = "keep keys in a folder of their own, with mode 0700"
+        print(f"the folder {folder}, which holds a key or passphrase, can be changed by other users: {word}", file=sys.stderr)
+
+
+def _holds_secrets(path: Path) -> bool:
+    """Whether a file is, by its name, a keystore or a passphrase."""
+    return path.suffix == ".json" or "pass" in path.name.lower()
+
+
 def _test_account(name: str) -> AccountAPI:
     number = name.removeprefix("TEST::")
     if not number.isdecimal() or int(number) >= len(ape.accounts.test_accounts):
@@ -152,8 +183,8 @@ def ether_of(address: str) -> int:
 
 
 def gas_price() -> int:
-    """The network's current price per gas, in wei."""
-    return int(ape.chain.provider.gas_price)
+    """The network's current price per gas, in wei, from its node: Ape says 0 where it has no strategy for a price."""
+    return number_of("eth_gasPrice", node()("eth_gasPrice"))
 
 
 def account_address(name: str) -> str:
@@ -346,8 +377,11 @@ def quiet() -> None:
 
 
 def is_local() -> bool:
-    """Whether the connected network is a chain of this machine, whose clock may be moved."""
-    return bool(ape.chain.provider.network.is_dev)
+    """Whether the connected network is a chain of this machine, with keys that everybody knows. Ape calls every node that is
+    given by its address a custom network; its chain's id tells a local one."""
+    if ape.chain.provider.network.is_dev:
+        return True
+    return bool(ape.chain.provider.network.is_adhoc) and on_loopback(node_url()) and node_chain(node()) in DEV_CHAINS
 
 
 def network_choice() -> str:
@@ -445,6 +479,23 @@ def _reason(error: ContractLogicError, denomination: Denomination) -> str:
     name, inputs = type(error).__name__, getattr(error, "inputs", None) or {}
     facts = f"{name}({', '.join(f'{k}={v}' for k, v in inputs.items())})" if inputs else str(error)
     return explain(name, inputs, denomination) or facts
+
+
+def put_deployer(account: AccountAPI, **options: Any) -> bool:
+    """Puts the deployer on a local chain that lacks it, such as Hardhat's; says whether it stands. On other chains, where its
+    0.01 ETH are money, nothing is sent."""
+    if code_at(identity.DEPLOYER):
+        return True
+    if not is_local() or ape.chain.provider.get_nonce(identity.DEPLOYER_MAKER):
+        return False
+    try:
+        _begin_sending()
+        account.transfer(identity.DEPLOYER_MAKER, identity.DEPLOYER_COST, **options)
+        node()("eth_sendRawTransaction", identity.DEPLOYER_TRANSACTION)
+        node()("evm_mine")
+    except (AccountsError, ChainError, ContractLogicError, TransactionError):
+        return False  # a factory of one's own does without it
+    return bool(code_at(identity.DEPLOYER))
 
 
 def deploy_known(account: AccountAPI, name: str, **options: Any) -> tuple[str, int]:

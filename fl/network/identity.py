@@ -27,6 +27,14 @@ from fl.network.chain import Chain
 from fl.protocol.terms import Terms
 
 DEPLOYER = "0x4e59b44847b379578588920cA78FbF26c0B4956C"  # takes salt and creation code, knows no owner, keeps nothing
+# Who created the deployer, and the transaction that does it on any chain: its signature is made up, and nobody has the key.
+DEPLOYER_MAKER, DEPLOYER_COST = "0x3fAB184622Dc19b6109349B94811493BF2a45362", 10**16
+DEPLOYER_TRANSACTION = (
+    "0xf8a58085174876e800830186a08080b853604580600e600039806000f350fe"
+    "7fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffe03601600081602082378035828234f580151560395781"
+    "82fd5b8082525050506014600cf3"
+    "1ba0" + "22" * 32 + "a0" + "22" * 32
+)
 SALT = bytes(32)
 # The contracts of a federation in the order in which they are created, each with those whose addresses its constructor takes.
 ARGUMENTS: Mapping[str, tuple[str, ...]] = {

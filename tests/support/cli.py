@@ -120,7 +120,7 @@ KEY = "0x" + "7e" * 32
 
 def own_keys(folder: Path) -> Path:
     """A data folder of Ape with a locked key in it, under two names, beside the dependencies that are there already."""
-    (folder / "accounts").mkdir(parents=True)
+    (folder / "accounts").mkdir(parents=True, mode=0o700)
     kept = Account.encrypt(KEY, PASSPHRASE, kdf="pbkdf2", iterations=2)
     for name in ("cold", "warm"):
         (folder / "accounts" / f"{name}.json").write_text(json.dumps(kept))

@@ -14,7 +14,7 @@ import click
 from fl.errors import TreatyError, plain
 from fl.network.calls import number_of
 from fl.network.rpc import DEV_CHAINS, NodeError, Rpc, on_loopback
-from fl.tools.cli.remembered import FILE, remembered
+from fl.tools.cli.remembered import FILE, Remembered, remembered
 
 if TYPE_CHECKING:
     from fl.network.federation import FederationReader
@@ -31,6 +31,8 @@ class Network:
         found = None if settings else BY_URL.fullmatch(choice or "")
         self._url = found["url"] if found else None
         self._name = (found["network"] or "") if found else ""
+        if self._name == "custom":  # as Ape calls every node that is given by its address alone
+            self._name = ""
 
     @cached_property
     def rpc(self) -> Rpc:
@@ -116,12 +118,39 @@ class NetworkCommand(click.Command):
         return super().invoke(context)
 
 
-class ReadingCommand(NetworkCommand):
-    """A command that signs nothing. Without --federation it is about the one that its folder remembers; a node that does not
-    answer is named in one line."""
+class RecallingCommand(NetworkCommand):
+    """A command that, without --federation, is about the one that its folder remembers."""
 
     def invoke(self, context: click.Context) -> Any:
         self._recall(context)
+        return super().invoke(context)
+
+    def _recall(self, context: click.Context) -> None:
+        """Fills in federation, network and stores from the folder where the command line leaves them out. A command that may
+        read a simulation's summary instead says itself what it needs."""
+        params = context.params
+        if "federation" not in params or params.get("summary"):
+            return
+        known = recalled()
+        named = params["federation"]
+        if known is None or (named and named.lower() != known.federation.lower()):
+            if not named and "summary" not in params:
+                raise nothing_remembered(context)
+            return
+        params["federation"] = known.federation
+        if not params["network"] and not params.get("urls"):  # nodes that were named take precedence
+            params["network"] = known.network
+        for places in {"stores", "store"} & set(params):
+            if context.get_parameter_source(places) is click.core.ParameterSource.DEFAULT and known.stores:
+                params[places] = known.stores
+        if not named:
+            say_remembered(known)
+
+
+class ReadingCommand(RecallingCommand):
+    """A command that signs nothing; a node that does not answer is named in one line."""
+
+    def invoke(self, context: click.Context) -> Any:
         try:
             return super().invoke(context)
         except click.UsageError:
@@ -132,31 +161,6 @@ class ReadingCommand(NetworkCommand):
                 raise
             raise click.ClickException(silent_node(where, why, "nothing was sent")) from error
 
-    def _recall(self, context: click.Context) -> None:
-        """Fills in federation, network and stores from the folder where the command line leaves them out. A command that may
-        read a simulation's summary instead says itself what it needs."""
-        params = context.params
-        if "federation" not in params or params.get("summary"):
-            return
-        try:
-            known = remembered()
-        except TreatyError as error:
-            raise click.ClickException(str(error)) from error
-        named = params["federation"]
-        if known is None or (named and named.lower() != known.federation.lower()):
-            if not named and "summary" not in params:
-                raise click.UsageError(
-                    f"Missing option '--federation': give ADDRESS; no command has left one in {FILE} of this folder.", context
-                )
-            return
-        params["federation"] = known.federation
-        if not params["network"]:
-            params["network"] = known.network
-        if "stores" in params and not params["stores"]:
-            params["stores"] = known.stores
-        if not named:
-            click.echo(f"{known.federation}, as remembered in {FILE}", err=True)
-
 
 class _Json(click.ParamType):
     name = "json"
@@ -166,6 +170,26 @@ class _Json(click.ParamType):
             return json.loads(value)
         except ValueError:
             self.fail("Invalid JSON for `--provider-settings`", param, ctx)
+
+
+def recalled() -> Remembered | None:
+    """What the present folder is about. Raises click.ClickException for a damaged file."""
+    try:
+        return remembered()
+    except TreatyError as error:
+        raise click.ClickException(str(error)) from error
+
+
+def nothing_remembered(context: click.Context) -> click.UsageError:
+    """The error of a command without --federation where the folder is about none."""
+    return click.UsageError(
+        f"Missing option '--federation': give ADDRESS; no command has left one in {FILE} of this folder.", context
+    )
+
+
+def say_remembered(known: Remembered) -> None:
+    """Says which federation a command means, before it does anything."""
+    click.echo(f"{known.federation}, as remembered in {FILE}", err=True)
 
 
 def silent_node(where: str, why: str, done: str) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import functools
 import json
 import math
+import os
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
@@ -17,7 +18,7 @@ from typing import Any
 import click
 
 from fl.errors import ChainError, TreatyError, plain
-from fl.tools.cli.network import carried, failed_node, silent_node
+from fl.tools.cli.network import carried, failed_node, nothing_remembered, recalled, say_remembered, silent_node
 
 NOTHING, PERHAPS = "nothing was sent", "what was sent may still be mined: look at `ape run status` first"
 PRESETS = ("laptop", "live", "testnet", "l2")  # of terms: fl.tools.federation.terms_file
@@ -105,9 +106,31 @@ def say_first(line: str) -> None:
 
 
 def answering(command: type[click.Command]) -> type[click.Command]:
-    """The same kind of command, which reports in one line that the network's node does not answer, without Ape's traceback."""
+    """The same kind of command, which reports in one line that the network's node does not answer, without Ape's traceback.
+
+    The network may stand in TREATY_NETWORK. Where --federation may be left out, the folder's own federation is meant, and
+    said before anything is sent."""
 
     class Answering(command):  # type: ignore[misc, valid-type]
+        def parse_args(self, context: click.Context, args: list[str]) -> list[str]:
+            if not context.resilient_parsing and not _gives(args, "--help"):
+                args = self._completed(context, list(args))
+            return list(super().parse_args(context, args))
+
+        def _completed(self, context: click.Context, args: list[str]) -> list[str]:
+            """The arguments, with what environment and folder say where they say nothing."""
+            network = os.environ.get("TREATY_NETWORK")
+            options = {option for param in self.params if not param.required for option in param.opts}
+            if "--federation" in options and not _gives(args, "--federation"):
+                if (known := recalled()) is None:
+                    raise nothing_remembered(context)
+                say_remembered(known)
+                args += ["--federation", known.federation]
+                network = network or known.network
+                if "--store" in options and not _gives(args, "--store"):
+                    args += [word for store in known.stores for word in ("--store", store)]
+            return [*args, "--network", network] if network and not _gives(args, "--network") else args
+
         def invoke(self, context: click.Context) -> Any:
             from fl.network import ape_accounts, ape_patches  # keeps Ape out of start-up
 
@@ -133,6 +156,11 @@ def answering(command: type[click.Command]) -> type[click.Command]:
                 raise click.ClickException(silent_node(*failed, done)) from error
 
     return Answering
+
+
+def _gives(args: list[str], option: str) -> bool:
+    """Whether a command line gives an option."""
+    return any(word == option or word.startswith(f"{option}=") for word in args)
 
 
 def _hushed() -> AbstractContextManager[None]:

@@ -222,7 +222,7 @@ def deploy(
 
 def _own_factory(account: Any, gas: dict[str, int], put: Any, options: dict[str, Any]) -> Any:
     """A factory and what it needs, at their recomputed addresses where the chain has the deployer."""
-    if not ape_accounts.code_at(identity.DEPLOYER):
+    if not ape_accounts.put_deployer(account, **options):
         made: dict[str, Any] = {}
         for name, others in identity.ARGUMENTS.items():
             made[name] = put(name, *(made[other].address for other in others))

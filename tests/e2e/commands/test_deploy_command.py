@@ -165,8 +165,19 @@ def test_second_federation__needs_no_factory_of_its_own__and_another_label_under
     assert second["gas"].keys() == {"create"}
 
 
+def test_local_chain_without_the_deployer__gets_it__so_that_no_command_must_be_told(commands, bare, tmp_path):
+    commands.web3.provider.make_request("anvil_setCode", [identity.DEPLOYER, "0x"])
+    commands.web3.provider.make_request("anvil_setNonce", [identity.DEPLOYER, "0x0"])
+    assert commands(*DEPLOY, "--store", tmp_path / "s").code == 0
+    made = remembered(commands)[-1]
+    assert made["factory"] == identity.address_of(identity.FACTORY)
+    done = commands("fund", "--federation", made["federation"], "--account", "TEST::0", "--mint", "--amount", "5")
+    assert done.code == 0 and "the pool holds 5 TTT" in done.out, done
+
+
 def test_chain_without_the_deployer__gets_a_factory_of_its_own__that_commands_must_be_told(commands, bare, tmp_path):
     commands.web3.provider.make_request("anvil_setCode", [identity.DEPLOYER, "0x"])
+    commands.web3.provider.make_request("anvil_setNonce", [identity.DEPLOYER_MAKER, "0x1"])  # nobody can make it here
     assert commands(*DEPLOY, "--store", tmp_path / "s").code == 0
     made = remembered(commands)[-1]
     assert made["factory"] != identity.address_of(identity.FACTORY)

@@ -32,7 +32,7 @@ def node() -> Iterator[SimpleNamespace]:
     address = next(line.split()[-1] for line in process.stdout if line.startswith("Listening on"))
     threading.Thread(target=process.stdout.read, daemon=True).start()
 
-    def rpc(method: str, *words: str) -> None:
+    def rpc(method: str, *words: str | int) -> None:
         assert "error" not in Web3(HTTPProvider(f"http://{address}")).provider.make_request(method, list(words))
 
     def stop() -> None:
@@ -81,8 +81,30 @@ def test_permit__whose_numbers_begin_with_a_zero__is_taken(node):
 def test_mint_without_gas__blames_the_purse(node):
     poor = ape_accounts.local_accounts(4)[3]
     node.rpc("anvil_setBalance", poor.address, "0x0")
-    with pytest.raises(ChainError, match=f"^{poor.address} cannot send this: .*exceeds account balance"):
+    with pytest.raises(ChainError, match=f"^{poor.address} holds 0.000000 ETH, too little for gas: send"):
         node.token.mint(poor, 5)
+
+
+def test_gas_price__is_the_node_s__where_ape_says_0(node):
+    said = int(ape_accounts.node()("eth_gasPrice"), 16)
+    assert ape_accounts.gas_price() == said > 0
+    held = int(21_000 * said * 0.9)
+    node.rpc("anvil_setBalance", node.account.address, hex(held))
+    with pytest.raises(ChainError, match="too little for gas: send it some; nothing was sent"):
+        node.token.mint(node.account, 5)
+
+
+@pytest.mark.parametrize("chain, local", [(31337, True), (4242, False)])
+def test_node_that_is_given_by_its_address__is_a_local_chain__if_its_chain_says_so(chain, local):
+    process = subprocess.Popen(["anvil", "--port", "0", "--chain-id", str(chain)], stdout=subprocess.PIPE, text=True)
+    address = next(line.split()[-1] for line in process.stdout if line.startswith("Listening on"))
+    threading.Thread(target=process.stdout.read, daemon=True).start()
+    try:
+        with ape_accounts.network(f"http://{address}"):
+            assert ape_accounts.network_choice() == f"http://{address}" and ape_accounts.is_local() is local
+    finally:
+        process.kill()
+        process.wait()
 
 
 def test_node_that_is_gone__is_blamed_and_nobody_else(node):
@@ -135,6 +157,29 @@ def test_file_with_a_secret__that_others_can_read__is_taken_from_them__with_a_wo
     ape_accounts.keep_private(secret, "the passphrase file")
     said = f"the passphrase file {secret} could be read by other users; now only you can"
     assert secret.stat().st_mode & 0o077 == 0 and (said in capsys.readouterr().err) is mended
+
+
+@pytest.mark.parametrize("mode, mended", [(0o755, True), (0o770, True), (0o700, False)])
+def test_folder_of_keys__is_taken_from_other_users__with_a_word(tmp_path, capsys, mode, mended):
+    folder = tmp_path / "keys"
+    folder.mkdir()
+    stored = folder / "owner.json"
+    stored.write_text(ape_accounts.new_keystore("secret"))
+    (folder / "passphrase").write_text("secret")
+    folder.chmod(mode)
+    assert ape_accounts.account(str(stored), folder / "passphrase").address
+    said = f"the key folder {folder} was open to other users; now only you can enter it"
+    assert folder.stat().st_mode & 0o777 == 0o700 and (said in capsys.readouterr().err) is mended
+
+
+@pytest.mark.parametrize("mode, told", [(0o755, False), (0o777, True)])
+def test_folder_that_holds_other_things__keeps_its_mode__and_is_told_if_others_can_change_it(tmp_path, capsys, mode, told):
+    (tmp_path / "passphrase").write_text("secret")
+    (tmp_path / "notes.txt").write_text("of others")
+    tmp_path.chmod(mode)
+    ape_accounts.keep_folder_private(tmp_path)
+    assert tmp_path.stat().st_mode & 0o777 == mode
+    assert ("can be changed by other users: keep keys in a folder of their own" in capsys.readouterr().err) is told
 
 
 def test_loopback__is_reached_through_no_proxy():

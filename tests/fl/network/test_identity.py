@@ -4,9 +4,10 @@ from dataclasses import replace
 
 import pytest
 from eth_abi import encode
+from eth_account import Account
 from eth_hash.auto import keccak
 from eth_utils import to_checksum_address
-from support.evm import Contract
+from support.evm import DEPLOYER_CODE, Contract
 from support.in_process import InProcessChain, reader_of
 from support.system import DEPLOYER, STRANGER, System, address
 
@@ -119,3 +120,12 @@ def test_terms__are_encoded_as_the_contract_keeps_them(s):
     kinds = ["address"] * 3 + ["bytes32"] * 3 + ["uint256"] * 27 + ["bytes32"]
     assert identity.encoded(s.terms) == encode(kinds, s.terms.as_tuple())
     assert keccak(identity.encoded(s.terms)) == keccak(s.evm.code(s.federation.address)[45:])
+
+
+def test_transaction_that_makes_the_deployer__makes_it_at_its_address__and_nobody_has_its_key():
+    """The signature is a made-up number, and binds no chain; what it recovers to is whoever must pay."""
+    assert Account.recover_transaction(identity.DEPLOYER_TRANSACTION) == identity.DEPLOYER_MAKER
+    word = b"\xd6\x94" + bytes.fromhex(identity.DEPLOYER_MAKER[2:]) + b"\x80"  # RLP of [maker, nonce 0]
+    assert keccak(word)[12:].hex() == identity.DEPLOYER[2:].lower()
+    assert DEPLOYER_CODE in identity.DEPLOYER_TRANSACTION
+    assert identity.DEPLOYER_COST == 100_000 * 10**11  # its gas, at its price

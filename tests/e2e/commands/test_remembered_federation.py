@@ -1,0 +1,77 @@
+"""Which federation and which node a command means, where its line does not say so."""
+
+import os
+
+import pytest
+from support.cli import Commands, Outcome, once, remembered, signed
+
+pytestmark = pytest.mark.xdist_group("commands")
+
+NOBODY = "http://127.0.0.1:1"
+
+
+@pytest.fixture
+def made(commands, tmp_path) -> str:
+    """The federation that the folder remembers; nothing else is in the environment."""
+    done = commands("deploy", *signed(0), "--task", "linear", "--store", tmp_path / "store", "--network", commands.node)
+    assert done.code == 0, done.err
+    return remembered(commands)[-1]["federation"]
+
+
+def seated(commands: Commands, made: str) -> None:
+    assert commands("join", "--federation", made, *signed(1), "--mint").code == 0
+
+
+def daemon(commands: Commands, tmp_path, *words: object) -> Outcome:
+    """A daemon that does what is due now and ends."""
+    call = ["participate", *signed(1), "--shard", "0/3", "--once", "--journal", tmp_path / "journal"]
+    return once(*call, *words, folder=commands.folder)
+
+
+def test_join_and_participate__need_no_address_in_the_sponsor_s_folder__and_say_which_they_mean(commands, made, tmp_path):
+    said = f"{made}, as remembered in deployments/current.json\n"
+    joined = commands("join", *signed(1), "--mint")
+    assert joined.code == 0 and said in joined.err, joined
+    ran = daemon(commands, tmp_path)
+    assert ran.code == 0 and said in ran.err and f"federation {made} on chain 31337" in ran.out + ran.err, ran
+    for words in (["fund", *signed(0), "--mint", "--amount", "5"], ["claim", *signed(1)]):
+        done = commands(*words)
+        assert done.code == 0 and said in done.err, done
+
+
+def test_address_that_is_given__is_the_one_that_counts(commands, made):
+    done = commands("join", "--federation", "0x" + "12" * 20, *signed(1), "--mint")
+    assert done.code == 1 and made not in done.err and "no federation at 0x1212" in done.err
+
+
+def test_folder_that_remembers_nothing__and_what_cannot_be_undone__ask_for_the_address(commands, made):
+    for command in ("leave", "conclude", "handover"):
+        assert "Missing option '--federation'" in commands(command, *signed(1)).err, command
+    (commands.folder / "deployments" / "current.json").unlink()
+    for command in ("join", "participate", "fund", "topup", "claim", "withdraw"):
+        done = commands(command, *signed(1), *(["--amount", "5"] if command == "fund" else []))
+        assert done.code == 2 and "Missing option '--federation': give ADDRESS" in done.err, done
+
+
+def test_participate__takes_a_node_by_network_as_by_rpc(commands, made, tmp_path):
+    seated(commands, made)
+    for words in (["--network", commands.node], ["--rpc", commands.node]):
+        ran = daemon(commands, tmp_path, "--federation", made, "--store", tmp_path / "store", *words)
+        assert ran.code == 0 and "on chain 31337" in ran.out + ran.err, ran
+        nowhere = daemon(commands, tmp_path, "--federation", made, words[0], NOBODY)
+        assert nowhere.code == 1 and "127.0.0.1:1" in nowhere.err and "refused" in nowhere.err, nowhere
+
+
+@pytest.mark.parametrize("variable", ["TREATY_NETWORK", "TREATY_RPC"])
+def test_nodes__may_stand_in_the_environment(commands, made, tmp_path, monkeypatch, variable):
+    seated(commands, made)
+    words = "--federation", made, "--store", tmp_path / "store"
+    assert variable not in os.environ
+    monkeypatch.setenv(variable, commands.node)
+    ran = daemon(commands, tmp_path, *words)
+    assert ran.code == 0, ran
+    monkeypatch.setenv(variable, NOBODY)
+    assert "127.0.0.1:1" in daemon(commands, tmp_path, *words).err
+    if variable == "TREATY_NETWORK":  # of the commands that send, too
+        done = once("topup", "--federation", made, *signed(1), "--amount", "5", folder=commands.folder)
+        assert done.code == 1 and "the node 127.0.0.1:1 does not answer" in done.err, done
