@@ -147,7 +147,7 @@ def keep_folder_private(folder: Path) -> None:
             message = f"the key folder {folder} is open to other users and cannot be made private ({error.strerror})"
             raise ChainError(f"{message}: keep keys in a folder of your own, with mode 0700; nothing was sent") from error
         print(f"the key folder {folder} was open to other users; now only you can enter it (mode 0700)", file=sys.stderr)
-    elif facts.st_mode & 0o022:
+    elif facts.st_mode & 0o022 and not facts.st_mode & stat.S_ISVTX:  # a sticky folder, such as /tmp, protects its files
         word = "keep keys in a folder of their own, with mode 0700"
         print(f"the folder {folder}, which holds a key or passphrase, can be changed by other users: {word}", file=sys.stderr)
 

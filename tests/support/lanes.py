@@ -28,6 +28,7 @@ CAMPAIGNS = {
     "e2e/browser/check_report.py": "browser",
     "e2e/browser/check_watch.py": "browser",
     "e2e/kubo/check.py": "kubo",
+    "e2e/hardhat/hardhat_round.py": "hardhat",
     "fuzz/run.py": "fuzz",
 }
 
