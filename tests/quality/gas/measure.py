@@ -124,7 +124,8 @@ def actions(evm: AnvilEvm, n: int) -> dict[str, int]:
     size = 15 if n == 128 else 5 if n >= 10 else 3
     s = Meter.create(evm, committee=size, min_reveals=size, max_attempts=8)
     out = {"deploy (one clone)": 0}
-    s.factory.send("create", replace(s.terms, label=bytes(31) + b"\x01").as_tuple(), by=STRANGER)  # these terms have one already
+    another = replace(s.terms, label=bytes(31) + b"\x01")  # the same terms have a federation already
+    s.factory.send("create", another.as_tuple(), by=STRANGER)
     out["deploy (one clone)"] = evm.gas
     s.join(n).fund()
     joins = s.take()["join"]
