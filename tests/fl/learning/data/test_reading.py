@@ -92,7 +92,7 @@ def test_read__a_heading_of_places__or_of_names__is_one(tmp_path, text):
 
 
 @pytest.mark.parametrize("content, message", [
-    (gzip.compress(b"a,b\n1,2\n"), "is compressed"),
+    (gzip.compress(b"a,b\n1,2\n", mtime=0), "is compressed"),
     (b"PK\x03\x04rest", "is an Excel workbook"),
     ("a,b\n1,2\n".encode("utf-16"), "is in UTF-16"),
     ("a,b\nn\u00f6,2\n".encode("latin-1"), "is not in UTF-8"),
