@@ -9,6 +9,7 @@ import random
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stderr
+from copy import copy
 from pathlib import Path
 from types import ModuleType
 
@@ -53,6 +54,7 @@ def load_task(name: str) -> Task:
     if task.training.learning_rate == 0 and not isinstance(task, SelfTrained):
         raise TaskError(f"{name}: learning_rate 0 learns nothing: give a number above 0, such as 0.05")
     if name not in SHIPPED:
+        task = copy(task)  # a file may pass on another's object, such as a shipped task's, which is not from here
         task.loaded_from = path
     return task
 

@@ -195,7 +195,7 @@ def test_dry_run__tells_cost_time_and_roles__and_sends_nothing(commands, bare, t
     assert done.code == 0, done.err
     assert nonce(commands) == before and not (tmp_path / "never").exists() and done.out.endswith("nothing was sent\n")
     assert re.search(
-        r"deployment  [\d,]+ gas \(TestToken [\d,]+, Disputes [\d,]+, .*: 0\.07\d+ ETH \(\$1\d\d\.\d\d at \$2000", done.out
+        r"deployment  [\d,]+ gas \(TestToken [\d,]+, Disputes [\d,]+, .*: 0\.0[789]\d* ETH \(\$1\d\d\.\d\d at \$2000", done.out
     )
     assert "time      4h 30m when everybody acts at once, 12h at most" in done.out
     assert "participant earns up to 10, loses 10 if it commits and does not reveal" in done.out

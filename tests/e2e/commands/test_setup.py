@@ -87,7 +87,9 @@ def test_no_python_at_all__is_told_by_make(tmp_path):
 def test_ready_set_up__does_nothing_again():
     module = loaded()
     # A set-up that compiles anew would take the contracts away from the tests beside this one.
-    assert module.done("contracts", *module.contracts())[0], "the contracts have changed since set-up: run make setup"
+    assert module.done("contracts", module.path("tooling", "solc.js"), *module.contracts())[0], (
+        "the contracts have changed since set-up: run make setup"
+    )
     done = subprocess.run(["make", "-C", ROOT, "setup"], capture_output=True, text=True)
     assert done.returncode == 0 and "set-up:" not in done.stdout
 

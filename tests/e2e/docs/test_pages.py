@@ -39,7 +39,7 @@ WORDS = {
 PREPARE = """
 ape run deploy --account TEST::0 --task linear --store store > deployed.txt
 sed -n 's/^federation *//p' deployed.txt > federation
-for i in 1 2; do ape run join --federation "$(cat federation)" --account TEST::$i --stake 150 --mint --another > joined.txt
+for i in 1 2; do ape run join --federation "$(cat federation)" --account TEST::$i --stake 160 --mint --another > joined.txt
   ape run leave --federation "$(cat federation)" --account TEST::$i > left.txt
   ape run withdraw --federation "$(cat federation)" --account TEST::$i > withdrawn.txt; done
 ape run fund --federation "$(cat federation)" --account TEST::0 --amount 5000 --mint > funded.txt

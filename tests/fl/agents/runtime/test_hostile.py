@@ -513,6 +513,8 @@ def test_store_away_when_scores_are_due__and_a_validator_restarted__costs_no_sla
         cluster.end(seat)
         cluster.start(seat, store=away)
     cluster.evm.warp(cluster.now + cluster.system.terms.score_commit_window // 2)
+    cluster.play_to(Phase.SETTLE)
+    away.blind = False  # what a proposal would have to be checked with
     cluster.play_round(1)
     assert cluster.stakes() == whole
     assert cluster.daemons[drawn[0]].history.rounds[0].scores == dict.fromkeys(drawn, bytes(4))

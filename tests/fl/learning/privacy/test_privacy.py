@@ -314,7 +314,10 @@ def test_schedule__takes_the_steps_of_training_in_the_clear():
 def view(number: int, revealed: Sequence[Event] = ()) -> SimpleNamespace:
     log = SimpleNamespace(number=number, base=b"", active=[0], commitments={}, reveals={})
     record = SimpleNamespace(
-        model=lambda root: BASE, bound=lambda history: None, store=SimpleNamespace(locator=lambda data: b"")
+        model=lambda root: BASE,
+        model_file=lambda root: b"",
+        bound=lambda history: None,
+        store=SimpleNamespace(locator=lambda data: b""),
     )
     terms = SimpleNamespace(depth=2, reveal_window=600)
     return SimpleNamespace(
