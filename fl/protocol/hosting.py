@@ -14,7 +14,7 @@ NAME = re.compile(r"([0-9a-f]{64})\.(update|model|json)")
 SEAT_HEADER, SIGNATURE_HEADER = "Treaty-Seat", "Treaty-Signature"
 UPLOAD = (("root", "bytes32"), ("seat", "uint256"), ("size", "uint256"))
 
-# Answers to an upload. Any other refusal is final.
+# Answers to an upload. Any other error is final.
 KEPT, NEW, EARLY, BUSY, NO_ROOM = 200, 201, 425, 429, 507
 
 

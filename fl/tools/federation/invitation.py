@@ -18,9 +18,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from eth_account import Account
 from eth_account.hdaccount.mnemonic import Mnemonic
-from eth_account.messages import encode_typed_data
 from eth_account.types import Language
 from eth_utils.address import is_hex_address, to_checksum_address
 
@@ -28,6 +26,7 @@ from fl.errors import TreatyError
 from fl.network.nesting import nests_too_deep
 from fl.network.stores.base import canonical
 from fl.network.stores.files import write_durably
+from fl.network.typed_data import signer_of
 from fl.protocol.manifest import Manifest
 from fl.protocol.signatures import TypedData
 
@@ -105,13 +104,7 @@ class Invitation:
         if self.expires <= now():
             when = time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(min(self.expires, 1 << 40)))
             raise TreatyError(f"the invitation expired on {when}: ask the sponsor for a new one; nothing was signed")
-        data = self.statement
-        try:
-            message = encode_typed_data(data.domain, data.types, data.message)
-            signer = str(Account.recover_message(message, signature=self.signature))
-        except Exception:  # whatever the libraries say of bytes from a stranger
-            signer = ""
-        if signer != self.sponsor:
+        if signer_of(self.statement, self.signature) != self.sponsor:
             raise TreatyError(
                 "the invitation is not signed by the sponsor that it names: somebody altered it; ask the sponsor for the "
                 "original; nothing was signed"

@@ -16,12 +16,12 @@ from fl.log import Log
 from fl.network.federation import Snapshot
 from fl.network.sender import Fees, Sender, Signer
 from fl.network.transactions import SignedTransaction, TransactionJournal
+from fl.network.typed_data import signer_of
 from fl.protocol.phases import Phase, phase_and_end
 from fl.protocol.relayed import FORMS, Act
 from fl.protocol.terms import Terms
 from fl.tools.host.ledger import Ledger
 from fl.tools.host.metrics import Metrics
-from fl.tools.host.server import signed_by
 
 PARTS = 8  # a batch waits for others at most this part of its window
 GAS_OF_ONE = 120_000  # of one act, generously
@@ -74,7 +74,8 @@ class Relay:
         statement = act.statement(reader.chain_id, reader.address)
         if statement is not None:
             act.entry  # noqa: B018  raises ValueError for a signature that the contract could not take
-            if signed_by(statement, act.parts[1]).lower() != known.operators.get(act.seat, "").lower():
+            signer = signer_of(statement, act.parts[1])
+            if signer is None or signer.lower() != known.operators.get(act.seat, "").lower():
                 return 401, f"this is not signed by the operator of seat {act.seat}"
         else:
             commitments = log.commitments if act.kind == "reveal" else log.score_commitments

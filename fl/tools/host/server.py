@@ -18,8 +18,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
-from eth_account import Account
-from eth_account.messages import encode_typed_data
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect, Request
@@ -28,6 +26,7 @@ from starlette.routing import Route
 
 from fl.network.stores import cid
 from fl.network.stores.local import LocalStore
+from fl.network.typed_data import signer_of
 from fl.protocol.artifact import Kind, size_of
 from fl.protocol.hosting import (
     BUSY,
@@ -41,7 +40,6 @@ from fl.protocol.hosting import (
     upload,
 )
 from fl.protocol.leaves import root_of
-from fl.protocol.signatures import TypedData
 from fl.tools.host.ledger import Ledger
 from fl.tools.host.limits import Quota, Rates
 from fl.tools.host.metrics import Metrics
@@ -207,14 +205,6 @@ def _sent(host: Host, name: str) -> Response:
 # ---- writing
 
 
-def signed_by(data: TypedData, signature: bytes) -> str:
-    """The address whose key signed typed data; empty if the signature is none."""
-    try:
-        return str(Account.recover_message(encode_typed_data(data.domain, data.types, data.message), signature=signature))
-    except Exception:  # whatever the libraries say of bytes from a stranger
-        return ""
-
-
 async def _upload(host: Host, request: Request) -> Response:
     """Takes a file from a seat. Everything that costs nothing is checked before a byte of it is read."""
     parsed = parse_name(request.path_params["name"])
@@ -234,10 +224,10 @@ async def _upload(host: Host, request: Request) -> Response:
     known, reader, number = host.ledger.known, host.ledger.reader, int(seat)
     statement = upload(reader.chain_id, reader.address, root, number, wanted)
     try:
-        signer = await run_in_threadpool(signed_by, statement, bytes.fromhex(signature))
+        signer = await run_in_threadpool(signer_of, statement, bytes.fromhex(signature))
     except ValueError:
-        signer = ""
-    if number not in known.operators or signer.lower() != known.operators[number].lower():
+        signer = None
+    if number not in known.operators or signer is None or signer.lower() != known.operators[number].lower():
         return _line(401, f"this is not signed by the operator of seat {number}")
     if not known.seat_may_give(number, root, kind):
         if known.is_named(root, kind):

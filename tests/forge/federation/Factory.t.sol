@@ -26,7 +26,7 @@ contract FactoryTest is System {
         assertEq(keccak256(abi.encode(IFederation(second).terms())), keccak256(abi.encode(terms)), "the second's terms");
     }
 
-    /// @dev The same terms are the same federation, whoever asks and however often; another label makes another one.
+    /// @dev The same terms give the same federation to every caller, however often; another label makes another one.
     function test_create_ofTheSameTermsMakesOne(bytes32 label, address caller) public {
         Terms memory terms = t;
         mine(1);

@@ -178,7 +178,7 @@ def test_signed_once__after_a_restart_it_is_the_same_signature__and_no_other_val
     assert once(tmp_path).act(*COMMIT) == first
     other = "commit", (7, 1, OTHER), 7
     assert once(tmp_path).act(*other) is None and once(tmp_path, Key(6)).act(*other) is None
-    assert once(tmp_path).act(*COMMIT) == first  # the refusal left it as it was
+    assert once(tmp_path).act(*COMMIT) == first  # the rejected act left it as it was
     assert once(tmp_path).act("commit", (7, 2, VALUE), 7) is None
     for function, number in (("commit", 8), ("commitScores", 7)):
         free = once(tmp_path).act(function, (number, 1, OTHER), number)
