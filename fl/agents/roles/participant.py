@@ -48,6 +48,7 @@ class Participant:
         self.trainer, self.guard = options.trainer or SoloTrainer(task, shard.train, seed, seat), options.guard
         self.ahead = options.ahead and options.guard is None
         self._made: tuple[object, bytes] = None, b""
+        self._ahead: tuple[int, bytes] | None = None  # the round and base that it was last found to have trained for
 
     def decide(self, view: View) -> list[Action]:
         if view.phase is Phase.COMMIT and self.seat in view.round.active:
@@ -147,7 +148,10 @@ class Participant:
         """Trains for the next round once its base is known. If the proposal falls after all, the work is thrown away."""
         base = self._next_base(view) if self.ahead and self.seat in view.eligible() else None
         number = view.facts.number + 1
-        if base is None or self._trained_ahead(number, base) is not None:
+        if base is None or self._ahead == (number, base):
+            return []
+        if self._trained_ahead(number, base) is not None:
+            self._ahead = number, base  # the file is as large as a model, and a tick must not read it again
             return []
         return [Train(number, self.train_ahead)]
 
