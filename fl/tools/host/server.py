@@ -43,11 +43,10 @@ from fl.protocol.leaves import root_of
 from fl.tools.host.ledger import Ledger
 from fl.tools.host.limits import Quota, Rates
 from fl.tools.host.metrics import Metrics
+from fl.tools.host.web import PATIENCE, SLOWEST
 from fl.tools.report.watch import COMMON, Screen, answer
 
 MAX_ACT_BYTES = 1 << 16
-SLOWEST = 100_000  # the fewest bytes a second that a seat must send
-PATIENCE = 20.0  # seconds for a file, beside those that SLOWEST allows
 CIDS_KEPT = 1 << 16
 FILES_OF_A_ROUND = 12  # that a seat may send, those that failed included
 ROUNDS_A_DAY = 48
