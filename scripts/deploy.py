@@ -30,6 +30,7 @@ from fl.tools.cli.prices import given as prices_given
 @click.option("--factory", metavar="ADDRESS", help="Use this factory instead of deploying one.")
 @click.option("--gate", default="agreement", show_default=True, help=f"Which updates enter: {' or '.join(GATES)}.")
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Seeds the first model.")
+@options.training
 @click.option("--publish", is_flag=True, help="Submit the sources to a block explorer, if a plugin is installed.")
 @click.option("--dry-run", is_flag=True, help="Check everything, report gas, cost, time and roles; send nothing.")
 @click.option("--seats", type=click.IntRange(1, 128), help="Participants you expect: 3 validators, from 7 on 5, from 12 on 7.")
@@ -44,6 +45,7 @@ def cli(
     stores: tuple[str, ...],
     dry_run: bool,
     seats: int | None,
+    training: str | None,
     gas_price: float | None,
     l2_gas_price: float | None,
     blob_price: float | None,
@@ -60,18 +62,21 @@ def cli(
     from fl.network.stores.several import open_store
     from fl.tools.federation.deploy import deploy, draft, remember, tried_task
     from fl.tools.federation.deploy import dry_run as estimated
+    from fl.tools.federation.pace import pace_here
     from fl.tools.federation.show_deployment import deployment_facts, show_deployment
     from fl.tools.federation.terms_file import EXPECTED, PRESETS, for_seats, read_terms
 
     try:
         given = for_seats(PRESETS[preset], read_terms(terms) if terms else {}, seats)
+        checked_task = tried_task(task)
+        choices["pace"] = pace_here(preset, checked_task, training)
         if dry_run:
             price = ape_accounts.gas_price() / 1e9 if gas_price is None else gas_price
-            checked = draft(tried_task(task), given, ape_accounts.account_address(key.account), **choices)
+            checked = draft(checked_task, given, ape_accounts.account_address(key.account), **choices)
             assumed = prices_given(gas_price=price, l2_gas_price=l2_gas_price, blob_price=blob_price, eth_price=eth_price)
-            return options.printed(estimated(checked, seats or EXPECTED, assumed), as_json)
+            return options.printed(estimated(checked, choices["pace"], seats or EXPECTED, assumed), as_json)
         with ape_accounts.hushed():
-            done = deploy(tried_task(task), given, key.open(), open_store(stores), publish=publish, **choices, **key.options)
+            done = deploy(checked_task, given, key.open(), open_store(stores), publish=publish, **choices, **key.options)
         path = remember(done, Path("deployments"), ape_accounts.network_choice(), stores)
         reader = ape_accounts.federation(done.federation)
         if as_json:

@@ -11,7 +11,10 @@ from fl.tools.cli import options
 from fl.tools.cli.options import Key
 
 
-@click.command(cls=options.answering(ConnectedProviderCommand), short_help="Host a federation: store, relay, page, invitation.")
+@click.command(
+    cls=options.answering(ConnectedProviderCommand, instead="--task"),
+    short_help="Host a federation: store, relay, page, invitation.",
+)
 @options.key
 @click.option("--federation", metavar="ADDRESS", help="The federation. Instead: --task, to deploy one first.")
 @click.option("--task", help="Deploy a federation for this task first, as `ape run deploy` does.")
@@ -23,6 +26,7 @@ from fl.tools.cli.options import Key
     help="With --task: terms to start from.",
 )
 @click.option("--terms", type=click.Path(path_type=Path), help="With --task: YAML file of terms that differ from the preset.")
+@options.training
 @click.option("--fund", metavar="TOKENS", help="With --task: what to pay into the pool. Play money is minted.")
 @click.option("--store", type=click.Path(path_type=Path), default=Path("store"), show_default=True, help="The folder to serve.")
 @click.option("--host", "listen", default="127.0.0.1", show_default=True, help="Address to serve on.")

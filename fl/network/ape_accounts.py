@@ -302,7 +302,8 @@ class AccountSigner:
 def sign_typed(account: AccountAPI, data: TypedData) -> bytes:
     """An account's signature of typed data: the 65 bytes r, s, v. Raises ChainError."""
     try:
-        signature = account.sign_message(signable(data))
+        with hushed():
+            signature = account.sign_message(signable(data))
     except Exception as error:  # a signer's plugin may raise anything
         raise ChainError(f"account {account.address} did not sign: {error}; nothing was sent") from error
     if signature is None:

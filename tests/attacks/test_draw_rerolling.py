@@ -8,6 +8,7 @@ Victim pays: what a captured committee costs, with a chance of 1 - (1 - c)^2 ins
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 from math import comb
 
 import pytest
@@ -18,6 +19,7 @@ from support.system import STRANGER, System, operator, owner
 from fl.protocol.commitment import update_commitment
 from fl.protocol.committee import draw, seed
 from fl.tools.federation.terms_file import PRESETS
+from fl.tools.federation.windows import PACES, windows
 
 LOOKAHEAD = 64  # slots whose proposers are known: this epoch's and the next one's
 
@@ -77,8 +79,8 @@ def test_after_8191_blocks__anybody_may_start_over_and_nobody_knows_the_new_rand
     with refused("DrawTooEarly", s.evm.block, s.seeding + 1):
         s.do("draw", header, by=operator(5))
     assert s.do("draw", s.seeding_header())[0][0] == "Drawn"
-    blocks = {name: preset["draw_window"] / 12 for name, preset in PRESETS.items()}
-    assert blocks["testnet"] < 8191  # the window of Ethereum's preset ends first
+    window = windows(PACES["testnet"], PRESETS["testnet"], 0)["draw_window"]
+    assert window / PACES["testnet"].block < 8191  # the window of Ethereum's preset ends first
 
 
 def test_builder_of_the_seeding_block__can_fill_its_header_as_it_likes_and_changes_nothing(monkeypatch):
@@ -134,4 +136,5 @@ def test_delay_of_the_preset__outlasts_what_is_known_of_future_proposers(name):
         assert name in ("laptop", "live")  # for a chain of one's own, where everybody trusts whoever builds blocks
         return
     assert PRESETS[name]["draw_delay"] * seconds > LOOKAHEAD * 12
-    assert PRESETS[name]["draw_window"] >= 3 * PRESETS[name]["draw_delay"] * seconds
+    pace = replace(PACES[name], block=seconds)
+    assert windows(pace, PRESETS[name], 0)["draw_window"] >= 3 * PRESETS[name]["draw_delay"] * seconds

@@ -1,4 +1,5 @@
-"""What the chain says about one's own seat, told once in plain words: each slash with its reason, and each score of zero."""
+"""What the chain says about one's own seat, told once in plain words: each act that it has, whoever sent it, each slash with
+its reason, and each score of zero."""
 
 from __future__ import annotations
 
@@ -7,9 +8,16 @@ from fl.agents.record.view import View
 from fl.log import Log
 from fl.protocol.enums import Offence
 
+ACTS = {
+    "Committed": "commitment",
+    "Revealed": "reveal",
+    "ScoresCommitted": "commitment to scores",
+    "ScoresRevealed": "scores",
+}
+
 
 class News:
-    """Tells one seat's news. After a restart it tells the past slashes again, and no past scores."""
+    """Tells one seat's news. After a restart it tells the past slashes again, and of the rest only what is of this round."""
 
     def __init__(self, seat: int, log: Log):
         self.seat, self.log = seat, log
@@ -30,6 +38,8 @@ class News:
                 amount, stake = map(view.denomination.show, (fields["amount"], fields["stake"]))
                 why = Offence(fields["offence"]).told(self._round)
                 self.log.warn(f"seat {self.seat} was slashed {amount}: {why}; its stake is {stake} now")
+            elif event.name in ACTS and fields["seat"] == self.seat and self._round == current:
+                self.log.info(f"the chain has this seat's {ACTS[event.name]}")
             elif event.name == "Settled" and self._round == current:
                 self._scored(view, view.round)
 

@@ -74,6 +74,11 @@ to = click.option("--to", metavar="ADDRESS", help="Who receives the tokens. Defa
 mint = click.option("--mint", is_flag=True, help="Mint what is missing (play-money tokens only).")
 approve = click.option("--approve", is_flag=True, help="Approve in a separate transaction, even if the token supports permits.")
 calldata = click.option("--calldata", is_flag=True, help="Send nothing; print the calls for a Safe, timelock or Governor.")
+training = click.option(
+    "--training",
+    metavar="TIME",
+    help="What a round's training takes the slowest participant. Default: measured here, fourfold.",
+)
 stores = click.option("--store", "stores", multiple=True, metavar="PLACE", help="A store. Repeatable; tried in order.")
 
 
@@ -105,11 +110,11 @@ def say_first(line: str) -> None:
         click.echo(plain(line))
 
 
-def answering(command: type[click.Command]) -> type[click.Command]:
+def answering(command: type[click.Command], instead: str | None = None) -> type[click.Command]:
     """The same kind of command, which reports in one line that the network's node does not answer, without Ape's traceback.
 
     The network may stand in TREATY_NETWORK. Where --federation may be left out, the folder's own federation is meant, and
-    said before anything is sent."""
+    said before anything is sent. instead: an option with which the command makes a federation of its own."""
 
     class Answering(command):  # type: ignore[misc, valid-type]
         def parse_args(self, context: click.Context, args: list[str]) -> list[str]:
@@ -121,7 +126,8 @@ def answering(command: type[click.Command]) -> type[click.Command]:
             """The arguments, with what environment and folder say where they say nothing."""
             network = os.environ.get("TREATY_NETWORK")
             options = {option for param in self.params if not param.required for option in param.opts}
-            if "--federation" in options and not _gives(args, "--federation"):
+            makes = instead is not None and _gives(args, instead)
+            if "--federation" in options and not makes and not _gives(args, "--federation"):
                 if (known := recalled()) is None:
                     raise nothing_remembered(context)
                 say_remembered(known)

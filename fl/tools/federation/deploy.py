@@ -28,7 +28,7 @@ from fl.protocol.allowlist import Allowlist
 from fl.protocol.artifact import Kind, pack_model
 from fl.protocol.leaves import root_of
 from fl.protocol.manifest import DEFAULT_GATE, Manifest, gate_rule
-from fl.protocol.terms import AMOUNTS, ZERO_ADDRESS, Terms, check
+from fl.protocol.terms import AMOUNTS, WINDOWS, ZERO_ADDRESS, Terms, check
 from fl.tools.cli.amounts import parse_amount
 from fl.tools.cli.options import Result
 from fl.tools.cli.prices import Prices
@@ -36,6 +36,7 @@ from fl.tools.cli.remembered import Remembered
 from fl.tools.federation.cost_estimate import CREATE, DISPUTES, FACTORY, IMPLEMENTATION, PLAY_TOKEN, estimate, lines_of
 from fl.tools.federation.deployment import Deployment
 from fl.tools.federation.terms_file import DEFAULTS
+from fl.tools.federation.windows import PACES, Pace, said_windows, windows
 
 
 def manifest_of(task: Task, seed: int, gate: str = DEFAULT_GATE) -> Manifest:
@@ -76,9 +77,13 @@ def make_terms(
     manifest: bytes,
     genesis: bytes,
     denomination: Denomination = PLAY,
+    pace: Pace = PACES["laptop"],
 ) -> Terms:
-    """Terms from defaults, a terms file and the task. Raises TermsError that lists every broken rule."""
+    """Terms from defaults, a terms file, the task, and the pace that windows left out follow from. Raises TermsError that lists
+    every broken rule."""
     chosen = {**DEFAULTS, **given}
+    depth = depth_of(build(task, 0))
+    chosen |= windows(pace, chosen, depth)
     for name in AMOUNTS:
         chosen[name] = parse_amount(chosen[name], denomination.decimals, name)
     if isinstance(owners := chosen.get("allowlist"), tuple):
@@ -88,7 +93,7 @@ def make_terms(
         chosen["allowlist"] = Allowlist.of(owners).root
     facts = {"sponsor": sponsor, "admission": ZERO_ADDRESS, "allowlist": bytes(32), **chosen}
     facts |= {"token": token, "manifest": manifest, "genesis": genesis}
-    facts |= {"depth": depth_of(build(task, 0)), "max_exponent": task.max_exponent}
+    facts |= {"depth": depth, "max_exponent": task.max_exponent}
     terms = Terms(**facts)
     broken = check(terms, denomination.show)
     if broken:
@@ -132,6 +137,7 @@ def draft(
     gate: str = DEFAULT_GATE,
     factory: str | None = None,
     public: Sequence[str] = (),
+    pace: Pace = PACES["laptop"],
 ) -> Draft:
     """Checks all that can be checked; sends nothing and writes nothing. Raises TermsError or ChainError."""
     genesis = pack_model(to_vector(build(task, seed)))
@@ -145,7 +151,7 @@ def draft(
         token, denomination = erc20.address, erc20.denomination
     digest = sha256(canonical(manifest.to_json())).digest()
     terms = make_terms(
-        given, task, str(given.get("sponsor", sponsor)), token, digest, root_of(genesis, Kind.MODEL), denomination
+        given, task, str(given.get("sponsor", sponsor)), token, digest, root_of(genesis, Kind.MODEL), denomination, pace
     )
     if terms.admission != ZERO_ADDRESS and not ape_accounts.code_at(terms.admission):
         raise TermsError(
@@ -180,13 +186,14 @@ def deploy(
     factory: str | None = None,
     public: Sequence[str] = (),
     publish: bool = False,
+    pace: Pace = PACES["laptop"],
     **options: Any,
 ) -> Deployment:
     """Deploys what is missing and creates the federation; `account` pays. Genesis model and manifest go to the store.
 
     publish: submit the sources to the network's block explorer afterwards. options: for every transaction."""
     gas: dict[str, int] = {}
-    checked = draft(task, given, account.address, seed=seed, gate=gate, factory=factory, public=public)
+    checked = draft(task, given, account.address, seed=seed, gate=gate, factory=factory, public=public, pace=pace)
     if publish:
         ape_accounts.explorer()
     need = ape_accounts.gas_price() * (
@@ -233,14 +240,15 @@ def _own_factory(account: Any, gas: dict[str, int], put: Any, options: dict[str,
     return ape_accounts.attach("FederationFactory", address, "factory")
 
 
-def dry_run(checked: Draft, seats: int, prices: Prices) -> Result:
-    """What it would cost, from the draft alone; nothing is sent."""
+def dry_run(checked: Draft, pace: Pace, seats: int, prices: Prices) -> Result:
+    """What it would cost and how long its windows are, from the draft alone; nothing is sent."""
     if not checked.terms.min_reveals <= seats <= checked.terms.max_seats:
         least, most = checked.terms.min_reveals, checked.terms.max_seats
         raise TermsError(f"--seats {seats}: these terms allow {least} to {most}")
     own = {"own_factory": checked.maker is None, "own_token": checked.own_token}
     facts = estimate(checked.terms, seats, prices, checked.denomination, **own)
-    return Result([*lines_of(facts, prices, checked.denomination.symbol), "nothing was sent"], facts)
+    lines = [*lines_of(facts, prices, checked.denomination.symbol), *said_windows(checked.terms, pace), "nothing was sent"]
+    return Result(lines, {**facts, "windows": {name: getattr(checked.terms, name) for name in WINDOWS}})
 
 
 def remember(deployment: Deployment, folder: Path, network: str, stores: Sequence[str]) -> Path:

@@ -21,22 +21,13 @@ from fl.protocol.terms import Terms
 from fl.tools.cli.amounts import parse_decimal, parse_duration
 from fl.tools.federation.allowlist_file import checked, read_owners
 
-# For trying it out on a laptop. Windows of minutes: everybody is awake, or the clock is moved forward.
+# What every preset begins with. Their windows: fl.tools.federation.windows.
 LAPTOP: dict[str, Any] = {
     "trim": 0,
     "max_seats": 128,
     "min_reveals": 3,
     "committee": 3,
     "max_attempts": 3,
-    "commit_window": 3600,
-    "reveal_window": 1800,
-    "draw_window": 3600,
-    "score_commit_window": 1800,
-    "score_reveal_window": 1800,
-    "settle_window": 3600,
-    "propose_window": 1800,
-    "challenge_window": 7200,
-    "answer_window": 300,
     "min_stake": 100,
     "no_reveal_slash": 10,
     "no_scores_slash": 10,
@@ -49,56 +40,18 @@ LAPTOP: dict[str, Any] = {
     "proposer_fee": 1,
     "draw_delay": 2,
 }
-# For Ethereum or its testnets: rounds of about three hours, so that several fit in a day and restarting a machine
-# costs nobody a stake. Who builds which block is known 64 blocks ahead: with 65, whoever calls `close` cannot aim at its own.
-TESTNET = LAPTOP | {
-    "commit_window": 1200,
-    "reveal_window": 900,
-    "draw_window": 5400,
-    "score_commit_window": 900,
-    "score_reveal_window": 900,
-    "settle_window": 1800,
-    "propose_window": 900,
-    "challenge_window": 4500,
-    "answer_window": 300,
-    "draw_delay": 128,
-}
-# For money at stake on a rollup. Its sequencer may be down, or leave a transaction out, for as long as it takes to force one
-# through L1: 12 hours on OP Stack chains, 24 on Arbitrum. Every window that can lead to a slash is therefore a day long, and 25
-# hours for an answer; a challenge window has room for the walk to depth 9 (131,000 parameters) if demands are included
-# within 2.5 hours,
-# to depth 4 (4,096) if each takes a day: raise it for more. Five validators besides an update's author: with four, two liars
-# move a median.
+# For Ethereum or its testnets. Who builds which block is known 64 blocks ahead: with 65, whoever calls `close` cannot aim at
+# its own.
+TESTNET = LAPTOP | {"draw_delay": 128}
+# For money at stake on a rollup. Five validators besides an update's author: with four, two liars move a median.
 L2 = LAPTOP | {
     "min_reveals": 7,
     "committee": 5,
-    "commit_window": 86400,
-    "reveal_window": 90000,
-    "draw_window": 90000,
-    "score_commit_window": 90000,
-    "score_reveal_window": 90000,
-    "settle_window": 90000,
-    "propose_window": 90000,
-    "challenge_window": 12 * 90000,
-    "answer_window": 90000,
     "min_stake": 200,
     "no_reveal_slash": 20,
     "no_scores_slash": 20,
     "fraud_slash": 100,
     "draw_delay": 512,
-}
-# For trying out a federation of several machines on a chain of one's own, whose clock is ten times as fast: a round takes two
-# minutes. Too short for a public chain, where a minute without a block would cost a stake.
-LIVE = LAPTOP | {
-    "commit_window": 240,
-    "reveal_window": 120,
-    "draw_window": 240,
-    "score_commit_window": 120,
-    "score_reveal_window": 120,
-    "settle_window": 240,
-    "propose_window": 240,
-    "challenge_window": 600,
-    "answer_window": 60,
 }
 EXPECTED = 10  # seats, where an estimate needs a number and none is given
 
@@ -120,7 +73,7 @@ def for_seats(preset: dict[str, Any], chosen: dict[str, Any], seats: int | None)
     return terms | {"committee": max(3, min(wanted, most - (most + 1) % 2))}
 
 
-PRESETS = {"laptop": LAPTOP, "live": LIVE, "testnet": TESTNET, "l2": L2}
+PRESETS = {"laptop": LAPTOP, "live": LAPTOP, "testnet": TESTNET, "l2": L2}
 DEFAULTS = LAPTOP
 DERIVED = ("manifest", "genesis", "depth", "max_exponent")
 KNOWN = tuple(f.name for f in fields(Terms) if f.name not in DERIVED)

@@ -16,8 +16,10 @@ from fl.tools.cli.options import Key
 from fl.tools.cli.remembered import remembered
 from fl.tools.federation.deploy import deploy, remember, tried_task
 from fl.tools.federation.invitation import Place
+from fl.tools.federation.pace import pace_here
 from fl.tools.federation.sponsor import fund
 from fl.tools.federation.terms_file import PRESETS, read_terms
+from fl.tools.federation.windows import said_windows
 from fl.tools.host.host import Running, Settings, hasten
 from fl.tools.host.web import Address
 
@@ -33,9 +35,9 @@ def run(key: Key, given: Mapping[str, Any], say: Callable[[str], None]) -> None:
     where = Address(given["listen"], given["port"], given["certificate"], given["certificate_key"], given["proxy"])
     others = tuple(_place(word) for word in given["also"])
     node = ape_accounts.node_url()
-    federation = _federation(key, given, store, say)
-    if given["block_seconds"]:
+    if given["block_seconds"]:  # before the windows are derived
         hasten(Rpc([node]), given["block_seconds"])
+    federation = _federation(key, given, store, say)
     with ape_accounts.hushed():
         signer = ape_accounts.AccountSigner(key.open())
     local = on_loopback(node)
@@ -78,13 +80,17 @@ def _federation(key: Key, given: Mapping[str, Any], store: LocalStore, say: Call
             raise ChainError("say what to host: --federation ADDRESS, or --task NAME to deploy one; nothing was sent")
         return str(address)
     terms = PRESETS[given["preset"]] | (read_terms(given["terms"]) if given["terms"] else {})
+    task = tried_task(given["task"])
     if "token" in terms and not given["fund"]:
         raise TermsError("the terms name a token: say with --fund how much of it to pay into the pool; nothing was sent")
+    pace = pace_here(given["preset"], task, given["training"])
     say("deploying the contracts")
     with ape_accounts.hushed():
-        done = deploy(tried_task(given["task"]), terms, key.open(), store, **key.options)
+        done = deploy(task, terms, key.open(), store, pace=pace, **key.options)
         remember(done, Path("deployments"), ape_accounts.network_choice(), [str(store.path)])
         reader = ape_accounts.federation(done.federation)
+        for line in said_windows(reader.terms, pace):
+            say(line)
         most = ROUNDS_FUNDED * reader.terms.round_cost(reader.terms.min_reveals)
         amount = given["fund"] or str(most // 10**reader.denomination.decimals)
         for line in fund(key, done.federation, amount, mint="token" not in terms).lines[:1]:

@@ -379,8 +379,8 @@ def test_wrong_argument__ends_in_one_clear_line(commands, call, message):
             r"no federation can be made with these terms: committee 4: give an odd number .* \(rule 11\); min_reveals",
         ),
         (
-            "answer_window: 5000",
-            r"no federation can be made with these terms: challenge_window 7200 s is below 3 x 5000 s .* \(rule 15\)$",
+            "challenge_window: 600",
+            r"no federation can be made with these terms: challenge_window 600 s is below 3 x 300 s .* \(rule 15\)$",
         ),
         ("min_stake: 1", r"no federation can be made with these terms: no_reveal_slash .* \(rule 17\)$"),
     ],

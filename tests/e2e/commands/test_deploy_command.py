@@ -13,10 +13,11 @@ from web3.logs import DISCARD
 
 from fl.network import identity
 from fl.network.stores.local import LocalStore
-from fl.protocol.terms import Terms
+from fl.protocol.terms import WINDOWS, Terms
 from fl.tools.cli import options
 from fl.tools.federation.cost_estimate import DISPUTES, GAS, IMPLEMENTATION, SEATS
 from fl.tools.federation.terms_file import DERIVED, KNOWN, PRESETS, read_terms
+from fl.tools.federation.windows import PACES, windows
 
 pytestmark = pytest.mark.xdist_group("commands")
 
@@ -78,7 +79,8 @@ def test_terms__the_sponsor_chooses_all_that_does_not_follow_from_the_task():
 @pytest.mark.parametrize("preset", PRESETS.values(), ids=PRESETS)
 def test_preset__has_every_term_but_the_addresses(preset):
     assert tuple(PRESETS) == options.PRESETS
-    assert set(KNOWN) - set(preset) == {"token", "sponsor", "admission", "allowlist", "label"} and set(preset) <= set(KNOWN)
+    left_out = {"token", "sponsor", "admission", "allowlist", "label", *WINDOWS}
+    assert set(KNOWN) - set(preset) == left_out and set(preset) <= set(KNOWN)
 
 
 def test_terms__token_that_is_none__is_refused_before_anything_is_sent(commands):
@@ -94,7 +96,8 @@ def test_preset__is_a_federation(commands, preset, tmp_path):
     done = commands(*DEPLOY, "--preset", preset, "--store", tmp_path / "s")
     assert done.code == 0, done.err
     terms = commands.contract("Federation", remembered(commands)[-1]["federation"]).functions.terms().call()
-    assert terms[11] == PRESETS[preset]["committee"] and terms[13] == PRESETS[preset]["commit_window"]
+    found = windows(PACES[preset], PRESETS[preset], terms[6])
+    assert terms[11] == PRESETS[preset]["committee"] and terms[13] == found["commit_window"]
 
 
 # ---- stores
@@ -197,7 +200,11 @@ def test_dry_run__tells_cost_time_and_roles__and_sends_nothing(commands, bare, t
     assert re.search(
         r"deployment  [\d,]+ gas \(TestToken [\d,]+, Disputes [\d,]+, .*: 0\.0[789]\d* ETH \(\$1\d\d\.\d\d at \$2000", done.out
     )
-    assert "time      4h 30m when everybody acts at once, 12h at most" in done.out
+    assert "time      3h 40m when everybody acts at once, 7h 32m at most" in done.out
+    assert (
+        "windows     commit 1h, reveal 30m, draw 32m, " in done.out
+        and "30m of training, blocks of 12 s, draw_delay 2" in done.out
+    )
     assert "participant earns up to 10, loses 10 if it commits and does not reveal" in done.out
     assert "sets aside 111 TTT" in done.out  # with a committee of five, since ten seats are expected
     assert "rollup    some " in done.out
