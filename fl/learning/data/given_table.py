@@ -38,7 +38,7 @@ class RowShape:
 
     @staticmethod
     def parse(facts: Mapping[str, Any]) -> RowShape:
-        """Raises KeyError, TypeError or ValueError if the facts are malformed."""
+        """Raises KeyError, TypeError, ValueError or OverflowError if the facts are malformed."""
         x, y = (tuple(int(n) for n in facts[name]) for name in ("x", "y"))
         if min((*x, *y), default=0) < 0 or facts["y_dtype"] not in ("float32", "int64"):
             raise ValueError(f"no shape of a row: {facts}")

@@ -14,6 +14,7 @@ A sponsor without rows states every column: `table:?target=sick&sick=0|1&age=0..
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from math import ceil, floor, isfinite, log10
@@ -286,7 +287,8 @@ def _stated(facts: dict[str, Any]) -> Column:
     texts, numbers = (column.name, *column.classes), (column.low, column.high)
     if not all(isinstance(text, str) for text in texts) or not isinstance(column.optional, bool):
         raise TypeError(f"column {str(column.name)[:80]!r}: a name, classes or a flag is of the wrong kind")
-    if not all(type(n) in (int, float) and isfinite(n) for n in numbers):
+    "".join(texts).encode()  # raises ValueError for half of a character, which no file can hold
+    if not all(type(n) in (int, float) and abs(n) <= sys.float_info.max for n in numbers):
         raise TypeError(f"column {column.name[:80]!r}: a range is not of numbers")
     if not column.classes and not column.low < column.high:
         raise TaskError(f"column {column.name}: the manifest's range {column.low}..{column.high} is empty")

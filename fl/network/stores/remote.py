@@ -306,7 +306,7 @@ class IpfsStore(_Remote):
 def _field_of(reply: Data, field: str) -> str:
     try:
         return str(json.loads(bytes(reply))[field])[:200]
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         return "(no answer in the shape of Kubo's)"
 
 

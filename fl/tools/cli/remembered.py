@@ -34,10 +34,15 @@ def remembered(folder: Path | None = None) -> Remembered | None:
     if not path.is_file():
         return None
     try:
-        facts = json.loads(path.read_text()[:MAX_BYTES])
+        with path.open("rb") as file:
+            data = file.read(MAX_BYTES + 1)
+        if len(data) > MAX_BYTES:
+            raise ValueError(f"more than {MAX_BYTES:,} bytes")
+        facts = json.loads(data)
         found = Remembered(facts["federation"], facts["network"], tuple(facts["stores"]))
-        if not all(isinstance(word, str) for word in (found.federation, found.network, *found.stores)):
-            raise TypeError("a field is no text")
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        words = found.federation, found.network, *found.stores
+        if not isinstance(facts["stores"], list) or not all(isinstance(word, str) for word in words):
+            raise TypeError("a field is of the wrong kind")
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise TreatyError(f"{path} cannot be read ({error!s:.100}): remove it, or name --federation and --network") from error
     return found

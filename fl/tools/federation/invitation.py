@@ -130,7 +130,7 @@ class Invitation:
             if facts["treaty"] != VERSION:
                 raise ValueError(f"version {facts['treaty']!r:.20}, not {VERSION}")
             hosts = tuple(Place(_address(host["url"]), _text(host["owner"])) for host in _few(facts["hosts"]))
-            return cls(
+            found = cls(
                 chain_id=_whole(facts["chain_id"]),
                 federation=_account(facts["federation"]),
                 sponsor=_account(facts["sponsor"]),
@@ -141,6 +141,8 @@ class Invitation:
                 token=_text(facts["token"], 0),
                 signature=bytes.fromhex(facts["signature"]),
             )
+            found.to_json()  # raises ValueError where the manifest holds what no canonical document can
+            return found
         except (ValueError, KeyError, TypeError, RecursionError) as error:
             why = f"{type(error).__name__}: {' '.join(str(error).split())[:100]}"
             raise TreatyError(f"this is not a valid invitation ({why}): ask for it again; nothing was signed") from error
@@ -201,10 +203,11 @@ def _account(value: Any) -> str:
 
 
 def _address(value: Any) -> str:
-    """A web address: a stranger's word must not name a file, nor hold a password."""
-    if not isinstance(value, str) or len(value) > MAX_ADDRESS or not value.isprintable() or " " in value:
+    """A web address: a stranger's word must not name a file, nor hold a password, nor letters that look like others."""
+    if not isinstance(value, str) or len(value) > MAX_ADDRESS or not value.isascii() or not value.isprintable() or " " in value:
         raise ValueError("a web address is missing or odd")
     parts = urlsplit(value)
+    _ = parts.port  # raises ValueError for one that is none
     if parts.scheme not in ("http", "https") or not parts.hostname or parts.username or parts.query or parts.fragment:
         raise ValueError(f"{value[:60]!r} is no web address that an invitation may name")
     return value.rstrip("/")

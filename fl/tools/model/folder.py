@@ -115,7 +115,7 @@ class Config:
                 {str(name): str(version) for name, version in facts["versions"].items()},
                 None if personal is None else Personal(**personal),
             )
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
+        except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
             raise TreatyError(f"{where} is damaged ({error!r}): export the model again") from error
 
 

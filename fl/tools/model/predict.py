@@ -15,7 +15,7 @@ from fl.network.stores.files import write_durably
 from fl.tools.cli.options import Result
 from fl.tools.model.folder import load
 
-FORMULA = ("=", "+", "-", "@")  # a spreadsheet takes a text that begins with one of these for a formula
+FORMULA = ("=", "+", "-", "@")  # a spreadsheet may take a text that begins with one of these for a formula
 
 
 def predict(folder: Path, data: Path, out: Path, task: str | None = None, keep: Sequence[str] = ()) -> Result:
@@ -54,8 +54,9 @@ def table(given: Predictions) -> pd.DataFrame:
         names = [f"prediction {i}" for i in range(given.values.shape[1])] if several else ["prediction"]
         return pd.DataFrame(given.values.astype(np.float32), columns=names)
     chosen = given.probabilities.argmax(axis=1)
-    frame = pd.DataFrame({"prediction": [_harmless(given.classes[i]) for i in chosen]})
-    columns = [f"p({name})" for name in given.classes]
+    names = [name.replace("\r", " ") for name in given.classes]  # pandas writes it as it is, and readers see another row
+    frame = pd.DataFrame({"prediction": [_harmless(names[i]) for i in chosen]})
+    columns = [f"p({name})" for name in names]
     return pd.concat([frame, pd.DataFrame(given.probabilities.round(6), columns=columns)], axis=1)
 
 
@@ -64,7 +65,7 @@ def _harmless(text: str) -> str:
     try:
         float(text)
     except ValueError:
-        return f"'{text}" if text.startswith(FORMULA) else text
+        return f"'{text}" if text.lstrip().startswith(FORMULA) else text
     return text
 
 

@@ -1,11 +1,13 @@
 """A participant's own rows: from a table, or a part of the built-in data; and one clear line for what does not fit."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
 from fl.errors import TaskError
 from fl.learning.data.local_rows import local_shard
-from fl.learning.data.table import stated_table
+from fl.learning.data.table import manifest_table, stated_table
 from fl.learning.task_check import check_shard
 from fl.learning.task_loading import load_task
 
@@ -176,3 +178,13 @@ def test_meaning__a_number_to_predict_counts_too(tmp_path):
     facts = {"target": MANIFEST["table"]["columns"][1], "columns": [MANIFEST["table"]["columns"][0]]}
     with pytest.raises(TaskError, match=r"column height: 100 of 100 rows.*outside 140\.\.200"):
         local_shard(stated_table(facts), people(tmp_path, unit=0.01), None, 0)
+
+
+@pytest.mark.parametrize(
+    "change", [{"high": 10**400}, {"high": float("inf")}, {"name": "\ud800"}, {"classes": ["\ud800"]}], ids=str
+)
+def test_manifest_s_table__with_what_no_computer_can_work_with__is_refused(change):
+    height = {**MANIFEST["table"]["columns"][1], **change}
+    stated = SimpleNamespace(details={"table": {**MANIFEST["table"], "columns": [height]}})
+    with pytest.raises(TaskError, match="the manifest states no table that can be read"):
+        manifest_table(stated)

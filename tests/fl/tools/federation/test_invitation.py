@@ -103,6 +103,10 @@ FACTS = json.loads(SIGNED.to_json())
         {**FACTS, "signature": "xy"},
         {**FACTS, "manifest": 5},
         {**FACTS, "manifest": json.loads("[" * 40 + "]" * 40)},
+        {**FACTS, "manifest": {**FACTS["manifest"], "more": float("nan")}},
+        {**FACTS, "manifest": {**FACTS["manifest"], "more": "\ud800"}},
+        {**FACTS, "rpc": ["https://node.example:99999"]},
+        {**FACTS, "rpc": ["https://n\u043ede.example"]},  # a Cyrillic letter in a name that looks like another
     ],
 )
 def test_invitation__of_another_shape__is_refused_in_one_line(facts):

@@ -1,5 +1,7 @@
 """predict and evaluate, on files as people have them."""
 
+import csv
+import json
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
@@ -88,14 +90,18 @@ def test_predict__an_own_task__needs_its_file(tmp_path):
     assert list(pd.read_csv(tmp_path / "p.csv")) == ["prediction"]
 
 
-def test_predict__a_table_task__with_a_strangers_classes(tmp_path):
+@pytest.mark.parametrize("before", ["", "\t", "\r"], ids=["plain", "tab", "return"])
+def test_predict__a_table_task__with_a_strangers_classes(tmp_path, before):
     """Classes that look like formulas to a spreadsheet are written as text."""
     rows = [f"{20 + i},{'=HYPERLINK(1)' if i % 2 else 'none'}" for i in range(40)]
     (tmp_path / "t.csv").write_text("\n".join(["age,sick", *rows]))
     export(source(table_task(f"table:{tmp_path}/t.csv?target=sick"), tmp_path / "store"), tmp_path / "model")
+    config = tmp_path / "model" / "config.json"
+    config.write_text(config.read_text().replace("=HYPER", json.dumps(before)[1:-1] + "=HYPER"))
     (tmp_path / "new.csv").write_text("age\n" + "\n".join(map(str, range(20, 60))) + "\n")
     predict(tmp_path / "model", tmp_path / "new.csv", tmp_path / "p.csv")
-    assert set(pd.read_csv(tmp_path / "p.csv", dtype=str).prediction) <= {"'=HYPERLINK(1)", "none"}
+    with (tmp_path / "p.csv").open(newline="") as file:
+        assert {row["prediction"] for row in csv.DictReader(file)} <= {f"'{before}=HYPERLINK(1)".replace("\r", " "), "none"}
 
 
 @pytest.mark.parametrize(

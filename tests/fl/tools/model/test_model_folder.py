@@ -226,6 +226,8 @@ def test_altered_parameters__are_refused(heart, tmp_path):
         ({"rows": {"x": [-1], "y": [], "y_dtype": "float32"}}, "is damaged"),
         ({"files": {}}, "it was altered"),
         ({"origin": {}}, "is damaged"),
+        ({"parameters": float("inf")}, "is damaged"),
+        ({"rows": {"x": [float("inf")], "y": [], "y_dtype": "float32"}}, "is damaged"),
     ],
 )
 def test_a_strange_config__is_refused_by_name(changes, message, heart, tmp_path):
