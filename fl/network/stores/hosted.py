@@ -13,8 +13,6 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-import requests
-
 from fl.errors import StoreError, StoreSilentError
 from fl.network.stores.base import Writer
 from fl.network.stores.remote import SECONDS, HttpStore
@@ -43,14 +41,8 @@ class _Due:
 class HostStore(HttpStore):
     """A web server with a store's files, which takes a seat's own if it is a host (`ape run host`)."""
 
-    def __init__(
-        self,
-        url: str,
-        seconds: float = SECONDS,
-        session: Callable[[], requests.Session] = requests.Session,
-        clock: Callable[[], float] = time.monotonic,
-    ):
-        super().__init__(url, seconds, session)
+    def __init__(self, url: str, seconds: float = SECONDS, clock: Callable[[], float] = time.monotonic):
+        super().__init__(url, seconds)
         self.writable = False
         self._writer: Writer | None = None
         self._clock = clock

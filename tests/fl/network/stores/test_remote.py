@@ -215,6 +215,10 @@ def kubo(server: Server) -> IpfsStore:
     return store
 
 
+def host(server: Server) -> HostStore:
+    return HostStore(f"http://{server.host}", SECONDS)
+
+
 REMOTE = pytest.mark.parametrize("make", [http, gateway, kubo], ids=["http", "gateway", "kubo"])
 
 
@@ -668,9 +672,10 @@ def test_name_that_leads_inside__is_not_reached(server, tmp_path, monkeypatch):
     assert named.get(ROOT, Kind.UPDATE, DEPTH) == UPDATE
 
 
+@pytest.mark.parametrize("make", [http, host], ids=["http", "host"])
 @pytest.mark.parametrize("how", INTERIM)
-def test_answer_that_never_begins__keeps_no_thread_busy_beyond_the_deadline(server, how):
-    store = http(server)
+def test_answer_that_never_begins__keeps_no_thread_busy_beyond_the_deadline(server, how, make):
+    store = make(server)
     server.behaviour = how
     with pytest.raises(StoreSilentError, match="did not answer within"):
         store.get(ROOT, Kind.UPDATE, DEPTH)
