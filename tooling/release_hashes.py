@@ -7,6 +7,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 from eth_hash.auto import keccak
 
@@ -44,14 +45,19 @@ def written() -> str:
 
 def compiled_afresh() -> dict[str, str]:
     """The creation code of each contract, from the sources."""
+    return {name: found["evm"]["bytecode"]["object"] for name, found in outputs("evm.bytecode.object").items()}
+
+
+def outputs(wanted: str, **settings: Any) -> dict[str, dict[str, Any]]:
+    """What the compiler gives for each contract. settings: other ones than those of a release."""
     files = {name: f"contracts/{name}.sol" for name in identity.ARGUMENTS}
     sources = {file: {"content": (HOME / file).read_text()} for file in files.values()}
-    wanted = {file: {"*": ["evm.bytecode.object"]} for file in files.values()}
-    asked = {"language": "Solidity", "sources": sources, "settings": SETTINGS | {"outputSelection": wanted}}
+    selection = {file: {name: [wanted]} for name, file in files.items()}
+    asked = {"language": "Solidity", "sources": sources, "settings": SETTINGS | settings | {"outputSelection": selection}}
     command = [str(HOME / ".solcx" / "solc-v0.8.37"), "--standard-json", "--base-path", "."]
     done = subprocess.run(command, input=json.dumps(asked), cwd=HOME, capture_output=True, text=True, check=True)
     contracts = json.loads(done.stdout)["contracts"]
-    return {name: contracts[file][name]["evm"]["bytecode"]["object"] for name, file in files.items()}
+    return {name: contracts[file][name] for name, file in files.items()}
 
 
 if __name__ == "__main__":

@@ -65,6 +65,9 @@ LANES: dict[str, Lane] = {
     "fl/tools/simulation/test_up.py::test_three_tables__become_one_model__which_another_run_carries_on": Lane.FULL,
     # The Solidity suite is written apart from this one: it compiles for a minute, and finds what both would have to miss.
     "forge": Lane.NIGHTLY,
+    # The contracts compiled with other steps, a minute each.
+    "quality/compiler/test_stale_addresses.py::test_steps__are_those_of_the_release": Lane.NIGHTLY,
+    "quality/compiler/test_stale_addresses.py::test_no_contract__has_the_pattern_where_the_step_acts": Lane.NIGHTLY,
     "quality/guards": Lane.FAST,
     "quality/guards/test_static.py": Lane.FULL,
     "stateful/test_negative_controls.py": Lane.NIGHTLY,
