@@ -3,7 +3,6 @@ before the participant accepted; called again, it goes on where it was."""
 
 from __future__ import annotations
 
-import os
 import secrets
 import time
 from collections.abc import Callable, Sequence
@@ -20,7 +19,9 @@ from fl.network.abi import federation_abi
 from fl.network.calls import chain_id, number_of
 from fl.network.federation import FederationReader
 from fl.network.rpc import DEV_CHAINS, Rpc, on_loopback
+from fl.network.stores.files import write_durably
 from fl.network.stores.local import LocalStore
+from fl.network.stores.public_http import public_addresses
 from fl.network.token import Token
 from fl.protocol.artifact import Kind
 from fl.protocol.manifest import Manifest
@@ -78,6 +79,8 @@ class Visit:
                 f"the invitation names no node of chain {self.invitation.chain_id}: give one of your own, --rpc URL; "
                 "nothing was signed"
             )
+        if not guest.rpc:
+            _check_hints(self.urls)
         self.rpc = Rpc(self.urls)
         if (number := chain_id(self.rpc)) != self.invitation.chain_id:
             raise ChainError(
@@ -169,10 +172,11 @@ class Visit:
         guest.keys.mkdir(parents=True, exist_ok=True)
         guest.keys.chmod(0o700)
         if not guest.passphrase.is_file():
-            _private(guest.passphrase, secrets.token_urlsafe(24))
+            write_durably(guest.passphrase, secrets.token_urlsafe(24).encode(), mode=0o600)
         new = [name for name in ("owner", "operator") if not (guest.keys / f"{name}.json").is_file()]
         for name in new:
-            _private(guest.keys / f"{name}.json", ape_accounts.new_keystore(guest.passphrase.read_text()))
+            keystore = ape_accounts.new_keystore(guest.passphrase.read_text())
+            write_durably(guest.keys / f"{name}.json", keystore.encode(), mode=0o600)
         if new:
             self.say(f"made        {' and '.join(new)} key in {guest.keys}: BACK THIS FOLDER UP NOW, and keep it from others.")
             self.say("            Without the owner's key nobody can ever withdraw the stake; the passphrase lies beside it.")
@@ -336,9 +340,16 @@ def take_part(guest: Guest, network: Callable[[str], Network], say: Callable[[st
     return visit.daemon(seat)
 
 
-def _private(path: Path, text: str) -> None:
-    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(handle, "w") as out:
-        out.write(text)
-        out.flush()
-        os.fsync(out.fileno())
+def _check_hints(urls: Sequence[str]) -> None:
+    """Raises TreatyError for a hint that leads to a path on a machine which only this network reaches: anybody writes
+    invitations, and a request to the right path stops or empties a server that trusts its neighbours."""
+    for url in urls:
+        parts = urlsplit(url)
+        try:
+            if parts.path:
+                public_addresses(parts.hostname or "", parts.port or 443)
+        except OSError as error:
+            raise TreatyError(
+                f"the invitation names a node inside your own network, or nowhere ({url}): if that is right, give --rpc {url}; "
+                "nothing was sent there"
+            ) from error

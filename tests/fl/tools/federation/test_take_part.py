@@ -1,0 +1,84 @@
+"""Taking part: what an invitation may make a stranger's machine do before anybody accepts it, and keys that are whole."""
+
+import itertools
+import os
+import threading
+import time
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+from support.keys import key_of
+from support.manifests import manifest
+
+from fl.errors import TreatyError
+from fl.network import ape_accounts
+from fl.tools.federation.invitation import Invitation, Place
+from fl.tools.federation.take_part import Guest, Visit
+
+SPONSOR = key_of(0)
+
+
+@contextmanager
+def listening():
+    """A server on this machine, as people have them, and the requests that it got."""
+    asked: list[str] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self):
+            asked.append(self.path)
+            self.send_error(404)
+
+        def log_message(self, *_):
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
+        yield f"http://localhost:{server.server_port}", asked
+        server.shutdown()
+
+
+def invited(tmp_path, hint: str, rpc: tuple[str, ...] = ()) -> Guest:
+    plain = Invitation(
+        chain_id=1337,
+        federation="0x" + "1" * 40,
+        sponsor=SPONSOR.address,
+        manifest=manifest().to_json(),
+        hosts=(Place("https://host.example", "the sponsor"),),
+        rpc=(hint,),
+        expires=int(time.time()) + 1000,
+    )
+    plain.signed(SPONSOR.sign_typed).write(tmp_path / "invite.json")
+    return Guest(str(tmp_path / "invite.json"), tmp_path / "mine.csv", tmp_path / "taking-part", rpc=rpc)
+
+
+def test_hint__cannot_press_a_button_on_a_machine_in_the_participant_s_network(tmp_path):
+    with listening() as (place, asked):
+        with pytest.raises(TreatyError, match=r"names a node inside your own network.*/api/v0/shutdown.*give --rpc"):
+            Visit(invited(tmp_path, f"{place}/api/v0/shutdown"), lambda _: None, print)
+        assert asked == []
+        for hint, own in ((place, ()), (f"{place}/x", (f"{place}/mine",))):  # a local chain's node is asked, and one's own
+            with pytest.raises(TreatyError, match="HTTP status 404"):
+                Visit(invited(tmp_path, hint, own), lambda _: None, print)
+        assert set(asked) == {"/", "/mine"}
+
+
+@pytest.mark.parametrize("file", [1, 2, 3])
+def test_keys__of_a_machine_that_stopped_half_way__are_made_whole_the_next_time(tmp_path, monkeypatch, file):
+    visit = object.__new__(Visit)
+    visit.guest, visit.say = Guest("", tmp_path, tmp_path / "taking-part"), lambda text: None
+    monkeypatch.setattr(ape_accounts, "new_keystore", lambda passphrase: f"of {passphrase}")
+    opened = itertools.count(1)
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "fdopen", lambda *given: open(*given) if next(opened) != file else pytest.fail("it stops here"))
+        with pytest.raises(pytest.fail.Exception):
+            visit.make_keys()
+    visit.make_keys()
+    words = visit.guest.passphrase.read_text()
+    assert len(words) == 32 and {path.name for path in visit.guest.keys.iterdir()} == {
+        "passphrase",
+        "owner.json",
+        "operator.json",
+    }
+    assert all((visit.guest.keys / f"{name}.json").read_text() == f"of {words}" for name in ("owner", "operator"))
+    assert all(path.stat().st_mode & 0o777 == 0o600 for path in visit.guest.keys.iterdir())
