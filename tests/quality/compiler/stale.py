@@ -1,5 +1,6 @@
 """The pattern of SOL-2026-7 in Yul. Solidity's compilers 0.8.19 to 0.8.37 may keep what they know of a memory or storage
-address after a variable that it is computed from was assigned anew: a load then gives an old value, or a needed store is removed.
+address after a variable that it is computed from was assigned anew: a load then gives an old value, or a needed store is
+removed.
 
 Two optimizer steps act on this knowledge, LoadResolver and EqualStoreEliminator. They know the words at variables: at `c` after
 `mstore(c, v)` or `let v := mload(c)`. A store at another variable ends that, unless both have a constant difference, which is
