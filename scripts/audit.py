@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from fl.errors import TreatyError
+from fl.errors import AuditError, TreatyError
 from fl.tools.cli import options
 from fl.tools.cli.network import Network, ReadingCommand
 
@@ -43,4 +43,4 @@ def cli(
         for line in lines(verdict):
             click.echo(line)
     if not verdict.passed:
-        raise click.ClickException(f"audit failed: {verdict.difference}")
+        raise click.ClickException(str(AuditError(f"audit failed: {verdict.difference}")))

@@ -10,6 +10,9 @@ from support.pages import KNOWN, facts
 
 from fl.errors import TaskError, plain
 from fl.log import Log
+from fl.tools.audit.verdict import Judgement, Verdict, lines
+from fl.tools.cli.network import say_remembered
+from fl.tools.cli.remembered import Remembered
 
 STRANGE = "lin\x1b[2Jear\n2026-01-01T00:00:00Z info reveal mined\r\x9b31m\u202e"
 
@@ -36,6 +39,16 @@ def test_log__has_one_line_for_each_fact():
     log = Log(io.StringIO())
     log.warn(f"node 10.0.0.1 refused: {STRANGE}", transaction=STRANGE)
     assert log.out.getvalue().count("\n") == 1 and harmless(log.out.getvalue().rstrip("\n"))
+
+
+def test_audit__of_a_record_with_a_strange_event():
+    found = Verdict(False, 1, STRANGE, {STRANGE: 1}, {"events": Judgement(False, STRANGE, (STRANGE,))}, (STRANGE,), STRANGE)
+    assert all(map(harmless, lines(found)))
+
+
+def test_folder__that_is_about_a_strange_federation(capsys):
+    say_remembered(Remembered(STRANGE, STRANGE))
+    assert harmless(capsys.readouterr().err.rstrip("\n"))
 
 
 def test_page__of_a_manifest_with_a_strange_task():

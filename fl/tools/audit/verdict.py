@@ -6,7 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-from fl.errors import AuditError
+from fl.errors import AuditError, plain
 
 # The parts, in the order in which they are shown, and what is compared in each.
 PARTS = {
@@ -100,6 +100,10 @@ class Findings:
 
 def lines(verdict: Verdict) -> Iterator[str]:
     """A verdict in words: what was counted, each part, what could not be told, what looks odd, and the whole if it passed."""
+    return map(plain, _lines(verdict))
+
+
+def _lines(verdict: Verdict) -> Iterator[str]:
     for what, n in verdict.checks.items():
         yield f"{n:8,} {what} agree"
     for name, part in verdict.parts.items():

@@ -189,7 +189,7 @@ def nothing_remembered(context: click.Context) -> click.UsageError:
 
 def say_remembered(known: Remembered) -> None:
     """Says which federation a command means, before it does anything."""
-    click.echo(f"{known.federation}, as remembered in {FILE}", err=True)
+    click.echo(plain(f"{known.federation}, as remembered in {FILE}"), err=True)
 
 
 def silent_node(where: str, why: str, done: str) -> str:

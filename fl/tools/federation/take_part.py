@@ -11,7 +11,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from fl.agents.runtime.daemon import Daemon
-from fl.errors import ChainError, TreatyError
+from fl.errors import ChainError, TreatyError, plain
 from fl.learning.task_loading import federation_task
 from fl.log import Log
 from fl.network import ape_accounts
@@ -70,7 +70,7 @@ class Visit:
     """One call of the command."""
 
     def __init__(self, guest: Guest, network: Callable[[str], Network], say: Callable[[str], None]):
-        self.guest, self.say = guest, say
+        self.guest, self.tell = guest, say
         self.invitation = Invitation.read(guest.invite)
         self.invitation.check()
         self.urls: Sequence[str] = guest.rpc or self.invitation.rpc
@@ -91,6 +91,10 @@ class Visit:
         self.reader = FederationReader.open(self.rpc, self.invitation.federation)
         self.network = network(self.choice)
         self._agrees_with_chain()
+
+    def say(self, line: str) -> None:
+        """Tells one line, in which a manifest's word cannot hide what follows."""
+        self.tell(plain(line))
 
     @property
     def choice(self) -> str:

@@ -6,10 +6,13 @@ import threading
 import time
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import pytest
+from support.in_process import InProcessChain, reader_of
 from support.keys import key_of
 from support.manifests import manifest
+from support.system import System
 
 from fl.errors import TreatyError
 from fl.network import ape_accounts
@@ -63,10 +66,24 @@ def test_hint__cannot_press_a_button_on_a_machine_in_the_participant_s_network(t
         assert set(asked) == {"/", "/mine"}
 
 
+def test_what_is_shown__is_not_hidden_by_a_manifest_s_word(monkeypatch):
+    """A terminal told to conceal, clear or turn around what follows would not show the worst loss."""
+    system = System.create(InProcessChain())
+    reader, told = reader_of(system), []
+    visit = object.__new__(Visit)
+    visit.guest, visit.reader, visit.urls = Guest("", Path(), Path()), reader, ["https://node.example"]
+    visit.invitation = Invitation(
+        reader.chain_id, reader.address, SPONSOR.address, manifest(metric="AUC\x1b[8m\u202e").to_json(), hosts=()
+    )
+    visit.tell = told.append
+    visit.show()
+    assert any("worst loss" in line for line in told) and all(line.isprintable() for line in told)
+
+
 @pytest.mark.parametrize("file", [1, 2, 3])
 def test_keys__of_a_machine_that_stopped_half_way__are_made_whole_the_next_time(tmp_path, monkeypatch, file):
     visit = object.__new__(Visit)
-    visit.guest, visit.say = Guest("", tmp_path, tmp_path / "taking-part"), lambda text: None
+    visit.guest, visit.tell = Guest("", tmp_path, tmp_path / "taking-part"), print
     monkeypatch.setattr(ape_accounts, "new_keystore", lambda passphrase: f"of {passphrase}")
     opened = itertools.count(1)
     with monkeypatch.context() as patched:
