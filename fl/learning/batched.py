@@ -23,7 +23,7 @@ from torch import Tensor, nn
 from torch.func import functional_call, vmap
 
 from fl.errors import UserCodeError
-from fl.learning.codec import parameters_of
+from fl.learning.codec import federated, parameters_of
 from fl.learning.data.partition import Part
 from fl.learning.task import SelfTrained, Task, build, foreign
 from fl.learning.task_loading import load_task
@@ -120,13 +120,13 @@ def _same_gradients(task: Task, model: nn.Module, part: Part, pair: tuple[Tensor
     """Whether two batches at once give the loop's gradients; the second is shortened and filled up with a row of weight
     zero."""
     x, y = tensors(part)
-    weights = list(model.parameters())
+    weights = list(federated(model).values())
     size = max(len(pair[0]), len(pair[1]))
     cut = pair[1][: max(1, min(len(pair[1]), size) - 1)]
     rows = torch.stack([torch.cat([b, b[:1].expand(size - len(b))]) for b in (pair[0], cut)])
     weight = torch.stack([torch.arange(size) < len(b) for b in (pair[0], cut)]).float()
     weight /= weight.sum(1, keepdim=True)
-    stacked = [w.detach().expand(2, *w.shape).clone().requires_grad_(w.requires_grad) for w in weights]
+    stacked = [w.detach().expand(2, *w.shape).clone().requires_grad_() for w in weights]
     at_once = _loss(task, model, stacked, x[rows], y[rows], weight)
     with _trying():
         got = gradients(task, at_once, stacked)
@@ -146,7 +146,7 @@ def _same_gradients(task: Task, model: nn.Module, part: Part, pair: tuple[Tensor
 def _same_losses(task: Task, model: nn.Module, part: Part, pair: tuple[Tensor, Tensor]) -> bool:
     """Whether the loss of each of two batches is the mean of its rows' losses."""
     x, y = tensors(part)
-    weights = [w.detach()[None] for w in model.parameters()]
+    weights = [w.detach()[None] for w in federated(model).values()]
     with torch.no_grad():
         for batch in pair:
             got = float(
@@ -173,7 +173,7 @@ def _loss(task: Task, model: nn.Module, weights: Sequence[Tensor], x: Tensor, y:
 
     Raises CannotBatchError.
     """
-    names = [name for name, _ in model.named_parameters()]
+    names = list(federated(model))
 
     def forward(rows: Tensor, *own: Tensor) -> Any:
         return functional_call(model, dict(zip(names, own, strict=True)), (rows,))
@@ -198,15 +198,14 @@ def _train_group(
     order, weight, active = _batches(parts, rngs, settings.epochs, settings.batch_size)
     start = _unflattened(model, before)
     stacked = [w.clone() for w in start]
-    free = [w.requires_grad for w in model.parameters()]
     velocity = [torch.zeros_like(w) for w in stacked] if settings.momentum else stacked
     for step, count in enumerate(active):
-        now = [w[:count].requires_grad_(trains) for w, trains in zip(stacked, free, strict=True)]
+        now = [w[:count].requires_grad_() for w in stacked]
         rows = order[:count, step]
         found = gradients(task, _loss(task, model, now, x[rows], y[rows], weight[:count, step]), now)
         with torch.no_grad():
             for whole, w0, v, g in zip(stacked, start, velocity, found, strict=True):
-                if g is None:  # frozen, or without a part in the loss
+                if g is None:  # without a part in the loss
                     continue
                 w = whole[:count]
                 if settings.weight_decay or settings.proximal:
@@ -220,8 +219,9 @@ def _train_group(
 
 def _unflattened(model: nn.Module, flat: NDArray[np.float64]) -> list[Tensor]:
     """Rows of parameters (n, parameters) as the model's own shapes and kinds of number, (n, ...) each."""
-    pieces = torch.from_numpy(flat).split([w.numel() for w in model.parameters()], 1)
-    return [piece.to(w.dtype).reshape(-1, *w.shape) for piece, w in zip(pieces, model.parameters(), strict=True)]
+    weights = federated(model).values()
+    pieces = torch.from_numpy(flat).split([w.numel() for w in weights], 1)
+    return [piece.to(w.dtype).reshape(-1, *w.shape) for piece, w in zip(pieces, weights, strict=True)]
 
 
 def losses(task: Task, module: nn.Module, vectors: NDArray[np.int32], part: Part) -> NDArray[np.float64]:
@@ -231,7 +231,7 @@ def losses(task: Task, module: nn.Module, vectors: NDArray[np.int32], part: Part
     loop about the first model, or if the stack is too large. Raises UserCodeError.
     """
     x, y = tensors(part)
-    names = [name for name, _ in module.named_parameters()]
+    names = list(federated(module))
     size = parameters_of(module)
 
     def loss(*own: Tensor) -> Tensor:

@@ -1,6 +1,11 @@
-"""Converts between PyTorch's floats and the protocol's integers."""
+"""Converts between PyTorch's floats and the protocol's integers.
+
+Only parameters that train are federated. What else a model holds, frozen parameters and buffers, everybody builds alike.
+"""
 
 from __future__ import annotations
+
+from hashlib import sha256
 
 import numpy as np
 import torch
@@ -14,9 +19,31 @@ from fl.protocol.blocks import BLOCK, dequantize, quantize
 MARGIN = 0.99  # below the gate's bound, for what rounding adds
 
 
+def federated(model: nn.Module) -> dict[str, nn.Parameter]:
+    """The parameters that train, by PyTorch's names, in the model's order: these travel, and nothing else does."""
+    return {name: p for name, p in model.named_parameters() if p.requires_grad}
+
+
+def fixed(model: nn.Module) -> dict[str, torch.Tensor]:
+    """What everybody must build alike, by PyTorch's names: frozen parameters and buffers."""
+    frozen = {name: p.detach() for name, p in model.named_parameters() if not p.requires_grad}
+    return frozen | dict(model.named_buffers())
+
+
+def fixed_digest(model: nn.Module) -> str | None:
+    """SHA-256 over the names, kinds, shapes and bytes of what is fixed, sorted by name, in hex; None where nothing is."""
+    if not (tensors := fixed(model)):
+        return None
+    hashed = sha256()
+    for name, tensor in sorted(tensors.items()):
+        hashed.update(f"{name}\0{tensor.dtype}\0{tuple(tensor.shape)}\0".encode())
+        hashed.update(tensor.contiguous().reshape(-1).view(torch.uint8).numpy().tobytes())
+    return hashed.hexdigest()
+
+
 def parameters_of(model: nn.Module) -> int:
-    """How many numbers the model has."""
-    return sum(p.numel() for p in model.parameters())
+    """How many numbers are federated."""
+    return sum(p.numel() for p in federated(model).values())
 
 
 def depth_of(model: nn.Module) -> int:
@@ -25,11 +52,10 @@ def depth_of(model: nn.Module) -> int:
 
 
 def floats_of(model: nn.Module) -> NDArray[np.float64]:
-    """All parameters, flat, float64 (parameters,)."""
-    with torch.no_grad():
-        flat: NDArray[np.float64] = np.concatenate([p.detach().numpy().reshape(-1) for p in model.parameters()]).astype(
-            np.float64
-        )
+    """All federated parameters, flat, float64 (parameters,)."""
+    flat: NDArray[np.float64] = np.concatenate([p.detach().numpy().reshape(-1) for p in federated(model).values()]).astype(
+        np.float64
+    )
     return flat
 
 
@@ -48,7 +74,7 @@ def load_floats(model: nn.Module, values: NDArray[np.float64]) -> None:
     """Writes flat floats (at least as many as the model has) into the model, in place."""
     start = 0
     with torch.no_grad():
-        for p in model.parameters():
+        for p in federated(model).values():
             part = values[start : start + p.numel()]
             p.copy_(torch.from_numpy(part).reshape(p.shape))
             start += p.numel()

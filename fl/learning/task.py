@@ -21,6 +21,7 @@ from torch.nn.modules.batchnorm import _NormBase
 from torch.nn.parameter import is_lazy
 
 from fl.errors import TaskError, TreatyError, UserCodeError
+from fl.learning.codec import federated, fixed, fixed_digest
 from fl.protocol.manifest import MAX_BATCH, MAX_EPOCHS, MAX_PARAMETERS, MAX_SETTING, Training
 
 if TYPE_CHECKING:
@@ -138,8 +139,12 @@ class Task(ABC):
         return outputs
 
     def facts(self) -> dict[str, object]:
-        """What the manifest says about the task, as JSON; special kinds of task add what their participants must agree on."""
-        return {"task": self.name, "metric": self.metric, "training": asdict(self.training.shared())}
+        """What the manifest says about the task, as JSON; special kinds of task add what their participants must agree on.
+
+        fixed: the digest of frozen parameters and buffers, where the model has any."""
+        stated: dict[str, object] = {"task": self.name, "metric": self.metric, "training": asdict(self.training.shared())}
+        digest = fixed_digest(build(self, 0))
+        return stated if digest is None else {**stated, "fixed": digest}
 
 
 class SelfTrained(Task):
@@ -172,7 +177,18 @@ class SelfTrained(Task):
 
 
 def build(task: Task, seed: int) -> nn.Module:
-    """The task's model from a seed. Raises TaskError if it cannot be federated."""
+    """The task's model: what trains is drawn from the seed, what is fixed always from seed 0, so that it is the same in every
+    federation. Raises TaskError if the model cannot be federated."""
+    model = _built(task, seed)
+    if seed and (tensors := fixed(model)):
+        same = fixed(_built(task, 0))
+        with torch.no_grad(), foreign(task, "model() builds another model at each call"):
+            for name, tensor in tensors.items():
+                tensor.copy_(same[name])
+    return model
+
+
+def _built(task: Task, seed: int) -> nn.Module:
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         with foreign(task, "model() fails"):
@@ -185,21 +201,28 @@ def build(task: Task, seed: int) -> nn.Module:
             with foreign(task, "the model's lazy layers cannot be built from a row of data(): give them their widths"):
                 _materialise(task, model)
     for module in model.modules():
-        if isinstance(module, _NormBase) and module.running_mean is not None:
+        # Where its own parameters are frozen it may be kept in eval mode; training it once shows whether it is.
+        if isinstance(module, _NormBase) and module.running_mean is not None and not _frozen(module):
             kind = type(module).__name__
             message = f"{kind} keeps running statistics, which are not parameters and would stay on each participant's machine"
             raise TaskError(
                 f"task {task.name}: {message}: use GroupNorm or LayerNorm, or {kind}(..., track_running_stats=False)"
             )
-    weights = list(model.parameters())
+    weights = federated(model).values()
     if not weights:
-        raise TaskError(f"task {task.name}: the model has no parameters, so there is nothing to learn: give it a layer")
+        cause = "the model has no parameters that train, so there is nothing to learn"
+        raise TaskError(f"task {task.name}: {cause}: give it a layer, or leave requires_grad on where it shall learn")
     if odd := [w.dtype for w in weights if w.dtype not in (torch.float32, torch.float64)]:
         raise TaskError(f"task {task.name}: parameters of {odd[0]}: keep them float32; what is sent has 8 bits anyway")
     if (count := sum(w.numel() for w in weights)) > MAX_PARAMETERS:
         message = f"{count:,} parameters, more than the {MAX_PARAMETERS:,} of the largest model"
         raise TaskError(f"task {task.name}: {message}: federate a smaller part of it, such as an adapter")
     return model
+
+
+def _frozen(module: nn.Module) -> bool:
+    own = list(module.parameters())
+    return bool(own) and not any(p.requires_grad for p in own)
 
 
 def _materialise(task: Task, model: nn.Module) -> None:

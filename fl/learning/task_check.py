@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from fl.errors import TaskError, UndefinedMetricError, UserCodeError
-from fl.learning.codec import floats_of, parameters_of, to_vector
+from fl.learning.codec import federated, fixed, floats_of, parameters_of, to_vector
 from fl.learning.data.partition import Part, Shard, Split
 from fl.learning.evaluator import Evaluator
 from fl.learning.task import Data, SelfTrained, Task, build, foreign
@@ -78,16 +78,13 @@ def _array(task: Task, what: str, values: object) -> None:
 
 def check_model(task: Task) -> nn.Module:
     """The first model, which everybody must build alike: this is what a sponsor without rows can check. Raises TaskError."""
-    first, again, other = build(task, 0), build(task, 0), build(task, 1)
-    if not _same(first.parameters(), again.parameters()):
+    first, again = build(task, 0), build(task, 0)
+    if not _alike(first, again):
         cause = "model() returns a different first model at every call, so nobody else could build it and join"
         raise TaskError(f"task {task.name}: {cause}: draw it with torch, which is seeded, and not with numpy or random")
-    if task.loaded_from is not None and not _same(first.parameters(), build(load_task(str(task.loaded_from)), 0).parameters()):
+    if task.loaded_from is not None and not _alike(first, build(load_task(str(task.loaded_from)), 0)):
         cause = f"{task.loaded_from} builds a different first model each time that it is loaded, so nobody else could join"
         raise TaskError(f"task {task.name}: {cause}: draw it in model() with torch, which is seeded")
-    if not (_same(first.buffers(), again.buffers()) and _same(first.buffers(), other.buffers())):
-        cause = "buffers that model() draws at random, which are not parameters and do not travel"
-        raise TaskError(f"task {task.name}: {cause}: make them constants, or parameters")
     largest = float(np.abs(floats_of(first)).max())
     if not largest < WITHIN:  # NaN is not below it either
         cause = f"the first model holds {largest:.3g}, and the bound is {WITHIN:g}"
@@ -140,6 +137,10 @@ def check_split(task: Task, data: Split) -> None:
         _finite_losses(task, evaluator, vector[None], shard.held_out, shard.name)
     with _quiet():
         evaluator.metric(vector, data.test)
+
+
+def _alike(one: nn.Module, other: nn.Module) -> bool:
+    return _same(one.parameters(), other.parameters()) and _same(one.buffers(), other.buffers())
 
 
 def _same(some: Iterable[Tensor], others: Iterable[Tensor]) -> bool:
@@ -202,12 +203,12 @@ def _check_training(task: Task, part: Part) -> None:
     """
     once, model = copy(task), build(task, 0)
     once.training = replace(task.training, epochs=1)
-    before = [buffer.clone() for buffer in model.buffers()]
+    before = {name: tensor.clone() for name, tensor in fixed(model).items()}
     size = task.training.batch_size
     most = len(part) - 1 if size > 1 and len(part) % size == 1 < len(part) else len(part)  # a batch of one row comes below
     train(once, model, Part(part.x[:most], part.y[:most], part.rows), np.random.default_rng(0))
-    for (name, buffer), was in zip(model.named_buffers(), before, strict=True):
-        if not _same([buffer], [was]):
+    for name, tensor in fixed(model).items():
+        if not _same([tensor], [before[name]]):
             cause = f"training changes the buffer {name}, which is not a parameter and stays on each participant's machine"
             raise TaskError(f"task {task.name}: {cause}: make it a parameter, or keep it constant")
     largest = float(np.abs(floats_of(model)).max())
@@ -217,7 +218,7 @@ def _check_training(task: Task, part: Part) -> None:
         raise TaskError(f"task {task.name}: training diverges ({cause}): lower its {rate}, or rescale the rows")
     model = build(task, 0).train()
     x, y = tensors(part)
-    weights = list(model.parameters())
+    weights = list(federated(model).values())
     for i in _one_of_each(part, LABELS).tolist():
         one = f"in a batch of one row, which a participant's last batch may be ({part.number(i)})"
         try:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from fl.errors import TaskError
-from fl.learning.codec import floats_of, load_vector
+from fl.learning.codec import federated, floats_of, load_vector
 from fl.learning.data.partition import Part
 from fl.learning.task import SelfTrained, Task, build, foreign
 from fl.learning.user_code import batch_loss, gradients
@@ -48,7 +48,7 @@ def _train(task: Task, model: nn.Module, part: Part, rng: np.random.Generator) -
     settings = task.training
     device = _device(settings.device)
     x, y = (rows.to(device) for rows in tensors(part))
-    weights = list(model.to(device).parameters())
+    weights = list(federated(model.to(device)).values())
     start = [w.detach().clone() for w in weights]
     velocity = [torch.zeros_like(w) for w in weights]
     for _ in range(settings.epochs):
@@ -58,7 +58,7 @@ def _train(task: Task, model: nn.Module, part: Part, rng: np.random.Generator) -
             found = gradients(task, loss, weights)
             with torch.no_grad():
                 for w, g, v, w0 in zip(weights, found, velocity, start, strict=True):
-                    if g is None:  # frozen, or not part of this batch's loss
+                    if g is None:  # not part of this batch's loss
                         continue
                     step = g + settings.weight_decay * w + settings.proximal * (w - w0)
                     v.mul_(settings.momentum).add_(step)
@@ -80,8 +80,8 @@ def _numbered(part: Part, batch: torch.Tensor, i: int) -> str:
 
 
 def start_weights(task: Task, seed: int) -> list[NDArray[np.float32]]:
-    """The tensors of the task's model from a seed, as arrays."""
-    return [w.detach().numpy() for w in build(task, seed).parameters()]
+    """The federated tensors of the task's model from a seed, as arrays."""
+    return [w.detach().numpy() for w in federated(build(task, seed)).values()]
 
 
 def local_change(task: Task, base: NDArray[np.int32], part: Part, rng: np.random.Generator) -> NDArray[np.float64]:

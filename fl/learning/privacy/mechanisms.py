@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from fl.errors import PrivacyError
-from fl.learning.codec import floats_of, load_vector
+from fl.learning.codec import federated, floats_of, load_vector
 from fl.learning.data.partition import Part
 from fl.learning.privacy.budget import Privacy, Spending
 from fl.learning.task import SelfTrained, Task, build, foreign
@@ -106,7 +106,7 @@ class PerRow:
         from opacus import GradSampleModule  # takes seconds to import, and only private training needs it
 
         self.task, (self.x, self.y) = task, tensors(part)
-        self.weights = list(model.parameters())
+        self.weights = list(federated(model).values())
         self.model = GradSampleModule(model, loss_reduction="mean")
 
     def clipped_sum(self, chosen: NDArray[np.int64], clip: float) -> list[torch.Tensor]:
@@ -146,8 +146,6 @@ def check_private(task: Task, part: Part, mechanism: str) -> None:
     if errors := ModuleValidator.validate(model.train(), strict=False):
         result = " ".join(str(errors[0]).split())
         raise PrivacyError(f"task {task.name} cannot be trained row by row: {result}: replace that layer, {remedy}")
-    if any(not p.requires_grad for p in model.parameters()):
-        raise PrivacyError(f"task {task.name} freezes parameters: leave them out of the model's parameters, {remedy}")
     few = Part(part.x[:8], part.y[:8])
     x, y = tensors(few)
     with foreign(task, "private training fails"):

@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score
 
-from fl.learning.codec import encode_update, load_vector, to_vector
+from fl.learning.codec import encode_update, federated, load_vector, to_vector
 from fl.learning.data.partition import Part
 from fl.learning.privacy.budget import Privacy, spending
 from fl.learning.privacy.mechanisms import Seeded, private_change
@@ -62,7 +62,7 @@ def _gradient(task: Task, vector: NDArray[np.int32], row: Part) -> NDArray[np.fl
     """The direction of the row's gradient at a model (units), float64 (parameters,) of norm 1."""
     model = load_vector(build(task, 0), vector).eval()
     x, y = tensors(row)
-    gradients = torch.autograd.grad(task.loss(model(x), y), list(model.parameters()))
+    gradients = torch.autograd.grad(task.loss(model(x), y), list(federated(model).values()))
     flat = torch.cat([g.reshape(-1) for g in gradients]).double().numpy()
     return flat / max(float(np.linalg.norm(flat)), 1e-12)
 

@@ -10,7 +10,7 @@ from torch import nn
 from fl.errors import UserCodeError
 from fl.learning import batched
 from fl.learning.batched import Cohort, groups, together, train_each, train_many
-from fl.learning.codec import to_vector
+from fl.learning.codec import federated, to_vector
 from fl.learning.data.partition import Part, split
 from fl.learning.task import Data, LocalTraining, Task, build
 from fl.learning.task_loading import load_task
@@ -237,9 +237,10 @@ def test_train_many__is_the_loop__whatever_the_model_gives_and_holds(kind, setti
 
 def test_train_many__what_is_frozen_or_unused_stays():
     task = Frozen(momentum=0.9, weight_decay=0.5)
-    sizes = [w.numel() for w in build(task, 0).parameters()]
+    sizes = [w.numel() for w in federated(build(task, 0)).values()]
     moved = np.split(train_many(task, to_vector(build(task, 3)), parts_of(task), rngs(len(SIZES)))[0], np.cumsum(sizes)[:-1])
-    names = [name for name, _ in build(task, 0).named_parameters()]
+    names = list(federated(build(task, 0)))
+    assert names == ["2.weight", "2.bias", "unused.weight", "unused.bias"]
     assert [name for name, delta in zip(names, moved, strict=True) if delta.any()] == ["2.weight", "2.bias"]
 
 
