@@ -1,4 +1,5 @@
-"""A seat's hosts as its relay: acts are offered to one after the other, by a thread beside the daemon.
+"""A seat's hosts as its relay: acts are offered to one after the other, and to all of them once the chain should have them, by
+a thread beside the daemon.
 
 What a host answers is worth nothing: only the chain shows that an act was done, and the daemon sends it itself at half of its
 window. So `give` never waits, and a host that is dead, silent, asleep or refuses costs no time.
@@ -28,17 +29,19 @@ class HostRelay:
         self._offering: set[Act] = set()
         self._told: set[tuple[int, str]] = set()  # the round and the text
 
-    def give(self, act: Act) -> None:
-        """Offers an act to the hosts, unless it is being offered; returns at once."""
+    def give(self, act: Act, late: bool = False) -> None:
+        """Offers an act to the hosts, unless it is being offered; returns at once. late: to all of them, since one that took it
+        may be asleep."""
         with self._lock:
             if act in self._offering:
                 return
             self._offering.add(act)
-        threading.Thread(target=self._offer, args=(act,), name=f"relay {act.kind}", daemon=True).start()
+        threading.Thread(target=self._offer, args=(act, late), name=f"relay {act.kind}", daemon=True).start()
 
-    def _offer(self, act: Act) -> None:
+    def _offer(self, act: Act, late: bool) -> None:
         try:
-            if not any(self._takes(url, act) for url in self.urls):
+            taken = (self._takes(url, act) for url in self.urls)
+            if not any(list(taken) if late else taken):
                 self._warn(act, f"no host takes {act.kind}: this seat sends it itself at half of its window")
         finally:
             with self._lock:

@@ -22,6 +22,7 @@ from fl.network.transactions import Signed, SignedTransaction, State, Transactio
 from fl.protocol.signatures import TypedData
 
 GWEI = 10**9
+MIN_GAS = 50_000  # no call of a federation takes less
 MAX_GAS = 1 << 24  # of one transaction on Ethereum (EIP-7825); one with more is never mined, and blocks those after it
 BUMP = 1.125  # nodes replace a transaction if the fee is 10 % higher
 KNOWN = ("already known", "already imported", "known transaction", "nonce too low", "already in pool")
@@ -52,6 +53,10 @@ class Fees:
 
 class Refused(ChainError):
     """The contract would reject the call now; nothing was signed."""
+
+
+class Unpaid(ChainError):
+    """The key cannot pay for the call's gas now; nothing was signed."""
 
 
 class Sender:
@@ -91,12 +96,13 @@ class Sender:
         revocable: bool = False,
         shared: bool = False,
     ) -> SignedTransaction:
-        """Signs, keeps and broadcasts. Raises Refused if the contract would reject it, OSError if the journal cannot be
-        written.
+        """Signs, keeps and broadcasts. Raises Refused if the contract would reject it, Unpaid if the key cannot pay for it,
+        OSError if the journal cannot be written.
 
         attempt, lasting, revocable: as SignedTransaction has them. shared: others may make the call, so one node's revert
         suffices."""
         call = {"from": self.signer.address, "to": to, "data": "0x" + data.hex()}
+        balance = self._payable(head, MIN_GAS)
         gas = self._estimate(call, shared)
         gas += gas // 4 + 10_000  # the state may change before it is mined
         account, nonce = self.signer.address, self._nonce()
@@ -114,13 +120,34 @@ class Sender:
             revocable=revocable,
         )
         fee, tip = self._market(head)
-        transaction.sent.append(self._sign(transaction, fee, tip, head))
+        fee = min(fee, self._payable(head, gas, balance) // gas)  # a node takes nothing that the key could not pay at worst
+        transaction.sent.append(self._sign(transaction, fee, min(fee, tip), head))
         self.transactions.keep(transaction)
         self.log.info(
             f"{function} sent", transaction=name, tx=transaction.last.hash, nonce=transaction.nonce, gwei=f"{fee / GWEI:.3g}"
         )
         self._broadcast(transaction)
         return transaction
+
+    def can_pay(self, head: Head) -> bool:
+        """Whether the key could pay for any call at all."""
+        try:
+            return self._payable(head, MIN_GAS) > 0
+        except Unpaid:
+            return False
+
+    def _payable(self, head: Head, gas: int, balance: int | None = None) -> int:
+        """The key's ether in wei, if it pays for so much gas in the next block; of several nodes' answers the highest, since
+        none of them must hold a reveal up. Raises Unpaid."""
+        account, least = self.signer.address, max(1, gas * head.base_fee)
+        if balance is None:
+            balance = _number(self.rpc("eth_getBalance", account, "latest"))
+            if balance < least and len(self.rpc.urls) > 1:
+                balance = max([balance, *map(_or_zero, self.rpc.each("eth_getBalance", account, "latest"))])
+        if balance < least:
+            has, takes = f"{balance / 1e18:.6f} ETH", f"{least / 1e18:.6f}"
+            raise Unpaid(f"{account} has {has}, and {gas:,} gas takes {takes}: send it ether; nothing was signed")
+        return balance
 
     def _estimate(self, call: dict[str, str], shared: bool) -> int:
         """The most gas that a node says the call takes. A single one of several must not hold a reveal up by a revert that it

@@ -167,6 +167,9 @@ class InProcessChain(LocalEvm):
             output = bytes.fromhex(text.split("output: 0x")[1].split(" ")[0].rstrip("})"))
             raise NodeRefused(method, 3, "execution reverted", output) from None
 
+    def _eth_getBalance(self, address: str, _: str) -> str:
+        return hex(1 << 80)  # gas is free on this engine
+
     def _eth_getCode(self, address: str, _: str) -> str:
         return "0x" + self.code(address).hex()
 

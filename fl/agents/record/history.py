@@ -143,6 +143,15 @@ class History:
         """The root of the last final model, or of the first one."""
         return next((log.model for log in reversed(self.rounds) if log.finalized), terms.genesis)
 
+    def files(self, terms: Terms, rounds: int | None = None) -> set[str]:
+        """The names of updates and models that the chain names in all rounds, or in the last ones, with the first model."""
+        logs = self.rounds if rounds is None else self.rounds[-rounds:]
+        updates = {reveal.root for log in logs for reveal in log.reveals.values()}
+        models = {terms.genesis} | {
+            root for log in logs for root in (log.base, log.model, *(proposal.root for proposal in log.proposals))
+        }
+        return {f"{root.hex()}.update" for root in updates} | {f"{root.hex()}.model" for root in models}
+
     def with_next(self, base: bytes, active: list[int]) -> History:
         """A copy in which the next round has opened with the model `base`: for work that need not wait until it has."""
         other = self.copy()

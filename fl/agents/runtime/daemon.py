@@ -143,7 +143,7 @@ class Daemon:
         self.deposits.check(view)
         self.metrics.saw(view, self.sender.transactions.all(), self.sender.undone, self.node.rpc.failures)
         if view.phase is Phase.IDLE:
-            self.journal.prune(view.facts.number, _recent(view))
+            self.journal.prune(view.facts.number, view.history.files(view.terms, FETCHED_ROUNDS))
             self.turns.prune(view.facts.number)
             self._over(view)
         if played.whole:
@@ -229,11 +229,3 @@ class Daemon:
         if (view.concluded or leaving) and not self.sender.transactions.open(self.sender.signer.address):
             why = "the sponsor gave notice" if view.concluded else f"seat {self.seat} is leaving"
             raise Over(f"{why}, and no round is open: nothing is left to do")
-
-
-def _recent(view: View) -> set[str]:
-    """The names of files that a later round may still need: of the last rounds, and the first model."""
-    logs = view.history.rounds[-FETCHED_ROUNDS:]
-    updates = {reveal.root for log in logs for reveal in log.reveals.values()}
-    models = {view.terms.genesis} | {root for log in logs for root in (log.base, log.model, *(p.root for p in log.proposals))}
-    return {f"{root.hex()}.update" for root in updates} | {f"{root.hex()}.model" for root in models}

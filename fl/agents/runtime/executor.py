@@ -20,7 +20,7 @@ from fl.agents.runtime.workers import Workers
 from fl.errors import ChainError, StoreError
 from fl.log import Log
 from fl.network.federation import FederationReader
-from fl.network.sender import Refused, Sender
+from fl.network.sender import Refused, Sender, Unpaid
 from fl.network.stores.base import Store
 from fl.network.stores.files import write_durably
 from fl.network.transactions import State, name_of
@@ -53,6 +53,7 @@ class Executor:
         self.turns, self.deposits, self.workers = turns, deposits, workers
         self.log, self.trouble, self.relaying = log, trouble, relaying
         self.wakes: list[Wake] = []
+        self._told: set[tuple[int, str]] = set()  # the rounds and functions of which it was said that there is no ether
 
     def begin(self, view: View) -> None:
         """Tends transactions sent before; waiting actions may be tried again."""
@@ -122,13 +123,13 @@ class Executor:
             return False
         data = self._data(call)
         name = self._name(call, view, data)
-        if name is None or not self._publishes(call):
+        if name is None or (not call.relay_until and not self._can_pay(call, view)) or not self._publishes(call):
             return False
         if self._relays(call, view):
             return False
-        if call.deposit and not self.deposits.ready(view, call.deposit):
-            return False
         try:
+            if call.deposit and not self.deposits.ready(view, call.deposit):
+                return False
             self.sender.send(
                 name,
                 view.facts.number,
@@ -148,7 +149,26 @@ class Executor:
             if not call.shared:  # for shared calls, somebody else was faster
                 self.trouble(Refused(f"{call.function} would be rejected: {refusal}"))
             return False
+        except Unpaid as unpaid:
+            self._tell_unpaid(call, view, str(unpaid))
+            self._offers(call, view)
+            return False
         return True
+
+    def _can_pay(self, call: Call, view: View) -> bool:
+        """Whether the key has ether for a call that no relay sends; without any, the seat leaves it to others."""
+        if able := self.sender.can_pay(view.snapshot.head):
+            return able
+        self._tell_unpaid(call, view, f"{self.sender.signer.address} has no ether; nothing was signed")
+        return False
+
+    def _tell_unpaid(self, call: Call, view: View, why: str) -> None:
+        """Says it once in a round for each function."""
+        if (key := (view.facts.number, call.function)) in self._told:
+            return
+        self._told = {told for told in self._told if told[0] == key[0]} | {key}
+        left = "only a relay can send it now" if call.relay_until else "it is left to seats that have some"
+        self.log.warn(f"{call.function} is not sent, and {left}: {why}")
 
     def _without_sent(self, call: Call) -> Call:
         """The same call of several without those that a transaction under way makes: sent twice, all of them would fail."""
@@ -160,11 +180,17 @@ class Executor:
         if self.relaying is None or view.time >= call.relay_until:
             return False
         self.wakes.append(Wake(time=call.relay_until))
+        return self._offers(call, view) is not False
+
+    def _offers(self, call: Call, view: View) -> bool | None:
+        """Whether the relay takes the call; None if it is in trouble."""
+        if self.relaying is None or not call.relay_until:
+            return False
         try:
-            return self.relaying.takes(call, view)
+            return self.relaying.offers(call, view)
         except (ChainError, StoreError, OSError) as error:
             self.trouble(ChainError(f"the relay does not have {call.function}, which is sent directly later: {error}"))
-            return True
+            return None
 
     def _data(self, call: Call) -> bytes:
         if call.calls:

@@ -1,8 +1,8 @@
 """A seat's acts through a relay, which pays for their gas: signed once, handed over, and sent directly at half of each window.
 
-A relay that sleeps, refuses or lies costs the seat nothing but the gas of its own transaction. It cannot choose between two
-commitments, because the seat never signs a second one for the same round and kind: what was signed is on disk before anybody
-sees it.
+A relay that sleeps, refuses or lies costs the seat nothing but the gas of its own transaction, if it can pay that; if it
+cannot, the act is offered until its window ends. The relay cannot choose between two commitments, because the seat never signs
+a second one for the same round and kind: what was signed is on disk before anybody sees it.
 """
 
 from __future__ import annotations
@@ -25,8 +25,9 @@ SUFFIX = "signature"  # of the files that hold what was signed, in the seat's jo
 class Relay(Protocol):
     """Whoever collects acts and sends them in batches."""
 
-    def give(self, act: Act) -> None:
-        """Hands an act over, which it may have had before. Raises ChainError if the relay does not take it."""
+    def give(self, act: Act, late: bool) -> None:
+        """Hands an act over, which it may have had before. late: the chain should have it by now, so that more than one is to
+        try. Raises ChainError if the relay does not take it."""
         ...
 
 
@@ -57,17 +58,19 @@ class Relaying:
 
     def __init__(self, relay: Relay, signed: SignedOnce):
         self.relay, self.signed = relay, signed
+        self._first: dict[Act, int] = {}  # when this round's acts were first offered
 
-    def takes(self, call: Call, view: View) -> bool:
-        """Whether the relay has the call, so that it need not be sent now. It is offered again at each new block, until the
-        chain has it: a relay may be behind this seat's node, or have started anew. Raises ChainError if the relay does not take
-        it."""
-        if view.time >= call.relay_until:
-            return False
+    def offers(self, call: Call, view: View) -> bool:
+        """Whether the relay may send the call, so that it need not be sent now. It is offered again at each new block, until
+        the chain has it: a relay may be behind this seat's node, or have started anew. Raises ChainError if the relay does not
+        take it."""
         act = self.signed.act(call.function, call.args, view.facts.number)
         if act is None:
             return False
-        self.relay.give(act)
+        if act not in self._first:
+            self._first = {known: time for known, time in self._first.items() if known.round == act.round} | {act: view.time}
+        first = self._first[act]
+        self.relay.give(act, late=2 * (view.time - first) >= call.relay_until - first)
         return True
 
 

@@ -10,7 +10,7 @@ from fl.agents.runtime.actions import Turn
 from fl.errors import ChainError
 from fl.network.federation import FederationReader
 
-MAX_TURNS = 8  # the most that anybody waits; seats that are not in the order come last
+MAX_TURNS = 8  # the most that anybody waits; whoever is not in the order comes last
 
 
 @dataclass(frozen=True)
@@ -22,10 +22,11 @@ class Wake:
 
 
 class Turns:
-    """The turns of one seat. blocks: how many each seat waits for the one before."""
+    """The turns of one seat. blocks: how many each seat waits for the one before. last: how many turns it waits where it is not
+    in the order."""
 
-    def __init__(self, node: FederationReader, seat: int | None, blocks: int):
-        self.node, self.seat, self.blocks = node, seat, blocks
+    def __init__(self, node: FederationReader, seat: int | None, blocks: int, last: int = MAX_TURNS):
+        self.node, self.seat, self.blocks, self.last = node, seat, blocks, last
         self._first: dict[str, tuple[int, int]] = {}  # when a call was first wanted: (block, time)
 
     def waits(self, turn: Turn, view: View) -> Wake | None:
@@ -34,7 +35,7 @@ class Turns:
         opens = turn.opens or (time - (time - turn.ends) // 2 if turn.ends else 0)
         if opens and view.time >= opens:
             return None
-        place = turn.order.index(self.seat) if self.seat in turn.order else MAX_TURNS
+        place = turn.order.index(self.seat) if self.seat in turn.order else self.last
         mine = block + self.blocks * min(place, MAX_TURNS)
         if view.block < mine:
             return Wake(mine, opens)

@@ -31,6 +31,8 @@ TOKEN_FILE = "host-token"  # beside the store, so that a host that is started ag
 def run(key: Key, given: Mapping[str, Any], say: Callable[[str], None]) -> None:
     """Runs until interrupted. Raises TreatyError."""
     ape_accounts.quiet()
+    if given["rounds"] and not given["budget"]:
+        raise TermsError("--rounds sends transactions: say with --budget ETHER how much gas may cost; nothing was sent")
     store = LocalStore(given["store"])
     where = Address(given["listen"], given["port"], given["certificate"], given["certificate_key"], given["proxy"])
     others = tuple(_place(word) for word in given["also"])
@@ -55,6 +57,8 @@ def run(key: Key, given: Mapping[str, Any], say: Callable[[str], None]) -> None:
         page=not given["no_page"],
         metrics=given["metrics"],
         budget=int(given["budget"] * 10**18),
+        rounds=given["rounds"],
+        keep_rounds=given["keep_rounds"],
         confirmations=1 if local else 2,
         poll=0.5 if local else 2.0,
     )

@@ -23,7 +23,9 @@ from fl.tools.cli.prices import Prices
 from fl.tools.federation.invitation import Invitation, Place
 from fl.tools.host.ledger import Ledger
 from fl.tools.host.metrics import Metrics
+from fl.tools.host.purse import Payment, Purse
 from fl.tools.host.relay import Relay
+from fl.tools.host.rounds import Rounds
 from fl.tools.host.server import Host, application
 from fl.tools.host.web import Address, WebServer
 from fl.tools.report.join_page import join_page
@@ -37,7 +39,8 @@ PAGE_SECONDS = 2.0
 @dataclass(frozen=True)
 class Settings:
     """A host's settings. url: how participants reach it, by default where it listens; others: further hosts that the invitation
-    names; hints: nodes that it names; budget: ether for relaying in wei, 0 for none."""
+    names; hints: nodes that it names; budget: ether for gas in wei, 0 for none; rounds: moves rounds on, and opens them up to
+    this one; keep_rounds: the last rounds whose files are kept, None for all."""
 
     federation: str
     nodes: tuple[str, ...]
@@ -53,6 +56,8 @@ class Settings:
     page: bool = True
     metrics: int | None = None
     budget: int = 0
+    rounds: int = 0
+    keep_rounds: int | None = None
     confirmations: int = 1
     poll: float = 1.0
 
@@ -72,13 +77,24 @@ class Running:
         self.host = Host(self.ledger, self.store, token=settings.token, metrics=Metrics())
         self.host.note_cids()
         self.relay: Relay | None = None
-        if settings.budget and signer is not None and reader.interface.knows("commitMany"):
-            folder = settings.store.resolve().parent / "relayed" / reader.address
-            self.relay = Relay(self.ledger, signer, TransactionJournal(folder), settings.budget, self.host.metrics, log)
-            self.host.relay = self.relay
+        if settings.budget and signer is not None:
+            self.relay = self.host.relay = self._relay(signer)
         self.server = WebServer(application(self.host), settings.where)
         self.url = (settings.url or self.server.url).rstrip("/")
         self.invitation: Invitation | None = None
+
+    def _relay(self, signer: Signer) -> Relay:
+        settings, reader = self.settings, self.reader
+        folder = settings.store.resolve().parent / "relayed" / reader.address
+        transactions, purse = TransactionJournal(folder), Purse(folder / "payments.jsonl", settings.budget)
+        for transaction in transactions.all():  # a kill between a block and its note
+            for signed in transaction.sent if transaction.mined_at is not None else ():
+                if not purse.knows(signed.hash) and (receipt := reader.rpc("eth_getTransactionReceipt", signed.hash)):
+                    purse.pay(Payment.of(transaction, receipt, reader.interface))
+        relay = Relay(self.ledger, signer, transactions, purse, self.host.metrics, self.log)
+        if settings.rounds:
+            relay.rounds = Rounds(reader, relay.sender, self.store, folder, settings.rounds, self.log)
+        return relay
 
     def _reader(self) -> FederationReader:
         rpc = Rpc(self.settings.nodes, failed=lambda kind, where, text: self.log.warn(f"node {where} {kind}: {text}"))
@@ -126,6 +142,8 @@ class Running:
         threading.Thread(target=self.ledger.run, args=(self.stop,), name="ledger", daemon=True).start()
         if self.relay is not None:
             threading.Thread(target=self.relay.run, args=(self.stop,), name="relay", daemon=True).start()
+        if self.settings.keep_rounds is not None:
+            threading.Thread(target=self._prune, args=(self.settings.keep_rounds,), name="prune", daemon=True).start()
         if self.settings.page:
             screen = Screen(
                 Source(self._reader(), [str(self.settings.store)], None), Prices(), partial(join_page, maker=self.maker)
@@ -136,6 +154,16 @@ class Running:
             self.server.run()
         finally:
             self.stop.set()
+
+    def _prune(self, rounds: int) -> None:
+        seen = -1
+        while not self.stop.is_set():
+            number = self.ledger.known.snapshot.facts.number if self.ledger.known.snapshot else -1
+            if number != seen:
+                self.host.prune(rounds)
+                seen = number
+            with self.ledger.fresh:
+                self.ledger.fresh.wait(1.0)
 
     def _refresh(self, screen: Screen) -> None:
         while not self.stop.is_set():

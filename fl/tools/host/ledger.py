@@ -15,10 +15,11 @@ from fl.protocol.artifact import Kind
 
 @dataclass(frozen=True)
 class Known:
-    """What one reading showed. operators: by seat. updates: the seats that revealed a root. models: roots that were proposed,
-    and the first one."""
+    """What one reading showed. history: until then. operators: by seat. updates: the seats that revealed a root. models: roots
+    that were proposed, and the first one."""
 
     snapshot: Snapshot | None = None
+    history: History | None = None
     operators: dict[int, str] = field(default_factory=dict)
     updates: dict[bytes, frozenset[int]] = field(default_factory=dict)
     models: frozenset[bytes] = frozenset()
@@ -67,7 +68,7 @@ class Ledger:
         operators = {seat: held.operator for seat, held in self.history.seats.items()}
         with self.fresh:
             named = {root: frozenset(seats) for root, seats in updates.items()}
-            self.known = Known(snapshot, operators, named, frozenset(models))
+            self.known = Known(snapshot, self.history.copy(), operators, named, frozenset(models))
             self.fresh.notify_all()
         return True
 

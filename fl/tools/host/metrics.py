@@ -20,9 +20,16 @@ class Metrics:
         self.acts = counter("acts", "Acts offered for relaying, by kind and result.", "kind", "result")
         self.batches = counter("batches", "Transactions of relayed acts, by kind.", "kind")
         self.relayed = counter("relayed", "Relayed acts that the chain has, by kind.", "kind")
-        self.gas = counter("gas", "Gas that relayed acts took, by kind.", "kind")
-        self.budget = Gauge("treaty_host_budget_ether", "What is left of the budget for gas.", registry=self.registry)
-        self.block = Gauge("treaty_host_head_block", "The newest block seen.", registry=self.registry)
+        self.gas = counter("gas", "Gas that was paid, by kind of act, and for moving rounds on.", "kind")
+        self.pruned = counter("pruned_bytes", "Bytes of old files that were removed.")
+
+        def gauge(name: str, what: str) -> Gauge:
+            return Gauge(f"treaty_host_{name}", what, registry=self.registry)
+
+        self.budget = gauge("budget_ether", "What is left of the budget for gas.")
+        self.participant_rounds = gauge("participant_rounds", "Rounds of participants that were relayed, by the host's file.")
+        self.each = gauge("gas_of_participant_round", "Gas that relayed acts took, by those rounds.")
+        self.block = gauge("head_block", "The newest block that was acted on.")
 
     def serve(self, port: int) -> int:
         """Answers on loopback; 0 takes a free port. Returns the port."""

@@ -22,31 +22,35 @@ from fl.protocol.relayed import FORMS, Act
 from fl.protocol.terms import Terms
 from fl.tools.host.ledger import Ledger
 from fl.tools.host.metrics import Metrics
+from fl.tools.host.purse import Payment, Purse
+from fl.tools.host.rounds import Rounds
 
-PARTS = 8  # a batch waits for others at most this part of its window
+PARTS = 8  # a batch waits for others at most this part of its window, and not at all in its last quarter
 GAS_OF_ONE = 120_000  # of one act, generously
 
 TAKEN, ALREADY = 202, 200
 
 
 class Relay:
-    """One host's relay. budget: wei."""
+    """One host's relay, and whatever else its key sends: `rounds`, if set, moves rounds on. block: the last one that was acted
+    on."""
 
     def __init__(
-        self, ledger: Ledger, signer: Signer, transactions: TransactionJournal, budget: int, metrics: Metrics, log: Log
+        self, ledger: Ledger, signer: Signer, transactions: TransactionJournal, purse: Purse, metrics: Metrics, log: Log
     ):
-        self.ledger, self.metrics, self.log, self.budget = ledger, metrics, log, budget
+        self.ledger, self.metrics, self.log, self.purse = ledger, metrics, log, purse
         self.address = signer.address
         reader = ledger.reader
         self.sender = Sender(reader.rpc, signer, reader.chain_id, transactions, Fees(), log, reader.refusal, self._mined)
-        self.spent = 0
+        self.rounds: Rounds | None = None
+        self.block = 0
         self._lock = threading.Lock()
         self._pending: dict[tuple[str, int], tuple[Act, int]] = {}  # (kind, seat) to the act and the chain's time of its offer
         self._batches = 0
-        metrics.budget.set(budget / 1e18)
+        self._show()
 
     def facts(self) -> dict[str, Any]:
-        return {"sender": self.address, "budget_left": str(max(0, self.budget - self.spent))}
+        return {"sender": self.address, "block": self.block, **self.purse.facts()}
 
     # ---- taking
 
@@ -61,7 +65,8 @@ class Relay:
         return status, text
 
     def _offer(self, act: Act) -> tuple[int, str]:
-        known, log, reader = self.ledger.known, self.ledger.history.round, self.ledger.reader
+        known, reader = self.ledger.known, self.ledger.reader
+        log = known.history.round if known.history else None
         if known.snapshot is None or log is None or not known.snapshot.facts.live or log.number != act.round:
             return 409, f"round {act.round} is not open here"
         phase, _ = _phase(known.snapshot, reader.terms)
@@ -81,7 +86,7 @@ class Relay:
             commitments = log.commitments if act.kind == "reveal" else log.score_commitments
             if not act.opens(reader.chain_id, reader.address, commitments[act.seat]):
                 return 403, "this does not open what the seat committed to"
-        if self.budget - self.spent < self._price():
+        if self.purse.left < self._price(GAS_OF_ONE):
             return 503, "the budget for gas is spent: send the transaction yourself"
         with self._lock:
             kept = self._pending.get((act.kind, act.seat))
@@ -91,11 +96,11 @@ class Relay:
             self._pending[act.kind, act.seat] = act, known.snapshot.head.time
         return TAKEN, "taken"
 
-    def _price(self, acts: int = 1) -> int:
-        """What acts cost at the present fee, in wei."""
+    def _price(self, gas: int) -> int:
+        """What so much gas costs at the present fee, in wei."""
         snapshot = self.ledger.known.snapshot
         fee = 2 * snapshot.head.base_fee + self.sender.fees.tip if snapshot else 0
-        return acts * GAS_OF_ONE * min(fee, self.sender.fees.cap)
+        return gas * min(fee, self.sender.fees.cap)
 
     # ---- sending
 
@@ -112,18 +117,21 @@ class Relay:
                 self.ledger.fresh.wait(1.0)
 
     def step(self) -> None:
-        """Tends what was sent; sends the batches that are due."""
-        known, log = self.ledger.known, self.ledger.history.round
-        if known.snapshot is None or log is None:
+        """Tends what was sent; sends the batches that are due; moves the round on."""
+        known = self.ledger.known
+        if known.snapshot is None or known.history is None:
             return
-        snapshot = known.snapshot
-        self.metrics.block.set(snapshot.head.number)
+        snapshot, log = known.snapshot, known.history.round
         self.sender.tend(snapshot.head, snapshot.confirmed, snapshot.facts.number, snapshot.facts.attempts)
         phase, end = _phase(snapshot, self.ledger.reader.terms)
         for kind, form in FORMS.items():
-            due = self._due(kind, log, phase, end, snapshot)
+            due = self._due(kind, log, phase, end, snapshot) if log is not None else []
             if due and not self._under_way(form.batch):
                 self._send(kind, due, snapshot)
+        if self.rounds is not None and self.purse.left >= self._price(self.rounds.dearest(len(known.operators))):
+            self.rounds.step(known)
+        self.block = snapshot.head.number
+        self.metrics.block.set(self.block)
 
     def _due(self, kind: str, log: RoundLog, phase: Phase, end: int, snapshot: Snapshot) -> list[Act]:
         """The acts of one kind to send now: all that may come are here, or one has waited for long enough."""
@@ -137,12 +145,13 @@ class Relay:
             return []
         oldest = min(since for _, since in waiting)
         whole = {act.seat for act, _ in waiting} >= _expected(log, kind) - done
-        patient = snapshot.head.time - oldest < _window(self.ledger.reader.terms, kind) // PARTS
+        window, now = _window(self.ledger.reader.terms, kind), snapshot.head.time
+        patient = now - oldest < window // PARTS and end - now > window // 4
         return [] if patient and not whole else [act for act, _ in sorted(waiting, key=lambda pair: pair[0].seat)]
 
     def _send(self, kind: str, acts: list[Act], snapshot: Snapshot) -> None:
         reader, form = self.ledger.reader, FORMS[kind]
-        if self.budget - self.spent < self._price(len(acts)):
+        if self.purse.left < self._price(len(acts) * GAS_OF_ONE):
             self.log.warn("the budget for gas is spent: nothing more is relayed")
             return
         named = (snapshot.facts.number,) if form.signs is not None else ()
@@ -168,12 +177,17 @@ class Relay:
         return any(transaction.function == batch and transaction.mined_at is None for transaction in opened)
 
     def _mined(self, transaction: SignedTransaction, receipt: dict[str, Any]) -> None:
-        gas = int(receipt["gasUsed"], 16)
-        self.spent += gas * int(receipt.get("effectiveGasPrice", "0x0"), 16)
-        kind = next(kind for kind, form in FORMS.items() if form.batch == transaction.function)
-        self.metrics.gas.labels(kind).inc(gas)
-        self.metrics.relayed.labels(kind).inc(len(receipt["logs"]))  # each act that is done is one event
-        self.metrics.budget.set(max(0, self.budget - self.spent) / 1e18)
+        payment = Payment.of(transaction, receipt, self.ledger.reader.interface)
+        if self.purse.pay(payment):
+            self.metrics.gas.labels(payment.kind).inc(payment.gas)
+            self.metrics.relayed.labels(payment.kind).inc(len(payment.seats))
+        self._show()
+
+    def _show(self) -> None:
+        gas, rounds = self.purse.of_participants()
+        self.metrics.budget.set(self.purse.left / 1e18)
+        self.metrics.participant_rounds.set(rounds)
+        self.metrics.each.set(gas / rounds if rounds else 0)
 
 
 def _phase(snapshot: Snapshot, terms: Terms) -> tuple[Phase, int]:

@@ -14,6 +14,7 @@ import os
 import secrets
 import shutil
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -66,7 +67,8 @@ class Relay(Protocol):
 
 @dataclass
 class Host:
-    """What one host serves. token: what visitors must show to write, to relay and to read the invitation; empty: nothing."""
+    """What one host serves. token: what visitors must show to write, to relay and to read the invitation; empty: nothing.
+    takes: whether it takes files and acts, and is more than a folder that is served."""
 
     ledger: Ledger
     store: LocalStore
@@ -75,6 +77,7 @@ class Host:
     relay: Relay | None = None
     token: str = ""
     metrics: Metrics = field(default_factory=Metrics)
+    takes: bool = True
     reads: Rates = field(default_factory=lambda: Rates(50, 500))
     writes: Rates = field(default_factory=lambda: Rates(5, 60))
     quota: Quota | None = None
@@ -100,6 +103,20 @@ class Host:
         if len(self.names) < CIDS_KEPT:
             self.names[cid.to_text(cid.cid_of(data))] = name
 
+    def prune(self, rounds: int) -> None:
+        """Removes updates and models of rounds before the last ones. Documents stay, and what the chain does not name."""
+        known, terms = self.ledger.known, self.ledger.reader.terms
+        if known.history is None:
+            return
+        old = known.history.files(terms) - known.history.files(terms, rounds)
+        for name in sorted(old):
+            path = self.store.path / name
+            with suppress(FileNotFoundError):
+                size = path.stat().st_size
+                path.unlink()
+                self.metrics.pruned.inc(size)
+        self.names = {cid_: name for cid_, name in self.names.items() if name not in old}
+
     def facts(self) -> dict[str, Any]:
         """What a client may want to know before it uses a host; it believes none of it."""
         reader = self.ledger.reader
@@ -112,7 +129,9 @@ class Host:
 
 
 def application(host: Host) -> Starlette:
-    """The web application of a host."""
+    """The web application of a host, or of a participant's own store."""
+    if not host.takes:
+        return Starlette(routes=[Route("/{name}", _counted(host, "file", _file), methods=["GET", "HEAD"])])
     routes = [
         Route("/treaty.json", _counted(host, "facts", _facts)),
         Route("/invite.json", _counted(host, "invitation", _invitation)),

@@ -16,7 +16,7 @@ import pytest
 from support.daemon_cluster import DaemonCluster, Key, key_of, logged
 from support.system import SPONSOR, owner
 
-from fl.agents.runtime.daemon import OperatorReplaced, Over, Unconfirmed, _recent
+from fl.agents.runtime.daemon import OperatorReplaced, Over, Unconfirmed
 from fl.agents.runtime.journal import Identity, Journal, JournalError
 from fl.errors import StoreError
 from fl.network.federation import Distrust
@@ -240,8 +240,7 @@ def test_deeds__come_back_as_they_were_kept(cluster):
     assert TransactionJournal(kept.folder).get(transaction.name).state is State.LOST
 
 
-def test_copies_of_fetched_files__of_rounds_long_over_are_removed__and_recent_ones_stay(cluster, monkeypatch):
-    monkeypatch.setattr("fl.agents.runtime.daemon.FETCHED_ROUNDS", 1)
+def test_copies_of_fetched_files__of_rounds_long_over_are_removed__and_recent_ones_stay(cluster):
     cluster.start().play_round(2)
     daemon = cluster.daemons[0]
     fetched, rounds = daemon.journal.fetched, daemon.history.rounds
@@ -250,7 +249,7 @@ def test_copies_of_fetched_files__of_rounds_long_over_are_removed__and_recent_on
     for name in (old, new, "manifest.json", f"{rounds[0].base.hex()}.model"):
         (fetched / name).write_bytes(b"")
     cluster.mine()
-    daemon.journal.prune(2, _recent(daemon.observer.view(daemon._done or daemon.node.look(), daemon.player.party)))
+    daemon.journal.prune(2, daemon.history.files(daemon.node.terms, 1))
     assert old not in {p.name for p in fetched.iterdir()} and (fetched / "manifest.json").exists()
     assert (fetched / f"{rounds[0].base.hex()}.model").exists()  # the first model
 

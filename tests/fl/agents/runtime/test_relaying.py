@@ -27,6 +27,7 @@ from fl.network.transactions import TransactionJournal
 from fl.protocol.relayed import Act
 from fl.tools.host.ledger import Ledger
 from fl.tools.host.metrics import Metrics
+from fl.tools.host.purse import Purse
 from fl.tools.host.relay import Relay
 
 ETHER = 10**18
@@ -44,9 +45,10 @@ class Server:
 
     def begin(self, system: System) -> None:
         journal, log = TransactionJournal(self.folder / "transactions"), Log(io.StringIO())
-        self.relay = Relay(Ledger(reader_of(system)), PAYER, journal, ETHER, Metrics(), log)
+        purse = Purse(self.folder / "payments.jsonl", ETHER)
+        self.relay = Relay(Ledger(reader_of(system)), PAYER, journal, purse, Metrics(), log)
 
-    def give(self, act: Act) -> None:
+    def give(self, act: Act, late: bool = False) -> None:
         self.acts.append(act)
         self.relay.ledger.look()
         status, text = self.relay.offer(act.to_json())
@@ -122,7 +124,7 @@ class Deaf:
 
     asked = 0
 
-    def give(self, act: Act) -> None:
+    def give(self, act: Act, late: bool = False) -> None:
         self.asked += 1
         raise ChainError("the relay is full")
 
@@ -189,8 +191,8 @@ def test_signed_once__is_on_disk_before_anybody_sees_it(tmp_path, monkeypatch):
     given = []
 
     class Relay:
-        def give(self, act):
-            given.append(sorted(path.name for path in tmp_path.iterdir()))
+        def give(self, act, late):
+            given.append((sorted(path.name for path in tmp_path.iterdir()), late))
 
     monkeypatch.setattr("fl.agents.runtime.relaying.write_durably", lambda *a, **k: (_ for _ in ()).throw(OSError("full")))
     with pytest.raises(OSError, match="full"):
@@ -198,11 +200,11 @@ def test_signed_once__is_on_disk_before_anybody_sees_it(tmp_path, monkeypatch):
     monkeypatch.undo()
     relaying = Relaying(Relay(), once(tmp_path))
     call = Call("commit", (7, 1, VALUE), relay_until=10)
-    view = SimpleNamespace(time=9, facts=SimpleNamespace(number=7))
-    assert relaying.takes(call, view) and relaying.takes(call, view)
-    assert given == [["7.Commit.signature"]] * 2  # offered as often as it is asked for
-    view.time = 10
-    assert not relaying.takes(call, view)
+    view = SimpleNamespace(time=2, facts=SimpleNamespace(number=7))
+    assert relaying.offers(call, view)
+    for view.time in (5, 6):
+        assert relaying.offers(call, view)  # offered as often as it is asked for, and to all hosts when it is late
+    assert given == [(["7.Commit.signature"], late) for late in (False, False, True)]
 
 
 DAMAGE = [b"", b"{", b"[]", b'{"seat": 1}', b'{"seat": 1, "value": "zz", "signature": ""}', b"\xff"]

@@ -19,6 +19,7 @@ from fl.protocol.leaves import root_of
 from fl.protocol.relayed import Act
 from fl.tools.host.ledger import Ledger
 from fl.tools.host.metrics import Metrics
+from fl.tools.host.purse import Payment, Purse
 from fl.tools.host.relay import Relay
 from fl.tools.host.server import Host, application
 from fl.tools.host.web import Address, WebServer
@@ -41,7 +42,8 @@ def system():
 def relay(system, tmp_path):
     ledger = Ledger(reader_of(system))
     ledger.look()
-    return Relay(ledger, SENDER, TransactionJournal(tmp_path / "relayed"), ETHER, Metrics(), Log())
+    purse = Purse(tmp_path / "payments.jsonl", ETHER)
+    return Relay(ledger, SENDER, TransactionJournal(tmp_path / "relayed"), purse, Metrics(), Log())
 
 
 def commit(system: System, seat: int = 0, signer: int | None = None, round_: int = 1, value: bytes | None = None) -> dict:
@@ -94,7 +96,7 @@ def test_reveal__is_taken_only_if_it_opens_the_commitment(system, relay):
 
 
 def test_budget__that_is_spent__sends_daemons_on_their_own_way(system, relay):
-    relay.spent = relay.budget
+    relay.purse.pay(Payment("0x01", 1, "commit", (0,), 50_000, ETHER))
     assert relay.offer(commit(system)) == (503, "the budget for gas is spent: send the transaction yourself")
 
 
