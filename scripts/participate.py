@@ -33,6 +33,13 @@ from fl.tools.cli.network import Network, RecallingCommand
 @options.nodes
 @click.option("--confirmations", type=click.IntRange(0), default=2, show_default=True, help="Act only on blocks this deep.")
 @click.option("--relay", "relays", multiple=True, metavar="URL", help="A host that sends this seat's signed acts. Repeatable.")
+@click.option("--token", default="", envvar="TREATY_HOST_TOKEN", help="A private host's token; better in TREATY_HOST_TOKEN.")
+@click.option(
+    "--serve", default="", metavar="[ADDRESS:]PORT", help="Serve your first store's folder, for those without a host."
+)
+@click.option(
+    "--serve-url", default="", metavar="URL", help="How others reach it, for reveals to name. Default: where it listens."
+)
 @click.option("--max-fee", type=options.Finite(0, min_open=True), default=200.0, help="Highest gas price in gwei: 200.")
 @click.option("--tip", type=options.Finite(0), default=1.0, show_default=True, help="Gas tip in gwei for the block producer.")
 @click.option("--poll", type=options.Finite(0, min_open=True), default=2.0, show_default=True, help="Seconds between reads.")

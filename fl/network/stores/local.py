@@ -18,15 +18,20 @@ PIECE = 1 << 20
 
 class LocalStore(FileStore):
     """A directory, which may be shared, synchronised or served. Writes are atomic and durable; writing a file that exists is a
-    no-op."""
+    no-op.
 
-    def __init__(self, path: Path | str):
-        self.path = Path(path)
+    url: where others read it, if it is served; locators name it."""
+
+    def __init__(self, path: Path | str, url: str = ""):
+        self.path, self.url = Path(path), url
         self.label = str(path)
         try:
             self.path.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise StoreError(f"{path} cannot be a store: {error}; give a folder that you may write") from error
+
+    def locator(self, data: Data) -> bytes:
+        return self.url.encode()
 
     def _has(self, name: str) -> bool:
         return (self.path / name).is_file()

@@ -33,6 +33,7 @@ MAX_REST = 960.0
 MAX_NAMED = 4  # stores of a manifest that are used: it is untrusted, and each store costs every daemon time
 SLOW = 1.0
 MAX_RESTING = 4096
+MAX_URLS = 2  # servers that events name for one file
 PUBLIC = ("https://", "http://", "s3://", "gs://")
 INSIDE = (".localhost", ".local", ".internal", ".lan", ".home.arpa")
 
@@ -65,8 +66,11 @@ def _open(word: str, seconds: float) -> Store:
     return FsspecStore(word, seconds)
 
 
-def _open_named(word: str) -> Store:
-    """A store that a manifest names: read only, at public addresses, without this user's keys."""
+def _open_named(word: str, near: bool = False) -> Store:
+    """A store that a manifest or an event names: read only, at public addresses, without this user's keys. near: also on this
+    machine."""
+    if near and on_loopback(word):
+        return HttpStore(word)
     if word.startswith(("s3://", "gs://")):
         return FsspecStore(word, anonymous=True)
     kind = GatewayStore if word.rstrip("/").endswith("/ipfs") else HttpStore
@@ -75,7 +79,10 @@ def _open_named(word: str) -> Store:
 
 class Stores(Store):
     """Every call tries the stores in order. A store that does not answer is skipped for a while, so that a dead one cannot use
-    up a round's windows."""
+    up a round's windows.
+
+    Last, a file is read from the server that its author named in an event. Anybody may write such a name, so it is followed to
+    public addresses alone; near: to this machine's own as well, on a chain that is on this machine."""
 
     def __init__(
         self,
@@ -83,8 +90,11 @@ class Stores(Store):
         clock: Callable[[], float] = time.monotonic,
         warn: Warn | None = None,
         copies: Store | None = None,
+        near: bool = False,
     ):
         self._warn = warn or Log().warn
+        self._near = near
+        self._urls: dict[bytes, list[str]] = {}  # by root
         self.stores = list(stores)
         self.label = ", ".join(store.label for store in self.stores)
         self.afar = any(store.afar for store in self.stores)
@@ -103,7 +113,8 @@ class Stores(Store):
     def get(self, root: bytes, kind: Kind, depth: int) -> Data:
         name = f"{root.hex()}.{kind.name.lower()}"
         with deadline(SECONDS + size_of(kind, depth) / SLOWEST):  # one deadline for the file, however many stores are asked
-            data, source = self._first(name, lambda store: store.get(root, kind, depth))
+            named = [_open_named(url, self._near) for url in self._urls.get(root, [])]
+            data, source = self._first(name, lambda store: store.get(root, kind, depth), named)
         self._keep(source, lambda store: store.put(data, kind))
         return data
 
@@ -121,6 +132,11 @@ class Stores(Store):
     def hint(self, root: bytes, locator: bytes) -> None:
         for store in self.stores:
             store.hint(root, locator)
+        if url := _url_in(locator, self._near):
+            known = self._urls.setdefault(root, [])
+            if url not in known and len(known) < MAX_URLS:
+                known.append(url)
+            self.afar = True
 
     def write_as(self, writer: Writer) -> None:
         for store in self.stores:
@@ -129,12 +145,12 @@ class Stores(Store):
     def owes(self, root: bytes, kind: Kind) -> bool:
         return any(store.owes(root, kind) for store in self.stores)
 
-    def _first(self, name: str, read: Callable[[Store], T]) -> tuple[T, Store]:
+    def _first(self, name: str, read: Callable[[Store], T], named: Sequence[Store] = ()) -> tuple[T, Store]:
         tried, altered = [], False
         if self._copies is not None:
             with suppress(StoreError):
                 return read(self._copies), self._copies
-        for store in self.stores:
+        for store in (*self.stores, *named):
             if self._rests(store) or self._rests(store, name):
                 tried.append(f"{store.label} is not asked for a while after a failure")
                 continue
@@ -205,25 +221,22 @@ def fetched(store: Store, roots: Iterable[bytes], kind: Kind, depth: int) -> Ite
 
 
 def federation_store(
-    terms: Terms, words: Sequence[str | Path], warn: Warn | None = None, copies: Path | None = None
-) -> tuple[Store, Manifest]:
+    terms: Terms, words: Sequence[str | Path], warn: Warn | None = None, copies: Path | None = None, near: bool = False
+) -> tuple[Stores, Manifest]:
     """(the stores given and those that the manifest names for everybody, the manifest). Raises StoreError if no store has
     it, ManifestError if it is invalid or contradicts the terms.
 
-    copies: the folder that keeps what was fetched from afar; by default the first local store.
+    copies: the folder that keeps what was fetched from afar; by default the first local store. near: as Stores has it.
     The sponsor wrote the manifest, so only its public addresses are used, never a path or a node on this machine; the first
     four are read without this user's keys, and none is written to."""
     store = open_store(words, warn=warn)
     manifest = store.get_manifest(terms.manifest)
     check_terms(manifest, terms)
     public = [word for word in dict.fromkeys(manifest.stores) if is_public(word)]
-    if more := [word for word in public if word not in map(str, words)][:MAX_NAMED]:
-        held = store.stores if isinstance(store, Stores) else [store]
-        store = Stores([*held, *(_open_named(word) for word in more)], warn=warn)
-    if store.afar and (copies is not None or not isinstance(store, Stores)):
-        held = store.stores if isinstance(store, Stores) else [store]
-        # it remembers for a while which files were missing
-        store = Stores(held, warn=warn, copies=None if copies is None else LocalStore(copies))
+    more = [word for word in public if word not in map(str, words)][:MAX_NAMED]
+    held = [*(store.stores if isinstance(store, Stores) else [store]), *map(_open_named, more)]
+    # it remembers for a while which files were missing
+    store = Stores(held, warn=warn, copies=None if copies is None else LocalStore(copies), near=near)
     if manifest.genesis_cid is not None:
         try:
             store.hint(terms.genesis, cid.from_text(manifest.genesis_cid))
@@ -232,6 +245,17 @@ def federation_store(
                 f"the manifest's field genesis_cid: {error}; only its sponsor can deploy a sound one"
             ) from error
     return store, manifest
+
+
+def _url_in(locator: bytes, near: bool) -> str:
+    """The web address that a locator is, if it may be followed; else empty."""
+    if not locator.startswith((b"http://", b"https://")) or not locator.isascii():
+        return ""
+    url = locator.decode()
+    try:
+        return url if is_public(url) or (near and on_loopback(url)) else ""
+    except ValueError:
+        return ""
 
 
 def only_here(word: str) -> bool:

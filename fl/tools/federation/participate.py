@@ -27,10 +27,11 @@ from fl.learning.task_loading import federation_task
 from fl.log import Log
 from fl.network.federation import FederationReader
 from fl.network.host_relay import HostRelay
-from fl.network.rpc import Rpc, on_loopback
+from fl.network.rpc import DEV_CHAINS, Rpc, on_loopback
 from fl.network.sender import GWEI, Fees, Sender, Signer
 from fl.network.stores.base import Store, Writer
-from fl.network.stores.several import federation_store
+from fl.network.stores.local import LocalStore
+from fl.network.stores.several import Stores, federation_store
 from fl.protocol.artifact import Kind
 from fl.protocol.manifest import Manifest
 from fl.tools.federation.first_model import first_model
@@ -63,6 +64,8 @@ class Settings:
     ledger: Path | None = None  # the folder of the privacy ledger; None: the journal
     token: str = ""  # what hosts want to see before they take anything
     relays: tuple[str, ...] = ()  # hosts that send signed acts for this seat
+    serve: str = ""  # where the first folder among the stores is served
+    serve_url: str = ""  # how others reach it
     private_from: int = 1
     factory: str | None = None
 
@@ -71,6 +74,8 @@ class Settings:
             if not url.startswith(("http://", "https://")):
                 message = f"--relay {url}: give a host's address, such as https://host.example"
                 raise ChainError(f"{message}, or leave it out and the seat sends its own transactions; nothing was sent")
+        if self.serve_url and not self.serve:
+            raise ChainError("--serve-url names what --serve PORT serves: give both; nothing was sent")
         if self.most_gwei < self.tip_gwei:
             message = f"--max-fee {self.most_gwei:g} is less than --tip {self.tip_gwei:g}, which it includes"
             raise ChainError(f"{message}: raise --max-fee or lower --tip; nothing was sent")
@@ -116,11 +121,14 @@ def _assemble(
     metrics: int | None,
     cast: Cast,
 ) -> Daemon:
-    store, manifest = federation_store(node.terms, settings.store, log.warn, journal.fetched)
+    near = node.chain_id in DEV_CHAINS and node.clock is None
+    store, manifest = federation_store(node.terms, settings.store, log.warn, journal.fetched, near)
     writer = Writer(node.chain_id, node.address, seat, signer.sign_typed, log.warn, settings.token)
     store.write_as(writer)
     task = federation_task(manifest, settings.task)
     _check_task(task, manifest, node, store)
+    if settings.serve:
+        _serve(settings, node, store, log)
     if settings.shard is not None and settings.data is None:
         shard = built_in_shard(task, settings.shard, settings.seed)
     else:
@@ -150,6 +158,16 @@ def _assemble(
             raise ChainError(f"--metrics {metrics}: the port cannot be opened ({error}); give another, or 0 for any") from None
         log.info(f"metrics on http://127.0.0.1:{port}/metrics")
     return daemon
+
+
+def _serve(settings: Settings, node: FederationReader, store: Stores, log: Log) -> None:
+    from fl.tools.host.own_store import serve  # loads a web server, which others do without
+
+    folder = next((one for one in store.stores if isinstance(one, LocalStore)), None)
+    if folder is None:
+        raise StoreError("--serve serves a folder, and no --store is one: add --store FOLDER; nothing was sent")
+    server = serve(node, folder, settings.serve, settings.serve_url)
+    log.info(f"{folder.path} is served at {server.url}; reveals and proposals name {folder.url}")
 
 
 def _seat_of(node: FederationReader, settings: Settings, account: str) -> int:

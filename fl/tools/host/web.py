@@ -34,13 +34,14 @@ START = 15.0
 @dataclass(frozen=True)
 class Address:
     """Where a host listens. certificate, key: files in PEM for HTTPS; proxy: the address of a reverse proxy whose
-    X-Forwarded-For is believed."""
+    X-Forwarded-For is believed; open: it shows public files alone, which readers hash, and may do so without encryption."""
 
     host: str = LOOPBACK[0]
     port: int = 0
     certificate: Path | None = None
     key: Path | None = None
     proxy: str | None = None
+    open: bool = False
 
     def __post_init__(self) -> None:
         if (self.certificate is None) != (self.key is None):
@@ -48,7 +49,7 @@ class Address:
         for path in (self.certificate, self.key):
             if path is not None and not path.is_file():
                 raise TreatyError(f"{path} is not a file: give the certificate and its key in PEM; nothing was started")
-        if self.host not in LOOPBACK and self.certificate is None and self.proxy is None:
+        if self.host not in LOOPBACK and self.certificate is None and self.proxy is None and not self.open:
             raise TreatyError(
                 f"--host {self.host} would serve strangers without encryption: give --certificate and --certificate-key, or "
                 "--proxy ADDRESS of the reverse proxy that does it; nothing was started"
