@@ -41,6 +41,8 @@ LANES: dict[str, Lane] = {
     "e2e/docs/test_service_files.py": Lane.FAST,
     "e2e/docs/test_service_files.py::test_image__is_built": Lane.NIGHTLY,
     "e2e/stories": Lane.FAST,
+    # A host's process, and daemons of a real node: 10 seconds for each kill.
+    "e2e/hosts/test_hosts_at_fault.py::test_host_killed_in_each_phase__costs_seats_with_ether_nothing": Lane.NIGHTLY,
     "e2e/walks": Lane.NIGHTLY,  # minutes of a chain's own clock
     "fl": Lane.FAST,
     # Daemons on a node of their own.
