@@ -105,7 +105,7 @@ brought: setup
 	@test -x .venv/brought/bin/python || $(PYTHON) -m venv .venv/brought
 	@$(ENV) && { .venv/brought/bin/python -c "import lightning, peft" >/dev/null 2>&1 || \
 		uv pip install -q --no-config --no-deps --python .venv/brought/bin/python --group brought; } && \
-		PYTHONPATH=.:$$(python -c "import sysconfig; print(sysconfig.get_path('purelib'))") .venv/brought/bin/python tests/e2e/brought/check_brought.py
+		PYTHONPATH=.:$$(python -c "import sysconfig; print(sysconfig.get_path('purelib'))") .venv/brought/bin/python tests/e2e/brought/libraries.py
 
 setup:
 	@$(PYTHON) -c "" 2>/dev/null || { echo "set-up: no Python: install Python 3.11 or 3.12, or name one with PYTHON=/path" >&2; exit 1; }

@@ -29,7 +29,7 @@ CAMPAIGNS = {
     "e2e/browser/check_watch.py": "browser",
     "e2e/kubo/check.py": "kubo",
     "e2e/hardhat/hardhat_round.py": "hardhat",
-    "e2e/brought/check_brought.py": "brought",
+    "e2e/brought/libraries.py": "brought",
     "fuzz/run.py": "fuzz",
 }
 
