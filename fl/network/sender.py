@@ -95,16 +95,17 @@ class Sender:
         lasting: bool = False,
         revocable: bool = False,
         shared: bool = False,
+        spare: int = 0,
     ) -> SignedTransaction:
         """Signs, keeps and broadcasts. Raises Refused if the contract would reject it, Unpaid if the key cannot pay for it,
         OSError if the journal cannot be written.
 
         attempt, lasting, revocable: as SignedTransaction has them. shared: others may make the call, so one node's revert
-        suffices."""
+        suffices. spare: gas that it may take beyond what a node says, since others can make it dearer meanwhile."""
         call = {"from": self.signer.address, "to": to, "data": "0x" + data.hex()}
         balance = self._payable(head, MIN_GAS)
         gas = self._estimate(call, shared)
-        gas += gas // 4 + 10_000  # the state may change before it is mined
+        gas = min(MAX_GAS, gas + gas // 4 + 10_000 + spare)  # the state may change before it is mined
         account, nonce = self.signer.address, self._nonce()
         transaction = SignedTransaction(
             name,

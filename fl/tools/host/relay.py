@@ -11,6 +11,7 @@ from collections.abc import Collection
 from typing import Any
 
 from fl.agents.record.history import RoundLog
+from fl.agents.runtime.journal import KEEP_ROUNDS
 from fl.errors import ChainError, TreatyError
 from fl.log import Log
 from fl.network.federation import Snapshot
@@ -27,6 +28,7 @@ from fl.tools.host.rounds import Rounds
 
 PARTS = 8  # a batch waits for others at most this part of its window, and not at all in its last quarter
 GAS_OF_ONE = 120_000  # of one act, generously
+GAS_OF_WALLET = 105_000  # of asking a contract wallet whether it signed
 
 TAKEN, ALREADY = 202, 200
 
@@ -102,6 +104,12 @@ class Relay:
         fee = 2 * snapshot.head.base_fee + self.sender.fees.tip if snapshot else 0
         return gas * min(fee, self.sender.fees.cap)
 
+    def _spare(self, acts: int) -> int:
+        """Gas for a batch of signed acts whose operators all become contract wallets before it is mined. With less, the batch
+        would fail as a whole, and one owner could keep everybody's acts from the chain. No more than the budget pays for."""
+        left = self.purse.left // self._price(1) - acts * GAS_OF_ONE
+        return max(0, min(acts * GAS_OF_WALLET, left))
+
     # ---- sending
 
     def run(self, stop: threading.Event) -> None:
@@ -123,6 +131,7 @@ class Relay:
             return
         snapshot, log = known.snapshot, known.history.round
         self.sender.tend(snapshot.head, snapshot.confirmed, snapshot.facts.number, snapshot.facts.attempts)
+        self.sender.transactions.forget(snapshot.facts.number - KEEP_ROUNDS)
         phase, end = _phase(snapshot, self.ledger.reader.terms)
         for kind, form in FORMS.items():
             due = self._due(kind, log, phase, end, snapshot) if log is not None else []
@@ -169,7 +178,8 @@ class Relay:
         data = reader.interface.call(form.batch, *named, [act.entry for act in good])
         self._batches += 1
         name = f"{snapshot.facts.number:06}-{form.batch}-{self._batches}-{snapshot.head.number}"
-        self.sender.send(name, snapshot.facts.number, form.batch, reader.address, data, snapshot.head, shared=True)
+        spare = 0 if form.signs is None else self._spare(len(good))
+        self.sender.send(name, snapshot.facts.number, form.batch, reader.address, data, snapshot.head, shared=True, spare=spare)
         self.metrics.batches.labels(kind).inc()
 
     def _under_way(self, batch: str) -> bool:

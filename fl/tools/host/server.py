@@ -13,6 +13,7 @@ import mmap
 import os
 import secrets
 import shutil
+import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -51,6 +52,8 @@ MAX_ACT_BYTES = 1 << 16
 CIDS_KEPT = 1 << 16
 FILES_OF_A_ROUND = 12  # that a seat may send, those that failed included
 ROUNDS_A_DAY = 48
+UPLOAD = ".upload-"  # how a file's name begins until its hash is known
+HOUR = 3600.0  # a file that nothing was added to for so long is no upload any more
 
 
 class Relay(Protocol):
@@ -93,10 +96,12 @@ class Host:
         return self.ledger.reader.terms.depth
 
     def note_cids(self) -> None:
-        """Names every file that is here by its CID, too."""
+        """Names every file that is here by its CID, too; removes uploads that an earlier host did not end."""
         for path in sorted(self.store.path.iterdir()):
             if parse_name(path.name):
                 self.note_cid(path.name)
+            elif path.name.startswith(UPLOAD) and time.time() - path.stat().st_mtime > HOUR:
+                path.unlink(missing_ok=True)
 
     def note_cid(self, name: str) -> None:
         data = (self.store.path / name).read_bytes()
@@ -264,7 +269,7 @@ async def _upload(host: Host, request: Request) -> Response:
 
 async def _taken(host: Host, request: Request, name: str, root: bytes, kind: Kind, wanted: int) -> Response:
     """Streams a file to disk and gives it its name once its hash is right."""
-    partial_path = host.store.path / f".upload-{secrets.token_hex(8)}"
+    partial_path = host.store.path / f"{UPLOAD}{secrets.token_hex(8)}"
     try:
         with partial_path.open("xb") as out:
             size = 0

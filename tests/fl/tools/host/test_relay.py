@@ -2,18 +2,22 @@
 
 import socket
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
+from eth_account.typed_transactions import TypedTransaction
+from hexbytes import HexBytes
 from support.in_process import InProcessChain, operated, reader_of
 from support.keys import key_of
-from support.system import System, random_update, salt
+from support.system import System, owner, random_update, salt
 
 from fl.log import Log
 from fl.network.host_relay import HostRelay
+from fl.network.rpc import NodeRefused
 from fl.network.stores.base import Writer
 from fl.network.stores.local import LocalStore
-from fl.network.transactions import TransactionJournal
+from fl.network.transactions import Signed, SignedTransaction, State, TransactionJournal
 from fl.protocol.artifact import Kind
 from fl.protocol.leaves import root_of
 from fl.protocol.relayed import Act
@@ -98,6 +102,66 @@ def test_reveal__is_taken_only_if_it_opens_the_commitment(system, relay):
 def test_budget__that_is_spent__sends_daemons_on_their_own_way(system, relay):
     relay.purse.pay(Payment("0x01", 1, "commit", (0,), 50_000, ETHER))
     assert relay.offer(commit(system)) == (503, "the budget for gas is spent: send the transaction yourself")
+
+
+def test_journal__of_a_host_that_runs_for_years__does_not_fill_the_disk(system, relay):
+    facts = -16, "commitMany", SENDER.address, "", SENDER.address, 0, 1
+    old = SignedTransaction("000000-old", *facts, state=State.DONE)
+    for transaction in (old, replace(old, name="000000-open", state=State.OPEN), replace(old, name="000001-new", round=1)):
+        transaction.sent.append(Signed("00", "0x" + "00" * 32, 1, 1, 1))
+        relay.sender.transactions.keep(transaction)
+    relay.sender.tend = lambda *_: None
+    relay.step()
+    assert [path.stem for path in sorted(relay.sender.transactions.folder.iterdir())] == ["000000-open", "000001-new"]
+
+
+# ---- between simulation and block
+
+
+class Rushed(InProcessChain):
+    """A chain on which somebody acts just before a signed transaction, which has only the gas that its sender allowed."""
+
+    first = None
+    gas = None
+
+    def _eth_sendRawTransaction(self, raw: str) -> str:
+        if self.first is not None:
+            self.first()
+        self.gas = TypedTransaction.from_bytes(HexBytes(raw)).as_dict()["gas"] - 40_000  # generously for what it is called with
+        try:
+            return super()._eth_sendRawTransaction(raw)
+        finally:
+            self.gas = None
+
+    def _done(self, method: str, to: str, data: bytes, by: str) -> bytes:
+        if self.gas is None:
+            return super()._done(method, to, data, by)
+        self.vm.reset_transient_storage()
+        try:
+            return bytes(self.vm.message_call(caller=by, to=to, calldata=data, gas=self.gas))
+        except RuntimeError as error:
+            raise NodeRefused(method, 3, str(error), b"") from None
+
+
+def test_batch__whose_operators_become_wallets_that_burn_gas__still_does_the_others(tmp_path):
+    chain = Rushed()
+    system = System.create(chain).join(3).fund()
+    for seat in range(3):
+        operated(system, seat)
+    system.open()
+    ledger = Ledger(reader_of(system))
+    ledger.look()
+    purse = Purse(tmp_path / "payments.jsonl", ETHER)
+    relay = Relay(ledger, SENDER, TransactionJournal(tmp_path / "relayed"), purse, Metrics(), Log())
+    for seat in range(3):
+        assert relay.offer(commit(system, seat)) == (202, "taken")
+    wallet = chain.deploy("OddWallet")
+    wallet.send("set", 3, SENDER.address, b"", by=SENDER.address)  # burns gas
+    chain.first = lambda: [system.do("setOperator", seat, wallet.address, by=owner(seat)) for seat in (0, 1)]
+    relay.step()
+    chain.first = None
+    ledger.look()
+    assert set(ledger.history.round.commitments) == {2}
 
 
 # ---- a seat's hosts

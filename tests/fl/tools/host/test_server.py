@@ -1,6 +1,7 @@
 """A host over real HTTP: it keeps what a confirmed block names, of the exact size, from the operator who signs; and a daemon's
 store that uses it survives whatever the host does."""
 
+import os
 import socket
 import threading
 import time
@@ -228,6 +229,15 @@ def test_slow_sender__is_cut_off(stage, monkeypatch):
         assert b"408" in line.recv(100)
     until(lambda: list(stage.host.store.path.iterdir()) == [])
     assert stage.put().status_code == 201  # and the seat may try again
+
+
+def test_host__that_was_killed_during_uploads__removes_them_when_it_starts_again(stage):
+    store = stage.host.store.path
+    for name, age in ((".upload-old", 4000), (".upload-new", 10)):
+        (store / name).write_bytes(b"half")
+        os.utime(store / name, (time.time() - age,) * 2)
+    stage.host.note_cids()
+    assert [path.name for path in store.iterdir()] == [".upload-new"]  # perhaps of another host with the same folder
 
 
 # ---- a daemon's store that uses it
