@@ -50,8 +50,10 @@ def simulation() -> None:
             model = make()
             put(model, parameters)
             weights = list(model.parameters())
-            order = np.random.default_rng([work["seed"], config["round"], self.number]).permutation(len(self.x))
-            for batch in torch.from_numpy(order).split(work["batch"]):
+            rng, size = np.random.default_rng([work["seed"], config["round"], self.number]), min(work["batch"], len(self.x))
+            passes = -(-work["steps"] * size // len(self.x))
+            order = np.concatenate([rng.permutation(len(self.x)) for _ in range(passes)])
+            for batch in torch.from_numpy(order[: work["steps"] * size]).split(size):
                 loss = nn.functional.cross_entropy(model(self.x[batch]), self.y[batch])
                 gradients = torch.autograd.grad(loss, weights)
                 with torch.no_grad():

@@ -1,11 +1,11 @@
 """Many participants trained at once in one process: their weights stacked, one step of SGD for all of them.
 
-Trains on the same batches in the same order as `trainer.train`, as a vmap over the stacked weights. Participants are sorted by
-how many steps they take, so that those still training are a prefix; a short batch is filled up with rows of weight zero. This
-needs a model that treats each row independently, without dropout, and a loss that is the plain mean of its rows' losses (losses
-with class weights or ignored labels are not). `together` compares it with the loop on every row of the task's table; tasks that
-differ are trained one participant at a time. Floats summed in another order differ in the last bits: deltas agree with the loop
-to about 1e-6, so rounding to 8 bits may occasionally go the other way. The same seed and participants give the same bits.
+Trains on the same batches in the same order as `trainer.train`, as a vmap over the stacked weights. The batches of a table
+that has fewer rows than a batch are filled up with rows of weight zero. This needs a model that treats each row
+independently, without dropout, and a loss that is the plain mean of its rows' losses (losses with class weights or ignored
+labels are not). `together` compares it with the loop on every row of the task's table; tasks that differ are trained one
+participant at a time. Floats summed in another order differ in the last bits: deltas agree with the loop to about 1e-6, so
+rounding to 8 bits may occasionally go the other way. The same seed and participants give the same bits.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ from torch.func import functional_call, vmap
 from fl.errors import UserCodeError
 from fl.learning.codec import federated, parameters_of
 from fl.learning.data.partition import Part
-from fl.learning.task import SelfTrained, Task, build, foreign
+from fl.learning.task import LocalTraining, SelfTrained, Task, build, foreign
 from fl.learning.task_loading import load_task
-from fl.learning.trainer import generator, local_change, tensors
+from fl.learning.trainer import batches, generator, local_change, tensors
 from fl.learning.user_code import gradients, loss_of, structured
 from fl.protocol.fixed_point import to_float
 
@@ -195,25 +195,23 @@ def _train_group(
     before = to_float(bases[:, : parameters_of(model)])
     x = torch.from_numpy(np.concatenate([part.x for part in parts]))
     y = torch.from_numpy(np.concatenate([part.y for part in parts]))
-    order, weight, active = _batches(parts, rngs, settings.epochs, settings.batch_size)
+    order, weight = _batches(parts, rngs, settings)
     start = _unflattened(model, before)
     stacked = [w.clone() for w in start]
     velocity = [torch.zeros_like(w) for w in stacked] if settings.momentum else stacked
-    for step, count in enumerate(active):
-        now = [w[:count].requires_grad_() for w in stacked]
-        rows = order[:count, step]
-        found = gradients(task, _loss(task, model, now, x[rows], y[rows], weight[:count, step]), now)
+    for rows in order:
+        now = [w.requires_grad_() for w in stacked]
+        found = gradients(task, _loss(task, model, now, x[rows], y[rows], weight), now)
         with torch.no_grad():
-            for whole, w0, v, g in zip(stacked, start, velocity, found, strict=True):
+            for w, w0, v, g in zip(stacked, start, velocity, found, strict=True):
                 if g is None:  # without a part in the loss
                     continue
-                w = whole[:count]
                 if settings.weight_decay or settings.proximal:
-                    g = g + settings.weight_decay * w + settings.proximal * (w - w0[:count])
+                    g = g + settings.weight_decay * w + settings.proximal * (w - w0)
                 if settings.momentum:
-                    g = v[:count].mul_(settings.momentum).add_(g)
+                    g = v.mul_(settings.momentum).add_(g)
                 w.sub_(g, alpha=settings.learning_rate)
-    after = torch.cat([w.reshape(len(parts), -1) for w in stacked], 1).numpy().astype(np.float64)
+    after = torch.cat([w.detach().reshape(len(parts), -1) for w in stacked], 1).numpy().astype(np.float64)
     return list(after - before)
 
 
@@ -258,28 +256,19 @@ def losses(task: Task, module: nn.Module, vectors: NDArray[np.int32], part: Part
     return torch.cat(lines).numpy().astype(np.float64)
 
 
-def _batches(
-    parts: Sequence[Part], rngs: Sequence[np.random.Generator], epochs: int, size: int
-) -> tuple[Tensor, Tensor, list[int]]:
-    """(rows (p, steps, size) of the joined table, their weights, how many participants still train at each step).
-
-    The parts must not grow along the list, so that those who still train are the first.
-    """
-    steps = [epochs * -(-len(part) // size) for part in parts]
-    size = min(size, len(parts[0]))
-    order = np.full((len(parts), max(steps) * size), -1, np.int64)
+def _batches(parts: Sequence[Part], rngs: Sequence[np.random.Generator], settings: LocalTraining) -> tuple[Tensor, Tensor]:
+    """(rows of the joined table, (steps, participants, batch), and their weights, (participants, batch))."""
+    counts = [min(settings.batch_size, len(part)) for part in parts]
+    rows = np.empty((settings.steps, len(parts), max(counts)), np.int64)
+    weight = np.zeros(rows.shape[1:], np.float32)
     first = 0
-    for i, (part, rng) in enumerate(zip(parts, rngs, strict=True)):
-        each = steps[i] // epochs * size
-        for epoch in range(epochs):
-            order[i, epoch * each : epoch * each + len(part)] = rng.permutation(len(part)) + first
+    for i, (part, rng, count) in enumerate(zip(parts, rngs, counts, strict=True)):
+        for step, chosen in enumerate(batches(len(part), settings, rng)):
+            rows[step, i, :count] = chosen + first
+            rows[step, i, count:] = chosen[0] + first  # filled up with a row that the batch holds anyway
+        weight[i, :count] = 1 / count
         first += len(part)
-    order = order.reshape(len(parts), -1, size)
-    real = order >= 0
-    rows = np.where(real, order, np.maximum(order[:, :, :1], 0))  # filled up with a row that the batch holds anyway
-    weight = real / np.maximum(real.sum(2, keepdims=True), 1)
-    active = [sum(s > step for s in steps) for step in range(max(steps))]
-    return torch.from_numpy(rows), torch.from_numpy(weight.astype(np.float32)), active
+    return torch.from_numpy(rows), torch.from_numpy(weight)
 
 
 def train_seats(

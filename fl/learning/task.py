@@ -22,7 +22,7 @@ from torch.nn.parameter import is_lazy
 
 from fl.errors import TaskError, TreatyError, UserCodeError
 from fl.learning.codec import federated, fixed, fixed_digest
-from fl.protocol.manifest import MAX_BATCH, MAX_EPOCHS, MAX_PARAMETERS, MAX_SETTING, Training
+from fl.protocol.manifest import MAX_BATCH, MAX_PARAMETERS, MAX_SETTING, MAX_STEPS, Training
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -41,6 +41,9 @@ LIMITS = {
 class LocalTraining:
     """How a participant trains between two rounds, by SGD.
 
+    steps: batches between two rounds, as many for everybody, however few rows one has: a participant whose update is longer
+    than the others' only because its table is would be cut short by the gate's bound.
+    batch_size: rows of a batch; all of them where there are fewer.
     proximal: FedProx's mu (Li et al., "Federated optimization in heterogeneous networks", 2020); 0 is FedAvg.
     device: where this participant's batches are computed, such as "cuda". It concerns only this participant and is not in the
     manifest. What members must agree on to the bit (the first model, scores, metrics) is always computed on the CPU, and so is
@@ -48,7 +51,7 @@ class LocalTraining:
     """
 
     learning_rate: float
-    epochs: int = 1
+    steps: int = 20
     batch_size: int = 32
     momentum: float = 0.0
     weight_decay: float = 0.0
@@ -60,7 +63,7 @@ class LocalTraining:
             value = getattr(self, name)
             if not isinstance(value, int | float) or not 0 <= value <= most:  # NaN fails every comparison
                 raise TaskError(f"{name} {value}: give a number {wanted}")
-        for name, value, highest in (("epochs", self.epochs, MAX_EPOCHS), ("batch_size", self.batch_size, MAX_BATCH)):
+        for name, value, highest in (("steps", self.steps, MAX_STEPS), ("batch_size", self.batch_size, MAX_BATCH)):
             if not isinstance(value, int) or not 1 <= value <= highest:
                 raise TaskError(f"{name} {value}: give a whole number from 1 to {highest:,}")
 

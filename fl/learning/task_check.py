@@ -202,25 +202,23 @@ def _check_training(task: Task, part: Part) -> None:
     A model that leaves the range of fixed point this early will not learn later.
     """
     once, model = copy(task), build(task, 0)
-    once.training = replace(task.training, epochs=1)
+    once.training = replace(task.training, steps=-(-len(part) // task.training.batch_size))
     before = {name: tensor.clone() for name, tensor in fixed(model).items()}
-    size = task.training.batch_size
-    most = len(part) - 1 if size > 1 and len(part) % size == 1 < len(part) else len(part)  # a batch of one row comes below
-    train(once, model, Part(part.x[:most], part.y[:most], part.rows), np.random.default_rng(0))
+    train(once, model, part, np.random.default_rng(0))
     for name, tensor in fixed(model).items():
         if not _same([tensor], [before[name]]):
             cause = f"training changes the buffer {name}, which is not a parameter and stays on each participant's machine"
             raise TaskError(f"task {task.name}: {cause}: make it a parameter, or keep it constant")
     largest = float(np.abs(floats_of(model)).max())
     if not largest < WITHIN:  # NaN is not below it either
-        cause = f"one pass over {most} rows takes a parameter to {largest:.2g}, and the bound is {WITHIN:g}"
+        cause = f"one pass over {len(part)} rows takes a parameter to {largest:.2g}, and the bound is {WITHIN:g}"
         rate = f"learning_rate {task.training.learning_rate:g}"
         raise TaskError(f"task {task.name}: training diverges ({cause}): lower its {rate}, or rescale the rows")
     model = build(task, 0).train()
     x, y = tensors(part)
     weights = list(federated(model).values())
     for i in _one_of_each(part, LABELS).tolist():
-        one = f"in a batch of one row, which a participant's last batch may be ({part.number(i)})"
+        one = f"in a batch of one row, which may be all that a participant has ({part.number(i)})"
         try:
             with torch.random.fork_rng():
                 found = gradients(task, batch_loss(task, model, x[i : i + 1], y[i : i + 1], part.number), weights)

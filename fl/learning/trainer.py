@@ -6,6 +6,7 @@ read the training loop before they let it use their data.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import partial
 
 import numpy as np
@@ -16,7 +17,7 @@ from torch import nn
 from fl.errors import TaskError
 from fl.learning.codec import federated, floats_of, load_vector
 from fl.learning.data.partition import Part
-from fl.learning.task import SelfTrained, Task, build, foreign
+from fl.learning.task import LocalTraining, SelfTrained, Task, build, foreign
 from fl.learning.user_code import batch_loss, gradients
 from fl.protocol.fixed_point import to_float
 
@@ -24,6 +25,20 @@ from fl.protocol.fixed_point import to_float
 def generator(seed: int, round_: int, seat: int) -> np.random.Generator:
     """The random generator that a participant trains with in a round."""
     return np.random.default_rng([seed, round_, seat])
+
+
+def batches(rows: int, settings: LocalTraining, rng: np.random.Generator) -> Iterator[NDArray[np.int64]]:
+    """The rows of each step's batch, (batch,): the table is shuffled and dealt out, again and again until the steps are done.
+
+    A batch that reaches the end of one pass goes on with the next, so that all batches of a table have the same size.
+    """
+    size = min(settings.batch_size, rows)
+    left = np.empty(0, np.int64)
+    for _ in range(settings.steps):
+        if len(left) < size:
+            left = np.concatenate([left, rng.permutation(rows)])
+        yield left[:size]
+        left = left[size:]
 
 
 def tensors(part: Part) -> tuple[torch.Tensor, torch.Tensor]:
@@ -51,18 +66,17 @@ def _train(task: Task, model: nn.Module, part: Part, rng: np.random.Generator) -
     weights = list(federated(model.to(device)).values())
     start = [w.detach().clone() for w in weights]
     velocity = [torch.zeros_like(w) for w in weights]
-    for _ in range(settings.epochs):
-        order = torch.from_numpy(rng.permutation(len(part)))
-        for batch in order.split(settings.batch_size):
-            loss = batch_loss(task, model, x[batch], y[batch], partial(_numbered, part, batch))
-            found = gradients(task, loss, weights)
-            with torch.no_grad():
-                for w, g, v, w0 in zip(weights, found, velocity, start, strict=True):
-                    if g is None:  # not part of this batch's loss
-                        continue
-                    step = g + settings.weight_decay * w + settings.proximal * (w - w0)
-                    v.mul_(settings.momentum).add_(step)
-                    w.sub_(v, alpha=settings.learning_rate)
+    for chosen in batches(len(part), settings, rng):
+        batch = torch.from_numpy(chosen)
+        loss = batch_loss(task, model, x[batch], y[batch], partial(_numbered, part, batch))
+        found = gradients(task, loss, weights)
+        with torch.no_grad():
+            for w, g, v, w0 in zip(weights, found, velocity, start, strict=True):
+                if g is None:  # not part of this batch's loss
+                    continue
+                step = g + settings.weight_decay * w + settings.proximal * (w - w0)
+                v.mul_(settings.momentum).add_(step)
+                w.sub_(v, alpha=settings.learning_rate)
     model.to("cpu")
 
 

@@ -16,7 +16,7 @@ from fl.protocol.blocks import MAX_EXPONENT
 from fl.protocol.fixed_point import FRACTION_BITS
 from fl.protocol.terms import Terms
 
-VERSION = 1
+VERSION = 2  # 1 counted local work in epochs
 # The gates and scores that this code computes, with the version of each that it computes. A change of one that alters a
 # single verdict or byte is a new version: members of one federation must agree to the byte.
 GATES = {"agreement": 2, "none": 1}
@@ -27,7 +27,7 @@ MAX_STORES = 16
 MAX_ADDRESS = 1000  # letters of a store's address
 MAX_SEED = 2**63 - 1
 MAX_SETTING = 1000.0  # of a training setting that is not a count
-MAX_EPOCHS = 1000  # a sponsor could otherwise make every participant train without end
+MAX_STEPS = 100_000  # a sponsor could otherwise make every participant train without end
 MAX_BATCH = 1 << 20  # rows of a batch
 MAX_PARAMETERS = LEAF_PARAMETERS << MAX_DEPTH
 
@@ -45,7 +45,7 @@ class Training:
     """How every participant trains between two rounds; see fl.learning.task.LocalTraining."""
 
     learning_rate: float
-    epochs: int
+    steps: int
     batch_size: int
     momentum: float
     weight_decay: float
@@ -141,7 +141,7 @@ def _unknown(what: str, found: str, known: str) -> ManifestError:
 def _training(read: _Reader) -> Training:
     return Training(
         learning_rate=read.number("learning_rate"),
-        epochs=read.whole("epochs", 1, MAX_EPOCHS),
+        steps=read.whole("steps", 1, MAX_STEPS),
         batch_size=read.whole("batch_size", 1, MAX_BATCH),
         momentum=read.number("momentum"),
         weight_decay=read.number("weight_decay"),

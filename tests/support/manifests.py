@@ -4,7 +4,7 @@ from typing import Any
 
 from fl.protocol.manifest import DEFAULT_GATE, Manifest, Training, gate_rule
 
-TRAINING = Training(learning_rate=0.1, epochs=1, batch_size=8, momentum=0.0, weight_decay=0.0, proximal=0.0)
+TRAINING = Training(learning_rate=0.1, steps=4, batch_size=8, momentum=0.0, weight_decay=0.0, proximal=0.0)
 
 
 def manifest(parameters: int = 2, **given: Any) -> Manifest:

@@ -59,7 +59,7 @@ WRONG = {
     "no-return.py": ("        return float(self.loss(outputs, targets))", "        float(self.loss(outputs, targets))"),
     "no-file.py": ("x = np.random.default_rng(1).normal(size=(64, 3)).astype(np.float32)", "x = np.load('mine.npy')"),
     "no-model.py": ("        return nn.Sequential(", "        nn.Sequential("),
-    "epochs.py": ("learning_rate=0.05", "learning_rate=0.05, epochs=0"),
+    "steps.py": ("learning_rate=0.05", "learning_rate=0.05, steps=0"),
     "batch.py": ("learning_rate=0.05", "learning_rate=0.05, batch_size=0"),
     "rate.py": ("learning_rate=0.05", "learning_rate=1e30"),
     "rate-nan.py": ("learning_rate=0.05", "learning_rate=float('nan')"),

@@ -48,7 +48,7 @@ class PrivacyGuard:
         once = Ledger((spending(privacy, task.training, len(part), "", 0),)).epsilon(privacy.delta)
         if once > privacy.epsilon:
             message = f"one round spends epsilon {once:.2f}, more than the budget of {privacy.epsilon:g}"
-            raise PrivacyError(f"{message}: raise --noise, or take fewer epochs")
+            raise PrivacyError(f"{message}: raise --noise, or take fewer steps")
         self.ledger()
 
     def ledger(self) -> Ledger:

@@ -85,7 +85,7 @@ class Outside:
 class Table(Task):
     """A small network on a table: one hidden layer, which can also fit linear relations."""
 
-    training = LocalTraining(learning_rate=0.1, epochs=2, batch_size=16, momentum=0.5)
+    training = LocalTraining(learning_rate=0.1, steps=20, batch_size=16, momentum=0.5)
 
     def __init__(self, path: Path, target: Column, columns: tuple[Column, ...], owner: str | None, frame: pd.DataFrame):
         self.path, self.target, self.columns, self.owner, self.frame = path, target, columns, owner, frame

@@ -11,7 +11,7 @@ from collections import Counter
 from dataclasses import asdict, dataclass
 from functools import lru_cache
 from importlib.metadata import version
-from math import ceil, inf, isfinite
+from math import inf, isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -94,7 +94,7 @@ class Spending:
 
 def schedule(training: LocalTraining, rows: int) -> tuple[float, int]:
     """(sampling rate, steps) of a private round over `rows` rows: as many steps as training without privacy would take."""
-    return min(1.0, training.batch_size / rows), training.epochs * ceil(rows / training.batch_size)
+    return min(1.0, training.batch_size / rows), training.steps
 
 
 def spending(privacy: Privacy, training: LocalTraining, rows: int, federation: str, round_: int, seat: int = 0) -> Spending:
@@ -157,7 +157,7 @@ def least_noise(epsilon: float, delta: float, rate: float, steps: int) -> float:
     """The smallest noise multiplier, to three digits, with which so many steps stay within (epsilon, delta)."""
     high = MAX_NOISE
     if _epsilon((((high, rate), steps),), delta) > epsilon:
-        raise PrivacyError(f"epsilon {epsilon} for {steps} steps needs noise beyond {high:g}: take fewer rounds or epochs")
+        raise PrivacyError(f"epsilon {epsilon} for {steps} steps needs noise beyond {high:g}: take fewer rounds or steps")
     low = high / 2  # from above, since accounting for little noise takes long
     while low > MIN_NOISE and _epsilon((((low, rate), steps),), delta) <= epsilon:
         low, high = low / 2, low

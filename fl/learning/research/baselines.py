@@ -6,6 +6,9 @@ splits and seeds as the federation, but with float sums and unquantised updates.
 
 from __future__ import annotations
 
+from copy import copy
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -49,10 +52,12 @@ def pooled(task: Task, split: Split, rounds: int, seed: int) -> float:
 
 
 def pooled_curve(task: Task, split: Split, rounds: int, seed: int) -> list[float]:
-    """The same, before the first round and after each."""
+    """The same, before the first round and after each. A round has as many steps as all participants take together."""
     parts = [shard.train for shard in split.shards]
     whole = Part(np.concatenate([p.x for p in parts]), np.concatenate([p.y for p in parts]))
-    return alone_curve(task, whole, split.test, rounds, seed)
+    central = copy(task)
+    central.training = replace(task.training, steps=task.training.steps * len(parts))
+    return alone_curve(central, whole, split.test, rounds, seed)
 
 
 def float_fedavg(task: Task, split: Split, rounds: int, seed: int) -> float:

@@ -13,7 +13,7 @@ INPUTS, CLASSES, ROWS = 4096, 6144, 96  # 25.2 million
 class Large(Task):
     name = "large"
     metric = "accuracy"
-    training = LocalTraining(learning_rate=0.5, epochs=1, batch_size=32)
+    training = LocalTraining(learning_rate=0.5, steps=4, batch_size=32)
 
     def data(self) -> Data:
         rng = np.random.default_rng(0)

@@ -124,7 +124,7 @@ class Adapters(nn.Module):
 class Adapter(Task):
     name = "adapter"
     metric = "accuracy"
-    training = LocalTraining(learning_rate=0.3, epochs=2, batch_size=16, momentum=0.9)
+    training = LocalTraining(learning_rate=0.3, steps=8, batch_size=16, momentum=0.9)
     classes = tuple(ALPHABET)
     feature_columns = ("text",)  # the letters before the one to predict; the last CONTEXT count
 

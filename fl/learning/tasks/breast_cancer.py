@@ -45,7 +45,7 @@ def scaled(measured: NDArray[np.float64]) -> NDArray[np.float32]:
 class BreastCancer(Task):
     name = "breast_cancer"
     metric = "AUC"
-    training = LocalTraining(learning_rate=0.05, epochs=2, batch_size=16, momentum=0.5)
+    training = LocalTraining(learning_rate=0.05, steps=10, batch_size=16, momentum=0.5)
     classes = ("benign", "malignant")
     feature_columns = tuple(form.format(name) for form in ("mean {}", "{} error", "worst {}") for name in MEASURED)
     target_column = "diagnosis"

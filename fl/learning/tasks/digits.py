@@ -14,7 +14,7 @@ from fl.learning.task import Data, LocalTraining, Task
 class Digits(Task):
     name = "digits"
     metric = "accuracy"
-    training = LocalTraining(learning_rate=0.1, epochs=2, batch_size=16, momentum=0.5)
+    training = LocalTraining(learning_rate=0.05, steps=30, batch_size=16, momentum=0.9)
     classes = tuple("0123456789")
     feature_columns = tuple(f"pixel_{row}_{column}" for row in range(8) for column in range(8))  # grey from 0 to 16
     target_column = "digit"

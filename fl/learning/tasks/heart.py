@@ -54,7 +54,7 @@ def features(table: pd.DataFrame) -> NDArray[np.float32]:
 class Heart(Task):
     name = "heart"
     metric = "AUC"
-    training = LocalTraining(learning_rate=0.05, epochs=3, batch_size=16, momentum=0.5, weight_decay=1e-3)
+    training = LocalTraining(learning_rate=0.1, steps=10, batch_size=16, momentum=0.9, weight_decay=1e-3)
     classes = ("no disease", "disease")
     feature_columns = (*NUMBERS, *CLASSES)
     target_column = "num"  # 0: none; 1 to 4: one to four arteries narrowed

@@ -20,7 +20,7 @@ class Linear(Task):
     name = "linear"
     metric = "mean squared error"
     higher_is_better = False
-    training = LocalTraining(learning_rate=0.02, epochs=20, batch_size=5)
+    training = LocalTraining(learning_rate=0.02, steps=20, batch_size=5)
     max_exponent = 20
     feature_columns = ("x",)
     target_column = "y"

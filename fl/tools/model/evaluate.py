@@ -138,7 +138,7 @@ def _halves(rows: Part, data: Path, seed: int) -> tuple[Part, Part]:
 def trained_on(task: Task, module: Module, rows: Part, epochs: int, seed: int) -> Module:
     """A copy of the module that was trained on these rows, as the task's own settings say, in eval mode."""
     longer = copy(task)
-    longer.training = replace(task.training, epochs=epochs)
+    longer.training = replace(task.training, steps=epochs * -(-len(rows) // task.training.batch_size))
     trained = module_from(task, tensors_of(module))
     train(longer, trained, rows, generator(seed, 0, 0))
     return trained.eval()

@@ -222,8 +222,9 @@ def _write_work(folder: Path, task: Any, parts: Sequence[Part], test: Part, sett
         arrays |= {f"x{i}": part.x, f"y{i}": part.y}
     arrays |= {f"w{i}": w for i, w in enumerate(start_weights(task, seed))}
     np.savez(folder / "shards.npz", **arrays)
-    rate, batch = task.training.learning_rate, task.training.batch_size
-    work = {"clients": len(parts), "rounds": settings.rounds, "batch": batch, "rate": rate, "seed": seed}
+    local = task.training
+    work = {"clients": len(parts), "rounds": settings.rounds, "steps": local.steps, "batch": local.batch_size}
+    work |= {"rate": local.learning_rate, "seed": seed}
     (folder / "work.json").write_text(json.dumps(work))
 
 

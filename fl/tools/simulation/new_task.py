@@ -21,7 +21,7 @@ from fl.learning.task import Data, LocalTraining, Task
 class Own(Task):
     name = "{name}"
     metric = "accuracy"  # what `evaluate` returns; higher_is_better = False for an error
-    training = LocalTraining(learning_rate=0.2, epochs=2, batch_size=16, momentum=0.5)
+    training = LocalTraining(learning_rate=0.2, steps=20, batch_size=16, momentum=0.5)
     classes = ("outside", "inside")  # what `ape run predict` calls the outputs; leave it out for a number
 
     def data(self) -> Data:

@@ -24,7 +24,7 @@ class Waves(Task):
     name, metric, higher_is_better, max_exponent = "waves", "mean squared error", False, 20
 
     def __init__(self, **settings: float):
-        self.training = replace(LocalTraining(learning_rate=0.1, epochs=3, batch_size=4), **settings)
+        self.training = replace(LocalTraining(learning_rate=0.1, steps=9, batch_size=4), **settings)
 
     def data(self) -> Data:
         x = np.random.default_rng(5).normal(size=(30, 2)).astype(np.float32)
@@ -200,9 +200,9 @@ def farthest(task: Task, parts: list[Part]) -> float:
         {"momentum": 0.9},
         {"weight_decay": 0.3},
         {"proximal": 2.0},
-        {"momentum": 0.5, "weight_decay": 0.1, "proximal": 1.0, "epochs": 2},
+        {"momentum": 0.5, "weight_decay": 0.1, "proximal": 1.0, "steps": 5},
         {"batch_size": 1},
-        {"batch_size": 64, "epochs": 1},
+        {"batch_size": 64, "steps": 2},
     ],
     ids=str,
 )

@@ -31,7 +31,7 @@ class Sides(Task):
     """Which side of a line a point lies on."""
 
     name, metric = "sides", "accuracy"
-    training = LocalTraining(learning_rate=0.2, epochs=2, batch_size=16)
+    training = LocalTraining(learning_rate=0.2, steps=12, batch_size=16)
 
     def data(self) -> Data:
         x = np.random.default_rng(3).normal(size=(ROWS, 3)).astype(np.float32)
@@ -320,7 +320,7 @@ class Detached(Sides):
         (RandomConstants, r"model\(\) returns a different first model at every call.*draw it with torch"),
         (Counting, r"training changes the buffer seen, which is not a parameter.*keep it constant"),
         (FarAway, r"the first model holds 200, and the bound is 128"),
-        (Squeezing, r"in a batch of one row, which a participant's last batch may be.*squeeze\(-1\)"),
+        (Squeezing, r"in a batch of one row, which may be all that a participant has.*squeeze\(-1\)"),
         (Needy, r"Expected more than 1 value per channel.*in a batch of one row"),
         (Mistyped, r"loss\(\) fails on .*Target 2 is out of bounds. \(row 98, target 2\)"),
         (MistypedToken, r"model\(\) does not take .*index out of range in self \(row 42, target [01]\)"),
@@ -490,7 +490,7 @@ def test_check__tries_the_code_and_leaves_no_trace():
     task, torch_state = Sides(), torch.random.get_rng_state()
     before = to_vector(build(task, 5))
     checked(task)
-    assert torch.equal(torch.random.get_rng_state(), torch_state) and task.training.epochs == 2
+    assert torch.equal(torch.random.get_rng_state(), torch_state) and task.training.steps == 12
     assert (to_vector(build(task, 5)) == before).all()
 
 

@@ -27,7 +27,7 @@ class Curve(Task):
     name, metric, higher_is_better, max_exponent = "curve", "mean squared error", False, 20
 
     def __init__(self, **settings: float):
-        self.training = replace(LocalTraining(learning_rate=0.1, epochs=3, batch_size=4), **settings)
+        self.training = replace(LocalTraining(learning_rate=0.1, steps=18, batch_size=4), **settings)
 
     def data(self) -> Data:
         x = np.linspace(-1, 1, 11, dtype=np.float32)[:, None]
@@ -75,14 +75,13 @@ def by_torch(task: Task, seed: int = 0) -> np.ndarray:
     optimizer = torch.optim.SGD(model.parameters(), lr=t.learning_rate, momentum=t.momentum, weight_decay=t.weight_decay)
     start = [w.detach().clone() for w in model.parameters()]
     x, y = torch.from_numpy(part.x), torch.from_numpy(part.y)
-    for _ in range(t.epochs):
-        order = rng.permutation(len(part))
-        for first in range(0, len(part), t.batch_size):
-            batch = order[first : first + t.batch_size]
-            near = sum(((w - w0) ** 2).sum() for w, w0 in zip(model.parameters(), start, strict=True))
-            optimizer.zero_grad()
-            (task.loss(model(x[batch]), y[batch]) + t.proximal / 2 * near).backward()
-            optimizer.step()
+    size = min(t.batch_size, len(part))
+    order = np.concatenate([rng.permutation(len(part)) for _ in range(-(-t.steps * size // len(part)))])
+    for batch in order[: t.steps * size].reshape(t.steps, size):
+        near = sum(((w - w0) ** 2).sum() for w, w0 in zip(model.parameters(), start, strict=True))
+        optimizer.zero_grad()
+        (task.loss(model(x[batch]), y[batch]) + t.proximal / 2 * near).backward()
+        optimizer.step()
     return floats_of(model)
 
 
@@ -93,7 +92,7 @@ SETTINGS = [
     {"proximal": 2.0},
     {"momentum": 0.5, "weight_decay": 0.1, "proximal": 1.0},
     {"batch_size": 11},
-    {"batch_size": 100, "epochs": 1},
+    {"batch_size": 100, "steps": 2},
 ]
 
 
@@ -117,7 +116,7 @@ def test_train__does_what_torch_s_own_optimizer_does(settings):
     ids=str,
 )
 def test_train__two_steps_by_hand(settings, expected):
-    task = Slope(epochs=2, **settings)
+    task = Slope(steps=2, **settings)
     model, one = build(task, 0), np.ones((1, 1), np.float32)
     train(task, model, Part(one, 0 * one), np.random.default_rng(0))
     assert model.weight.item() == pytest.approx(expected, abs=1e-6)
@@ -131,7 +130,7 @@ def test_train__same_seed_same_bits__another_seed_another_order():
 
 
 def test_train__learns():
-    task = Curve(epochs=200)
+    task = Curve(steps=1200)
     before, after = (load_and_measure(task, floats, rows(task)) for floats in (floats_of(build(task, 3)), trained(task)))
     assert after < before / 10
 
@@ -159,7 +158,7 @@ def test_local_change__as_an_update__is_the_change_within_a_step__and_the_rest_i
 
 
 def test_local_change__that_diverged__is_refused_with_a_remedy():
-    task = Curve(learning_rate=1000.0, epochs=200)
+    task = Curve(learning_rate=1000.0, steps=1200)
     change = local_change(task, to_vector(build(task, 3)), rows(task), np.random.default_rng(0))
     with pytest.raises(NumberError, match="lower the learning rate"):
         encode_update(change, None, 0, task.max_exponent, np.random.default_rng(0))

@@ -12,7 +12,7 @@ from fl.errors import ManifestError
 from fl.learning.shipped import SHIPPED
 from fl.learning.task_loading import load_task
 from fl.network.stores.base import canonical
-from fl.protocol.manifest import GATES, MAX_BATCH, MAX_EPOCHS, MAX_PARAMETERS, MAX_SEED, SCORES, Manifest, Rule, gate_rule
+from fl.protocol.manifest import GATES, MAX_BATCH, MAX_PARAMETERS, MAX_SEED, MAX_STEPS, SCORES, Manifest, Rule, gate_rule
 from fl.tools.federation.deploy import manifest_of
 
 SOUND = manifest(321, task="heart", stores=("https://files.example/heart",), genesis_cid="bafk", details={"base": "ab"})
@@ -23,7 +23,7 @@ MANIFESTS = st.builds(
     st.integers(1, MAX_PARAMETERS),
     task=TEXT,
     metric=TEXT,
-    training=st.builds(replace, st.just(TRAINING), learning_rate=NUMBER, epochs=st.integers(1, 9), proximal=NUMBER),
+    training=st.builds(replace, st.just(TRAINING), learning_rate=NUMBER, steps=st.integers(1, 9), proximal=NUMBER),
     max_exponent=st.integers(0, 23),
     genesis_seed=st.integers(0, MAX_SEED),
     gate=st.sampled_from([Rule(*named) for named in GATES.items()]),
@@ -54,8 +54,8 @@ def test_manifest__of_a_shipped_task(name):
 
 
 UNKNOWN = [
-    ({"version": 2}, r"the manifest's format is version 2, .* \(it computes: version 1\)"),
-    ({"version": "1"}, "version '1'"),
+    ({"version": 1}, r"the manifest's format is version 1, .* \(it computes: version 2\)"),
+    ({"version": "2"}, "version '2'"),
     ({"version": True}, "version True"),
     ({"version": None}, "version None"),
     ({"gate": {"name": "strict", "version": 1}}, r"gate is 'strict' version 1, .* agreement version 2, none version 1"),
@@ -106,7 +106,7 @@ def test_training__that_is_not_a_number_from_0_on__is_refused_by_name(name, valu
         parsed(training={k: v for k, v in training.items() if v is not None})
 
 
-@pytest.mark.parametrize("name, most", [("epochs", MAX_EPOCHS), ("batch_size", MAX_BATCH)])
+@pytest.mark.parametrize("name, most", [("steps", MAX_STEPS), ("batch_size", MAX_BATCH)])
 def test_training__without_end__is_refused_by_name(name, most):
     training = SOUND.to_json()["training"]
     assert parsed(training={**training, name: most})

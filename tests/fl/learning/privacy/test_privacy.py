@@ -88,7 +88,7 @@ def test_budget__lasts_as_many_rounds_as_asked__and_not_one_more(mechanism):
 
 
 def test_least_noise__beyond_reason__is_refused():
-    with pytest.raises(PrivacyError, match="fewer rounds or epochs"):
+    with pytest.raises(PrivacyError, match="fewer rounds or steps"):
         least_noise(1e-4, 1e-9, 1.0, 100_000)
 
 
@@ -198,7 +198,7 @@ def test_update__is_clipped_before_the_noise__whose_size_is_twice_the_clip():
 
 def test_update__that_diverged__becomes_noise_and_no_refusal():
     task = type(TASK)()
-    task.training = LocalTraining(learning_rate=1000.0, weight_decay=1000.0, epochs=20)
+    task.training = LocalTraining(learning_rate=1000.0, weight_decay=1000.0, steps=80)
     assert not np.isfinite(local_change(task, BASE, PART, generator(0, 1, 0))).all()
     privacy = Privacy(8.0, mechanism="update")
     assert np.isfinite(private_change(task, BASE, PART, privacy, gaussian(1.0), Seeded(0, 1, 0), generator(0, 1, 0))).all()
@@ -303,8 +303,8 @@ def test_delta__that_allows_a_row_to_be_shown__is_refused():
 
 
 def test_schedule__takes_the_steps_of_training_in_the_clear():
-    assert schedule(LocalTraining(0.1, epochs=3, batch_size=16), 60) == (16 / 60, 12)
-    assert schedule(LocalTraining(0.1, epochs=2, batch_size=100), 60) == (1.0, 2)
+    assert schedule(LocalTraining(0.1, steps=12, batch_size=16), 60) == (16 / 60, 12)
+    assert schedule(LocalTraining(0.1, steps=2, batch_size=100), 60) == (1.0, 2)
 
 
 # ---- the participant

@@ -1,5 +1,8 @@
 """What the federation is compared with: the ways agree where they must, and differ where the table says so."""
 
+from copy import copy
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -32,11 +35,13 @@ def test_federation_of_one__is_that_one_alone(hospitals):
     assert float_fedavg(HEART, one, 2, 7) == expected == pooled(HEART, one, 2, 7)
 
 
-def test_pooled__is_one_participant_with_everybody_s_rows(hospitals):
+def test_pooled__is_one_participant_with_everybody_s_rows_and_steps(hospitals):
     parts = [s.train for s in hospitals.shards]
     whole = Part(np.concatenate([p.x for p in parts]), np.concatenate([p.y for p in parts]))
     assert len(whole) == sum(map(len, parts))
-    assert pooled(HEART, hospitals, 1, 3) == alone(HEART, whole, hospitals.test, 1, 3)
+    longer = copy(HEART)
+    longer.training = replace(HEART.training, steps=4 * HEART.training.steps)
+    assert pooled(HEART, hospitals, 1, 3) == alone(longer, whole, hospitals.test, 1, 3)
 
 
 @pytest.mark.parametrize("way", [float_fedavg, exact_fedavg, pooled])
