@@ -117,6 +117,10 @@ class PrivacyGuard:
             "noise_source": self.source(0).name,
         }
 
+    def series(self, view: View) -> dict[int, float]:
+        """The epsilon spent after each of its rounds in this federation, by round."""
+        return self.ledger().series(_where(view), self.seat, self.privacy.delta)
+
 
 def released(history: History, seat: int) -> list[int]:
     """The rounds in which a seat revealed an update, since it was last taken."""

@@ -191,6 +191,13 @@ class Ledger:
         """Spent so far."""
         return epsilon_of(self.history, delta) if self.history else 0.0
 
+    def series(self, federation: str, seat: int, delta: float) -> dict[int, float]:
+        """What was spent after each round of a federation in which this seat released, releases elsewhere included."""
+        releases = enumerate(self.history, 1)
+        return {
+            s.round: epsilon_of(self.history[:i], delta) for i, s in releases if (s.federation, s.seat) == (federation, seat)
+        }
+
     def to_json(self) -> bytes:
         return json.dumps({"version": 1, "history": [asdict(s) for s in self.history]}, indent=1).encode()
 

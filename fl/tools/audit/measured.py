@@ -22,7 +22,8 @@ class GasUse:
 
 @dataclass(frozen=True)
 class PrivacySpent:
-    """What a private seat spent of its budget; `statements` by round are the hashes of its statements."""
+    """What a private seat spent of its budget; `series` is what it had spent after each round in which it released, and
+    `statements` by round are the hashes of its statements."""
 
     mechanism: str
     noise: float | None
@@ -31,4 +32,5 @@ class PrivacySpent:
     delta: float
     rounds: tuple[int, ...]
     sat_out: tuple[int, ...]
+    series: Mapping[int, float]
     statements: Mapping[int, str]

@@ -28,7 +28,7 @@ SHAPES = {
     "proposed": "triangle",
     "fell": "cross",
 }
-MAX_LANES, MAX_ROUNDS = 40, 12
+MAX_LANES, MAX_ROUNDS, MAX_CURVES = 40, 12, 6
 GAS_KINDS = ("commit and reveal", "draw and scores", "settle", "propose and finish", "challenges")
 GAS_KIND = {"commit": 0, "reveal": 0, "close": 1, "draw": 1, "commitScores": 1, "revealScores": 1, "settle": 2}
 GAS_KIND |= {"propose": 3, "finalize": 3, "openRound": 3, "challenge": 4, "demand": 4, "answer": 4, "expire": 4}
@@ -77,6 +77,7 @@ def part(facts: Facts, prices: Prices | None = None, live: bool = False) -> str:
             shapes=SHAPES,
             terms=_terms(facts),
             privacy=_privacy(facts),
+            spent=_spent(facts),
         )
     )
 
@@ -289,6 +290,21 @@ def _privacy(facts: Facts) -> list[dict[str, str]]:
             }
         )
     return rows
+
+
+def _spent(facts: Facts) -> Markup:
+    """What each private participant had spent after each round, in this federation and elsewhere."""
+    last = max((r.number for r in facts.rounds), default=0)
+    lines = []
+    for look, (name, one) in enumerate(sorted(facts.known.privacy.items(), key=lambda item: -item[1].spent)[:MAX_CURVES]):
+        values: list[float | None] = []
+        for n in range(last + 1):  # flat where it sat out
+            values.append(one.series.get(n, values[-1] if values else None))
+        lines.append(charts.Line(charts.short(name, 20), values, look))
+    budgets = {one.epsilon for one in facts.known.privacy.values()}
+    levels = [(f"budget {budget:g}", budget) for budget in sorted(budgets)]
+    text_ = "; ".join(f"{name} {one.spent:.3g}" for name, one in facts.known.privacy.items())
+    return charts.curves(lines, "Epsilon spent", f"Epsilon spent after each round, at the end: {text_}.", "epsilon", levels)
 
 
 def _number(value: float | None) -> str:

@@ -312,6 +312,7 @@ class _Simulation:
             epsilon=spent["epsilon"],
             delta=spent["delta"],
             rounds=tuple(spent["rounds"]),
+            series=self.guards[seat].series(view),
             sat_out=tuple(log.number for log in view.history.rounds if log.number not in spent["rounds"]),
             statements={n: sha256(path.read_bytes()).hexdigest() for n, path in files.items() if path.is_file()},
         )

@@ -19,7 +19,7 @@ from fl.tools.audit.verdict import Verdict
 from fl.tools.federation.deployment import Deployment
 from fl.tools.simulation.plan import Plan
 
-PRIVATE = PrivacySpent("sgd", None, 1.0, 8.0, 1e-5, rounds=(1,), sat_out=(), statements={1: "a"})
+PRIVATE = PrivacySpent("sgd", None, 1.0, 8.0, 1e-5, rounds=(1,), sat_out=(), series={1: 1.0}, statements={1: "a"})
 SUMMARY = Summary(
     plan=Plan("linear", 4, 1, adversaries=(("sign_flip", 1),), privacy=Privacy(8.0)),
     metric="mean squared error",

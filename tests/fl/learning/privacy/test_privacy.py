@@ -475,3 +475,12 @@ def test_private_training__still_learns():
     moved[: delta.size] += np.rint(delta * 2**24).astype(np.int32)
     before, after = (Evaluator(TASK).metric(v, rest) for v in (vector, moved))
     assert after > max(before, 0.95)
+
+
+def test_series__is_what_was_spent_after_each_round__elsewhere_included():
+    history = gaussian(2.0, 1), gaussian(2.0, 1, "elsewhere"), gaussian(2.0, 4)
+    ledger = Ledger(history)
+    series = ledger.series(history[0].federation, history[0].seat, 1e-5)
+    assert list(series) == [1, 4] and series[4] == ledger.epsilon(1e-5)
+    assert 0 < series[1] == Ledger(history[:1]).epsilon(1e-5) < Ledger(history[:2]).epsilon(1e-5) < series[4]
+    assert ledger.series(history[0].federation, history[0].seat + 1, 1e-5) == {}

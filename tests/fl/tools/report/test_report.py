@@ -297,7 +297,17 @@ def test_many_seats__become_lanes_by_act():
 EVIL = '"><script>alert(1)</script><img src=x onerror=alert(2)>'
 
 
-SPENT = PrivacySpent("sgd", noise=0.91, spent=1.25, epsilon=8.0, delta=1e-5, rounds=(1, 2), sat_out=(3,), statements={})
+SPENT = PrivacySpent(
+    "sgd",
+    noise=0.91,
+    spent=1.25,
+    epsilon=8.0,
+    delta=1e-5,
+    rounds=(1, 2),
+    sat_out=(3,),
+    series={1: 0.8, 2: 1.25},
+    statements={},
+)
 
 
 def evil() -> Known:
@@ -354,6 +364,9 @@ def test_privacy__is_told_when_the_summary_has_it():
     assert "no privacy budget is claimed" in said(page(facts()))
     result = said(page(facts(replace(KNOWN, privacy={"Cleveland": SPENT}))))
     assert "Cleveland 1.25 8 1e-05 each row 0.91 2 3" in result and "no privacy budget" not in result
+    drawn = page(facts(replace(KNOWN, privacy={"Cleveland": SPENT})))
+    assert [f"Cleveland, round {n}: {e}" in drawn for n, e in ((0, 0), (1, 0.8), (2, 1.25))] == [False, True, True]
+    assert "Epsilon spent after each round, at the end: Cleveland 1.25." in drawn and "budget 8" in drawn
 
 
 def test_moment__is_told_in_utc():
