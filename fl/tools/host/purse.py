@@ -46,7 +46,10 @@ class Purse:
         self.path, self.budget = path, budget
         self._lock = threading.Lock()
         self._payments: dict[str, Payment] = {}
-        for line in path.read_text().splitlines() if path.is_file() else []:
+        whole, _, half = path.read_bytes().rpartition(b"\n") if path.is_file() else (b"", b"", b"")
+        if half:  # the process ended while it wrote this line
+            os.truncate(path, len(whole) + 1 if whole else 0)
+        for line in whole.splitlines():
             try:
                 facts = json.loads(line)
                 payment = Payment(**facts | {"seats": tuple(facts["seats"])})
