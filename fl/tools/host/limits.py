@@ -3,6 +3,7 @@ alone."""
 
 from __future__ import annotations
 
+import ipaddress
 import secrets
 import time
 from collections import OrderedDict
@@ -11,6 +12,17 @@ from dataclasses import dataclass
 from hashlib import blake2b
 
 MAX_KEYS = 4096  # visitors remembered; the one seen longest ago gives way
+
+
+def visitor(address: str) -> str:
+    """Whose address this is: under IPv6, everybody has at least the 2^64 addresses of one network."""
+    try:
+        found = ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:
+        return address
+    if isinstance(found, ipaddress.IPv4Address):
+        return str(found)
+    return str(found.ipv4_mapped or ipaddress.ip_network((int(found), 64), strict=False))
 
 
 @dataclass
@@ -29,7 +41,7 @@ class Rates:
 
     def allows(self, who: str, cost: float = 1.0) -> bool:
         """Whether one more request of this visitor is within bounds; it is then counted."""
-        key, now = blake2b(who.encode(), key=self._salt, digest_size=16).digest(), self._clock()
+        key, now = blake2b(visitor(who).encode(), key=self._salt, digest_size=16).digest(), self._clock()
         bucket = self._buckets.pop(key, None) or _Bucket(self.burst, now)
         bucket.left = min(self.burst, bucket.left + (now - bucket.at) * self.per_second)
         bucket.at = now

@@ -21,6 +21,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from fl.errors import TreatyError
 from fl.network.rpc import LOOPBACK
+from fl.tools.host.limits import visitor
 
 MAX_CONNECTIONS = 256
 MAX_FROM_ONE = 32  # connections of one address, unless it is the proxy's
@@ -60,13 +61,15 @@ class _Connection(H11Protocol):
     """One visitor's connection. It ends if the head of a request does not come in time, or if its address has too many."""
 
     most_from_one = MAX_CONNECTIONS
+    visitor = ""
     _head: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
         self.app_state = {**self.app_state, "abort": transport.abort}
-        others = (other.client for other in self.connections if isinstance(other, _Connection))
-        if [other and other[0] for other in others].count(self.client and self.client[0]) > self.most_from_one:
+        self.visitor = visitor(self.client[0] if self.client else "")
+        others = (other.visitor for other in self.connections if isinstance(other, _Connection))
+        if list(others).count(self.visitor) > self.most_from_one:
             transport.abort()
         self._wait_for_head()
 

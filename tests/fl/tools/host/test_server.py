@@ -210,6 +210,13 @@ def test_rates__fill_up_again__and_forget_the_oldest_visitor():
     assert len(rates._buckets) == limits.MAX_KEYS and rates.allows(who)
 
 
+def test_rates__count_whoever_has_a_whole_network_of_addresses_once():
+    rates = Rates(0, 2)
+    assert [rates.allows(f"2001:db8:1:2::{i:x}") for i in range(3)] == [True, True, False]
+    assert rates.allows("2001:db8:1:3::1") and rates.allows("::ffff:198.51.100.7") and rates.allows("198.51.100.7")
+    assert not rates.allows("198.51.100.7") and rates.allows("198.51.100.8")
+
+
 def test_token__travels_in_a_header__and_opens_writing_and_invitation(stage):
     revealed(stage).host.token = "secret"
     stage.host.invitation = b"{}"

@@ -7,7 +7,7 @@ from contextlib import ExitStack, closing
 import pytest
 import requests
 from starlette.applications import Starlette
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
 from fl.tools.host import web
@@ -24,10 +24,19 @@ def serve():
     async def large(request):
         return Response(LARGE)
 
+    async def pieces(request):
+        async def parts():
+            for _ in range(len(LARGE) >> 16):
+                yield LARGE[: 1 << 16]
+
+        return StreamingResponse(parts(), headers={"Content-Length": str(len(LARGE))})
+
     running = []
 
     def start(**given) -> WebServer:
-        server = WebServer(Starlette(routes=[Route("/", small), Route("/large", large)]), Address(**given))
+        server = WebServer(
+            Starlette(routes=[Route("/", small), Route("/large", large), Route("/pieces", pieces)]), Address(**given)
+        )
         server.start()
         running.append(server)
         return server
@@ -47,6 +56,13 @@ def ended(line: socket.socket) -> bool:
         return line.recv(1) == b""
     except ConnectionResetError:
         return True
+
+
+def gone(server: WebServer) -> None:
+    until = time.monotonic() + 8
+    while server.connections:
+        assert time.monotonic() < until, "the connection stays"
+        time.sleep(0.02)
 
 
 @pytest.mark.parametrize("first", [b"", b"GET / HT", b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"], ids=["silent", "begun", "second"])
@@ -71,16 +87,16 @@ def test_visitor__that_drips_its_request__is_cut_off_as_well(serve, monkeypatch)
             time.sleep(0.1)
 
 
-def test_visitor__that_takes_no_answer__is_cut_off(serve, monkeypatch):
-    monkeypatch.setattr(web, "PATIENCE", 0.3)
+@pytest.mark.parametrize("how, bound", [("large", "HEAD_SECONDS"), ("pieces", "PATIENCE")])
+def test_visitor__that_takes_no_answer__is_cut_off(serve, monkeypatch, how, bound):
+    """One that was handed over whole, and one that is read from a file while it is sent."""
     monkeypatch.setattr(web, "SLOWEST", 1 << 30)
+    monkeypatch.setattr(web, bound, 0.5)
     server = serve()
     with closing(line_to(server)) as line:
-        line.sendall(b"GET /large HTTP/1.1\r\nHost: x\r\n\r\n")
-        until = time.monotonic() + 10
-        while server.connections:
-            assert time.monotonic() < until, "the connection stays"
-            time.sleep(0.02)
+        line.sendall(f"GET /{how} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+        assert b"200" in line.recv(100) and server.connections
+        gone(server)
 
 
 def test_one_visitor__cannot_take_every_connection(serve):
@@ -91,10 +107,7 @@ def test_one_visitor__cannot_take_every_connection(serve):
         assert len(server.connections) == web.MAX_FROM_ONE < web.MAX_CONNECTIONS
         lines[0].sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
         assert b"200" in lines[0].recv(1000)  # those that it has are served
-    until = time.monotonic() + 10
-    while server.connections:
-        assert time.monotonic() < until
-        time.sleep(0.02)
+    gone(server)
     assert requests.get(server.url, timeout=5).content == b"here"
 
 
