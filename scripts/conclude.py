@@ -8,7 +8,8 @@ from fl.tools.cli.options import Key, Result
 
 
 @click.command(cls=options.answering(ConnectedProviderCommand), short_help="Give notice; get back what is left in the pool.")
-@options.federation
+@options.final_federation
+@options.yes
 @options.optional_key
 @options.calldata
 @options.command

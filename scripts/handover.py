@@ -11,7 +11,8 @@ from fl.tools.cli.options import Key, Result
 
 
 @click.command(cls=options.answering(ConnectedProviderCommand), short_help="Give a seat to another owner.")
-@options.federation
+@options.final_federation
+@options.yes
 @options.optional_key
 @options.calldata
 @click.option("--sign", "signs", is_flag=True, help="First step, by the new owner: sign, and write --file.")

@@ -12,22 +12,29 @@ from fl.tools.cli.options import Key
 
 
 @click.command(
-    cls=options.answering(ConnectedProviderCommand, instead="--task"),
+    cls=options.answering(ConnectedProviderCommand, instead=("--data", "--task")),
     short_help="Host a federation: store, relay, page, invitation.",
 )
 @options.key
-@click.option("--federation", metavar="ADDRESS", help="The federation. Instead: --task, to deploy one first.")
-@click.option("--task", help="Deploy a federation for this task first, as `ape run deploy` does.")
+@click.option("--federation", metavar="ADDRESS", help="The federation. Instead: --data or --task, to deploy one first.")
+@click.option(
+    "--data",
+    type=click.Path(path_type=Path),
+    help="Deploy a federation first, for tables like this one: its columns and ranges become public, its rows stay here.",
+)
+@click.option("--target", metavar="COLUMN", help="With --data: the column to predict.")
+@click.option("--drop", multiple=True, metavar="COLUMN", help="With --data: a column to leave out. Repeatable.")
+@click.option("--task", help="Instead of --data: deploy for this task, as `ape run deploy` does.")
 @click.option(
     "--preset",
     type=click.Choice(options.PRESETS),
     default="live",
     show_default=True,
-    help="With --task: terms to start from.",
+    help="With --data or --task: terms to start from.",
 )
-@click.option("--terms", type=click.Path(path_type=Path), help="With --task: YAML file of terms that differ from the preset.")
+@click.option("--terms", type=click.Path(path_type=Path), help="With --data or --task: YAML file of terms that differ from it.")
 @options.training
-@click.option("--fund", metavar="TOKENS", help="With --task: what to pay into the pool. Play money is minted.")
+@click.option("--fund", metavar="TOKENS", help="With --data or --task: what to pay into the pool. Play money is minted.")
 @click.option("--store", type=click.Path(path_type=Path), default=Path("store"), show_default=True, help="The folder to serve.")
 @click.option("--host", "listen", default="127.0.0.1", show_default=True, help="Address to serve on.")
 @click.option("--port", type=int, default=8019, show_default=True, help="Port to serve on; 0 takes any free one.")

@@ -8,7 +8,8 @@ from fl.tools.cli.options import Key, Result
 
 
 @click.command(cls=options.answering(ConnectedProviderCommand), short_help="Leave a federation; withdraw afterwards.")
-@options.federation
+@options.final_federation
+@options.yes
 @options.key
 @options.seat
 @options.command

@@ -24,9 +24,7 @@ from fl.errors import TreatyError
 )
 @click.option("--task", help="Instead of --data: a shipped task or a task file, whose rows are split among --seats.")
 @click.option("--seats", type=int, default=3, show_default=True, help="With --task: how many participants.")
-@click.option(
-    "--rounds", type=int, default=3, show_default=True, help="Rounds to run, or to add; 0 runs until you press Ctrl-C."
-)
+@click.option("--rounds", type=click.IntRange(0), default=0, help="Rounds to run, or to add. Default: until you press Ctrl-C.")
 @click.option(
     "--out",
     type=click.Path(path_type=Path),
@@ -54,8 +52,8 @@ def cli(
     no_page: bool,
 ) -> None:
     """Starts a local chain, deploys and funds a federation with play money, seats the participants and runs the daemon of
-    `ape run participate` for each of them, as a process with a key, a journal and rows of its own. Ends after --rounds with
-    the model in OUT/model, ready for `ape run predict`. Everything stays on this machine."""
+    `ape run participate` for each of them, as a process with a key, a journal and rows of its own. Ends after --rounds, or
+    on Ctrl-C, with the model in OUT/model, ready for `ape run predict`. Everything stays on this machine."""
     click.echo("loading PyTorch and the task")
     from fl.tools.simulation.up import Plan, Progress, up
 

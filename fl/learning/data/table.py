@@ -15,12 +15,12 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from math import ceil, floor, isfinite, log10
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote
+from urllib.parse import quote, unquote
 
 import numpy as np
 import pandas as pd
@@ -181,6 +181,12 @@ class Table(Task):
         """With the columns, so that everybody encodes alike. The path stays private."""
         table = {"target": asdict(self.target), "columns": [asdict(c) for c in self.columns]}
         return {**super().facts(), "task": "table", "table": json.loads(json.dumps(table))}
+
+
+def table_address(path: Path, target: str, drop: Sequence[str] = ()) -> str:
+    """The address of a table as a task."""
+    dropped = f"&drop={','.join(quote(name, safe='') for name in drop)}" if drop else ""
+    return f"{PREFIX}{path}?target={quote(target)}{dropped}"
 
 
 def table_task(address: str) -> Table:

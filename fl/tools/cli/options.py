@@ -9,7 +9,7 @@ import functools
 import json
 import math
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -54,7 +54,12 @@ class Key:
         return ape_accounts.account(self.account, self.passphrase_file, local)
 
 
-federation = click.option("--federation", required=True, metavar="ADDRESS", help="The federation's contract.")
+final_federation = click.option(
+    "--federation",
+    metavar="ADDRESS",
+    help="The federation's contract. Default: the one that this folder remembers, with --yes.",
+)
+yes = click.option("--yes", is_flag=True, expose_value=False, help="Mean the federation that this folder remembers.")
 read_federation = click.option(
     "--federation", metavar="ADDRESS", help="The federation's contract. Default: the one that this folder remembers."
 )
@@ -110,11 +115,11 @@ def say_first(line: str) -> None:
         click.echo(plain(line))
 
 
-def answering(command: type[click.Command], instead: str | None = None) -> type[click.Command]:
+def answering(command: type[click.Command], instead: Sequence[str] = ()) -> type[click.Command]:
     """The same kind of command, which reports in one line that the network's node does not answer, without Ape's traceback.
 
     The network may stand in TREATY_NETWORK. Where --federation may be left out, the folder's own federation is meant, and
-    said before anything is sent. instead: an option with which the command makes a federation of its own."""
+    said before anything is sent. instead: options with which the command makes a federation of its own."""
 
     class Answering(command):  # type: ignore[misc, valid-type]
         def parse_args(self, context: click.Context, args: list[str]) -> list[str]:
@@ -126,11 +131,17 @@ def answering(command: type[click.Command], instead: str | None = None) -> type[
             """The arguments, with what environment and folder say where they say nothing."""
             network = os.environ.get("TREATY_NETWORK")
             options = {option for param in self.params if not param.required for option in param.opts}
-            makes = instead is not None and _gives(args, instead)
+            makes = any(_gives(args, option) for option in instead)
             if "--federation" in options and not makes and not _gives(args, "--federation"):
                 if (known := recalled()) is None:
                     raise nothing_remembered(context)
                 say_remembered(known)
+                if "--yes" in options and not _gives(args, "--yes"):
+                    raise click.UsageError(
+                        "This cannot be undone: add --yes if you mean that federation, or give --federation ADDRESS. "
+                        "Nothing was sent.",
+                        context,
+                    )
                 args += ["--federation", known.federation]
                 network = network or known.network
                 if "--store" in options and not _gives(args, "--store"):

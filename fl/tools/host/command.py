@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from fl.errors import ChainError, TermsError
+from fl.errors import ChainError, TaskError, TermsError
+from fl.learning.data.table import table_address
 from fl.log import Log
 from fl.network import ape_accounts
 from fl.network.rpc import Rpc, on_loopback
@@ -76,15 +78,24 @@ def run(key: Key, given: Mapping[str, Any], say: Callable[[str], None]) -> None:
 
 def _federation(key: Key, given: Mapping[str, Any], store: LocalStore, say: Callable[[str], None]) -> str:
     """The federation's address: as given, deployed now, or the one that this folder remembers."""
-    if given["task"] and given["federation"]:
-        raise TermsError("give --task to deploy a federation, or --federation for one that stands; nothing was sent")
+    if (given["task"] or given["data"]) and given["federation"]:
+        raise TermsError("give --data or --task to deploy a federation, or --federation for one that stands; nothing was sent")
+    if bool(given["data"]) != bool(given["target"]) or (given["data"] and given["task"]):
+        raise TermsError("give --data TABLE with --target COLUMN, or --task; nothing was sent")
+    if given["data"]:
+        given = {**given, "task": table_address(given["data"], given["target"], given["drop"])}
     if not given["task"]:
         known = remembered()
         if not (address := given["federation"] or (known.federation if known else "")):
-            raise ChainError("say what to host: --federation ADDRESS, or --task NAME to deploy one; nothing was sent")
+            raise ChainError(
+                "say what to host: --federation ADDRESS, or --data TABLE --target COLUMN to deploy one; nothing was sent"
+            )
         return str(address)
     terms = PRESETS[given["preset"]] | (read_terms(given["terms"]) if given["terms"] else {})
-    task = tried_task(given["task"])
+    try:
+        task = tried_task(given["task"])
+    except TaskError as error:  # with what to write on this command's line
+        raise TaskError(re.sub(r"\bdrop=", "--drop ", str(error)) if given["data"] else str(error)) from error
     if "token" in terms and not given["fund"]:
         raise TermsError("the terms name a token: say with --fund how much of it to pay into the pool; nothing was sent")
     pace = pace_here(given["preset"], task, given["training"])

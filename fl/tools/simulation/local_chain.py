@@ -33,7 +33,8 @@ def start_chain(log: Path, accounts: int = 40, state: Path | None = None) -> tup
         command = ["anvil", "--port", "0", "--accounts", str(accounts), "--balance", "1000", "--chain-id", str(CHAIN_ID)]
         command += [] if state is None else ["--state", str(state)]
         try:
-            node = subprocess.Popen(command, stdout=out, stderr=out, env={**os.environ})
+            # In a session of its own: Ctrl-C in a terminal goes to all of a session, and the chain is needed to the end.
+            node = subprocess.Popen(command, stdout=out, stderr=out, env={**os.environ}, start_new_session=True)
         except FileNotFoundError:
             raise ChainError("there is no local chain to start: run `make setup`, then `. ./env.sh`") from None
     for _ in range(300):

@@ -26,7 +26,8 @@ import pandas as pd
 from fl.agents.record.history import History
 from fl.errors import AuditError, ChainError, TaskError, TreatyError
 from fl.learning.data.local_rows import local_shard
-from fl.learning.data.reading import read_table
+from fl.learning.data.reading import identifies, read_table
+from fl.learning.data.table import table_address
 from fl.learning.task import Task
 from fl.learning.task_loading import load_task
 from fl.network import ape_accounts
@@ -70,7 +71,7 @@ class Plan:
     drop: tuple[str, ...] = ()
     task: str | None = None
     seats: int = 3
-    rounds: int = 3
+    rounds: int = 0
     seed: int = 0
     port: int | None = None
 
@@ -247,10 +248,22 @@ class _Local:
         for name in (*((self.plan.target,) if self.plan.target else ()), *self.plan.drop):
             if name not in frames[0].columns:
                 raise TaskError(f"the tables have no column {name!r}; they have {', '.join(frames[0].columns)}")
+        self._look_for_identities(frames)
         together = self.out / "columns.csv"
         pd.concat(frames, ignore_index=True).to_csv(together, index=False)
-        dropped = f"&drop={','.join(quote(name, safe='') for name in self.plan.drop)}" if self.plan.drop else ""
-        return f"table:{together}?target={quote(self.plan.target or '')}{dropped}"
+        return table_address(together, self.plan.target or "", self.plan.drop)
+
+    def _look_for_identities(self, frames: list[pd.DataFrame]) -> None:
+        """Lists columns that seem to name patients. Raises TaskError for texts, which cannot be learned from; numbers can."""
+        aside = {self.plan.target, *self.plan.drop}
+        names = [name for name in map(str, frames[0]) if name not in aside and all(identifies(frame[name]) for frame in frames)]
+        if not names:
+            return
+        each = "another value in every row, as a patient's number has"
+        remedy = f"leave out what nobody should learn from ({' '.join(f'--drop {name}' for name in names)})"
+        if all(frames[0][name].dtype.kind == "i" for name in names):
+            return self.progress.say(f"note: {', '.join(names)}: {each}; {remedy}")
+        raise TaskError(f"{', '.join(names)}: {each}: {remedy}")
 
     def _found(self, task: Task) -> Deployment:
         """Deploys, funds and seats everybody, on the connected chain."""

@@ -44,11 +44,26 @@ def test_address_that_is_given__is_the_one_that_counts(commands, made):
     assert done.code == 1 and made not in done.err and "no federation at 0x1212" in done.err
 
 
-def test_folder_that_remembers_nothing__and_what_cannot_be_undone__ask_for_the_address(commands, made):
+def test_what_cannot_be_undone__wants_the_address_or_a_yes(commands, made):
+    seated(commands, made)
     for command in ("leave", "conclude", "handover"):
-        assert "Missing option '--federation'" in commands(command, *signed(1)).err, command
+        done = commands(command, *signed(1))
+        assert done.code == 2 and f"{made}, as remembered" in done.err and "cannot be undone: add --yes" in done.err, command
+    done = commands("leave", *signed(1), "--yes")
+    assert done.code == 0 and f"{made}, as remembered" in done.err and "leaves" in done.out, done
+    assert commands("conclude", *signed(0), "--yes").code == 0
+
+
+def test_host__asks_for_no_federation_where_it_deploys_one(commands, tmp_path):
+    done = commands("host", *signed(0), "--data", tmp_path / "gone.csv", "--target", "sick")
+    assert done.code == 1 and "no table" in done.err and "remember" not in done.err, done
+    done = commands("host", *signed(0), "--data", tmp_path / "gone.csv")
+    assert done.code == 1 and "give --data TABLE with --target COLUMN, or --task; nothing was sent" in done.err, done
+
+
+def test_folder_that_remembers_nothing__asks_for_the_address(commands, made):
     (commands.folder / "deployments" / "current.json").unlink()
-    for command in ("join", "participate", "fund", "topup", "claim", "withdraw"):
+    for command in ("join", "participate", "fund", "topup", "claim", "withdraw", "leave", "conclude", "handover"):
         done = commands(command, *signed(1), *(["--amount", "5"] if command == "fund" else []))
         assert done.code == 2 and "Missing option '--federation': give ADDRESS" in done.err, done
 

@@ -4,17 +4,22 @@ import datetime
 import decimal
 import gzip
 import json
+import re
 import time
+import tracemalloc
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from fl.errors import TaskError
+from fl.learning.data import reading
 from fl.learning.data.local_rows import local_shard
-from fl.learning.data.reading import read_table
+from fl.learning.data.reading import NUMBER, read_table
 from fl.learning.data.table import manifest_table, table_task
 from fl.tools.federation.deploy import manifest_of, tried_task
 
@@ -32,6 +37,61 @@ def test_read__only_the_empty_field_is_missing__and_whole_numbers_stay(tmp_path)
     assert frame.ward.tolist() == [row[3] for row in ROWS] + ["nan"]
     assert frame.sick.dtype == np.int64 and frame.dose.tolist()[-1] == 1.0
     assert frame.age.isna().tolist() == [False] * 16 + [True] and frame.age.dtype == np.float64
+
+
+CELLS = st.one_of(
+    st.sampled_from(
+        ["", " ", "0", "007", "-0", "NA", "1.", ".5", "1e3", "1E400", "x", "9" * 18, "9" * 19, "-" + "9" * 19, "9" * 25]
+    ),
+    st.integers(-(2**64), 2**64).map(str),
+    st.floats(allow_nan=False).map(repr),
+)
+
+
+def plainly(texts: list[str], gone: set[str]) -> pd.Series:
+    """A column by the rule, all texts at once."""
+    present = [text for text in texts if text not in gone]
+    if not present or not all(map(NUMBER.fullmatch, present)) or any(re.match(r"[+-]?0\d", text) for text in present):
+        return pd.Series([None if text in gone else text for text in texts], dtype=object)
+    if len(present) == len(texts) and all(re.fullmatch(r"[+-]?\d{1,20}", t) and -(2**63) < int(t) < 2**63 for t in texts):
+        return pd.Series([int(text) for text in texts], dtype=np.int64)
+    return pd.Series([np.nan if text in gone else float(text) for text in texts], dtype=np.float64)
+
+
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(columns=st.lists(st.lists(CELLS, min_size=12, max_size=12), min_size=1, max_size=3), piece=st.integers(1, 13))
+@pytest.mark.parametrize("missing", [(), ("NA", "0")])
+def test_read__in_pieces__is_what_all_rows_at_once_are(tmp_path, monkeypatch, columns, piece, missing):
+    monkeypatch.setattr(reading, "PIECE", piece)
+    rows = [("a", *row) for row in zip(*columns, strict=True)]
+    frame = read_table(written(tmp_path / "t.csv", rows, ",".join(["first", *(f"c{i}" for i in range(len(columns)))])), missing)
+    for i, texts in enumerate(columns):
+        expected = plainly([text.strip() for text in texts], {"", *missing})
+        pd.testing.assert_series_equal(frame[f"c{i}"], expected, check_names=False, check_exact=True)
+
+
+def test_read__takes_less_than_three_times_the_file_in_memory(tmp_path):
+    rng = np.random.default_rng(0)
+    rows = [(i, *rng.normal(5, 2, 8).round(3), "ICU" if i % 3 else "main", "yes" if i % 5 else "no") for i in range(30_000)]
+    path = written(tmp_path / "t.csv", rows, "id,a,b,c,d,e,f,g,h,ward,sick")
+    tracemalloc.start()
+    try:
+        read_table(path)
+        assert tracemalloc.get_traced_memory()[1] < 3 * path.stat().st_size
+    finally:
+        tracemalloc.stop()
+
+
+def test_read__of_a_file_that_changes_meanwhile__is_refused(tmp_path, monkeypatch):
+    path, whole = written(tmp_path / "t.csv"), reading._check_heading
+
+    def meanwhile(*args):
+        whole(*args)
+        written(path, [*ROWS, (1, "old", 1, "south")])
+
+    monkeypatch.setattr(reading, "_check_heading", meanwhile)
+    with pytest.raises(TaskError, match="changed while it was read: try again"):
+        read_table(path)
 
 
 def test_read__what_is_said_to_be_missing__is(tmp_path):

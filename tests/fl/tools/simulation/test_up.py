@@ -1,6 +1,8 @@
 """A federation in one command: the daemons that people run, on a chain whose clock waits for nobody's window."""
 
 import json
+import os
+import signal
 import socket
 import subprocess
 import sys
@@ -19,7 +21,7 @@ from fl.learning.task_loading import load_task
 from fl.protocol.phases import Phase
 from fl.tools.model.folder import load
 from fl.tools.simulation.local_chain import CHECK_BLOCKS, Clock
-from fl.tools.simulation.up import Plan, Progress, up
+from fl.tools.simulation.up import Plan, Progress, _Local, up
 
 APE = Path(sys.executable).parent / "ape"
 ROOT = Path(__file__).parents[4]
@@ -44,14 +46,29 @@ def run_up(*words: object) -> subprocess.CompletedProcess[str]:
     return subprocess.run(list(map(str, call)), cwd=ROOT, capture_output=True, text=True, timeout=400)
 
 
+def run_up_until(line: str, *words: object) -> subprocess.CompletedProcess[str]:
+    """The same without --rounds, until it says the line; then Ctrl-C, which a terminal sends to all processes at once."""
+    call = list(map(str, [APE, "run", "up", *words]))
+    said = []
+    with subprocess.Popen(
+        call, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+    ) as run:
+        for text in run.stdout:
+            said.append(text)
+            if text.startswith(line):
+                os.killpg(run.pid, signal.SIGINT)
+        err = run.stderr.read()
+    return subprocess.CompletedProcess(call, run.returncode, "".join(said), err)
+
+
 @pytest.mark.xdist_group("chaos")
-def test_three_tables__become_one_model__which_another_run_carries_on(tmp_path):
+def test_three_tables__become_one_model__which_another_run_carries_on__until_ctrl_c(tmp_path):
     words = ["--data", *tables(tmp_path), "--drop", "note", "--target", "relapse"]
     first = run_up(*words, "--rounds", "1", "--out", tmp_path / "out")
     assert first.returncode == 0 and "round 1: a new model (3 revealed, 3 accepted), AUC 0." in first.stdout, first.stderr
     with pytest.raises(TaskError, match="holds a federation with another --seed \\(0\\): give the same options, or only --out"):
         up(Plan(tmp_path / "out", tuple(tables(tmp_path)), "relapse", ("note",), seed=1), Progress())
-    done = run_up("--rounds", "1", "--out", tmp_path / "out")
+    done = run_up_until("round 2:", "--out", tmp_path / "out")
     assert done.returncode == 0, done.stderr
     assert "continuing after round 1\nround 2: a new model (3 revealed, 3 accepted)" in done.stdout
     assert "audit passed" in done.stdout and "hashes to the root that the event Finalized of round 2 names" in done.stdout
@@ -96,11 +113,33 @@ def test_tables__with_a_wrong_column__are_named_and_leave_the_folder_free_for_an
         ("relaps", (), "the tables have no column 'relaps'; they have patient, age, ward, relapse, note"),
         ("relapse", ("ptient",), "the tables have no column 'ptient'; they have patient, age, ward, relapse, note"),
         ("relapse", ("patient", "age", "ward", "note"), "no column"),
-        ("relapse", ("note",), "the tables together, column patient: 150 different texts .* leave it out \\(--drop patient\\)"),
+        ("relapse", ("note",), "patient: another value in every row, .*: leave out .* \\(--drop patient\\)"),
     ):
         with pytest.raises(TaskError, match=message):
             up(Plan(out, tuple(paths), target, drop), Progress())
         assert not any(out.iterdir())
+
+
+def test_columns_that_seem_to_name_patients__are_listed__and_texts_are_refused(tmp_path):
+    paths = tables(tmp_path)
+    for first, path in enumerate(paths):
+        frame = pd.read_csv(path).drop(columns="note")
+        frame.insert(0, "patient", range(1000 * first, 1000 * first + len(frame)))
+        frame.to_csv(path, index=False)
+    told: list[str] = []
+    (tmp_path / "out").mkdir()
+    task = _Local(Plan(tmp_path / "out", tuple(paths), "relapse"), Progress(told.append))._tried()
+    assert "patient" in task.feature_columns  # numbers may be learned from, and the user is told
+    assert told == [
+        "note: patient: another value in every row, as a patient's number has; leave out what nobody should learn from "
+        "(--drop patient)"
+    ]
+    for path in paths:
+        frame = pd.read_csv(path)
+        frame.insert(0, "record", [f"{path.stem}{row}" for row in range(len(frame))])
+        frame.to_csv(path, index=False)
+    with pytest.raises(TaskError, match=r"record, patient: another value .* \(--drop record --drop patient\)"):
+        up(Plan(tmp_path / "out2", tuple(paths), "relapse"), Progress())
 
 
 def test_up__on_a_port_in_use__starts_nothing(tmp_path):
