@@ -8,11 +8,12 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from fl.errors import ChainError, TaskError, TermsError
+from fl.errors import ChainError, TaskError, TermsError, TreatyError
 from fl.learning.data.table import table_address
 from fl.log import Log
 from fl.network import ape_accounts
 from fl.network.rpc import Rpc, on_loopback
+from fl.network.stores.files import write_durably
 from fl.network.stores.local import LocalStore
 from fl.tools.cli.options import Key
 from fl.tools.cli.remembered import remembered
@@ -55,7 +56,7 @@ def run(key: Key, given: Mapping[str, Any], say: Callable[[str], None]) -> None:
         others=others,
         hints=given["hints"] or ((node,) if local else ()),
         days=given["days"],
-        token=_token(store.path) if given["private"] else "",
+        token=token_in(store.path.parent) if given["private"] else "",
         page=not given["no_page"],
         metrics=given["metrics"],
         budget=int(given["budget"] * 10**18),
@@ -120,9 +121,11 @@ def _place(word: str) -> Place:
     return Place(url.rstrip("/"), owner)
 
 
-def _token(folder: Path) -> str:
-    path = folder.parent / TOKEN_FILE
+def token_in(folder: Path) -> str:
+    """The token of the host whose store lies in this folder. Raises TreatyError for an empty one, which everybody has."""
+    path = folder / TOKEN_FILE
     if not path.is_file():
-        path.touch(mode=0o600)
-        path.write_text(secrets.token_urlsafe(24))
-    return path.read_text().strip()
+        write_durably(path, secrets.token_urlsafe(24).encode(), mode=0o600)
+    if not (token := path.read_text().strip()):
+        raise TreatyError(f"{path} is empty, and the host would be open to everybody: remove it; nothing was started")
+    return token
