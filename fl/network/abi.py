@@ -61,6 +61,10 @@ class Interface:
         entry = self._functions[function]
         return _selector(entry) + encode([_kind(i) for i in entry["inputs"]], args)
 
+    def function(self, calldata: bytes) -> str:
+        """The function that is called; empty if it is none of these."""
+        return self._selectors.get(calldata[:4], "")
+
     def result(self, function: str, data: bytes) -> Any:
         """What a call returned: one value, or a tuple. Raises ContractError if the bytes cannot be decoded."""
         outputs = self._functions[function]["outputs"]
@@ -111,6 +115,10 @@ class Interface:
     def topics(self) -> list[bytes]:
         """The first topics of all events in the ABI."""
         return list(self._events)
+
+    @cached_property
+    def _selectors(self) -> dict[bytes, str]:
+        return {_selector(entry): name for name, entry in self._functions.items()}
 
     @cached_property
     def _events(self) -> dict[bytes, Entry]:

@@ -380,12 +380,13 @@ class FederationReader:
             self._times[number] = self.block(number).time
         return {number: self._times[number] for number in blocks}
 
-    def cost(self, transaction: str) -> tuple[int, int]:
-        """(gas, bytes of calldata) of a transaction that was mined."""
+    def cost(self, transaction: str) -> tuple[int, int, str]:
+        """(gas, bytes of calldata, function or empty) of a transaction that was mined."""
         receipt = self._mined("eth_getTransactionReceipt", transaction)
         body = self._mined("eth_getTransactionByHash", transaction)
         try:
-            return int(receipt["gasUsed"], 16), len(unhex(body["input"]))
+            data = unhex(body["input"])
+            return int(receipt["gasUsed"], 16), len(data), self.interface.function(data)
         except (KeyError, TypeError, ValueError) as error:
             raise NodeError(f"the node does not say what transaction {transaction} cost: {error!r}") from error
 

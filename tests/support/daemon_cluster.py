@@ -95,6 +95,7 @@ class DaemonCluster:
         workers: Workers | None = None,
         as_json: bool = False,
         relays: Sequence[str] = (),
+        token: str = "",
     ) -> Daemon:
         """Starts a seat's daemon, as `ape run participate` would, but that it works within its looks by default."""
         key = key or key_of(seat)
@@ -109,7 +110,7 @@ class DaemonCluster:
         sender = Sender(rpc, key, node.chain_id, held.transactions, fees or Fees(), log, node.refusal)
         store = store or self.store
         trio = cast(seat, self.evaluator, self.data.shards[seat], 0, held.folder, TrainingOptions(trainer, ahead=ahead))
-        writer = Writer(node.chain_id, node.address, seat, key.sign_typed, log.warn)
+        writer = Writer(node.chain_id, node.address, seat, key.sign_typed, log.warn, token)
         relay = HostRelay(relays, writer, seconds=1.0) if relays else None
         agent = Agent(f"seat {seat}", key, whole_seat(trio, seat, key.address), held.folder, store, seat, relay=relay)
         pace, work = Pace(0.01, 0.01, turn=1), workers or Inline()

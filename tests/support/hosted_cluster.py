@@ -16,6 +16,9 @@ from support.host_process import ETHER, HostProcess
 from support.keys import Key, key_of
 from support.system import owner
 
+from fl.network.federation import FederationReader
+from fl.network.rpc import Rpc
+from fl.network.stores.base import Writer
 from fl.network.stores.hosted import HostStore
 from fl.network.stores.local import LocalStore
 from fl.network.stores.several import Stores
@@ -59,18 +62,23 @@ class HostedCluster(DaemonCluster):
         self.hosts.append(HostProcess(folder, self.system.federation.address, self.url, key, stores=stores, **more))
         return self.hosts[-1]
 
-    def begin(self, *urls: str, seats: Sequence[int] = (), alone: bool = False) -> None:
+    def begin(self, *urls: str, seats: Sequence[int] = (), alone: bool = False, token: str = "") -> None:
         """Starts daemons whose hosts are at these addresses, as stores and as relays; beside them each has its own folder and,
-        unless it is alone with its hosts, a store that all share."""
+        unless it is alone with its hosts and with what events name, a store that all share."""
         for seat in seats or range(self.SEATS):
             own = LocalStore(self.folder / f"store-{seat}")
             own.put(self.system.model, Kind.MODEL)
             shared = [] if alone else [self.store]
             hosted = [HostStore(url, PATIENCE) for url in urls]
             self.uploads += hosted if alone else []
-            store = Stores([own, *hosted, *shared])
-            daemon = self.daemons[seat] = self.daemon(seat, store=store, relays=urls)
-            store.write_as(daemon.agent.relay.writer)  # type: ignore[union-attr]
+            store = Stores([own, *hosted, *shared], near=True)
+            daemon = self.daemons[seat] = self.daemon(seat, store=store, relays=urls, token=token)
+            place = self.evm.chain_id, daemon.node.address
+            store.write_as(Writer(*place, seat, key_of(seat).sign_typed, daemon.log.warn, token))
+
+    def reader(self) -> FederationReader:
+        """What somebody else reads the chain through."""
+        return FederationReader.open(Rpc([self.url]), self.system.federation.address)
 
     def step(self, seconds: int = STEP) -> bool:
         """Everybody acts, and the clock moves on; returns whether anybody did anything."""

@@ -21,6 +21,19 @@ class GasUse:
 
 
 @dataclass(frozen=True)
+class Relayed:
+    """What relays paid: gas of transactions that carried signed acts, in how many rounds of participants."""
+
+    gas: int
+    rounds: int
+
+    @property
+    def each(self) -> float:
+        """Gas for a participant and a round."""
+        return self.gas / self.rounds
+
+
+@dataclass(frozen=True)
 class PrivacySpent:
     """What a private seat spent of its budget; `series` is what it had spent after each round in which it released, and
     `statements` by round are the hashes of its statements."""

@@ -223,7 +223,10 @@ def _account(visit: Visit) -> None:
     grade = "ok" if ether >= need else "warn" if ether >= least or visit.hosts_stand_in else "bad"
     remedy = "" if grade == "ok" else ": send it some"
     if ether < least:
-        remedy = f"{remedy}; when no host relays, a seat without gas misses its reveal and loses stake"
+        remedy = (
+            f"{remedy}; when no host relays, a seat without gas misses its reveal and loses stake, and it never proposes, "
+            "demands, answers or challenges"
+        )
     message = f"{ether / 1e18:.6f} ETH; {ROUNDS} rounds of all duties take about {need / 1e18:.6f} at the current price{remedy}"
     visit.say("gas money", grade, message)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
+from fl.network.calls import number_of
 from fl.network.denomination import Denomination
 from fl.network.events import Event
 from fl.network.federation import FederationReader, Head, SeatSets
@@ -86,7 +87,7 @@ def _seats(
     places = range(len(committee))
     records = reader.read_all([("scoreRecordOf", (place,)) for place in places], head) if committee else []
     scored = {seat: int(state) for seat, (state, _) in zip(committee, records, strict=True)}
-    found = []
+    found: list[dict[str, Any]] = []
     for seat, held in (reader.seats(sets.taken, head) if sets.taken else {}).items():
         active = contains(facts.active, seat) and facts.number > 0
         found.append(
@@ -94,6 +95,7 @@ def _seats(
                 "seat": seat,
                 "owner": held.owner,
                 "operator": held.operator,
+                "ether": _ether(reader, held.operator) if len(found) < SHOWN else None,
                 "stake": str(held.stake),
                 "earned": str(held.earned),
                 "standing": _standing(seat in sets.eligible, seat in sets.leaving),
@@ -103,6 +105,11 @@ def _seats(
             }
         )
     return found
+
+
+def _ether(reader: FederationReader, account: str) -> str:
+    """The ether of an operator in wei, as text."""
+    return str(number_of("eth_getBalance", reader.rpc("eth_getBalance", account, "latest")))
 
 
 def _standing(eligible: bool, leaving: bool) -> str:
@@ -163,6 +170,9 @@ def _screen(given: dict[str, Any], denomination: Denomination) -> list[str]:
     if nothing := [str(s["seat"]) for s in given["seats"] if s["score"] == 0]:
         cause = "nobody could read the update, or the gate left it out"
         lines.append(f"scored 0    in round {given['round']}, and paid nothing: seat {', '.join(nothing[:SHOWN])} ({cause})")
+    if poor := [str(s["seat"]) for s in given["seats"] if s["ether"] == "0"]:
+        what = "a relay must send their commits, reveals and scores; they propose, demand and challenge nothing"
+        lines.append(f"no ether    the operator of seat {', '.join(poor)}: {what}")
     for slash in given["slashes"][:SHOWN]:
         lines.append(f"slashed     seat {slash['seat']}, {amount(slash['amount'])} {symbol}: {slash['why']}")
     if len(given["seats"]) > SHOWN:

@@ -29,14 +29,13 @@ from fl.tools.cli.amounts import parse_amount, show_duration
 from fl.tools.cli.network import Network
 from fl.tools.cli.options import Key
 from fl.tools.cli.remembered import Remembered
-from fl.tools.federation.doctor import ROUND_GAS, examine
+from fl.tools.federation.doctor import BUSY, ROUND_GAS, examine
 from fl.tools.federation.first_model import first_model
 from fl.tools.federation.invitation import Invitation
 from fl.tools.federation.participate import Settings, participate
 from fl.tools.federation.seats import join
 
 JOIN_GAS = 500_000  # permit or approval, and join
-FEES = 3  # times today's fee, so that a busy day does not stop a seat
 ROUNDS_AHEAD = 10
 PAUSE = 10.0  # seconds between two looks for money
 LOCAL_ETHER = 10 * 10**18
@@ -278,7 +277,7 @@ class Visit:
 
     def _needs(self) -> dict[str, int]:
         """Ether in wei, by key, at three times today's fee."""
-        price = FEES * number_of("eth_gasPrice", self.rpc("eth_gasPrice"))
+        price = BUSY * number_of("eth_gasPrice", self.rpc("eth_gasPrice"))
         operator = 0 if self._hosts_stand_in() else ROUND_GAS * price
         return {"owner": JOIN_GAS * price, "operator": operator}
 

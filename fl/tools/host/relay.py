@@ -88,7 +88,7 @@ class Relay:
             commitments = log.commitments if act.kind == "reveal" else log.score_commitments
             if not act.opens(reader.chain_id, reader.address, commitments[act.seat]):
                 return 403, "this does not open what the seat committed to"
-        if self.purse.left < self._price(GAS_OF_ONE):
+        if self.purse.left < self._price((len(self._pending) + 1) * GAS_OF_ONE):
             return 503, "the budget for gas is spent: send the transaction yourself"
         with self._lock:
             kept = self._pending.get((act.kind, act.seat))

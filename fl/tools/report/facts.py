@@ -16,7 +16,7 @@ from fl.protocol.enums import Offence
 from fl.protocol.manifest import Manifest
 from fl.protocol.phases import Phase
 from fl.protocol.terms import Terms
-from fl.tools.audit.measured import GasUse, PrivacySpent
+from fl.tools.audit.measured import GasUse, PrivacySpent, Relayed
 from fl.tools.audit.verdict import Verdict
 
 LONGEST = 60  # letters of a name that somebody else chose
@@ -161,6 +161,7 @@ class Known:
     gas: Mapping[str, GasUse] = field(default_factory=dict)  # by function
     gas_of_round: Mapping[int, Mapping[str, int]] = field(default_factory=dict)
     gas_of_seat: Mapping[int, int] = field(default_factory=dict)
+    relayed: Relayed | None = None
     manifest: Manifest | None = None
     audit: Verdict | None = None
     privacy: Mapping[str, PrivacySpent] = field(default_factory=dict)  # by name

@@ -22,13 +22,16 @@ from fl.network.stores.several import federation_store
 from fl.protocol.artifact import Kind, parse_model
 from fl.protocol.manifest import Manifest
 from fl.protocol.phases import phase_and_end
+from fl.protocol.relayed import FORMS
 from fl.tools.audit.auditor import Auditor
-from fl.tools.audit.measured import GasUse
+from fl.tools.audit.measured import GasUse, Relayed
 from fl.tools.audit.verdict import Verdict
 from fl.tools.cli.prices import Prices
 from fl.tools.report.facts import Facts, Known, functions_of, gather
 from fl.tools.report.render import page
 from fl.tools.report.sources import write
+
+BATCHES = {form.batch for form in FORMS.values()}
 
 
 def report_federation(
@@ -48,6 +51,8 @@ class Gas:
     by_function: dict[str, list[tuple[int, int]]] = field(default_factory=lambda: defaultdict(list))
     by_round: dict[int, dict[str, int]] = field(default_factory=lambda: defaultdict(lambda: defaultdict(int)))
     round: int = 0
+    relayed: int = 0
+    participants: set[tuple[int, int]] = field(default_factory=set)  # rounds and seats that had an act relayed
 
     def add(self, reader: FederationReader, events: Iterable[Event]) -> None:
         """The transactions of these events, in order; whole transactions only."""
@@ -57,9 +62,16 @@ class Gas:
         costs = {transaction: reader.cost(transaction) for transaction in together}
         for transaction, left in together.items():
             self.round = next((e.fields["round"] for e in left if "round" in e.fields), self.round)
-            what, (gas, size) = functions_of(left), costs[transaction]
+            what, (gas, size, function) = functions_of(left), costs[transaction]
             self.by_function[what].append((gas, size))
             self.by_round[self.round][what] += gas
+            if function in BATCHES:
+                self.relayed += gas
+                self.participants |= {(self.round, e.fields["seat"]) for e in left if "seat" in e.fields}
+
+    def of_relays(self) -> Relayed | None:
+        """What relays paid, if any did."""
+        return Relayed(self.relayed, len(self.participants)) if self.participants else None
 
     def table(self) -> dict[str, GasUse]:
         """By function."""
@@ -115,6 +127,7 @@ class Source:
             measured_on=self._measured_on,
             gas=self.gas.table(),
             gas_of_round={n: dict(g) for n, g in self.gas.by_round.items()},
+            relayed=self.gas.of_relays(),
             manifest=self.manifest,
             audit=self._audit() if audit else None,
             commands=(f"ape run audit --federation {reader.address} --store STORE",),

@@ -8,11 +8,13 @@ import pytest
 from support.evm import AnvilEvm
 from support.system import BASE_TERMS, System
 
+from fl.network.ape_accounts import new_keystore
 from fl.network.federation import FederationReader
 from fl.network.randomness import SPAN
 from fl.network.rpc import Rpc
 from fl.tools.cli.network import Network
 from fl.tools.federation import doctor
+from fl.tools.federation.cost_estimate import gas_of
 
 ROUND = 128 * 264 + 1024  # bytes, of one leaf
 Disk = namedtuple("Disk", "free")
@@ -104,3 +106,41 @@ def visit_of(evm: AnvilEvm) -> doctor.Visit:
     network = Network(click.Context(click.Command("doctor")), url_of(evm))
     assert not network.local
     return doctor.Visit(network, "", None, None, [], None, None)
+
+
+# ---- gas money
+
+
+PRICE = 7 * 10**9
+ROUND_AT_BUSY = doctor.BUSY * doctor.ROUND_GAS * PRICE
+
+
+@pytest.mark.parametrize(
+    "ether, alone, hosted",
+    [
+        (0, "bad", "warn"),
+        (ROUND_AT_BUSY - 1, "bad", "warn"),
+        (ROUND_AT_BUSY, "warn", "warn"),
+        (doctor.ROUNDS * doctor.ROUND_GAS * PRICE, "ok", "ok"),
+    ],
+)
+def test_gas_money__for_less_than_a_round_at_three_times_today_s_price__must_be_fixed__unless_hosts_stand_in(
+    ether, alone, hosted, tmp_path
+):
+    (tmp_path / "passphrase").write_text("passphrase")
+    (tmp_path / "key.json").write_text(new_keystore("passphrase"))
+    answers = {"eth_getBalance": hex(ether), "eth_gasPrice": hex(PRICE)}
+    network = SimpleNamespace(local=False, rpc=lambda method, *_: answers[method])
+    for hosts_stand_in, grade in ((False, alone), (True, hosted)):
+        place = str(tmp_path / "key.json"), tmp_path / "passphrase"
+        visit = doctor.Visit(network, "", *place, [], None, None, hosts_stand_in=hosts_stand_in)
+        doctor._account(visit)
+        (found,) = [finding for finding in visit.findings if finding.what == "gas money"]
+        assert found.grade == grade
+        lacks = "a seat without gas misses its reveal and loses stake, and it never proposes"
+        assert (lacks in found.text) is (ether < ROUND_AT_BUSY)
+
+
+def test_gas_of_a_round__covers_the_acts_of_a_seat_in_the_largest_federation():
+    acts = ("commit", "reveal", "commitScores", "revealScores", "propose")
+    assert sum(gas_of(call, 128) for call in acts) < doctor.ROUND_GAS

@@ -99,3 +99,30 @@ def test_keys__of_a_machine_that_stopped_half_way__are_made_whole_the_next_time(
     }
     assert all((visit.guest.keys / f"{name}.json").read_text() == f"of {words}" for name in ("owner", "operator"))
     assert all(path.stat().st_mode & 0o777 == 0o600 for path in visit.guest.keys.iterdir())
+
+
+# ---- taking part without ether
+
+
+def poor(words: str | None, *hosts: Place) -> Visit:
+    system = System.create(InProcessChain())
+    visit = object.__new__(Visit)
+    visit.guest, visit.reader = Guest("", Path(), Path(), accept_loss=words), reader_of(system)
+    visit.invitation = Invitation(1337, visit.reader.address, SPONSOR.address, manifest().to_json(), hosts=hosts)
+    return visit
+
+
+HERE, THERE = Place("https://a.example", "the sponsor"), Place("https://b.example", "a university")
+SAME_OWNER, SAME_MACHINE = Place("https://b.example", "the sponsor"), Place("https://a.example:8443", "a university")
+
+
+def test_loss__is_accepted_only_in_its_own_words__and_with_two_hosts_of_different_owners():
+    words = poor(None).loss_words
+    assert words == "I may lose 10 TTT a round if my hosts fail"
+    assert not poor(None, HERE, THERE)._hosts_stand_in()
+    assert poor(words, HERE, THERE)._hosts_stand_in()
+    with pytest.raises(TreatyError, match="wants exactly these words: 'I may lose 10 TTT a round"):
+        poor("yes", HERE, THERE)._hosts_stand_in()
+    for hosts in ((HERE,), (HERE, SAME_OWNER), (HERE, SAME_MACHINE), ()):
+        with pytest.raises(TreatyError, match="needs an invitation with two hosts of different owners: send"):
+            poor(words, *hosts)._hosts_stand_in()
