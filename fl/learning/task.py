@@ -8,7 +8,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, fields
+from dataclasses import InitVar, asdict, dataclass, fields
 from math import nextafter
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -27,6 +27,8 @@ from fl.protocol.manifest import MAX_BATCH, MAX_PARAMETERS, MAX_SETTING, MAX_STE
 if TYPE_CHECKING:
     import pandas as pd
 
+EPOCH = 10  # steps
+
 # The maximum of each setting, and what to give. A rate of 0 is for tasks that train themselves (see load_task). Parameters lie
 # within 128 of zero, so a model that needs longer steps needs another scale.
 LIMITS = {
@@ -44,6 +46,7 @@ class LocalTraining:
     steps: batches between two rounds, as many for everybody, however few rows one has: a participant whose update is longer
     than the others' only because its table is would be cut short by the gate's bound.
     batch_size: rows of a batch; all of them where there are fewer.
+    epochs: what older task files give in the place of steps; each counts as EPOCH steps, whatever the table's size.
     proximal: FedProx's mu (Li et al., "Federated optimization in heterogeneous networks", 2020); 0 is FedAvg.
     device: where this participant's batches are computed, such as "cuda". It concerns only this participant and is not in the
     manifest. What members must agree on to the bit (the first model, scores, metrics) is always computed on the CPU, and so is
@@ -57,8 +60,13 @@ class LocalTraining:
     weight_decay: float = 0.0
     proximal: float = 0.0
     device: str = "cpu"
+    epochs: InitVar[int | None] = None
 
-    def __post_init__(self) -> None:
+    def __post_init__(self, epochs: int | None) -> None:
+        if epochs is not None:
+            if not isinstance(epochs, int) or not 1 <= epochs <= MAX_STEPS // EPOCH:
+                raise TaskError(f"epochs {epochs}: give steps instead, such as steps=20: the same number for everybody")
+            object.__setattr__(self, "steps", EPOCH * epochs)
         for name, (most, wanted) in LIMITS.items():
             value = getattr(self, name)
             if not isinstance(value, int | float) or not 0 <= value <= most:  # NaN fails every comparison

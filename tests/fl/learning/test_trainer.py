@@ -228,3 +228,12 @@ def test_threads__are_one_once_a_task_is_loaded__and_importing_changes_nothing()
     call = [sys.executable, "-c", f"{code}; print(n, torch.get_num_threads())"]
     shown = subprocess.run(call, env=environment, check=True, capture_output=True, text=True).stdout
     assert shown.split() == ["2", "1"]
+
+
+def test_epochs__of_older_task_files__count_as_ten_steps_each():
+    old = LocalTraining(learning_rate=0.1, epochs=2, batch_size=16)
+    assert old == LocalTraining(learning_rate=0.1, steps=20, batch_size=16) and old.shared().steps == 20
+    assert replace(old, steps=3).steps == 3
+    for epochs in (0, -1, 1.5, 10**9):
+        with pytest.raises(TaskError, match="give steps instead"):
+            LocalTraining(learning_rate=0.1, epochs=epochs)
