@@ -9,9 +9,16 @@ from fl.tools.cli.options import Result
 
 @click.command(cls=ReadingCommand, short_help="Show a federation on one screen.")
 @options.read_federation
+@options.stores
 @options.command
-def cli(network: Network, federation: str) -> Result:
-    """Shows phase and deadlines, who acted, stakes, pool, scores and the model's root, as the chain has them. Needs no key."""
+def cli(network: Network, federation: str, stores: tuple[str, ...]) -> Result:
+    """Shows phase and deadlines, who acted, stakes, pool, scores and the model's root, as the chain has them, and with
+    a store why updates were left out. Needs no key."""
     from fl.tools.federation.status import status
 
-    return status(network.reader(federation))
+    reader = network.reader(federation)
+    if not stores:
+        return status(reader)
+    from fl.tools.report.live import left_out  # loads torch, which a look at the chain does without
+
+    return status(reader, left_out(reader, stores))

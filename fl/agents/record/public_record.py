@@ -10,6 +10,7 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
+from math import isqrt
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,7 @@ from numpy.typing import NDArray
 
 from fl.agents.record.history import History, RoundLog
 from fl.errors import StoreError
-from fl.learning.gate import GATES, LOOK_BACK, GateState, RoundMemory, state_of
+from fl.learning.gate import GATES, LOOK_BACK, ONE, GateState, RoundMemory, cosine, gram, state_of
 from fl.learning.scoring import PublicRound
 from fl.network.events import Event
 from fl.network.stores.base import Store, canonical
@@ -25,6 +26,7 @@ from fl.network.stores.files import write_durably
 from fl.network.stores.several import fetched
 from fl.protocol.artifact import Data, Kind, Numbers, UpdateNumbers, parse_model, update_is_canonical
 from fl.protocol.enums import Artifact
+from fl.protocol.fixed_point import FRACTION_BITS
 from fl.protocol.fraud import ROOT_KEPT, Opened
 from fl.protocol.leaves import Tree, root_from
 from fl.protocol.manifest import Manifest
@@ -208,6 +210,39 @@ class Record:
             return RoundMemory({int(seat): int(voice) for seat, voice in facts["voices"].items()}, int(facts["square"]))
         except (OSError, ValueError, LookupError, TypeError, AttributeError):
             return None
+
+    def reasons(self, history: History, log: RoundLog) -> dict[int, str]:
+        """Why each revealed update that the committee left out of a settled round is not in the model, with the numbers that
+        everybody can recompute, by seat."""
+        out = [seat for seat in log.revealed or [] if log.settled and seat not in log.accepted]
+        if not out:
+            return {}
+        updates = self.well_formed(log, [*out, *log.accepted])
+        inside, most = self.judged(history, log).inside, self._gate.bound(self.state(history, log.number))
+        seats = sorted(updates)
+        products = gram([updates[seat] for seat in seats]) if seats else []
+        places = {seat: i for i, seat in enumerate(seats)}
+        voices = [places[seat] for seat in log.accepted if seat in places]
+        found = {}
+        for seat in out:
+            if (i := places.get(seat)) is None:
+                held = log.reveals[seat].root in self.updates([log.reveals[seat].root])
+                found[seat] = "its update is not as an honest encoder writes it" if held else "no store shows its update"
+                continue
+            norm = isqrt(products[i][i]) / 2**FRACTION_BITS
+            alike = [cosine(products[i][j], products[i][i], products[j][j]) / ONE for j in voices]
+            if norm == 0:
+                found[seat] = "its update changes nothing"
+            elif most is not None and products[i][i] > most**2:
+                found[seat] = f"too long: its norm is {norm:.3g}, and the gate's bound is {most / 2**FRACTION_BITS:.3g}"
+            elif seat in inside:
+                found[seat] = "the gate lets it in, and the committee left it out"
+            else:
+                mean = sum(alike) / max(1, len(alike))
+                found[seat] = (
+                    f"it agrees too little: mean cosine {mean:+.2f} to the {len(alike)} accepted updates of this round"
+                )
+        return found
 
     def bound(self, history: History) -> int | None:
         """The largest norm, in units, that the gate lets in this round; None if it is not known beforehand."""

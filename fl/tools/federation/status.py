@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
@@ -31,8 +32,10 @@ NEXT = {
 }
 
 
-def status(reader: FederationReader) -> Result:
-    """Reads everything at one block. Raises ChainError if the node does not answer."""
+def status(reader: FederationReader, reasons: Mapping[int, Mapping[int, str]] | None = None) -> Result:
+    """Reads everything at one block. reasons: by round and seat, why an update was left out, if a store could be read.
+
+    Raises ChainError if the node does not answer."""
     head = reader.head()
     terms, facts, sets = reader.terms, reader.round_facts(head), reader.seat_sets(head)
     phase, end = phase_and_end(facts, terms, head.time)
@@ -54,6 +57,7 @@ def status(reader: FederationReader) -> Result:
         "accounting": {name: str(amount) for name, amount in asdict(accounting).items()},
         "round_cost": str(terms.round_cost(facts.active.bit_count() if facts.live else able)),
         "seats": _seats(reader, facts, sets, head, events),
+        "left_out": {str(seat): why for seat, why in (reasons or {}).get(facts.number, {}).items()},
         "slashes": _slashes(facts, events),
         "proposal": _proposal(facts),
     }
@@ -173,6 +177,8 @@ def _screen(given: dict[str, Any], denomination: Denomination) -> list[str]:
     if poor := [str(s["seat"]) for s in given["seats"] if s["ether"] == "0"]:
         what = "a relay must send their commits, reveals and scores; they propose, demand and challenge nothing"
         lines.append(f"no ether    the operator of seat {', '.join(poor)}: {what}")
+    for seat, why in [*given["left_out"].items()][:SHOWN]:
+        lines.append(f"left out    seat {seat}: {why}")
     for slash in given["slashes"][:SHOWN]:
         lines.append(f"slashed     seat {slash['seat']}, {amount(slash['amount'])} {symbol}: {slash['why']}")
     if len(given["seats"]) > SHOWN:

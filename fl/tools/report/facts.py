@@ -163,6 +163,7 @@ class Known:
     gas_of_seat: Mapping[int, int] = field(default_factory=dict)
     relayed: Relayed | None = None
     manifest: Manifest | None = None
+    reasons: Mapping[int, Mapping[int, str]] = field(default_factory=dict)  # by round and seat, why an update was left out
     audit: Verdict | None = None
     privacy: Mapping[str, PrivacySpent] = field(default_factory=dict)  # by name
     task: str = ""  # as the plan names it; the manifest is more precise, if there is one

@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from fl.agents.record.history import History
-from fl.errors import AuditError, StoreError, TaskError
+from fl.agents.record.public_record import Record
+from fl.errors import AuditError, ManifestError, StoreError, TaskError
 from fl.learning.data.partition import Part, split
 from fl.learning.evaluator import Evaluator
 from fl.learning.shipped import SHIPPED
@@ -42,6 +43,18 @@ def report_federation(
     source.look()
     facts = source.facts()
     return write(out, page(facts, prices)), facts
+
+
+def left_out(reader: FederationReader, stores: Sequence[str | Path]) -> dict[int, dict[int, str]]:
+    """By round and seat, why updates were left out, as far as these stores tell; empty if none has the manifest."""
+    history = History(reader.terms.committee)
+    with suppress(StoreError, ManifestError):
+        store, manifest = federation_store(reader.terms, stores)
+        record = Record(reader.terms, manifest, store)
+        history.apply(events := reader.new_events())
+        record.note(events)
+        return {log.number: record.reasons(history, log) for log in history.rounds[-1:]}
+    return {}
 
 
 @dataclass
@@ -94,6 +107,8 @@ class Source:
         self.manifest: Manifest | None = None
         if stores:
             self.store, self.manifest = federation_store(self.terms, stores)
+            self._record = Record(self.terms, self.manifest, self.store)
+        self._reasons: dict[int, dict[int, str]] = {}
         self.gas = Gas()
         self._given = task
         self._task: Task | None = None
@@ -110,6 +125,8 @@ class Source:
         events = self._pending
         self.gas.add(self.reader, events)  # all of it or, if the chain stops answering meanwhile, nothing
         self.history.apply(events)
+        if self.store is not None:
+            self._record.note(events)
         self._pending = []
         return bool(events)
 
@@ -129,6 +146,7 @@ class Source:
             gas_of_round={n: dict(g) for n, g in self.gas.by_round.items()},
             relayed=self.gas.of_relays(),
             manifest=self.manifest,
+            reasons=self.reasons(),
             audit=self._audit() if audit else None,
             commands=(f"ape run audit --federation {reader.address} --store STORE",),
         )
@@ -147,6 +165,13 @@ class Source:
             pool=reader.accounting(head).available,
             denomination=reader.denomination,
         )
+
+    def reasons(self) -> dict[int, dict[int, str]]:
+        """Why updates were left out, by round and seat, as far as the stores tell."""
+        for log in self.history.rounds if self.store is not None else ():
+            if log.settled and log.number not in self._reasons:
+                self._reasons[log.number] = self._record.reasons(self.history, log)
+        return dict(self._reasons)
 
     def _audit(self) -> Verdict | None:
         """The verdict over the rounds that are final; made again when another one is."""

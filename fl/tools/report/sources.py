@@ -9,6 +9,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 from fl.agents.record.history import History
+from fl.agents.record.public_record import Record
 from fl.errors import AuditError, ManifestError, StoreError, TreatyError
 from fl.network.stores.files import write_durably
 from fl.network.stores.local import LocalStore
@@ -69,6 +70,11 @@ def facts_of_summary(path: Path) -> Facts:
     try:
         history.apply(record.events)
         known, times = _known(summary, path), summary.times
+        if known.manifest:
+            found = Record(record.terms, known.manifest, LocalStore(path.parent / "store"))
+            found.note(record.events)
+            reasons = {log.number: found.reasons(history, log) for log in history.rounds if log.settled}
+            known = replace(known, reasons=reasons)
         place = record.chain_id, record.federation, record.terms
         return gather(*place, history, times, known, denomination=summary.denomination)
     except (LookupError, TypeError, ValueError, AttributeError) as error:

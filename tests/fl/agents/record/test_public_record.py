@@ -115,3 +115,26 @@ def test_models__last_asked_for__outlast_a_store_that_is_away(tmp_path):
     assert record.model_file(others[-1]) == models[-1]
     store.away = True
     assert record.model_file(first) == models[0] and record.model_file(others[0]) is None  # the one asked for longest ago
+
+
+def test_reasons__of_each_kind__say_why_with_numbers(store):
+    def update(value: int, exponent: int = 0) -> bytes:
+        return bytes([exponent] * 8 + [value & 0xFF] * LEAF_PARAMETERS)
+
+    files = [update(10), update(11), update(-10), update(10, 4), update(-128), update(9), update(0), update(12)]
+    for seat, data in enumerate(files):
+        if seat != 5:  # which nobody can see
+            store.put(data, Kind.UPDATE)
+    history, record = history_of(3, files), record_of(store)
+    first, second, _ = history.rounds
+    assert record.reasons(history, first) == {}  # it is not settled
+    settle(first, [0, 1])
+    settle(second, [0, 1])
+    why = record.reasons(history, second)
+    assert set(why) == {2, 3, 4, 5, 6, 7}
+    assert why[2] == "it agrees too little: mean cosine -1.00 to the 2 accepted updates of this round"
+    assert why[3].startswith("too long: its norm is 0.000153, and the gate's bound is 1.")
+    assert why[4] == "its update is not as an honest encoder writes it"
+    assert why[5] == "no store shows its update"
+    assert why[6] == "its update changes nothing"
+    assert why[7] == "the gate lets it in, and the committee left it out"
