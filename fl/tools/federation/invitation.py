@@ -98,18 +98,20 @@ class Invitation:
         listed = Mnemonic(Language.ENGLISH).wordlist
         return " ".join(listed[number >> (WORD_BITS * i) & (1 << WORD_BITS) - 1] for i in range(WORDS))
 
-    def check(self, now: Callable[[], float] = time.time) -> None:
-        """Raises TreatyError if it has expired, or if its sponsor did not sign it. Whether that is the federation's sponsor,
-        only the chain can say."""
-        if self.expires <= now():
-            when = time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(min(self.expires, 1 << 40)))
-            raise TreatyError(f"the invitation expired on {when}: ask the sponsor for a new one; nothing was signed")
+    def check(self) -> None:
+        """Raises TreatyError if its sponsor did not sign it; whether that is the federation's, only the chain can say."""
         if signer_of(self.statement, self.signature) != self.sponsor:
             raise TreatyError(
                 "the invitation is not signed by the sponsor that it names: somebody altered it; ask the sponsor for the "
                 "original; nothing was signed"
             )
         Manifest.parse(self.manifest)
+
+    def check_date(self, now: Callable[[], float] = time.time) -> None:
+        """Raises TreatyError if it has expired."""
+        if self.expires <= now():
+            when = time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(min(self.expires, 1 << 40)))
+            raise TreatyError(f"the invitation expired on {when}: ask the sponsor for a new one; nothing was signed")
 
     # ---- as text
 

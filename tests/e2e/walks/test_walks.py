@@ -8,12 +8,18 @@ import signal
 import subprocess
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 from support.cli import APE, ROOT, project
+from support.keys import Key
+
+from fl.tools.federation.invitation import Invitation
+
+TEST_0 = 0xAC0974BEC39A17E36BA4A6B4D238FF944BACB478CBED5EFCAE784D7BF4F2FF80  # the key of the sponsor, which everybody knows
 
 BLOCK = 0.4  # seconds on the wall, and 5 of the chain's clock; the guide's 0.25 suit a machine that does nothing else
 MINUTES = 5.0
@@ -88,7 +94,7 @@ def test_three_participants__who_share_an_invitation_alone__make_a_model__though
     columns = table(tmp_path / "columns.csv", 60, 0)
     network = f"ethereum:local:{chain}"
     hosting = ["host", "--account", "TEST::0", "--network", network, "--owner", "the sponsor", "--budget", "5"]
-    first = ["--task", f"table:{columns}?target=relapse", "--block-seconds", "5"]
+    first = ["--data", columns, "--target", "relapse", "--block-seconds", "5"]
     running: list[Command] = []
     try:
         host = Command(folders["sponsor"], tmp_path / "host.log", *hosting, *first, "--port", "0")
@@ -106,6 +112,10 @@ def test_three_participants__who_share_an_invitation_alone__make_a_model__though
         for name in "abc":
             words = ["take-part", link, "--data", data[name], "--accept"]
             running.append(Command(folders[name], tmp_path / f"{name}.log", *words))
+        for step in ("made  ", "staked, operated by"):  # the third is killed after each step, and called again
+            running[-1].until(step, 120)
+            running.pop().kill()
+            running.append(Command(folders["c"], tmp_path / "c.log", *words))
         running[1].until("the chain has this seat's reveal", 240)
         host.kill()
         time.sleep(5)
@@ -120,12 +130,25 @@ def test_three_participants__who_share_an_invitation_alone__make_a_model__though
             time.sleep(1)
         took = time.monotonic() - began
         assert [seat["stake"] for seat in facts["seats"]] == [str(100 * 10**18)] * 3  # nobody was slashed
+        # A seat is not left alone because its host is down and its invitation over: its daemon starts all the same.
+        again.kill()
+        running[1].kill()
+        over = replace(Invitation.read(link), expires=1).signed(Key(TEST_0).sign_typed)
+        over.write(folders["a"] / "invite.json")
+        running.append(
+            Command(folders["a"], tmp_path / "again.log", "take-part", "invite.json", "--data", data["a"], "--accept")
+        )
+        running[-1].until("FIX .*127.0.0.1", 60)
+        running[-1].until("the daemon runs all the same", 10)
+        running[-1].until("phase begins", 60)
         made = quick("model", "--round", "1", "--out", "model", folder=folders["b"])  # no address: the folder remembers it
         assert made.returncode == 0 and "Finalized of round 1" in made.stdout, made
         (folders["b"] / "new.csv").write_text(data["b"].read_text())
         done = quick("predict", "--model", "model", "--data", "new.csv", "--out", "predictions.csv", folder=folders["b"])
         assert done.returncode == 0, done
         assert len(pd.read_csv(folders["b"] / "predictions.csv")) == 60
+        new = quick("take-part", "invite.json", "--data", data["a"], "--folder", "other", "--accept", folder=folders["a"])
+        assert new.returncode == 1 and "the invitation expired on 1970-01-01" in new.stderr  # nobody else takes a seat by it
         print(f"first final model after {took:.0f} s")
     finally:
         for command in running:
@@ -136,7 +159,7 @@ def test_three_participants__who_share_an_invitation_alone__make_a_model__though
 def test_tables__become_a_model_and_predictions__in_two_commands(tmp_path):
     tables = [table(tmp_path / f"{name}.csv", 40 + 10 * i, i) for i, name in enumerate("abc", 1)]
     began = time.monotonic()
-    made = quick("up", "--data", *tables, "--target", "relapse", "--out", tmp_path / "mine", "--no-page", folder=ROOT)
+    made = quick("up", "--data", *tables, "--target", "relapse", "--rounds", 3, "--out", tmp_path / "mine", folder=ROOT)
     assert made.returncode == 0 and "audit passed" in made.stdout, made
     print(f"model of three rounds after {time.monotonic() - began:.0f} s")
     new = table(tmp_path / "new.csv", 30, 9)

@@ -41,7 +41,7 @@ def listening():
         server.shutdown()
 
 
-def invited(tmp_path, hint: str, rpc: tuple[str, ...] = ()) -> Guest:
+def invited(tmp_path, hint: str, rpc: tuple[str, ...] = (), expires: int | None = None) -> Guest:
     plain = Invitation(
         chain_id=1337,
         federation="0x" + "1" * 40,
@@ -49,7 +49,7 @@ def invited(tmp_path, hint: str, rpc: tuple[str, ...] = ()) -> Guest:
         manifest=manifest().to_json(),
         hosts=(Place("https://host.example", "the sponsor"),),
         rpc=(hint,),
-        expires=int(time.time()) + 1000,
+        expires=expires or int(time.time()) + 1000,
     )
     plain.signed(SPONSOR.sign_typed).write(tmp_path / "invite.json")
     return Guest(str(tmp_path / "invite.json"), tmp_path / "mine.csv", tmp_path / "taking-part", rpc=rpc)
@@ -126,3 +126,22 @@ def test_loss__is_accepted_only_in_its_own_words__and_with_two_hosts_of_differen
     for hosts in ((HERE,), (HERE, SAME_OWNER), (HERE, SAME_MACHINE), ()):
         with pytest.raises(TreatyError, match="needs an invitation with two hosts of different owners: send"):
             poor(words, *hosts)._hosts_stand_in()
+
+
+def test_keys__whose_passphrase_is_gone__are_not_given_another(tmp_path, monkeypatch):
+    visit = object.__new__(Visit)
+    visit.guest, visit.tell = Guest("", tmp_path, tmp_path / "taking-part"), print
+    monkeypatch.setattr(ape_accounts, "new_keystore", lambda passphrase: f"of {passphrase}")
+    visit.make_keys()
+    visit.guest.passphrase.unlink()
+    with pytest.raises(TreatyError, match="holds the owner and operator key, and no passphrase: put the file passphrase back"):
+        visit.make_keys()
+    assert not visit.guest.passphrase.exists()
+
+
+def test_invitation__that_expired__asks_nobody(tmp_path):
+    with listening() as (place, asked):
+        guest = invited(tmp_path, place, expires=1_000_000_000)
+        with pytest.raises(TreatyError, match="the invitation expired on 2001-09-09"):
+            Visit(guest, lambda _: None, print)
+        assert asked == []
