@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from hashlib import sha256
@@ -252,9 +253,14 @@ def dry_run(checked: Draft, pace: Pace, seats: int, prices: Prices) -> Result:
 
 
 def remember(deployment: Deployment, folder: Path, network: str, stores: Sequence[str]) -> Path:
-    """Adds a deployment to `folder`/<chain id>.json, and makes it what this folder's commands read; returns the file."""
+    """Adds a deployment to `folder`/<chain id>.json, and makes it what this folder's commands read; returns the file. One that
+    is damaged is moved aside: the contracts are paid for, and their addresses must not be lost."""
     path = folder / f"{deployment.chain_id}.json"
-    known = json.loads(path.read_text())["all"] if path.is_file() else []
+    try:
+        known = [*json.loads(path.read_bytes())["all"]] if path.is_file() else []
+    except (ValueError, LookupError, TypeError, RecursionError):
+        known = []
+        os.replace(path, path.with_name(f"{path.name}.damaged"))
     write_durably(path, canonical({"all": [*known, asdict(deployment)]}))
     Remembered(deployment.federation, network, tuple(stores)).keep()
     return path

@@ -120,7 +120,8 @@ class Host:
                 size = path.stat().st_size
                 path.unlink()
                 self.metrics.pruned.inc(size)
-        self.names = {cid_: name for cid_, name in self.names.items() if name not in old}
+        for cid_ in [cid_ for cid_, name in list(self.names.items()) if name in old]:  # uploads add to them meanwhile
+            del self.names[cid_]
 
     def facts(self) -> dict[str, Any]:
         """What a client may want to know before it uses a host; it believes none of it."""
