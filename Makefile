@@ -46,7 +46,8 @@ release-hashes: setup
 lint: setup
 	@$(ENV) && ruff check fl scripts tests tooling && ruff format --check -q fl scripts tests tooling && mypy
 
-# The gas table and the learning table of the README, measured anew (4 and 5 minutes).
+# The gas table, measured anew, and beside it what the next fork's rules make of the same transactions (fifteen minutes); writes
+# fl/network/gas.json, from which limits, money to hold and estimates follow.
 gas: setup
 	@$(ENV) && ape compile --force && PYTHONPATH=tests python tests/quality/gas/measure.py
 
@@ -78,7 +79,7 @@ fuzz: setup
 	@.venv/fuzz/bin/python -c "import atheris" >/dev/null 2>&1 || .venv/fuzz/bin/python -m pip install -q atheris==3.0.0
 	@$(ENV) && mkdir -p build/fuzz && packages=$$(python -c "import sysconfig; print(sysconfig.get_path('purelib'))") && \
 		for name in $$(PYTHONPATH=tests python -c "from fuzz.targets import TARGETS; print(*TARGETS)"); do mkdir -p build/fuzz/$$name; \
-		PYTHONPATH=.:tests/fuzz:$$packages .venv/fuzz/bin/python tests/fuzz/run.py $$name $(FUZZ_SECONDS) build/fuzz/$$name || exit 1; done
+		PYTHONPATH=.:tests:tests/fuzz:$$packages .venv/fuzz/bin/python tests/fuzz/run.py $$name $(FUZZ_SECONDS) build/fuzz/$$name || exit 1; done
 
 compare: setup
 	@$(ENV) && ape run compare --out build/compare

@@ -36,7 +36,7 @@ from ethpm_types import ContractType
 from web3.exceptions import Web3Exception
 
 from fl.errors import ChainError, ContractError
-from fl.network import identity
+from fl.network import gas, identity
 from fl.network.ape_patches import listen_low, no_call_tree
 from fl.network.calls import chain_id as node_chain
 from fl.network.calls import number_of
@@ -185,6 +185,12 @@ def ether_of(address: str) -> int:
 def gas_price() -> int:
     """The network's current price per gas, in wei, from its node: Ape says 0 where it has no strategy for a price."""
     return number_of("eth_gasPrice", node()("eth_gasPrice"))
+
+
+def rules() -> str:
+    """The rules by which the network counts gas now (fl.network.gas). Raises NodeError."""
+    newest = node()("eth_getBlockByNumber", "latest", False)
+    return gas.rules_of(newest if isinstance(newest, dict) else {})
 
 
 def account_address(name: str) -> str:

@@ -12,6 +12,7 @@ from eth_hash.auto import keccak
 from eth_utils.address import is_hex_address, to_checksum_address
 
 from fl.errors import ChainError, ContractError
+from fl.network import gas
 from fl.network.abi import TOKEN_ABI, Interface, federation_abi, unhex
 from fl.network.calls import bytes_of, code_at, number_of
 from fl.network.chain import Chain
@@ -45,13 +46,14 @@ class Distrust(ChainError):
 
 @dataclass(frozen=True)
 class Head:
-    """The parts of a block that are used here. base_fee in wei per gas."""
+    """The parts of a block that are used here. base_fee: wei per gas; rules: by which its gas was counted (fl.network.gas)."""
 
     number: int
     time: int
     hash: str
     parent: str
     base_fee: int
+    rules: str
 
 
 @dataclass(frozen=True)
@@ -274,7 +276,7 @@ class FederationReader:
         try:
             number, time_ = int(found["number"], 16), int(found["timestamp"], 16)
             fee = int(found.get("baseFeePerGas") or "0x0", 16)
-            head = Head(number, time_, str(found["hash"]), str(found["parentHash"]), fee)
+            head = Head(number, time_, str(found["hash"]), str(found["parentHash"]), fee, gas.rules_of(found))
         except (KeyError, TypeError, ValueError) as error:
             raise NodeError(f"the node sent an invalid block: {type(error).__name__}: {error}") from error
         if not isinstance(which, str) and number != which:

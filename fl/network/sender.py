@@ -15,6 +15,7 @@ from eth_hash.auto import keccak
 
 from fl.errors import ChainError
 from fl.log import Log
+from fl.network import gas
 from fl.network.chain import Chain
 from fl.network.federation import Head
 from fl.network.rpc import NodeError, NodeRefused
@@ -25,6 +26,7 @@ GWEI = 10**9
 MIN_GAS = 50_000  # no call of a federation takes less
 MAX_GAS = 1 << 24  # of one transaction on Ethereum (EIP-7825); one with more is never mined, and blocks those after it
 BUMP = 1.125  # nodes replace a transaction if the fee is 10 % higher
+BUSY = 3  # times the present fee that a key should be able to pay: a transaction allows for twice the base fee and three bumps
 KNOWN = ("already known", "already imported", "known transaction", "nonce too low", "already in pool")
 
 
@@ -104,8 +106,10 @@ class Sender:
         suffices. spare: gas that it may take beyond what a node says, since others can make it dearer meanwhile."""
         call = {"from": self.signer.address, "to": to, "data": "0x" + data.hex()}
         balance = self._payable(head, MIN_GAS)
-        gas = self._estimate(call, shared)
-        gas = min(MAX_GAS, gas + gas // 4 + 10_000 + spare)  # the state may change before it is mined
+        estimate = self._estimate(call, shared)
+        fee, tip = self._market(head)
+        # The margin gives way to what the key can pay: a call with less of it is better than none.
+        limit = max(estimate, min(MAX_GAS, gas.limit(estimate, head.rules) + spare, balance // max(1, fee)))
         account, nonce = self.signer.address, self._nonce()
         transaction = SignedTransaction(
             name,
@@ -115,13 +119,12 @@ class Sender:
             data.hex(),
             account,
             nonce,
-            gas,
+            limit,
             attempt=attempt,
             lasting=lasting,
             revocable=revocable,
         )
-        fee, tip = self._market(head)
-        fee = min(fee, self._payable(head, gas, balance) // gas)  # a node takes nothing that the key could not pay at worst
+        fee = min(fee, self._payable(head, limit, balance) // limit)  # a node takes nothing that the key could not pay at worst
         transaction.sent.append(self._sign(transaction, fee, min(fee, tip), head))
         self.transactions.keep(transaction)
         self.log.info(
@@ -166,7 +169,7 @@ class Sender:
             answers += self.rpc.each("eth_estimateGas", call, "latest")
         if not answers and refused is not None:
             raise Refused(self._why(refused)) from refused
-        possible = [gas for answer in answers if 0 < (gas := _or_zero(answer)) <= MAX_GAS]
+        possible = [number for answer in answers if 0 < (number := _or_zero(answer)) <= MAX_GAS]
         if not possible:
             self.rpc.turn()
             most = f"no transaction may take more than {MAX_GAS:,} gas"

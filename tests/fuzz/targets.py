@@ -6,28 +6,50 @@ import json
 import tempfile
 from collections.abc import Callable
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from safetensors import SafetensorError
 from safetensors.torch import load as load_tensors
+from support.evm import LocalEvm, Reverted
+from support.manifests import manifest as manifest_of
+from support.system import BASE_TERMS
 
 from fl.errors import ChainError, ManifestError, TreatyError
 from fl.learning.data.reading import read_table
+from fl.learning.data.table import PREFIX, manifest_table, table_task
 from fl.network import rpc
 from fl.network.abi import Interface, federation_abi
+from fl.network.denomination import denomination_of
+from fl.network.headers import header_of
 from fl.network.kept_logs import KeptLogs
 from fl.network.nesting import nests_too_deep
-from fl.network.stores import cid
+from fl.network.rpc import NodeError
+from fl.network.stores import base, cid
 from fl.network.stores.several import is_public
+from fl.network.typed_data import signer_of
 from fl.protocol.artifact import Kind, parse_model, parse_update, size_of, update_is_canonical
+from fl.protocol.header import HeaderError, prev_randao
+from fl.protocol.hosting import parse_name
 from fl.protocol.manifest import Manifest
+from fl.protocol.relayed import Act
 from fl.protocol.terms import Terms, check
+from fl.tools.audit.export import FORMAT, VERSION, read_events, terms_to_json
+from fl.tools.audit.summary import Summary
+from fl.tools.cli.remembered import remembered
+from fl.tools.federation.allowlist_file import read_owners
+from fl.tools.federation.handover import Offer
+from fl.tools.federation.invitation import SCHEME, Invitation
 from fl.tools.federation.terms_file import read_terms
 from fl.tools.model.folder import read_config
 
 INTERFACE = Interface(federation_abi())
 FOLDER = Path(tempfile.mkdtemp(prefix="treaty-fuzz-"))
+STATED = manifest_of().to_json()
+BLOCK = json.loads((Path(__file__).parents[1] / "support" / "mainnet_blocks.json").read_text())["Prague"]
+HEAD = {"format": FORMAT, "version": VERSION, "chain_id": 1, "federation": "0x" + "11" * 20, "terms": terms_to_json(BASE_TERMS)}
 TOPICS = ["0x" + topic.hex() for topic in INTERFACE.topics]
 
 
@@ -129,6 +151,131 @@ def table(data: bytes) -> None:
         read_table(_file("table.csv", data))
 
 
+def parquet(data: bytes) -> None:
+    """Any bytes, and bytes between the marks of such a file."""
+    for whole in (data, b"PAR1" + data + b"PAR1"):
+        with suppress(TreatyError):
+            read_table(_file("table.parquet", whole))
+
+
+def table_schema(data: bytes) -> None:
+    """A table stated in a file, and in a manifest."""
+    path = _file("schema.json", data)
+    with suppress(TreatyError):
+        table_task(f"{PREFIX}{path}")
+    if nests_too_deep(data):
+        return
+    with suppress(ValueError, TreatyError):
+        stated = json.loads(data)
+        manifest_table(Manifest.parse({**STATED, "task": "table", "table": stated}))
+
+
+def header(data: bytes) -> None:
+    """The contract and its twin read the same of any bytes; they are the end of a header, too."""
+    for whole in (data, bytes([0xF9, len(data) >> 8 & 0xFF, len(data) & 0xFF]) + data):
+        try:
+            here: bytes | None = prev_randao(whole)
+        except HeaderError:
+            here = None
+        try:
+            there = _harness().call("prevRandao", whole)
+        except Reverted as error:
+            assert error.name == "MalformedHeader", error
+            there = None
+        assert here == there, (here, there, whole.hex())
+
+
+@cache
+def _harness() -> Any:
+    return LocalEvm().deploy("LibraryHarness")
+
+
+def block(data: bytes) -> None:
+    """What a node shows of a block."""
+    if nests_too_deep(data):
+        return
+    with suppress(ValueError, NodeError):
+        facts = json.loads(data)
+        if isinstance(facts, dict):
+            header_of({**BLOCK, **facts})
+
+
+def invitation(data: bytes) -> None:
+    """An invitation's file, and its line."""
+    with suppress(TreatyError):
+        found = Invitation.parse(data)
+        assert Invitation.parse(found.to_json()) == found
+        found.check(lambda: 0.0)
+    with suppress(TreatyError):
+        Invitation.read(SCHEME + data.decode(errors="replace"))
+
+
+def relayed_act(data: bytes) -> None:
+    """What somebody offers to a host's relay."""
+    if nests_too_deep(data):
+        return
+    with suppress(ValueError):
+        act = Act.parse(json.loads(data))
+        statement = act.statement(1, "0x" + "11" * 20)
+        if statement is not None:
+            signer_of(statement, act.parts[1])
+        assert act.entry[0] == act.seat
+
+
+def signature(data: bytes) -> None:
+    """A signature that a stranger sends with a statement."""
+    statement = Act("commit", 1, 2, (bytes(32), bytes(65))).statement(1, "0x" + "11" * 20)
+    assert statement is not None
+    signer_of(statement, data)
+
+
+def file_name(data: bytes) -> None:
+    """The name of a file that is asked for, or sent, over HTTP."""
+    found = parse_name(data.decode(errors="replace"))
+    assert found is None or len(found[0]) == 32
+
+
+def handover_offer(data: bytes) -> None:
+    with suppress(TreatyError):
+        Offer.read(_file("offer.json", data)).typed()
+
+
+def owners(data: bytes) -> None:
+    with suppress(TreatyError):
+        read_owners(_file("owners.txt", data))
+
+
+def record(data: bytes) -> None:
+    """A federation's record, its first line right or any."""
+    for whole in (data, json.dumps(HEAD).encode() + b"\n" + data):
+        with suppress(TreatyError):
+            read_events(_file("events.jsonl", whole))
+
+
+def summary(data: bytes) -> None:
+    with suppress(TreatyError):
+        Summary.read(_file("summary.json", data))
+
+
+def remembered_file(data: bytes) -> None:
+    (FOLDER / "deployments").mkdir(exist_ok=True)
+    _file("deployments/current.json", data)
+    with suppress(TreatyError):
+        remembered(FOLDER)
+
+
+def document(data: bytes) -> None:
+    """A manifest as a store gives it."""
+    facts = base._parse_canonical(data)
+    assert facts is None or base.canonical(facts) == data
+
+
+def token(data: bytes) -> None:
+    """What a token says of its decimals and its symbol."""
+    with suppress(TreatyError):
+        denomination_of(data[0] if data else None, data[1:].decode(errors="replace")).show(10**18)
+
+
 TARGETS: dict[str, Callable[[bytes], None]] = {
     target.__name__: target
     for target in (
@@ -144,5 +291,20 @@ TARGETS: dict[str, Callable[[bytes], None]] = {
         kept_logs,
         model_folder,
         table,
+        parquet,
+        table_schema,
+        header,
+        block,
+        invitation,
+        relayed_act,
+        signature,
+        file_name,
+        handover_offer,
+        owners,
+        record,
+        summary,
+        remembered_file,
+        document,
+        token,
     )
 }

@@ -418,7 +418,7 @@ class AnvilEvm(Engine):
     def write(self, to: str, data: bytes, by: str) -> list[tuple[str, dict]]:
         """As LocalEvm.write; `gas` and `size` then hold the receipt's gas and the calldata's bytes."""
         receipt = self._transact({"from": by, "to": to, "data": "0x" + data.hex()})
-        self.gas, self.size = int(receipt["gasUsed"], 16), len(data)
+        self.size = len(data)
         logs = [([bytes.fromhex(t[2:]) for t in log["topics"]], bytes.fromhex(log["data"][2:])) for log in receipt["logs"]]
         return [event_of(topics, payload) for topics, payload in logs if topics[0] in _events()]
 
@@ -431,4 +431,5 @@ class AnvilEvm(Engine):
             if len(output) > 2:
                 raise revert_of(bytes.fromhex(output[2:]))
             raise RuntimeError(f"failed without a reason: {receipt}")
+        self.gas = int(receipt["gasUsed"], 16)
         return receipt

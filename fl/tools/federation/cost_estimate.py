@@ -1,45 +1,21 @@
 """What a federation will cost before it exists: gas, ether, bytes and time, and what each role can earn and lose.
 
-Gas is what `make gas` measured on a real node (a test holds this table against tests/quality/gas/gas.json). What a rollup
-charges for execution and for bytes on L1 is fl.tools.cli.prices. Others differ and prices change: the output calls this an
-estimate.
+Gas is what `make gas` measured (fl.network.gas), by the rules of the connected chain and by Amsterdam's. What a rollup charges
+for execution and for bytes on L1 is fl.tools.cli.prices. Others differ and prices change: the output calls this an estimate.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
+from fl.network import gas, identity
 from fl.network.denomination import Denomination
 from fl.protocol.terms import Terms
 from fl.tools.cli.amounts import show_duration
 from fl.tools.cli.prices import ENVELOPE, Prices
 
-DISPUTES, IMPLEMENTATION, FACTORY, CREATE, PLAY_TOKEN = 2_645_000, 4_175_000, 906_000, 366_000, 759_000
-SEATS = (5, 10, 50, 128)
-# The gas of one call by the number of seats, in a steady round.
-GAS: dict[str, tuple[int, ...]] = {
-    "openRound": (55_552, 56_022, 59_782, 67_114),
-    "commit": (37_186, 37_192, 37_192, 37_192),
-    "reveal": (36_536, 36_540, 36_550, 36_553),
-    "close": (56_219, 70_414, 183_980, 405_451),
-    "draw": (62_797, 67_875, 93_768, 158_033),
-    "commitScores": (42_636, 42_950, 42_950, 44_499),
-    "revealScores": (42_760, 43_604, 48_262, 58_900),
-    "settle": (119_599, 183_613, 556_943, 1_903_618),
-    "propose": (52_153, 52_153, 52_153, 52_153),
-    "finalize": (60_215, 60_215, 60_215, 60_215),
-    "join": (115_037, 109_936, 105_903, 105_351),
-    "claim": (55_304, 55_304, 55_304, 55_304),
-}
 WORD, SELECTOR, LOCATOR, HEADER = 32, 4, 64, 672
-
-
-def gas_of(call: str, seats: int) -> int:
-    """Gas for a number of seats, interpolated between the table's columns and extrapolated beyond them."""
-    row = GAS[call]
-    i = next((i for i in range(1, len(SEATS) - 1) if seats <= SEATS[i]), len(SEATS) - 1)
-    low, high = SEATS[i - 1], SEATS[i]
-    return max(row[0] // 2, round(row[i - 1] + (row[i] - row[i - 1]) * (seats - low) / (high - low)))
 
 
 def bytes_of(call: str, seats: int, committee: int) -> int:
@@ -63,38 +39,56 @@ def calls_of_round(seats: int, committee: int) -> dict[str, int]:
     return {**once, "commit": seats, "reveal": seats, "commitScores": committee, "revealScores": committee}
 
 
+def deployment_gas(rules: str, *, own_factory: bool, own_token: bool) -> dict[str, int]:
+    """Gas of what a deployment sends, by name."""
+    parts = [*(["TestToken"] if own_token else []), *(identity.ARGUMENTS if own_factory else [])]
+    return {**{name: gas.deployment(name, rules) for name in parts}, "create": gas.creation(rules)}
+
+
 def estimate(
-    terms: Terms, seats: int, prices: Prices, denomination: Denomination, *, own_factory: bool, own_token: bool
+    terms: Terms, seats: int, prices: Prices, denomination: Denomination, *, rules: str, own_factory: bool, own_token: bool
 ) -> dict[str, Any]:
-    """The whole estimate as facts. Amounts of tokens are exact text."""
+    """The whole estimate as facts. rules: the connected chain's. Amounts of tokens are exact text."""
     tokens, committee = denomination.number, terms.committee
-    deployment = {"create": CREATE}
-    if own_factory:
-        deployment = {"Disputes": DISPUTES, "Federation": IMPLEMENTATION, "FederationFactory": FACTORY, **deployment}
-    if own_token:
-        deployment = {"TestToken": PLAY_TOKEN, **deployment}
+    deployment = deployment_gas(rules, own_factory=own_factory, own_token=own_token)
     all_deployed = sum(deployment.values())
     cost = tokens(terms.round_cost(seats))
     calls = calls_of_round(seats, committee)
-    round_gas = sum(n * gas_of(call, seats) for call, n in calls.items())
+    round_gas = {by: sum(n * gas.gas_of(call, seats, by) for call, n in calls.items()) for by in gas.RULES}
     round_bytes = sum(n * bytes_of(call, seats, committee) for call, n in calls.items())
-    l2 = sum(n * prices.rollup(gas_of(call, seats), bytes_of(call, seats, committee)) for call, n in calls.items())
+    l2 = sum(n * prices.rollup(gas.gas_of(call, seats, rules), bytes_of(call, seats, committee)) for call, n in calls.items())
 
-    one = {call: gas_of(call, seats) for call in GAS}
+    one = {call: gas.gas_of(call, seats, rules) for call in gas.CALLS}
+    proof = {"answer": gas.answer(terms.depth, rules), "challenge": gas.challenge(terms.depth, seats, rules)}
     trainer = one["commit"] + one["reveal"]
     validator = one["commitScores"] + one["revealScores"]
+    pays = {  # what a token must be worth, in ether, so that each amount covers the gas it is for
+        name: prices.mainnet(proof[call]) * 10**denomination.decimals / amount if amount else None
+        for name, call, amount in (
+            ("demand_deposit", "answer", terms.demand_deposit),
+            ("challenge_fee", "challenge", terms.challenge_fee),
+        )
+    }
     return {
         "seats": seats,
         "deployment": {"gas": deployment, "total_gas": all_deployed, "eth": prices.mainnet(all_deployed)},
+        "rules": rules,
+        "next_rules": {
+            "name": gas.NEXT,
+            "deployment_gas": sum(deployment_gas(gas.NEXT, own_factory=own_factory, own_token=own_token).values()),
+            "round_gas": round_gas[gas.NEXT],
+        },
         "round": {
-            "gas": round_gas,
-            "eth": prices.mainnet(round_gas),
+            "gas": round_gas[rules],
+            "eth": prices.mainnet(round_gas[rules]),
             "bytes": round_bytes,
             "l2_eth": l2,
             "seconds": terms.shortest_round(),
             "seconds_at_most": terms.longest_round(),
             "pool": cost,
         },
+        "proof_gas": proof,
+        "token_must_be_worth": pays,
         "roles": {
             "participant": {
                 "earns_at_most": tokens(terms.trainer_rate),
@@ -114,7 +108,7 @@ def estimate(
             "challenger": {
                 "earns_at_most": tokens(terms.challenge_fee),
                 "loses": f"{tokens(terms.demand_deposit)} for a demand that is answered",
-                "gas": None,
+                "gas": proof["challenge"],
             },
             "sponsor": {
                 "earns_at_most": "0",
@@ -133,7 +127,7 @@ def lines_of(facts: dict[str, Any], prices: Prices, symbol: str) -> list[str]:
 
     one, n = facts["round"], facts["seats"]
     whole = facts["deployment"]
-    parts = ", ".join(f"{what} {gas:,}" for what, gas in whole["gas"].items())
+    parts = ", ".join(f"{what} {used:,}" for what, used in whole["gas"].items())
     quick, slow = show_duration(one["seconds"]), show_duration(one["seconds_at_most"])
     lines = [
         f"deployment  {whole['total_gas']:,} gas ({parts}): {money(whole['eth'])} at {prices.gas_price:g} gwei",
@@ -143,9 +137,32 @@ def lines_of(facts: dict[str, Any], prices: Prices, symbol: str) -> list[str]:
         f"(mainnet gas {prices.gas_price:g}, blob gas {prices.blob_price:g} gwei)",
         f"  time      {quick} when everybody acts at once, {slow} at most",
         f"  pool      sets aside {one['pool']} {symbol}; what is not earned pays for later rounds",
+        *_deposits(facts, money),
+        *_next_rules(facts),
         f"a round for each role ({symbol}):",
     ]
     for role, part in facts["roles"].items():
-        gas = f"; {part['gas']:,} gas, {money(prices.mainnet(part['gas']))}" if part["gas"] else ""
-        lines.append(f"  {role:11} earns up to {part['earns_at_most']}, loses {part['loses']}{gas}")
+        spends = f"; {part['gas']:,} gas, {money(prices.mainnet(part['gas']))}" if part["gas"] else ""
+        lines.append(f"  {role:11} earns up to {part['earns_at_most']}, loses {part['loses']}{spends}")
     return lines
+
+
+def _deposits(facts: dict[str, Any], money: Callable[[float], str]) -> list[str]:
+    """What a token must be worth for the amounts that are to cover somebody's gas."""
+    lines = []
+    for name, call in (("demand_deposit", "answer"), ("challenge_fee", "challenge")):
+        worth, used = facts["token_must_be_worth"][name], facts["proof_gas"][call]
+        covers = "covers nothing: it is 0" if worth is None else f"covers it if a token is worth at least {money(worth)}"
+        lines.append(f"  {call:9} takes {used:,} gas; {name} {covers}")
+    return lines
+
+
+def _next_rules(facts: dict[str, Any]) -> list[str]:
+    """The next fork's figures, where the chain has not got there yet."""
+    then = facts["next_rules"]
+    if facts["rules"] == then["name"]:
+        return []
+    return [
+        f"under the rules of {then['name'].capitalize()}, the next fork: deployment {then['deployment_gas']:,} gas, "
+        f"a round {then['round_gas']:,}"
+    ]

@@ -34,7 +34,7 @@ from fl.tools.cli.amounts import parse_amount
 from fl.tools.cli.options import Result
 from fl.tools.cli.prices import Prices
 from fl.tools.cli.remembered import Remembered
-from fl.tools.federation.cost_estimate import CREATE, DISPUTES, FACTORY, IMPLEMENTATION, PLAY_TOKEN, estimate, lines_of
+from fl.tools.federation.cost_estimate import deployment_gas, estimate, lines_of
 from fl.tools.federation.deployment import Deployment
 from fl.tools.federation.terms_file import DEFAULTS
 from fl.tools.federation.windows import PACES, Pace, said_windows, windows
@@ -128,6 +128,10 @@ class Draft:
     maker: Any | None  # the factory, if one stands
     own_token: bool
 
+    def gas(self, rules: str) -> dict[str, int]:
+        """What the deployment takes, by name."""
+        return deployment_gas(rules, own_factory=self.maker is None, own_token=self.own_token)
+
 
 def draft(
     task: Task,
@@ -197,9 +201,7 @@ def deploy(
     checked = draft(task, given, account.address, seed=seed, gate=gate, factory=factory, public=public, pace=pace)
     if publish:
         ape_accounts.explorer()
-    need = ape_accounts.gas_price() * (
-        CREATE + (checked.maker is None) * (DISPUTES + IMPLEMENTATION + FACTORY) + checked.own_token * PLAY_TOKEN
-    )
+    need = ape_accounts.gas_price() * sum(checked.gas(ape_accounts.rules()).values())
     if (held := ape_accounts.ether_of(account.address)) < need:
         message = f"{account.address} holds {held / 1e18:.6f} ETH and needs some {need / 1e18:.6f} for gas"
         raise ChainError(f"{message}: send it some; nothing was sent")
@@ -247,7 +249,7 @@ def dry_run(checked: Draft, pace: Pace, seats: int, prices: Prices) -> Result:
         least, most = checked.terms.min_reveals, checked.terms.max_seats
         raise TermsError(f"--seats {seats}: these terms allow {least} to {most}")
     own = {"own_factory": checked.maker is None, "own_token": checked.own_token}
-    facts = estimate(checked.terms, seats, prices, checked.denomination, **own)
+    facts = estimate(checked.terms, seats, prices, checked.denomination, rules=ape_accounts.rules(), **own)
     lines = [*lines_of(facts, prices, checked.denomination.symbol), *said_windows(checked.terms, pace), "nothing was sent"]
     return Result(lines, {**facts, "windows": {name: getattr(checked.terms, name) for name in WINDOWS}})
 

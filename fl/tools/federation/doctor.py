@@ -20,10 +20,12 @@ from fl.learning.data.table import Table
 from fl.learning.task import build
 from fl.learning.task_check import check_model, check_shard, check_task, table_of
 from fl.learning.task_loading import federation_task, load_task
+from fl.network import gas
 from fl.network.calls import chain_id, number_of
 from fl.network.federation import FederationReader
 from fl.network.randomness import AHEAD, KINDS, NONE, OWN, block_seconds, randomness_of
 from fl.network.rpc import NodeError
+from fl.network.sender import BUSY
 from fl.network.stores.base import Store
 from fl.network.stores.hosted import HostStore
 from fl.network.stores.private_copy import scratch_folder
@@ -39,8 +41,6 @@ from fl.tools.cli.options import Key, Result
 from fl.tools.federation.first_model import first_model
 
 SKEW = 60  # seconds by which clocks may differ
-ROUND_GAS = 400_000  # commit, reveal, scores and a proposal, generously
-BUSY = 3  # times today's price, at which there must be gas for a round
 LEAST = 10  # blocks that every window should hold
 ROUNDS = 10  # rounds for which there should be money and disk
 MARK = {"ok": "ok  ", "warn": "note", "bad": "FIX "}
@@ -219,7 +219,7 @@ def _account(visit: Visit) -> None:
     rpc = visit.network.rpc
     ether = number_of("eth_getBalance", rpc("eth_getBalance", visit.address, "latest"))
     price = number_of("eth_gasPrice", rpc("eth_gasPrice"))
-    need, least = ROUNDS * ROUND_GAS * price, BUSY * ROUND_GAS * price
+    need, least = ROUNDS * gas.ROUND * price, BUSY * gas.ROUND * price
     grade = "ok" if ether >= need else "warn" if ether >= least or visit.hosts_stand_in else "bad"
     remedy = "" if grade == "ok" else ": send it some"
     if ether < least:

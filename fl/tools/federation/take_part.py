@@ -15,11 +15,12 @@ from fl.agents.runtime.daemon import Daemon
 from fl.errors import ChainError, TreatyError, plain
 from fl.learning.task_loading import federation_task
 from fl.log import Log
-from fl.network import ape_accounts
+from fl.network import ape_accounts, gas
 from fl.network.abi import federation_abi
 from fl.network.calls import chain_id, number_of
 from fl.network.federation import FederationReader
 from fl.network.rpc import DEV_CHAINS, Rpc, on_loopback
+from fl.network.sender import BUSY
 from fl.network.stores.files import write_durably
 from fl.network.stores.local import LocalStore
 from fl.network.stores.public_http import public_addresses
@@ -30,13 +31,12 @@ from fl.tools.cli.amounts import parse_amount, show_duration
 from fl.tools.cli.network import Network
 from fl.tools.cli.options import Key
 from fl.tools.cli.remembered import Remembered
-from fl.tools.federation.doctor import BUSY, ROUND_GAS, examine
+from fl.tools.federation.doctor import examine
 from fl.tools.federation.first_model import first_model
 from fl.tools.federation.invitation import Invitation
 from fl.tools.federation.participate import Settings, participate
 from fl.tools.federation.seats import join
 
-JOIN_GAS = 500_000  # permit or approval, and join
 ROUNDS_AHEAD = 10
 PAUSE = 10.0  # seconds between two looks for money
 LOCAL_ETHER = 10 * 10**18
@@ -300,10 +300,10 @@ class Visit:
         return terms.demands_to_pay() * terms.demand_deposit
 
     def _needs(self) -> dict[str, int]:
-        """Ether in wei, by key, at three times today's fee."""
+        """Ether in wei, by key, so much that a busy day does not stop a seat."""
         price = BUSY * number_of("eth_gasPrice", self.rpc("eth_gasPrice"))
-        operator = 0 if self._hosts_stand_in() else ROUND_GAS * price
-        return {"owner": JOIN_GAS * price, "operator": operator}
+        operator = 0 if self._hosts_stand_in() else gas.ROUND * price
+        return {"owner": gas.seat(self.reader.head().rules) * price, "operator": operator}
 
     # ---- seat and daemon
 

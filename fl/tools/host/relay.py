@@ -15,6 +15,7 @@ from fl.agents.runtime.journal import KEEP_ROUNDS
 from fl.errors import ChainError, TreatyError
 from fl.log import Log
 from fl.network.federation import Snapshot
+from fl.network.gas import RELAYED
 from fl.network.sender import Fees, Sender, Signer
 from fl.network.transactions import SignedTransaction, TransactionJournal
 from fl.network.typed_data import signer_of
@@ -27,7 +28,6 @@ from fl.tools.host.purse import Payment, Purse
 from fl.tools.host.rounds import Rounds
 
 PARTS = 8  # a batch waits for others at most this part of its window, and not at all in its last quarter
-GAS_OF_ONE = 120_000  # of one act, generously
 GAS_OF_WALLET = 105_000  # of asking a contract wallet whether it signed
 
 TAKEN, ALREADY = 202, 200
@@ -88,7 +88,7 @@ class Relay:
             commitments = log.commitments if act.kind == "reveal" else log.score_commitments
             if not act.opens(reader.chain_id, reader.address, commitments[act.seat]):
                 return 403, "this does not open what the seat committed to"
-        if self.purse.left < self._price((len(self._pending) + 1) * GAS_OF_ONE):
+        if self.purse.left < self._price((len(self._pending) + 1) * RELAYED):
             return 503, "the budget for gas is spent: send the transaction yourself"
         with self._lock:
             kept = self._pending.get((act.kind, act.seat))
@@ -107,7 +107,7 @@ class Relay:
     def _spare(self, acts: int) -> int:
         """Gas for a batch of signed acts whose operators all become contract wallets before it is mined. With less, the batch
         would fail as a whole, and one owner could keep everybody's acts from the chain. No more than the budget pays for."""
-        left = self.purse.left // self._price(1) - acts * GAS_OF_ONE
+        left = self.purse.left // self._price(1) - acts * RELAYED
         return max(0, min(acts * GAS_OF_WALLET, left))
 
     # ---- sending
@@ -160,7 +160,7 @@ class Relay:
 
     def _send(self, kind: str, acts: list[Act], snapshot: Snapshot) -> None:
         reader, form = self.ledger.reader, FORMS[kind]
-        if self.purse.left < self._price(len(acts) * GAS_OF_ONE):
+        if self.purse.left < self._price(len(acts) * RELAYED):
             self.log.warn("the budget for gas is spent: nothing more is relayed")
             return
         named = (snapshot.facts.number,) if form.signs is not None else ()

@@ -15,9 +15,9 @@ from fl.agents.runtime.turns import Turns
 from fl.agents.runtime.workers import Inline
 from fl.log import Log
 from fl.network.federation import FederationReader
+from fl.network.gas import RULES, gas_of
 from fl.network.sender import Sender
 from fl.network.stores.local import LocalStore
-from fl.tools.federation.cost_estimate import gas_of
 from fl.tools.host.ledger import Known
 
 CALLS = ("openRound", "close", "draw", "settle", "finalize")
@@ -40,8 +40,8 @@ class Rounds:
 
     @staticmethod
     def dearest(seats: int) -> int:
-        """The gas of the dearest call with so many seats."""
-        return max(gas_of(call, seats) for call in CALLS)
+        """The gas of the dearest call with so many seats, after the next fork too."""
+        return max(gas_of(call, seats, rules) for call in CALLS for rules in RULES)
 
     def step(self, known: Known) -> None:
         """Does what is due."""

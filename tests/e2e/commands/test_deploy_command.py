@@ -11,11 +11,10 @@ from support.cli import ROOT, Commands, remembered
 from web3.exceptions import ContractLogicError
 from web3.logs import DISCARD
 
-from fl.network import identity
+from fl.network import gas, identity
 from fl.network.stores.local import LocalStore
 from fl.protocol.terms import WINDOWS, Terms
 from fl.tools.cli import options
-from fl.tools.federation.cost_estimate import DISPUTES, GAS, IMPLEMENTATION, SEATS
 from fl.tools.federation.terms_file import DERIVED, KNOWN, PRESETS, read_terms
 from fl.tools.federation.windows import PACES, windows
 
@@ -232,16 +231,20 @@ def test_dry_run__refuses_what_the_real_run_would(commands, words, message):
     assert commands(*DEPLOY, "--dry-run", *words).line.startswith(f"Error: {message}")
 
 
-def test_dry_run__uses_what_was_measured():
-    """The table of the estimate against the one that `make gas` wrote."""
-    from pathlib import Path
-
-    measured = json.loads((Path(__file__).parents[2] / "quality" / "gas" / "gas.json").read_text())
-    for call, row in GAS.items():
-        for seats, gas in zip(SEATS, row, strict=True):
-            assert gas == pytest.approx(measured["actions"][str(seats)][call], rel=0.1), (call, seats)
-    assert pytest.approx(measured["deploy (implementation, once)"], rel=0.1) == IMPLEMENTATION
-    assert pytest.approx(measured["deploy (disputes, once)"], rel=0.1) == DISPUTES
+def test_dry_run__tells_what_a_token_must_be_worth__and_what_the_next_fork_makes_of_it(commands, bare):
+    told = commands.json(*DEPLOY, "--dry-run", "--gas-price", "2", "--seats", "10")
+    assert told["rules"] == gas.TODAY and told["proof_gas"] == {"answer": gas.answer(0), "challenge": gas.challenge(0, 10)}
+    worth = told["token_must_be_worth"]
+    assert worth["demand_deposit"] == pytest.approx(gas.answer(0) * 2e-9 / 0.2)
+    assert worth["challenge_fee"] == pytest.approx(gas.challenge(0, 10) * 2e-9 / 5)
+    then = told["next_rules"]
+    assert then["name"] == gas.NEXT and then["deployment_gas"] > 5 * told["deployment"]["total_gas"]
+    assert told["round"]["gas"] < then["round_gas"] < 2 * told["round"]["gas"]
+    terms = commands.write("free.yaml", "demand_deposit: 0")
+    lines = commands(*DEPLOY, "--dry-run", "--terms", terms).out
+    assert "under the rules of Amsterdam, the next fork: deployment " in lines
+    assert re.search(r"answer    takes [\d,]+ gas; demand_deposit covers nothing: it is 0\n", lines)
+    assert re.search(r"challenge takes [\d,]+ gas; challenge_fee covers it if a token is worth at least 0\.0", lines)
 
 
 def test_dry_run__deployment_costs_what_it_said(commands, bare, tmp_path):
@@ -249,9 +252,9 @@ def test_dry_run__deployment_costs_what_it_said(commands, bare, tmp_path):
     assert commands(*DEPLOY, "--store", tmp_path / "s").code == 0
     paid = remembered(commands)[-1]["gas"]
     assert paid.keys() > {*identity.ARGUMENTS}
-    for what, gas in paid.items():
+    for what, used in paid.items():
         said = int(re.search(rf"{what} ([\d,]+)", result)[1].replace(",", ""))
-        assert said == pytest.approx(gas, rel=0.05), what
+        assert said == pytest.approx(used, rel=0.05), what
 
 
 # ---- money and sources

@@ -1,6 +1,6 @@
 """Gas from receipts of a real node: what every action costs at 5, 10, 50 and 128 seats in a steady round, and challenges at
-1M, 34M and 1G parameters. `PYTHONPATH=tests python tests/quality/gas/measure.py` writes gas.json
-and gas.md beside this file."""
+1M, 34M and 1G parameters; all of it under today's rules, and under Amsterdam's. `make gas` runs this. It writes the table that
+the package ships, fl/network/gas.json, and gas.md beside this file."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+from next_rules import NEXT, TODAY, VALUES, NextRules
 from support.evm import AnvilEvm
 from support.keys import key_of
 from support.relays import commitments, openings, score_commitments, score_openings, with_keys
@@ -24,8 +25,10 @@ from fl.protocol.header import prev_randao
 from fl.protocol.leaves import root_from
 
 HERE = Path(__file__).parent
+SHIPPED = HERE.parents[2] / "fl" / "network" / "gas.json"
 SEATS = (5, 10, 50, 128)
 DEPTHS = {"1M": 12, "34M": 17, "1G": 22}
+ANSWERED = (0, 6, 12, 17, 22)  # depths at which a leaf is demanded and answered
 RELAYED = ((10, 3), (10, 5), (50, 5), (128, 15))  # seats and committee
 BATCH = 64  # reveals that one relayer sends together
 
@@ -127,6 +130,8 @@ def actions(evm: AnvilEvm, n: int) -> dict[str, int]:
     another = replace(s.terms, label=bytes(31) + b"\x01")  # the same terms have a federation already
     s.factory.send("create", another.as_tuple(), by=STRANGER)
     out["deploy (one clone)"] = evm.gas
+    out["take a seat"] = seating(s.another())
+    s.take()
     s.join(n).fund()
     joins = s.take()["join"]
     out["join"] = round(sum(g for g, _ in joins) / n)
@@ -153,6 +158,53 @@ def actions(evm: AnvilEvm, n: int) -> dict[str, int]:
     return out
 
 
+def seating(s: Meter) -> int:
+    """Gas of all that `ape run join` sends for the first seat: the allowance, then seat and deposits of its operator."""
+    stake, deposits = s.terms.min_stake, s.terms.demands_to_pay() * s.terms.demand_deposit
+    s.token.send("mint", owner(0), stake + deposits, by=owner(0))
+    s.token.send("approve", s.federation.address, stake + deposits, by=owner(0))
+    approved = s.evm.gas
+    calls = [("join", owner(0), operator(0), stake, b""), ("give", operator(0), deposits)]
+    s.do("multicall", [s.federation.data(*call) for call in calls], by=owner(0))
+    return approved + s.evm.gas
+
+
+def alone(evm: AnvilEvm) -> dict[str, int]:
+    """Gas of each kind of relayed act when a relay sends a single one, in a seat's first round, whose records are empty."""
+    rng = np.random.default_rng(3)
+    s = with_keys(Meter.create(evm).join(3).fund(), 3)
+    s.open()
+    s.take()
+    number, updates = s.round.number, {seat: random_update(rng) for seat in range(3)}
+    for entry in commitments(s, updates):
+        s.do("commitMany", number, [entry])
+    s.skip()
+    for entry in openings(s):
+        s.do("revealMany", [entry])
+    s.skip()
+    for entry in score_commitments(s, {seat: rng.bytes(3) for seat in s.draw()}):
+        s.do("commitScoresMany", number, [entry])
+    s.skip()
+    for entry in score_openings(s):
+        s.do("revealScoresMany", [entry])
+    return {kind: max(used for used, _ in calls) for kind, calls in s.take().items() if kind.endswith("Many")}
+
+
+def answers(evm: AnvilEvm, depth: int) -> dict[str, int]:
+    """Gas of a demand for a leaf of a proposal on a tree of this depth, and of its answer; the path is synthetic."""
+    rng = np.random.default_rng(depth)
+    path = tuple(rng.bytes(32) for _ in range(depth))
+    model = random_model(rng)
+    s = Meter.create(evm, model, depth=depth, challenge_window=3600).join(3).fund()
+    s.to_propose({seat: random_update(rng) for seat in range(3)})
+    s.do("propose", 0, root_from(model, 0, path), b"", by=operator(0))
+    s.rich(CHALLENGER)
+    s.take()
+    s.do("demand", 0, 0, 0, by=CHALLENGER)
+    s.do("answer", 0, 0, 0, model, b"".join(path), by=operator(0))
+    return {name: calls[0][0] for name, calls in s.take().items()}
+
+
 def challenge(evm: AnvilEvm, n: int, depth: int) -> tuple[int, int]:
     """(gas, bytes of calldata) of a challenge against n accepted updates on a tree of this depth; the paths are synthetic."""
     rng = np.random.default_rng(depth)
@@ -163,7 +215,7 @@ def challenge(evm: AnvilEvm, n: int, depth: int) -> tuple[int, int]:
         return content + b"".join(path), root_from(content, leaf, path)
 
     previous, genesis = part(random_model(rng))
-    s = Meter.create(evm, depth=depth, challenge_window=3600)
+    s = Meter.create(evm, random_model(rng), depth=depth, challenge_window=3600)
     # The builder's genesis has one leaf; this federation's has 2^depth, of which we know one.
     s.terms = replace(s.terms, genesis=genesis)
     s.federation = evm.at("Federation", s.factory.send("create", s.terms.as_tuple(), by=STRANGER)[0][1]["federation"])
@@ -188,22 +240,21 @@ def challenge(evm: AnvilEvm, n: int, depth: int) -> tuple[int, int]:
     return s.take()["challenge"][0]
 
 
-def last_gas(evm: AnvilEvm) -> int:
-    """The gas of the last transaction."""
-    (sent,) = evm.rpc("eth_getBlockByNumber", "latest", False)["transactions"]
-    return int(evm.rpc("eth_getTransactionReceipt", sent)["gasUsed"], 16)
-
-
-def measure() -> dict:
-    """The whole table."""
-    evm = AnvilEvm()
+def table_of(evm: AnvilEvm) -> dict:
+    """The whole table under the rules of an engine."""
     try:
         disputes = evm.deploy("Disputes")
-        table: dict = {"deploy (disputes, once)": last_gas(evm)}
-        evm.deploy("Federation", disputes.address)
-        table["deploy (implementation, once)"] = last_gas(evm)
+        table: dict = {"deploy": {"Disputes": evm.gas}}
+        implementation = evm.deploy("Federation", disputes.address)
+        table["deploy"]["Federation"] = evm.gas
+        evm.deploy("FederationFactory", implementation.address)
+        table["deploy"]["FederationFactory"] = evm.gas
+        evm.deploy("TestToken")
+        table["deploy"]["TestToken"] = evm.gas
         table["actions"] = {str(n): actions(evm, n) for n in SEATS}
         table["relayed"] = {f"{n} seats, committee of {size}": relayed(evm, n, size) for n, size in RELAYED}
+        table["relayed alone"] = alone(evm)
+        table["answers"] = {str(depth): answers(evm, depth) for depth in ANSWERED}
         table["challenge"] = {
             f"{n} seats, {name} parameters": dict(zip(("gas", "bytes"), challenge(evm, n, d), strict=True))
             for n in SEATS
@@ -214,22 +265,48 @@ def measure() -> dict:
         evm.close()
 
 
+def measure() -> dict:
+    """The table under today's rules and the next ones."""
+    return {"values": VALUES, TODAY: table_of(AnvilEvm(fork=TODAY)), NEXT: table_of(NextRules())}
+
+
 def markdown(table: dict) -> str:
-    names = list(table["actions"][str(SEATS[0])])
-    lines = ["| gas | " + " | ".join(f"{n} seats" for n in SEATS) + " |", "|---|" + "---:|" * len(SEATS)]
-    lines += [f"| {name} | " + " | ".join(f"{table['actions'][str(n)][name]:,}" for n in SEATS) + " |" for name in names]
-    once = table["deploy (implementation, once)"], table["deploy (disputes, once)"]
-    lines += ["", f"Deployed once for all federations: Federation, {once[0]:,} gas, and Disputes, {once[1]:,} gas.", ""]
-    kinds = ("commitMany", "revealMany", "commitScoresMany", "revealScoresMany", "all-in")
-    lines += ["| relayed, a participant or validator | " + " | ".join(kinds) + " |", "|---|" + "---:|" * len(kinds)]
-    lines += [f"| {name} | " + " | ".join(f"{r[kind]:,}" for kind in kinds) + " |" for name, r in table["relayed"].items()]
-    lines += ["", "| challenge | gas | bytes |", "|---|---:|---:|"]
-    lines += [f"| {name} | {c['gas']:,} | {c['bytes']:,} |" for name, c in table["challenge"].items()]
+    """Each figure of today's beside what it will be."""
+    today, then = table[TODAY], table[NEXT]
+
+    def head(first: str, columns: list[str]) -> list[str]:
+        return [
+            "",
+            f"| {first} | " + " | ".join(f"{c} | {NEXT}" for c in columns) + " |",
+            "|---|" + "---:|" * (2 * len(columns)),
+        ]
+
+    def row(name: str, figures: list[tuple[int, int]]) -> str:
+        return f"| {name} | " + " | ".join(f"{now:,} | {later:,}" for now, later in figures) + " |"
+
+    lines = [f"Gas under today's rules, {TODAY}, and beside it under those of {NEXT}: {table['values']}."]
+    lines += head("gas", [f"{n} seats" for n in SEATS])
+    for name in today["actions"][str(SEATS[0])]:
+        lines.append(row(name, [(today["actions"][str(n)][name], then["actions"][str(n)][name]) for n in SEATS]))
+    lines += head("deployed once for all federations", ["gas"])
+    lines += [row(name, [(now, then["deploy"][name])]) for name, now in today["deploy"].items()]
+    kinds = ["commitMany", "revealMany", "commitScoresMany", "revealScoresMany", "all-in"]
+    lines += head("relayed, a participant or validator", kinds)
+    for name, now in today["relayed"].items():
+        lines.append(row(name, [(now[kind], then["relayed"][name][kind]) for kind in kinds]))
+    lines += head("a single act, relayed in a seat's first round", kinds[:-1])
+    lines.append(row("gas", [(today["relayed alone"][kind], then["relayed alone"][kind]) for kind in kinds[:-1]]))
+    lines += head("a leaf of a model", ["demand", "answer"])
+    for depth, now in today["answers"].items():
+        lines.append(row(f"depth {depth}", [(now[call], then["answers"][depth][call]) for call in ("demand", "answer")]))
+    lines += ["", f"| challenge | gas | {NEXT} | bytes |", "|---|---:|---:|---:|"]
+    for name, c in today["challenge"].items():
+        lines.append(f"| {name} | {c['gas']:,} | {then['challenge'][name]['gas']:,} | {c['bytes']:,} |")
     return "\n".join(lines) + "\n"
 
 
 if __name__ == "__main__":
     result = measure()
-    (HERE / "gas.json").write_text(json.dumps(result, indent=1) + "\n")
+    SHIPPED.write_text(json.dumps(result, indent=1) + "\n")
     (HERE / "gas.md").write_text(markdown(result))
     sys.stdout.write(markdown(result))

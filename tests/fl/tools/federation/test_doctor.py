@@ -8,13 +8,14 @@ import pytest
 from support.evm import AnvilEvm
 from support.system import BASE_TERMS, System
 
+from fl.network import gas
 from fl.network.ape_accounts import new_keystore
 from fl.network.federation import FederationReader
 from fl.network.randomness import SPAN
 from fl.network.rpc import Rpc
+from fl.network.sender import BUSY
 from fl.tools.cli.network import Network
 from fl.tools.federation import doctor
-from fl.tools.federation.cost_estimate import gas_of
 
 ROUND = 128 * 264 + 1024  # bytes, of one leaf
 Disk = namedtuple("Disk", "free")
@@ -112,7 +113,7 @@ def visit_of(evm: AnvilEvm) -> doctor.Visit:
 
 
 PRICE = 7 * 10**9
-ROUND_AT_BUSY = doctor.BUSY * doctor.ROUND_GAS * PRICE
+ROUND_AT_BUSY = BUSY * gas.ROUND * PRICE
 
 
 @pytest.mark.parametrize(
@@ -121,7 +122,7 @@ ROUND_AT_BUSY = doctor.BUSY * doctor.ROUND_GAS * PRICE
         (0, "bad", "warn"),
         (ROUND_AT_BUSY - 1, "bad", "warn"),
         (ROUND_AT_BUSY, "warn", "warn"),
-        (doctor.ROUNDS * doctor.ROUND_GAS * PRICE, "ok", "ok"),
+        (doctor.ROUNDS * gas.ROUND * PRICE, "ok", "ok"),
     ],
 )
 def test_gas_money__for_less_than_a_round_at_three_times_today_s_price__must_be_fixed__unless_hosts_stand_in(
@@ -139,8 +140,3 @@ def test_gas_money__for_less_than_a_round_at_three_times_today_s_price__must_be_
         assert found.grade == grade
         lacks = "a seat without gas misses its reveal and loses stake, and it never proposes"
         assert (lacks in found.text) is (ether < ROUND_AT_BUSY)
-
-
-def test_gas_of_a_round__covers_the_acts_of_a_seat_in_the_largest_federation():
-    acts = ("commit", "reveal", "commitScores", "revealScores", "propose")
-    assert sum(gas_of(call, 128) for call in acts) < doctor.ROUND_GAS
