@@ -14,6 +14,9 @@ from fl.tools.cli.prices import given, prices
 @click.option("--summary", type=click.Path(path_type=Path), help="The summary.json that a simulation wrote, in its folder.")
 @options.read_federation
 @click.option("--store", "stores", multiple=True, metavar="PLACE", help="The federation's store. Repeatable; tried in order.")
+@click.option(
+    "--data", type=click.Path(path_type=Path), help="With --federation: your own table to measure models on; it stays here."
+)
 @click.option("--task", help="The task's file, to measure models on its test rows. Default: the shipped task of that name.")
 @click.option(
     "--out", type=click.Path(path_type=Path), help="The file to write. Default: report.html beside the summary, or here."
@@ -26,6 +29,7 @@ def cli(
     summary: Path | None,
     federation: str | None,
     stores: tuple[str, ...],
+    data: Path | None,
     task: str | None,
     out: Path | None,
     picture: Path | None,
@@ -39,12 +43,15 @@ def cli(
 
     try:
         assumptions = given(**assumed)
+        if data and not federation:
+            raise TreatyError("--data goes with --federation: a simulation measured its models on rows that nobody trained on")
         if summary and not federation:
             path, facts = report_summary(summary, out, assumptions)
         elif federation and stores and not summary:
             from fl.tools.report.live import report_federation  # loads torch, which a simulation's files do without
 
-            path, facts = report_federation(network.reader(federation), stores, out or Path("report.html"), assumptions, task)
+            page = out or Path("report.html")
+            path, facts = report_federation(network.reader(federation), stores, page, assumptions, task, data)
         else:
             raise TreatyError("give --summary FILE, or --federation ADDRESS with --store PLACE")
         if picture:

@@ -11,11 +11,12 @@ from pathlib import Path
 from fl.agents.record.history import History
 from fl.agents.record.public_record import Record
 from fl.errors import AuditError, ManifestError, StoreError, TaskError
+from fl.learning.data.given_table import read_given
 from fl.learning.data.partition import Part, split
 from fl.learning.evaluator import Evaluator
 from fl.learning.shipped import SHIPPED
 from fl.learning.task import Task
-from fl.learning.task_loading import load_task
+from fl.learning.task_loading import federation_task, load_task
 from fl.network.events import Event
 from fl.network.federation import FederationReader
 from fl.network.stores.base import Store
@@ -36,10 +37,16 @@ BATCHES = {form.batch for form in FORMS.values()}
 
 
 def report_federation(
-    reader: FederationReader, stores: Sequence[str | Path], out: Path, prices: Prices | None = None, task: str | None = None
+    reader: FederationReader,
+    stores: Sequence[str | Path],
+    out: Path,
+    prices: Prices | None = None,
+    task: str | None = None,
+    data: Path | None = None,
 ) -> tuple[Path, Facts]:
-    """Writes the page of a federation from its chain, audited and measured as far as the stores allow."""
-    source = Source(reader, stores, task)
+    """Writes the page of a federation from its chain, audited and measured as far as the stores allow. Raises TaskError for a
+    table that the task cannot read."""
+    source = Source(reader, stores, task, data)
     source.look()
     facts = source.facts()
     return write(out, page(facts, prices)), facts
@@ -97,9 +104,11 @@ class Gas:
 class Source:
     """A federation read from its chain and, if given, measured from its stores. Reads, never sends.
 
-    Raises StoreError if no store has its manifest."""
+    data: a table of the reader's own to measure on, which stays here. Raises StoreError if no store has its manifest."""
 
-    def __init__(self, reader: FederationReader, stores: Sequence[str | Path], task: str | None = None):
+    def __init__(
+        self, reader: FederationReader, stores: Sequence[str | Path], task: str | None = None, data: Path | None = None
+    ):
         self.reader = reader
         self.terms = reader.terms
         self.history = History(self.terms.committee)
@@ -110,7 +119,7 @@ class Source:
             self._record = Record(self.terms, self.manifest, self.store)
         self._reasons: dict[int, dict[int, str]] = {}
         self.gas = Gas()
-        self._given = task
+        self._given, self._data = task, data
         self._task: Task | None = None
         self._evaluator: Evaluator | None = None
         self._rows: Part | None = None
@@ -203,6 +212,13 @@ class Source:
                     self._metrics[number] = self._evaluator.metric(vector, self._rows)
 
     def _prepare(self) -> bool:
+        if self._evaluator is None and self._data is not None and self.manifest is not None:
+            self._task = federation_task(self.manifest, self._given)
+            given = read_given(self._task, self._data, None, targets=True)
+            assert given.y is not None
+            self._rows = Part(given.x, given.y)
+            self._measured_on = f"the {len(given.x):,} rows of the reader's own table, on which participants may have trained"
+            self._evaluator = Evaluator(self._task)
         if self._evaluator is None and self.history.seats:
             stated = self.manifest.task if self.manifest else ""
             name = self._given or stated

@@ -116,6 +116,12 @@ def test_same_plan_again__same_roots__on_another_chain(commands, summary, tmp_pa
     asked = ("--federation", again["federation"], "--store", tmp_path / "again" / "store", "--task", own)
     assert commands("report", *asked, "--out", tmp_path / "own.html").code == 0
     assert "rows of the reader&#39;s own task, on which participants may have trained" in (tmp_path / "own.html").read_text()
+    mine = commands.write("mine.csv", "x,y\n" + "".join(f"{i},{2 * i}\n" for i in range(1, 6)))
+    asked = (*asked[:-2], "--data", mine, "--out", tmp_path / "mine.html")
+    assert commands("report", *asked).code == 0  # of a table of one's own, which stays private
+    assert "the 5 rows of the reader&#39;s own table, on which" in (tmp_path / "mine.html").read_text()
+    done = commands("report", *asked[:-3], tmp_path / "gone.csv", "--out", tmp_path / "gone.html")
+    assert done.code == 1 and "gone.csv" in done.line and not (tmp_path / "gone.html").exists()
     for number, metric in enumerate([again["start"], *(r["metric"] for r in again["rounds"])]):
         row = f'<th scope="row">{number}</th><td>{metric:.4f}</td>'
         assert row in kept and row in live

@@ -4,6 +4,7 @@ of three participants who share an invitation alone."""
 import json
 import os
 import re
+import shlex
 import signal
 import subprocess
 import threading
@@ -84,6 +85,12 @@ def chain():
     node.wait()
 
 
+def shown_by(page: str, begins: str) -> list[list[str]]:
+    """The commands of a page that begin so, as words."""
+    lines = (ROOT / page).read_text().replace("\\\n", " ").splitlines()
+    return [shlex.split(line, comments=True) for line in lines if line.startswith(begins)]
+
+
 def quick(*words: object, folder: Path) -> subprocess.CompletedProcess:
     return subprocess.run([APE, "run", *map(str, words)], cwd=folder, capture_output=True, text=True, timeout=200)
 
@@ -92,9 +99,10 @@ def quick(*words: object, folder: Path) -> subprocess.CompletedProcess:
 def test_three_participants__who_share_an_invitation_alone__make_a_model__though_their_host_dies(chain, tmp_path):
     folders = {name: project(tmp_path / name, chain) for name in ("sponsor", "a", "b", "c")}
     columns = table(tmp_path / "columns.csv", 60, 0)
-    network = f"ethereum:local:{chain}"
-    hosting = ["host", "--account", "TEST::0", "--network", network, "--owner", "the sponsor", "--budget", "5"]
+    hosting = ["host", "--account", "TEST::0", "--network", chain, "--budget", "5"]
     first = ["--data", columns, "--target", "relapse", "--block-seconds", "5"]
+    typed = shown_by("fl/guides/hosting.md", "ape run host --data")[0]
+    assert set(typed[2:]) - {*map(str, hosting), *map(str, first)} == {"columns.csv", "http://127.0.0.1:8545"}
     running: list[Command] = []
     try:
         host = Command(folders["sponsor"], tmp_path / "host.log", *hosting, *first, "--port", "0")
@@ -147,6 +155,9 @@ def test_three_participants__who_share_an_invitation_alone__make_a_model__though
         done = quick("predict", "--model", "model", "--data", "new.csv", "--out", "predictions.csv", folder=folders["b"])
         assert done.returncode == 0, done
         assert len(pd.read_csv(folders["b"] / "predictions.csv")) == 60
+        page = quick("report", "--data", "mine.csv", "--json", folder=folders["b"])
+        assert page.returncode == 0 and json.loads(page.stdout)["audit"]["passed"], page
+        assert "the 60 rows of the reader&#39;s own table" in (folders["b"] / "report.html").read_text()
         new = quick("take-part", "invite.json", "--data", data["a"], "--folder", "other", "--accept", folder=folders["a"])
         assert new.returncode == 1 and "the invitation expired on 1970-01-01" in new.stderr  # nobody else takes a seat by it
         print(f"first final model after {took:.0f} s")
@@ -157,16 +168,18 @@ def test_three_participants__who_share_an_invitation_alone__make_a_model__though
 
 @pytest.mark.xdist_group("chaos")
 def test_tables__become_a_model_and_predictions__in_two_commands(tmp_path):
-    tables = [table(tmp_path / f"{name}.csv", 40 + 10 * i, i) for i, name in enumerate("abc", 1)]
+    """Word for word as the README's first screen says, after set-up."""
+    for i, name in enumerate("abc", 1):
+        table(tmp_path / f"{name}.csv", 40 + 10 * i, i)
+    pd.read_csv(table(tmp_path / "new.csv", 30, 9)).drop(columns="relapse").to_csv(tmp_path / "new.csv", index=False)
+    made, predicted = (shown_by("README.md", f"ape run {command} ")[0] for command in ("up", "predict"))
     began = time.monotonic()
-    made = quick("up", "--data", *tables, "--target", "relapse", "--rounds", 3, "--out", tmp_path / "mine", folder=ROOT)
-    assert made.returncode == 0 and "audit passed" in made.stdout, made
-    print(f"model of three rounds after {time.monotonic() - began:.0f} s")
-    new = table(tmp_path / "new.csv", 30, 9)
-    rows = pd.read_csv(new).drop(columns="relapse")
-    rows.to_csv(new, index=False)
-    out = tmp_path / "predictions.csv"
-    done = quick("predict", "--model", tmp_path / "mine" / "model", "--data", new, "--out", out, folder=ROOT)
-    assert done.returncode == 0, done
-    predicted = pd.read_csv(out)
-    assert len(predicted) == 30 and set(predicted["prediction"]) <= {"yes", "no"}
+    for words in (made, predicted):
+        own = [tmp_path / word if word.endswith(".csv") or word.startswith("out/") else word for word in words[2:]]
+        done = quick(*own, folder=ROOT)
+        assert done.returncode == 0, done
+        if words is made:
+            assert "audit passed" in done.stdout and "round 3: a new model (3 revealed, 3 accepted)" in done.stdout
+            print(f"model of three rounds after {time.monotonic() - began:.0f} s")
+    classes = pd.read_csv(tmp_path / "predictions.csv")["prediction"]
+    assert len(classes) == 30 and set(classes) <= {"yes", "no"}
