@@ -65,7 +65,7 @@ LANES: dict[str, Lane] = {
     "fl/test_public_face.py::test_notebook__goes_from_a_table_to_a_model__in_any_folder": Lane.FULL,
     "fl/tools/host": Lane.FULL,
     "fl/tools/report/test_watch.py": Lane.FULL,
-    "fl/tools/simulation/test_up.py::test_three_tables__become_one_model__which_another_run_carries_on__until_ctrl_c": Lane.FULL,
+    "fl/tools/simulation/test_up.py::test_three_tables__become_one_model__which_another_run_carries_on": Lane.FULL,
     # The Solidity suite is written apart from this one: it compiles for a minute, and finds what both would have to miss.
     "forge": Lane.NIGHTLY,
     # The contracts compiled with other steps, a minute each.

@@ -155,6 +155,10 @@ def test_three_participants__who_share_an_invitation_alone__make_a_model__though
         done = quick("predict", "--model", "model", "--data", "new.csv", "--out", "predictions.csv", folder=folders["b"])
         assert done.returncode == 0, done
         assert len(pd.read_csv(folders["b"] / "predictions.csv")) == 60
+        for typed in shown_by("fl/guides/taking-part.md", "ape run ")[4:6]:  # claim and leave, by the keys that were made
+            assert typed[2] in ("claim", "leave") and typed[4] == "taking-part/keys/owner.json"
+            done = quick(*typed[2:], folder=folders["c"])
+            assert done.returncode == 0 and ("went to" in done.stdout or "leaves" in done.stdout), done
         page = quick("report", "--data", "mine.csv", "--json", folder=folders["b"])
         assert page.returncode == 0 and json.loads(page.stdout)["audit"]["passed"], page
         assert "the 60 rows of the reader&#39;s own table" in (folders["b"] / "report.html").read_text()

@@ -62,7 +62,7 @@ def run_up_until(line: str, *words: object) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.xdist_group("chaos")
-def test_three_tables__become_one_model__which_another_run_carries_on__until_ctrl_c(tmp_path):
+def test_three_tables__become_one_model__which_another_run_carries_on(tmp_path):
     words = ["--data", *tables(tmp_path), "--drop", "note", "--target", "relapse"]
     first = run_up(*words, "--rounds", "1", "--out", tmp_path / "out")
     assert first.returncode == 0 and "round 1: a new model (3 revealed, 3 accepted), AUC 0." in first.stdout, first.stderr
