@@ -33,6 +33,8 @@ MAX_REST = 960.0
 MAX_NAMED = 4  # stores of a manifest that are used: it is untrusted, and each store costs every daemon time
 SLOW = 1.0
 MAX_RESTING = 4096
+NEAR = 2.0  # seconds for a web server where the chain is on this machine
+PARTS = 12  # of the shortest window that a web server may take for a file
 MAX_URLS = 2  # servers that events name for one file
 PUBLIC = ("https://", "http://", "s3://", "gs://")
 INSIDE = (".localhost", ".local", ".internal", ".lan", ".home.arpa")
@@ -41,9 +43,12 @@ T = TypeVar("T")
 Warn = Callable[[str], object]  # takes what went wrong without stopping anything
 
 
-def open_store(words: Sequence[str | Path], *, seconds: float = SECONDS, warn: Warn | None = None) -> Store:
-    """The store that these words name: one, or several in order. Raises StoreError for a word that is not a store."""
-    stores = [_open(str(word), seconds) for word in words]
+def open_store(
+    words: Sequence[str | Path], *, seconds: float = SECONDS, web: float | None = None, warn: Warn | None = None
+) -> Store:
+    """The store that these words name: one, or several in order. web: seconds for a web server, if not as for others. Raises
+    StoreError for a word that is not a store."""
+    stores = [_open(str(word), seconds if web is None or not str(word).startswith("http") else web) for word in words]
     if not stores:
         raise StoreError("no store is named: give --store FOLDER, or an address such as ipfs://127.0.0.1:5001")
     return stores[0] if len(stores) == 1 else Stores(stores, warn=warn)
@@ -229,7 +234,7 @@ def federation_store(
     copies: the folder that keeps what was fetched from afar; by default the first local store. near: as Stores has it.
     The sponsor wrote the manifest, so only its public addresses are used, never a path or a node on this machine; the first
     four are read without this user's keys, and none is written to."""
-    store = open_store(words, warn=warn)
+    store = open_store(words, web=patience(terms, near), warn=warn)
     manifest = store.get_manifest(terms.manifest)
     check_terms(manifest, terms)
     public = [word for word in dict.fromkeys(manifest.stores) if is_public(word)]
@@ -256,6 +261,14 @@ def _url_in(locator: bytes, near: bool) -> str:
         return url if is_public(url) or (near and on_loopback(url)) else ""
     except ValueError:
         return ""
+
+
+def patience(terms: Terms, near: bool) -> float:
+    """Seconds for one file of a web server, which may be silent: a part of the shortest window in which silence costs stake; on
+    a chain of this machine, whose clock may run fast, few."""
+    return (
+        NEAR if near else min(SECONDS, min(terms.reveal_window, terms.score_commit_window, terms.score_reveal_window) / PARTS)
+    )
 
 
 def only_here(word: str) -> bool:

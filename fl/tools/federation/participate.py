@@ -26,12 +26,13 @@ from fl.learning.task_check import check_shard
 from fl.learning.task_loading import federation_task
 from fl.log import Log
 from fl.network.federation import FederationReader
+from fl.network.host_relay import SECONDS as RELAY_SECONDS
 from fl.network.host_relay import HostRelay
 from fl.network.rpc import DEV_CHAINS, Rpc, on_loopback
 from fl.network.sender import GWEI, Fees, Sender, Signer
 from fl.network.stores.base import Store, Writer
 from fl.network.stores.local import LocalStore
-from fl.network.stores.several import Stores, federation_store
+from fl.network.stores.several import Stores, federation_store, patience
 from fl.protocol.artifact import Kind
 from fl.protocol.manifest import Manifest
 from fl.tools.federation.first_model import first_model
@@ -147,7 +148,7 @@ def _assemble(
     roles = whole_seat(trio, seat, signer.address)
     fees = Fees(int(settings.most_gwei * GWEI), int(settings.tip_gwei * GWEI), settings.patience)
     sender = Sender(node.rpc, signer, node.chain_id, journal.transactions, fees, log, node.refusal)
-    relay = HostRelay(settings.relays, writer) if settings.relays else None
+    relay = HostRelay(settings.relays, writer, min(RELAY_SECONDS, patience(node.terms, near))) if settings.relays else None
     agent = Agent(f"seat {seat}", signer, roles, journal.folder, store, seat, relay=relay)
     pace = Pace(settings.poll, max(settings.poll, 15.0))
     daemon = Daemon(node, sender, journal, agent, lambda: Record(node.terms, manifest, store), log, pace)

@@ -36,6 +36,7 @@ from fl.network.stores.several import (
     is_public,
     only_here,
     open_store,
+    patience,
 )
 from fl.protocol.artifact import Kind
 from fl.protocol.leaves import root_of
@@ -626,6 +627,44 @@ def test_federation__its_manifest_names_public_stores_and_no_others(tmp_path):
     whole, stated = federation_store(terms, [tmp_path / "own"])
     assert isinstance(whole, Stores) and [s.label for s in whole.stores] == [str(tmp_path / "own"), base]
     assert stated.stores == named and stated.genesis_cid == CID
+
+
+def test_silent_web_server__holds_nobody_up_for_long__where_windows_are_short(tmp_path):
+    store = LocalStore(tmp_path / "mine")
+    terms = replace(BASE_TERMS, manifest=store.put_manifest(manifest()))
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        words = [f"http://127.0.0.1:{silent.getsockname()[1]}", str(tmp_path / "mine")]
+        for near, short, least, most in ((True, terms, 1.9, 8), (False, replace(terms, reveal_window=12), 0.9, 7)):
+            began = time.monotonic()
+            whole, _ = federation_store(short, words, warn=lambda _: None, near=near)
+            assert least < time.monotonic() - began < most  # it was asked for the manifest first, and rests from then on
+            began = time.monotonic()
+            with pytest.raises(StoreError):
+                whole.get(ROOT, Kind.MODEL, 0)
+            assert time.monotonic() - began < most
+    assert patience(replace(terms, reveal_window=86400, score_commit_window=86400, score_reveal_window=86400), False) == 20
+
+
+def test_servers_that_events_name__are_followed_to_public_addresses__and_on_a_local_chain_to_this_machine():
+    for near in (False, True):
+        whole = Stores([], near=near)
+        for locator in (
+            b"https://me.example/store",
+            b"http://127.0.0.1:8020",
+            b"http://10.0.0.1",
+            b"https://me@me.example",
+            b"http://[",
+            b"ftp://me.example",
+            "http://\u00e9.example".encode(),
+            cid.cid_of(UPDATE),
+        ):
+            whole.hint(locator.ljust(32, b"0")[:32], locator)
+        followed = {url for urls in whole._urls.values() for url in urls}
+        assert followed == {"https://me.example/store"} | ({"http://127.0.0.1:8020"} if near else set())
+    whole.hint(ROOT, b"https://a.example")
+    whole.hint(ROOT, b"https://b.example")
+    whole.hint(ROOT, b"https://c.example")
+    assert whole._urls[ROOT] == ["https://a.example", "https://b.example"]  # anybody may announce wrong ones
 
 
 def named_by_manifest(tmp_path: Path, *words: str) -> list[Store]:
