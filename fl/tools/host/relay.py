@@ -190,7 +190,8 @@ class Relay:
         payment = Payment.of(transaction, receipt, self.ledger.reader.interface)
         if self.purse.pay(payment):
             self.metrics.gas.labels(payment.kind).inc(payment.gas)
-            self.metrics.relayed.labels(payment.kind).inc(len(payment.seats))
+            if payment.seats:
+                self.metrics.relayed.labels(payment.kind).inc(len(payment.seats))
         self._show()
 
     def _show(self) -> None:
