@@ -11,21 +11,30 @@ from fl.errors import TreatyError
 @click.option("--task", "tasks", multiple=True, help="A task to compare. Repeatable. Default: all four.")
 @click.option("--ablation", is_flag=True, help="Instead, measure which parts of the compression matter, and bytes per update.")
 @click.option("--privacy", is_flag=True, help="Instead, measure what updates reveal to an attacker, and what hiding it costs.")
+@click.option("--needed", is_flag=True, help="Instead, count the rounds to 99 % of centralised training; beside scikit-learn.")
+@click.option("--unequal", is_flag=True, help="Instead, measure what the gate costs when nobody cheats and tables differ.")
+@click.option("--flamby", is_flag=True, help="Instead, rebuild FLamby's Fed-Heart-Disease beside its published means.")
 @click.option(
     "--seeds", type=int, default=5, show_default=True, help="Seeds 0 to N-1; each gives another split, first model and order."
 )
 @click.option("--out", type=click.Path(path_type=Path), help="Also write compare.json and compare.md here.")
-def cli(tasks: tuple[str, ...], ablation: bool, privacy: bool, seeds: int, out: Path | None) -> None:
+def cli(tasks: tuple[str, ...], seeds: int, out: Path | None, **wanted: bool) -> None:
     """Trains every task with the protocol's own arithmetic (8-bit updates, integer aggregation) and in three other ways on the
     same splits, seeds and rounds, and prints a table. Needs no chain."""
-    from fl.tools.research import ablation as parts
-    from fl.tools.research import privacy_attack
-    from fl.tools.research.compare import compare
+    from fl.tools.research import ablation, compare, flamby, privacy_attack, rounds, unequal
 
+    tables = {
+        "ablation": ablation.ablation,
+        "privacy": privacy_attack.privacy_attack,
+        "needed": rounds.rounds_needed,
+        "unequal": unequal.unequal,
+        "flamby": flamby.flamby,
+    }
     try:
-        if ablation and privacy:
-            raise TreatyError("--ablation and --privacy are two tables: give one of them")
-        measure = parts.ablation if ablation else privacy_attack.privacy_attack if privacy else compare
+        chosen = [name for name, given in wanted.items() if given]
+        if len(chosen) > 1:
+            raise TreatyError(f"{' and '.join(f'--{name}' for name in chosen)} are different tables: give one of them")
+        measure = tables[chosen[0]] if chosen else compare.compare
         measure(tasks, seeds, out)
     except TreatyError as error:
         raise click.ClickException(str(error)) from error

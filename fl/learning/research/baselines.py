@@ -6,8 +6,11 @@ splits and seeds as the federation, but with float sums and unquantised updates.
 
 from __future__ import annotations
 
+from collections import deque
+from collections.abc import Iterator
 from copy import copy
 from dataclasses import replace
+from typing import TypedDict, Unpack
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +18,7 @@ from numpy.typing import NDArray
 from fl.learning.codec import encode_update, floats_of, load_floats, to_vector
 from fl.learning.data.partition import Part, Split
 from fl.learning.evaluator import Evaluator, load_and_measure
+from fl.learning.gate import GATES, GateState
 from fl.learning.privacy.budget import Privacy, spending
 from fl.learning.privacy.mechanisms import Seeded, private_change
 from fl.learning.research.comparison import Baselines
@@ -88,7 +92,24 @@ def measure(task: Task, split: Split, rounds: int, seed: int, most: int | None =
     )
 
 
-def exact_fedavg(
+def exact_fedavg(task: Task, split: Split, rounds: int, seed: int, trim: int = 0, **options: Unpack[Options]) -> float:
+    """The metric of the protocol's own arithmetic, 8-bit updates and integer aggregation, without chain; see `exact_models`."""
+    (last,) = deque(exact_models(task, split, rounds, seed, trim, **options), maxlen=1)
+    return Evaluator(task).metric(last, split.test)
+
+
+class Options(TypedDict, total=False):
+    """feedback, stochastic, max_exponent: parts of the compression that can be switched off or changed; privacy: of every
+    participant; gate: the rule by which updates enter."""
+
+    feedback: bool
+    stochastic: bool
+    max_exponent: int | None
+    privacy: Privacy | None
+    gate: str
+
+
+def exact_models(
     task: Task,
     split: Split,
     rounds: int,
@@ -99,18 +120,17 @@ def exact_fedavg(
     stochastic: bool = True,
     max_exponent: int | None = None,
     privacy: Privacy | None = None,
-) -> float:
-    """The metric of the protocol's own arithmetic, 8-bit updates and integer aggregation, without chain or gate.
-
-    feedback, stochastic, max_exponent: parts of the compression that can be switched off or changed; privacy: of every
-    participant.
-    """
+    gate: str = "none",
+) -> Iterator[NDArray[np.int32]]:
+    """The models of such a federation in units, (padded,): the first one, and the one after each round."""
     vector = to_vector(build(task, seed))
     exponent = task.max_exponent if max_exponent is None else max_exponent
     depth = depth_for(floats_of(build(task, seed)).size)
     residuals: list[NDArray[np.float64] | None] = [None] * len(split.shards)
+    rule, state = GATES[gate], GateState()
+    yield vector
     for number in range(1, rounds + 1):
-        updates = []
+        updates = {}
         for i, shard in enumerate(split.shards):
             rng = generator(seed, number, i)
             if privacy is None:
@@ -118,8 +138,9 @@ def exact_fedavg(
             else:
                 release = spending(privacy, task.training, len(shard.train), "", number)
                 delta = private_change(task, vector, shard.train, privacy, release, Seeded(seed, number, i), rng)
-            residual = residuals[i] if feedback else None
-            data, residuals[i] = encode_update(delta, residual, depth, exponent, rng if stochastic else None)
-            updates.append(parse_update(data, depth, exponent))
-        vector = aggregate(vector, updates, trim)
-    return Evaluator(task).metric(vector, split.test)
+            residual, drawn = residuals[i] if feedback else None, rng if stochastic else None
+            data, residuals[i] = encode_update(delta, residual, depth, exponent, drawn, rule.bound(state))
+            updates[i] = parse_update(data, depth, exponent)
+        inside, state = rule.judge(state, updates)
+        vector = aggregate(vector, [updates[i] for i in sorted(inside)], trim)
+        yield vector

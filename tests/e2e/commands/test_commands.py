@@ -361,6 +361,7 @@ REFUSED = [
     ([*DEPLOY, "--terms", "gone.yaml"], "no terms file gone.yaml: write one, or leave --terms out"),
     (["compare", "--task", "hart"], "no comparison for hart: choose from linear, "),
     (["compare", "--seeds", "0"], "--seeds must be at least 1"),
+    (["compare", "--needed", "--flamby"], "--needed and --flamby are different tables: give one of them"),
 ]
 
 
