@@ -42,6 +42,8 @@ from fl.tools.cli import options
 @click.option("--delta", type=float, default=1e-5, show_default=True, help="The second part of the budget; below 1 / rows.")
 @click.option("--clip", type=float, default=1.0, show_default=True, help="Largest norm of a row's gradient, or of an update.")
 @click.option("--noise", type=float, help="Noise multiplier. Default: the smallest with which the budget lasts.")
+@options.until_metric
+@options.patience
 @click.option("--seed", type=int, default=0, show_default=True, help="The same seed gives the same model roots.")
 @click.option("--ray", metavar="ADDRESS", help="Train on a Ray cluster: host:port, ray://..., auto, or local.")
 @click.option(
@@ -60,6 +62,8 @@ def cli(
     delta: float,
     clip: float,
     noise: float | None,
+    until_metric: float | None,
+    patience: int | None,
     seed: int,
     ray: str | None,
     out: Path,
@@ -76,7 +80,8 @@ def cli(
             raise TreatyError(f"--trim {trim}: give a number of seats to drop on each side, or 'median'")
         k = 64 if trim == "median" else int(trim)
         privacy = wanted(private, epsilon, delta, clip, noise, rounds)
-        plan = Plan(task, seats, rounds, alpha, k, seed, parse_adversaries(adversary), privacy=privacy, gate=gate)
+        cheats, stop = parse_adversaries(adversary), {"until": until_metric, "patience": patience}
+        plan = Plan(task, seats, rounds, alpha, k, seed, cheats, privacy=privacy, gate=gate, **stop)  # type: ignore[arg-type]
         with console.Live(rounds) as live:
             summary = simulate(plan, out, live.watcher, ray)
         console.report(summary)

@@ -1,10 +1,12 @@
 """ape run up: runs a whole federation on this machine, with one process for each participant."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import click
 
 from fl.errors import TreatyError
+from fl.tools.cli import options
 
 
 @click.command(short_help="Run a whole federation on this machine: chain, store and daemons.")
@@ -25,6 +27,8 @@ from fl.errors import TreatyError
 @click.option("--task", help="Instead of --data: a shipped task or a task file, whose rows are split among --seats.")
 @click.option("--seats", type=int, default=3, show_default=True, help="With --task: how many participants.")
 @click.option("--rounds", type=click.IntRange(0), default=0, help="Rounds to run, or to add. Default: until you press Ctrl-C.")
+@options.until_metric
+@options.patience
 @click.option(
     "--out",
     type=click.Path(path_type=Path),
@@ -46,6 +50,8 @@ def cli(
     task: str | None,
     seats: int,
     rounds: int,
+    until_metric: float | None,
+    patience: int | None,
     out: Path,
     seed: int,
     port: int,
@@ -55,12 +61,14 @@ def cli(
     `ape run participate` for each of them, as a process with a key, a journal and rows of its own. Ends after --rounds, or
     on Ctrl-C, with the model in OUT/model, ready for `ape run predict`. Everything stays on this machine."""
     click.echo("loading PyTorch and the task")
+    from fl.tools.federation.stopping import Stop
     from fl.tools.simulation.up import Plan, Progress, up
 
     try:
         if more and not tables:
             raise TreatyError(f"{more[0]}: tables follow --data, as in --data a.csv b.csv c.csv; nothing was started")
         plan = Plan(out, (*tables, *more), target, drop, task, seats, rounds, seed, None if no_page else port)
+        plan = replace(plan, stop=Stop(until_metric, patience))
         with Progress() as progress:
             done = up(plan, progress)
     except TreatyError as error:

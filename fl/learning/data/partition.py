@@ -6,6 +6,7 @@ fewer labels a participant sees.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -51,6 +52,12 @@ class Split:
 
     shards: tuple[Shard, ...]
     test: Part
+
+
+def held_out_of(shards: Iterable[Shard]) -> Part:
+    """The rows that these participants keep back to score others with, joined."""
+    parts = [shard.held_out for shard in shards]
+    return Part(np.concatenate([p.x for p in parts]), np.concatenate([p.y for p in parts]))
 
 
 def split(data: Data, seats: int, alpha: float | None, seed: int) -> Split:

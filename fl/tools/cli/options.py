@@ -84,6 +84,12 @@ training = click.option(
     metavar="TIME",
     help="What a round's training takes the slowest participant. Default: measured here, fourfold.",
 )
+until_metric = click.option(
+    "--until-metric", type=float, metavar="VALUE", help="End as soon as the metric on held-out rows is this good."
+)
+patience = click.option(
+    "--patience", type=int, metavar="ROUNDS", help="End after so many rounds in a row without a better metric on held-out rows."
+)
 stores = click.option("--store", "stores", multiple=True, metavar="PLACE", help="A store. Repeatable; tried in order.")
 
 

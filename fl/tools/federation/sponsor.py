@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable, Sequence
 from typing import Any
 
-from fl.errors import ChainError, TermsError
+from fl.errors import ChainError, TaskError, TermsError
 from fl.network import ape_accounts
 from fl.network.federation import FederationReader
 from fl.network.token import Token
@@ -12,6 +14,9 @@ from fl.protocol.phases import Phase, phase_and_end
 from fl.tools.cli.amounts import parse_amount
 from fl.tools.cli.options import Key, Result
 from fl.tools.federation.seats import calls_for, costs, pay, send, told_costs
+from fl.tools.federation.stopping import Stop
+
+POLL = 5.0  # seconds between two looks
 
 
 def fund(
@@ -54,6 +59,34 @@ def fund(
     )
     message = f"the pool holds {token.denomination.show(pool)}: {lasts}"
     return Result([message, told_costs(sent)], {"pool": str(pool), "rounds": pool // cost if cost else None, **costs(sent)})
+
+
+def wait_until_enough(
+    federation: str, stop: Stop, stores: Sequence[str], task: str | None, say: Callable[[str], None], poll: float = POLL
+) -> None:
+    """Returns when the models have become good enough, or no better, or somebody gave notice. Raises TreatyError if nothing
+    can be measured, since it would wait for ever."""
+    from fl.tools.report.live import Source  # loads torch, which giving notice does without
+
+    if not stores:
+        raise TaskError("--until-metric and --patience measure models: give --store PLACE, where they are; nothing was sent")
+    reader = ape_accounts.federation(federation)
+    source, told = Source(reader, stores, task), 0
+    while not reader.concluded():
+        source.look()
+        metrics = source.measured()
+        if not metrics and source.history.seats:
+            raise TaskError(
+                "the models cannot be measured: give --task FILE with rows that nobody trains on; nothing was sent, and "
+                "rounds go on"
+            )
+        for number, value in [*metrics.items()][told:]:
+            say(f"round {number}: {value:.4f} on {source.measured_on}")
+        told = len(metrics)
+        if why := stop.reason([*metrics.values()], higher=source.higher_is_better):
+            say(f"giving notice: {why}")
+            return
+        time.sleep(poll)
 
 
 def conclude(key: Key | None, federation: str) -> Result:

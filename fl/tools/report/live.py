@@ -175,6 +175,19 @@ class Source:
             denomination=reader.denomination,
         )
 
+    def measured(self) -> dict[int, float]:
+        """The metric of each final model so far, by round, 0 for the first; of those whose files the stores have."""
+        self._measure()
+        return dict(sorted(self._metrics.items()))
+
+    @property
+    def measured_on(self) -> str:
+        return self._measured_on
+
+    @property
+    def higher_is_better(self) -> bool:
+        return self._task is None or self._task.higher_is_better
+
     def reasons(self) -> dict[int, dict[int, str]]:
         """Why updates were left out, by round and seat, as far as the stores tell."""
         for log in self.history.rounds if self.store is not None else ():

@@ -117,6 +117,8 @@ def _again(plan: Plan) -> str:
         words += ["--adversary", f"{kind}:{count}"]
     if plan.gate != DEFAULT_GATE:
         words += ["--gate", plan.gate]
+    for flag, limit in (("--until-metric", plan.until), ("--patience", plan.patience)):
+        words += [] if limit is None else [flag, str(limit)]
     if private := plan.privacy:
         words += ["--private", private.mechanism]
         for name in ("epsilon", "delta", "clip", "noise"):

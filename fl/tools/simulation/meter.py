@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-import numpy as np
-
 from fl.errors import TreatyError
-from fl.learning.data.partition import Part, Shard, split
+from fl.learning.data.partition import Part, Shard, held_out_of, split
 from fl.learning.evaluator import Evaluator
 from fl.learning.task import Task
 from fl.learning.task_check import table_of
@@ -27,8 +25,7 @@ class Meter:
     @staticmethod
     def of_shards(task: Task, shards: Iterable[Shard], store: Store, depth: int) -> Meter:
         """On the rows that the participants keep back to score others with."""
-        parts = [shard.held_out for shard in shards]
-        part = Part(np.concatenate([p.x for p in parts]), np.concatenate([p.y for p in parts]))
+        part = held_out_of(shards)
         rows = (
             f"on {len(part)} rows of all participants that nobody trained on; they scored each other's updates with these rows"
         )

@@ -24,4 +24,6 @@ class Plan:
     terms: dict[str, Any] = field(default_factory=dict)
     privacy: Privacy | None = None  # of every honest participant
     gate: str = DEFAULT_GATE
+    until: float | None = None  # it ends early at this metric on held-out rows,
+    patience: int | None = None  # or after so many rounds without a better one
     compare: bool = True  # also measure local-only and centralised training and float FedAvg

@@ -120,6 +120,8 @@ def simulate(
     clip: float = 1.0,
     noise: float | None = None,
     seed: int = 0,
+    until: float | None = None,
+    patience: int | None = None,
     compare: bool = True,
     out: str | Path | None = None,
     progress: bool = True,
@@ -153,6 +155,8 @@ def simulate(
         adversaries=parse_adversaries((pairs,) if isinstance(pairs, str) else tuple(pairs)),
         privacy=wanted(private, epsilon, delta, clip, noise, rounds),
         gate=gate,
+        until=until,
+        patience=patience,
         compare=compare,
     )
     with connection():

@@ -15,13 +15,15 @@ from fl.agents.record.history import RoundLog
 from fl.agents.record.public_record import Record
 from fl.agents.record.view import View
 from fl.agents.roles.casting import whole_seat
+from fl.agents.roles.collector import Collector
+from fl.agents.roles.keeper import Keeper
 from fl.agents.roles.privacy_guard import PrivacyGuard, statement_name
 from fl.agents.roles.training import CohortTrainer, TrainingOptions
 from fl.agents.runtime.agent import Agent
 from fl.agents.runtime.lockstep import Done, Lockstep
 from fl.errors import AuditError, TaskError, UserCodeError
 from fl.learning.batched import Cohort
-from fl.learning.data.partition import Shard, Split, split
+from fl.learning.data.partition import Shard, Split, held_out_of, split
 from fl.learning.evaluator import Evaluator
 from fl.learning.privacy.budget import Privacy
 from fl.learning.privacy.mechanisms import Seeded
@@ -50,6 +52,7 @@ from fl.tools.audit.summary import (
 from fl.tools.audit.verdict import Verdict
 from fl.tools.federation.deploy import deploy
 from fl.tools.federation.deployment import Deployment
+from fl.tools.federation.stopping import Stop
 from fl.tools.report.sources import report_summary
 from fl.tools.research.parallel import in_parallel
 from fl.tools.simulation import checkpoint
@@ -99,6 +102,7 @@ def simulate(plan: Plan, out: Path, watcher: Watcher | None = None, ray: str | N
     if plan.rounds < 1:
         raise TaskError(f"{plan.rounds} rounds: give at least one")
     gate_rule(plan.gate)
+    Stop(plan.until, plan.patience)
     if plan.seed < 0:
         raise TaskError(f"seed {plan.seed}: give a number of at least 0")
     task = load_task(plan.task)
@@ -125,6 +129,9 @@ class _Simulation:
         self.gas_of_seat: Counter[int] = Counter()
         self.metrics: dict[int, float] = {}
         self.guards: dict[int, PrivacyGuard] = {}
+        self.stop = Stop(plan.until, plan.patience)
+        self.limited: list[object] = []  # roles that know after how many rounds it ends
+        self.held_out: dict[int, float] = {}  # metrics on the rows that participants keep back, if they decide when it ends
 
     def run(self) -> Summary:
         plan, say = self.plan, self.watcher.say
@@ -203,6 +210,7 @@ class _Simulation:
             cast, trainer = adversaries.cast(kind, self._seats_of(kind)), CohortTrainer(cohort, seat)
             trio = cast(seat, self.evaluator, shard, self.plan.seed, journal, TrainingOptions(trainer, guard))
             roles = whole_seat(trio, seat, signer.address, self.plan.rounds, checks=kind == "honest")
+            self.limited += roles
             agents.append(Agent(self.name(seat), signer, roles, journal, self.store, seat, kind))
         return sorted(agents, key=lambda agent: agent.kind == "honest")  # cheats move first
 
@@ -230,7 +238,25 @@ class _Simulation:
             if log.finalized and log.number not in self.metrics:
                 self.metrics[log.number] = self._metric(log.model, view.terms.depth)
                 self.watcher.measured(log.number, self.metrics[log.number])
+                self._stop_early(log, view)
         self.watcher.view(view)
+
+    def _stop_early(self, log: RoundLog, view: View) -> None:
+        """Ends after this round if the plan says so: nobody opens another, and everybody claims."""
+        if self.stop == Stop():
+            return
+        for number, root in {0: view.terms.genesis, log.number: log.model}.items():
+            if number not in self.held_out:
+                vector = parse_model(self.store.get(root, Kind.MODEL, view.terms.depth), view.terms.depth)
+                self.held_out[number] = self.evaluator.metric(vector, held_out_of(self.data.shards))
+        measured = [value for _, value in sorted(self.held_out.items())]
+        if log.number < self.plan.rounds and (why := self.stop.reason(measured, higher=self.task.higher_is_better)):
+            self.watcher.say(f"ends after round {log.number}: {self.task.metric} on held-out rows {why}")
+            for role in self.limited:
+                if isinstance(role, Keeper):
+                    role.rounds = log.number
+                elif isinstance(role, Collector):
+                    role.last = log.number
 
     def _done(self, done: Done) -> None:
         self._note(done.function, done.gas, done.size)

@@ -15,7 +15,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
@@ -26,9 +26,11 @@ import pandas as pd
 from fl.agents.record.history import History
 from fl.errors import AuditError, ChainError, TaskError, TreatyError
 from fl.learning.data.local_rows import local_shard
+from fl.learning.data.partition import split
 from fl.learning.data.reading import identifies, read_table
 from fl.learning.data.table import table_address
 from fl.learning.task import Task
+from fl.learning.task_check import table_of
 from fl.learning.task_loading import load_task
 from fl.network import ape_accounts
 from fl.network.federation import FederationReader
@@ -40,6 +42,7 @@ from fl.tools.cli.prices import Prices
 from fl.tools.federation.deploy import deploy, tried_task
 from fl.tools.federation.deployment import Deployment
 from fl.tools.federation.participate import Settings
+from fl.tools.federation.stopping import Stop
 from fl.tools.federation.terms_file import LAPTOP
 from fl.tools.model.export import export
 from fl.tools.model.source import from_chain
@@ -63,6 +66,7 @@ class Plan:
 
     drop: columns of the tables that nobody learns from, such as a patient's number.
     rounds: it ends after so many final models; 0 runs until it is stopped.
+    stop: it ends earlier when the models have become good enough, or no better, on rows that nobody trains on.
     port: of the live page on loopback, 0 for any free one; None: no page."""
 
     out: Path
@@ -74,6 +78,7 @@ class Plan:
     rounds: int = 0
     seed: int = 0
     port: int | None = None
+    stop: Stop = field(default_factory=Stop)
 
     def __post_init__(self) -> None:
         if self.continues and not (self.tables or self.task or self.target or self.drop):
@@ -166,7 +171,8 @@ def _resumed(plan: Plan) -> tuple[Plan, Deployment]:
         )
     tables, drop = tuple(map(Path, before["tables"])), tuple(before["drop"])
     same = {name: before[name] for name in ("target", "task", "seats", "seed")}
-    return Plan(plan.out, tables, drop=drop, rounds=plan.rounds, port=plan.port, **same), Deployment(**kept["deployment"])
+    again = Plan(plan.out, tables, drop=drop, rounds=plan.rounds, port=plan.port, stop=plan.stop, **same)
+    return again, Deployment(**kept["deployment"])
 
 
 def _need_free(port: int) -> None:
@@ -190,6 +196,7 @@ class _Local:
         self.processes: dict[int, BaseProcess] = {}
         self._told = self._rounds = 0
         self._before = 0  # rounds of earlier runs
+        self._reason = ""  # why it ends early
         self._news = time.monotonic()
         # One process loads what all need and forks the others.
         self.stage = multiprocessing.get_context("forkserver")
@@ -209,6 +216,7 @@ class _Local:
                 self.deployment = deployment = self.deployment or self._found(task)
                 self.abi = ape_accounts.abi("Federation")
                 self.meter = self._meter(task, deployment)
+                self.judge = self._judge(task, deployment)
                 history, reader = self._play(deployment, url, resumed)
                 self.progress.stop.set()  # the page ends too
                 return self._put_away(deployment, history, reader)
@@ -358,6 +366,16 @@ class _Local:
         shards = [local_shard(each, None, None, self.plan.seed) for each in tasks]
         return Meter.of_shards(tasks[0], shards, self.store, depth)
 
+    def _judge(self, task: Task, deployment: Deployment) -> Meter:
+        """Who decides when it ends: on the rows that participants keep back, since test rows must have no say."""
+        if self.plan.tables:
+            return self.meter
+        shards = split(table_of(task), self.plan.seats, None, self.plan.seed).shards
+        terms = ape_accounts.federation(deployment.federation).terms
+        judge = Meter.of_shards(task, shards, self.store, terms.depth)
+        judge.measure(0, terms.genesis)
+        return judge
+
     def _alive(self) -> set[int]:
         return {seat for seat, process in self.processes.items() if process.is_alive()}
 
@@ -366,6 +384,7 @@ class _Local:
         finished = [log for log in history.rounds if log.finalized]
         for log in finished:
             self.meter.measure(log.number, log.model)
+            self.judge.measure(log.number, log.model)
         self._before = self._rounds = len(finished)
         self.progress.say(f"continuing after round {self._before}")
 
@@ -378,11 +397,17 @@ class _Local:
             end = "a new model" if log.adopted else "void, the model stays" if log.voided else "the model stays"
             counts = f"{len(log.reveals)} revealed, {len(log.accepted)} accepted"
             metric = self.meter.measure(log.number, log.model)
+            if self.judge is not self.meter:
+                self.judge.measure(log.number, log.model)
             self.progress.say(f"round {log.number}: {end} ({counts}), {metric}, root {log.model.hex()[:16]}")
         self._rounds = len(finished)
+        since = [value for number, value in sorted(self.judge.metrics.items()) if number >= self._before]
+        if why := self.plan.stop.reason(since, higher=self.judge.task.higher_is_better):
+            self._reason = f"{self.judge.task.metric} on held-out rows {why}"
+            self.progress.say(f"ends after round {self._rounds}: {self._reason}")
 
     def _enough(self) -> bool:
-        return 0 < self.plan.rounds <= self._rounds - self._before
+        return bool(self._reason) or 0 < self.plan.rounds <= self._rounds - self._before
 
     # ---- after
 

@@ -44,6 +44,20 @@ def test_simulation__killed_twice__ends_with_the_same_model_roots(tmp_path):
     assert kept and all(path.read_bytes() == data for path, data in kept.items())
 
 
+def test_simulation__that_has_learned_enough__ends_early_and_everybody_is_paid(tmp_path):
+    folder, out = project(tmp_path / "project", "auto"), tmp_path / "out"
+    words = ["simulate", "--task", "linear", "--seats", "3", "--rounds", "9", "--until-metric", "1.5", "--out", str(out)]
+    told = subprocess.run([APE, "run", *words], cwd=folder, capture_output=True, text=True)
+    assert told.returncode == 0, told.stdout + told.stderr
+    summary = json.loads((out / "summary.json").read_text())
+    metrics = [summary["start"], *(r["metric"] for r in summary["rounds"])]
+    assert len(metrics) < 9 and metrics[-1] <= 1.5 < metrics[-2]  # linear is a toy whose rows all are everybody's
+    assert f"ends after round {len(metrics) - 1}: mean squared error on held-out rows" in told.stdout
+    assert summary["audit"]["passed"] and all(float(seat["pay"]) > 0 for seat in summary["seats"])
+    again = subprocess.run([APE, "run", "report", "--summary", str(out / "summary.json")], cwd=folder, capture_output=True)
+    assert again.returncode == 0 and "--until-metric 1.5" in (out / "report.html").read_text()
+
+
 PLAN = Plan("linear", 3, 2, seed=4)
 
 
