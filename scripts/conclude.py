@@ -25,7 +25,8 @@ def cli(
     from fl.tools.federation.sponsor import conclude, wait_until_enough
 
     if until_metric is not None or patience is not None:
+        from fl.network import ape_accounts
         from fl.tools.federation.stopping import Stop
 
-        wait_until_enough(federation, Stop(until_metric, patience), stores, task, click.echo)
+        wait_until_enough(ape_accounts.federation(federation), Stop(until_metric, patience), stores, task, click.echo)
     return conclude(key, federation)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 from fl.errors import ChainError, TaskError, TermsError
@@ -62,7 +63,11 @@ def fund(
 
 
 def wait_until_enough(
-    federation: str, stop: Stop, stores: Sequence[str], task: str | None, say: Callable[[str], None], poll: float = POLL
+    reader: FederationReader,
+    stop: Stop,
+    stores: Sequence[str | Path],
+    task: str | None,
+    say: Callable[[str], None],
 ) -> None:
     """Returns when the models have become good enough, or no better, or somebody gave notice. Raises TreatyError if nothing
     can be measured, since it would wait for ever."""
@@ -70,7 +75,6 @@ def wait_until_enough(
 
     if not stores:
         raise TaskError("--until-metric and --patience measure models: give --store PLACE, where they are; nothing was sent")
-    reader = ape_accounts.federation(federation)
     source, told = Source(reader, stores, task), 0
     while not reader.concluded():
         source.look()
@@ -86,7 +90,7 @@ def wait_until_enough(
         if why := stop.reason([*metrics.values()], higher=source.higher_is_better):
             say(f"giving notice: {why}")
             return
-        time.sleep(poll)
+        time.sleep(POLL)
 
 
 def conclude(key: Key | None, federation: str) -> Result:

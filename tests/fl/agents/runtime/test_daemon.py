@@ -18,13 +18,18 @@ from support.system import SPONSOR, owner
 
 from fl.agents.runtime.daemon import OperatorReplaced, Over, Unconfirmed
 from fl.agents.runtime.journal import Identity, Journal, JournalError
-from fl.errors import StoreError
-from fl.network.federation import Distrust
+from fl.errors import StoreError, TaskError
+from fl.network.abi import federation_abi
+from fl.network.federation import Distrust, FederationReader
+from fl.network.rpc import Rpc
 from fl.network.stores.local import LocalStore
 from fl.network.transactions import State, TransactionJournal
 from fl.protocol.phases import Phase
 from fl.tools.audit.auditor import Auditor
+from fl.tools.federation.sponsor import wait_until_enough
 from fl.tools.federation.status import status
+from fl.tools.federation.stopping import Stop
+from fl.tools.report.live import left_out
 
 pytestmark = pytest.mark.xdist_group("cluster")
 
@@ -282,3 +287,37 @@ def test_zero_score__is_told_with_its_reason(cluster, tmp_path):
     assert "was scored 0" not in logged(cluster.daemons[1])
     line = "scored 0    in round 1, and paid nothing: seat 0 (nobody could read the update, or the gate left it out)"
     assert line in status(cluster.daemons[1].node).lines
+
+
+def reader_of(cluster: DaemonCluster) -> FederationReader:
+    return FederationReader(Rpc([cluster.url]), federation_abi(), cluster.system.federation.address, 1, cluster.evm.chain_id)
+
+
+def test_sponsor__waits_until_the_model_is_good_enough__and_not_for_ever(cluster, monkeypatch):
+    cluster.start().play_round(1)
+    told: list[str] = []
+    wait_until_enough(reader_of(cluster), Stop(until=100.0), [cluster.store.path], None, told.append)
+    assert told[0].startswith("round 0: ") and told[1].startswith("round 1: ") and "reaches --until-metric 100" in told[-1]
+
+    def next_round(_: float) -> None:
+        cluster.play_round(len(cluster.daemons[0].history.rounds) + 1)
+
+    monkeypatch.setattr("fl.tools.federation.sponsor.time.sleep", next_round)
+    better = float(told[1].split()[2]) * 0.9
+    wait_until_enough(reader_of(cluster), Stop(until=better), [cluster.store.path], None, told.append)
+    assert len(cluster.daemons[0].history.rounds) >= 2 and float(told[-2].split()[2]) <= better
+    with pytest.raises(TaskError, match="give --store PLACE, where they are; nothing was sent"):
+        wait_until_enough(reader_of(cluster), Stop(patience=1), [], None, told.append)
+
+
+def test_status__with_a_store__says_why_an_update_was_left_out(cluster, tmp_path):
+    mine = LocalStore(tmp_path / "here")  # which nobody else can read
+    for path in cluster.store.path.iterdir():
+        (mine.path / path.name).write_bytes(path.read_bytes())
+    cluster.start(1, 2, 3)
+    cluster.start(0, store=mine)
+    cluster.play_to(Phase.PROPOSE)
+    cluster.settle_down(until=Phase.CHALLENGE)
+    reasons = left_out(reader_of(cluster), [cluster.store.path])
+    assert reasons == {1: {0: "no store shows its update"}}
+    assert "left out    seat 0: no store shows its update" in status(reader_of(cluster), reasons).lines
