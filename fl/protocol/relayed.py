@@ -56,7 +56,7 @@ class Act:
     @classmethod
     def parse(cls, facts: Any) -> Act:
         """From JSON that a stranger wrote. Raises ValueError."""
-        if not isinstance(facts, Mapping) or facts.get("kind") not in FORMS:
+        if not isinstance(facts, Mapping) or not isinstance(facts.get("kind"), str) or facts["kind"] not in FORMS:
             raise ValueError(f"kind: one of {', '.join(FORMS)}")
         round_, seat = facts.get("round"), facts.get("seat")
         if type(round_) is not int or type(seat) is not int or not 0 <= round_ < 1 << 63 or not 0 <= seat < MAX_SEATS:

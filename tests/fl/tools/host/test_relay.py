@@ -76,6 +76,7 @@ REFUSED = {
     "no such seat": (lambda s: {**commit(s), "seat": 9}, 403, "seat 9 has no commit to send"),
     "a signature that is none": (lambda s: {**commit(s), "signature": "ff" * 65}, 400, "not a signature"),
     "another kind": (lambda s: {**commit(s), "kind": "conclude"}, 400, "kind: one of"),
+    "a kind that is no text": (lambda s: {**commit(s), "kind": []}, 400, "kind: one of"),
     "too few bytes": (lambda s: {**commit(s), "value": "00"}, 400, "value: 32 to 32 bytes"),
     "a number as text": (lambda s: {**commit(s), "round": "1"}, 400, "whole numbers"),
     "no object": (lambda s: [], 400, "kind: one of"),
