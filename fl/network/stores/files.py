@@ -16,10 +16,11 @@ class NotRegularError(OSError):
     """A folder, a pipe or a device instead of a file."""
 
 
-def open_regular(path: Path) -> BinaryIO:
+def open_regular(path: Path, follow: bool = True) -> BinaryIO:
     """A regular file, open to be read. The file checked is the file opened, and opening never blocks: in a shared folder, a
-    pipe or a device may take a file's place at any time. Raises OSError, NotRegularError among them."""
-    handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    pipe or a device may take a file's place at any time. follow: whether the name may be a link to it, which must not be so
+    where the content is shown to others: a link may lead to a secret. Raises OSError, NotRegularError among them."""
+    handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | (0 if follow else os.O_NOFOLLOW))
     if not stat.S_ISREG(os.fstat(handle).st_mode):
         os.close(handle)
         raise NotRegularError(errno.EINVAL, "not a regular file", str(path))

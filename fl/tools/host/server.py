@@ -14,20 +14,21 @@ import os
 import secrets
 import shutil
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, BinaryIO, Protocol
 
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, Response
+from starlette.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from fl.network.stores import cid
-from fl.network.stores.local import LocalStore
+from fl.network.stores.files import open_regular
+from fl.network.stores.local import PIECE, LocalStore
 from fl.network.typed_data import signer_of
 from fl.protocol.artifact import Kind, size_of
 from fl.protocol.hosting import (
@@ -52,6 +53,7 @@ MAX_ACT_BYTES = 1 << 16
 CIDS_KEPT = 1 << 16
 FILES_OF_A_ROUND = 12  # that a seat may send, those that failed included
 ROUNDS_A_DAY = 48
+BYTES = "application/octet-stream"
 UPLOAD = ".upload-"  # how a file's name begins until its hash is known
 HOUR = 3600.0  # a file that nothing was added to for so long is no upload any more
 
@@ -104,9 +106,10 @@ class Host:
                 path.unlink(missing_ok=True)
 
     def note_cid(self, name: str) -> None:
-        data = (self.store.path / name).read_bytes()
-        if len(self.names) < CIDS_KEPT:
-            self.names[cid.to_text(cid.cid_of(data))] = name
+        if len(self.names) >= CIDS_KEPT:
+            return
+        with suppress(OSError), open_regular(self.store.path / name, follow=False) as file:
+            self.names[cid.to_text(cid.cid_of(file.read()))] = name
 
     def prune(self, rounds: int) -> None:
         """Removes updates and models of rounds before the last ones. Documents stay, and what the chain does not name."""
@@ -208,22 +211,36 @@ async def _page(host: Host, request: Request) -> Response:
 
 async def _by_cid(host: Host, request: Request) -> Response:
     name = host.names.get(request.path_params["cid"])
-    return _sent(host, name) if name else _line(404, "no file of this CID is here")
+    return _sent(host, request, name) if name else _line(404, "no file of this CID is here")
 
 
 async def _file(host: Host, request: Request) -> Response:
     name = request.path_params["name"]
     if parse_name(name) is None:
         return _line(404, "files are named by their root: HASH.update, HASH.model or HASH.json")
-    return _sent(host, name)
+    return _sent(host, request, name)
 
 
-def _sent(host: Host, name: str) -> Response:
-    path = host.store.path / name
-    if not path.is_file():
+def _sent(host: Host, request: Request, name: str) -> Response:
+    try:
+        file = open_regular(host.store.path / name, follow=False)
+    except OSError:
         return _line(404, f"{name} is not here")
-    host.metrics.sent.inc(path.stat().st_size)
-    return FileResponse(path, media_type="application/octet-stream", headers={"Content-Encoding": "identity"})
+    size = os.fstat(file.fileno()).st_size
+    headers = {"Content-Encoding": "identity", "Content-Length": str(size)}
+    if request.method == "HEAD":
+        file.close()
+        return Response(headers=headers, media_type=BYTES)
+    host.metrics.sent.inc(size)
+    return StreamingResponse(_pieces(file, size), headers=headers, media_type=BYTES)
+
+
+def _pieces(file: BinaryIO, size: int) -> Iterator[bytes]:
+    """A file as it was when it was opened: others may add to it meanwhile."""
+    with file:
+        while size and (piece := file.read(min(PIECE, size))):
+            size -= len(piece)
+            yield piece
 
 
 # ---- writing

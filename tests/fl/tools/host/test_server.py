@@ -306,6 +306,17 @@ def test_store__at_a_plain_web_server__is_only_read(stage, tmp_path):
         plain.shutdown()
 
 
+@pytest.mark.parametrize("what", ["link", "pipe", "folder"])
+def test_file__that_somebody_put_into_a_shared_folder_in_place_of_one__is_not_served(stage, tmp_path, what):
+    secret, path = tmp_path / "key.json", stage.host.store.path / NAME
+    secret.write_text("secret")
+    {"link": lambda: path.symlink_to(secret), "pipe": lambda: os.mkfifo(path), "folder": path.mkdir}[what]()
+    stage.host.note_cids()  # as at a start, which a pipe must not hold up
+    for method in (requests.get, requests.head):
+        assert method(f"{stage.url}/{NAME}", timeout=5).status_code == 404
+    assert stage.host.names == {}
+
+
 def test_host__that_lies_about_a_file__is_passed_over(stage, tmp_path):
     (stage.host.store.path / NAME).write_bytes(bytes(len(UPDATE)))
     other = LocalStore(tmp_path / "other")
