@@ -32,7 +32,7 @@ from fl.tools.cli.prices import given as prices_given
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Seeds the first model.")
 @options.training
 @click.option("--publish", is_flag=True, help="Submit the sources to a block explorer, if a plugin is installed.")
-@click.option("--dry-run", is_flag=True, help="Check everything, report gas, cost, time and roles; send nothing.")
+@click.option("--dry-run", is_flag=True, help="Send nothing: check all, try it on a copy of the chain, tell cost and roles.")
 @click.option("--seats", type=click.IntRange(1, 128), help="Participants you expect: 3 validators, from 7 on 5, from 12 on 7.")
 @click.option("--json", "as_json", is_flag=True, help="Print addresses, terms, gas and stores as JSON.")
 @prices
@@ -72,9 +72,10 @@ def cli(
         choices["pace"] = pace_here(preset, checked_task, training)
         if dry_run:
             price = ape_accounts.gas_price() / 1e9 if gas_price is None else gas_price
-            checked = draft(checked_task, given, ape_accounts.account_address(key.account), **choices)
+            sender = ape_accounts.account_address(key.account)
+            checked = draft(checked_task, given, sender, **choices)
             assumed = prices_given(gas_price=price, l2_gas_price=l2_gas_price, blob_price=blob_price, eth_price=eth_price)
-            return options.printed(estimated(checked, choices["pace"], seats or EXPECTED, assumed), as_json)
+            return options.printed(estimated(checked, choices["pace"], seats or EXPECTED, assumed, sender), as_json)
         with ape_accounts.hushed():
             done = deploy(checked_task, given, key.open(), open_store(stores), publish=publish, **choices, **key.options)
         path = remember(done, Path("deployments"), ape_accounts.network_choice(), stores)

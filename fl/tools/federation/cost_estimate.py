@@ -119,11 +119,16 @@ def estimate(
     }
 
 
+def ether(amount: float, prices: Prices) -> str:
+    """Ether, and what it is worth."""
+    return f"{amount:.6f} ETH (${prices.dollars(amount):,.2f} at ${prices.eth_price:g} for one)"
+
+
 def lines_of(facts: dict[str, Any], prices: Prices, symbol: str) -> list[str]:
     """The estimate as lines for people."""
 
     def money(eth: float) -> str:
-        return f"{eth:.6f} ETH (${prices.dollars(eth):,.2f} at ${prices.eth_price:g} for one)"
+        return ether(eth, prices)
 
     one, n = facts["round"], facts["seats"]
     whole = facts["deployment"]

@@ -34,7 +34,8 @@ from fl.tools.cli.amounts import parse_amount
 from fl.tools.cli.options import Result
 from fl.tools.cli.prices import Prices
 from fl.tools.cli.remembered import Remembered
-from fl.tools.federation.cost_estimate import deployment_gas, estimate, lines_of
+from fl.tools.federation.chain_copy import try_on_copy
+from fl.tools.federation.cost_estimate import deployment_gas, estimate, ether, lines_of
 from fl.tools.federation.deployment import Deployment
 from fl.tools.federation.terms_file import DEFAULTS
 from fl.tools.federation.windows import PACES, Pace, said_windows, windows
@@ -243,15 +244,19 @@ def _own_factory(account: Any, gas: dict[str, int], put: Any, options: dict[str,
     return ape_accounts.attach("FederationFactory", address, "factory")
 
 
-def dry_run(checked: Draft, pace: Pace, seats: int, prices: Prices) -> Result:
-    """What it would cost and how long its windows are, from the draft alone; nothing is sent."""
+def dry_run(checked: Draft, pace: Pace, seats: int, prices: Prices, sender: str) -> Result:
+    """What it would cost and how long its windows are, and what becomes of it on a copy of the chain; nothing is sent."""
     if not checked.terms.min_reveals <= seats <= checked.terms.max_seats:
         least, most = checked.terms.min_reveals, checked.terms.max_seats
         raise TermsError(f"--seats {seats}: these terms allow {least} to {most}")
     own = {"own_factory": checked.maker is None, "own_token": checked.own_token}
     facts = estimate(checked.terms, seats, prices, checked.denomination, rules=ape_accounts.rules(), **own)
-    lines = [*lines_of(facts, prices, checked.denomination.symbol), *said_windows(checked.terms, pace), "nothing was sent"]
-    return Result(lines, {**facts, "windows": {name: getattr(checked.terms, name) for name in WINDOWS}})
+    factory = None if checked.maker is None else str(checked.maker.address)
+    tried = try_on_copy(checked.terms, sender, factory, own_token=checked.own_token, denomination=checked.denomination)
+    lines = [*lines_of(facts, prices, checked.denomination.symbol), *said_windows(checked.terms, pace)]
+    lines += [*tried.lines(lambda used: ether(prices.mainnet(used), prices)), "nothing was sent"]
+    windows = {name: getattr(checked.terms, name) for name in WINDOWS}
+    return Result(lines, {**facts, "windows": windows, "tried": tried.facts()})
 
 
 def remember(deployment: Deployment, folder: Path, network: str, stores: Sequence[str]) -> Path:

@@ -24,13 +24,15 @@ BLOCK_SECONDS = 0.25  # between two blocks
 CHECK_BLOCKS = 12  # blocks that a proposal stands before its window is skipped: time to check it and to demand leaves
 
 
-def start_chain(log: Path, accounts: int = 40, state: Path | None = None) -> tuple[subprocess.Popen[bytes], str]:
+def start_chain(
+    log: Path, accounts: int = 40, state: Path | None = None, chain_id: int = CHAIN_ID
+) -> tuple[subprocess.Popen[bytes], str]:
     """A local chain in a process of its own, and its address. Raises ChainError with the remedy.
 
     state: a file that the chain is read from, if it exists, and written to when the process is terminated.
     """
     with log.open("wb") as out:
-        command = ["anvil", "--port", "0", "--accounts", str(accounts), "--balance", "1000", "--chain-id", str(CHAIN_ID)]
+        command = ["anvil", "--port", "0", "--accounts", str(accounts), "--balance", "1000", "--chain-id", str(chain_id)]
         command += [] if state is None else ["--state", str(state)]
         try:
             # In a session of its own: Ctrl-C in a terminal goes to all of a session, and the chain is needed to the end.

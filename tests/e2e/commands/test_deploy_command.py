@@ -11,10 +11,12 @@ from support.cli import ROOT, Commands, remembered
 from web3.exceptions import ContractLogicError
 from web3.logs import DISCARD
 
+from fl.errors import ChainError
 from fl.network import gas, identity
 from fl.network.stores.local import LocalStore
 from fl.protocol.terms import WINDOWS, Terms
 from fl.tools.cli import options
+from fl.tools.federation.chain_copy import copy_of
 from fl.tools.federation.terms_file import DERIVED, KNOWN, PRESETS, read_terms
 from fl.tools.federation.windows import PACES, windows
 
@@ -216,6 +218,62 @@ def test_deploy__draws_a_committee_for_the_seats_that_are_expected(commands, tmp
     terms = federation.functions.terms().call()
     names = [f.name for f in fields(Terms)]
     assert (terms[names.index("committee")], terms[names.index("min_reveals")]) == (7, 7)
+
+
+def tried(commands: Commands, *words: object) -> dict:
+    return commands.json(*DEPLOY, "--dry-run", *words)["tried"]
+
+
+def test_dry_run__tries_it_on_a_copy_of_the_chain__which_makes_what_deploy_then_makes(commands, bare, tmp_path):
+    before = nonce(commands)
+    lines = commands(*DEPLOY, "--dry-run").out
+    copy = tried(commands)
+    assert nonce(commands) == before and (copy["fails"], copy["untried"]) == ([], "")
+    assert copy["block"] == commands.web3.eth.block_number
+    assert commands(*DEPLOY, "--store", tmp_path / "s").code == 0
+    made = remembered(commands)[-1]
+    assert {step["name"]: step["gas"] for step in copy["steps"]} == made["gas"]
+    places = {step["name"]: step["address"].lower() for step in copy["steps"]}
+    assert places["TestToken"] == made["token"].lower() and places["create"] == made["federation"].lower()
+    assert places["FederationFactory"] == made["factory"].lower()
+    whole = sum(made["gas"].values())
+    assert f"tried on a copy of the chain at block {copy['block']:,}: {whole:,} gas, " in lines
+    assert re.search(rf"  create +{made['gas']['create']:,} gas, {made['federation']}", lines)
+
+
+def test_dry_run__with_factory_and_token__tries_the_one_transaction_that_is_left(commands, tmp_path):
+    assert commands(*DEPLOY, "--store", tmp_path / "s").code == 0
+    token = remembered(commands)[-1]["token"]
+    terms = commands.write("next.yaml", f"token: '{token}'\nlabel: next\n")
+    copy = tried(commands, "--terms", terms)
+    assert [step["name"] for step in copy["steps"]] == ["create"]
+    assert commands(*DEPLOY, "--store", tmp_path / "s", "--terms", terms).code == 0
+    assert copy["steps"][0]["address"] == remembered(commands)[-1]["federation"]
+
+
+def test_dry_run__without_gas_money__says_that_it_would_fail__and_tries_the_rest(commands):
+    done = commands("deploy", "--account", "cold", "--task", "linear", "--dry-run")
+    assert re.search(
+        r"\nwould fail: 0x\w{40} holds 0\.0+ ETH and needs some 0\.\d+ for gas: send it some; on the copy", done.out
+    )
+    assert "tried on a copy of the chain at block " in done.out and done.out.endswith("nothing was sent\n")
+
+
+def test_dry_run__names_the_transaction_that_would_fail(commands, bare):
+    """A factory's address that holds something else."""
+    commands.web3.provider.make_request("anvil_setCode", [identity.address_of(identity.FACTORY), "0x60006000fd"])
+    copy = tried(commands)
+    assert [step["name"] for step in copy["steps"]] == ["TestToken"]
+    assert copy["fails"] and copy["fails"][0].startswith("create: ")
+
+
+def test_dry_run__where_it_cannot_be_tried__says_why(commands, bare, monkeypatch):
+    commands.web3.provider.make_request("anvil_setCode", [identity.DEPLOYER, "0x"])
+    done = commands(*DEPLOY, "--dry-run")
+    assert f"not tried on a copy of the chain: the chain lacks the deployer {identity.DEPLOYER}" in done.out
+    monkeypatch.setenv("PATH", "/nowhere")
+    with pytest.raises(ChainError, match="there is no local chain to start"), copy_of(commands.node, 31337, 1):
+        pass
 
 
 def test_dry_run__needs_no_passphrase(commands):
