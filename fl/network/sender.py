@@ -143,7 +143,7 @@ class Sender:
     def _payable(self, head: Head, gas: int, balance: int | None = None) -> int:
         """The key's ether in wei, if it pays for so much gas in the next block; of several nodes' answers the highest, since
         none of them must hold a reveal up. Raises Unpaid."""
-        account, least = self.signer.address, max(1, gas * head.base_fee)
+        account, least = self.signer.address, gas * max(1, head.base_fee)
         if balance is None:
             balance = _number(self.rpc("eth_getBalance", account, "latest"))
             if balance < least and len(self.rpc.urls) > 1:
