@@ -31,7 +31,9 @@ from fl.tools.cli.prices import given as prices_given
 @click.option("--gate", default="agreement", show_default=True, help=f"Which updates enter: {' or '.join(GATES)}.")
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Seeds the first model.")
 @options.training
-@click.option("--publish", is_flag=True, help="Submit the sources to a block explorer, if a plugin is installed.")
+@click.option(
+    "--publish", is_flag=False, flag_value="", metavar="[API]", help="Submit sources to Etherscan, or to this explorer."
+)
 @click.option("--dry-run", is_flag=True, help="Send nothing: check all, try it on a copy of the chain, tell cost and roles.")
 @click.option("--seats", type=click.IntRange(1, 128), help="Participants you expect: 3 validators, from 7 on 5, from 12 on 7.")
 @click.option("--json", "as_json", is_flag=True, help="Print addresses, terms, gas and stores as JSON.")
@@ -50,7 +52,7 @@ def cli(
     l2_gas_price: float | None,
     blob_price: float | None,
     eth_price: float | None,
-    publish: bool,
+    publish: str | None,
     **choices: Any,
 ) -> None:
     """Deploys factory and implementation (unless --factory is given) and a federation under the terms, prints its address and

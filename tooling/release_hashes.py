@@ -11,17 +11,11 @@ from typing import Any
 
 from eth_hash.auto import keccak
 
-from fl.network import identity
+from fl.network import explorer, identity
 
 HOME = Path(__file__).resolve().parents[1]
 TARGET = HOME / "contracts" / "release.md"
-SETTINGS = {
-    "optimizer": {"enabled": True, "runs": 200},
-    "evmVersion": "cancun",
-    "viaIR": True,
-    "metadata": {"bytecodeHash": "none", "appendCBOR": False},
-    "remappings": ["@openzeppelin/=.openzeppelin/"],
-}
+SETTINGS = explorer.SETTINGS | {"remappings": ["@openzeppelin/=.openzeppelin/"]}
 HEAD = """# Bytecode of this version
 
 solc 0.8.37, OpenZeppelin 5.7.0, with the settings of `tooling/release_hashes.py`. `make release-hashes` compiles the sources

@@ -200,22 +200,6 @@ def account_address(name: str) -> str:
     return str(_stored(name).address)
 
 
-def explorer() -> Any:
-    """The network's block explorer. Raises ChainError if no plugin serves one."""
-    if (found := ape.chain.provider.network.explorer) is None:
-        name = ape.chain.provider.network.name
-        raise ChainError(f"no explorer plugin serves {name}: install one, such as ape-etherscan, or leave --publish out")
-    return found
-
-
-def publish(address: str) -> None:
-    """Submits a contract's sources to the explorer, which compares them with the code; a failure is only reported."""
-    try:
-        explorer().publish_contract(address)
-    except Exception as error:  # whatever a plugin or its service answers
-        logger.error(f"{address} stands, but its sources were not published: {error}")
-
-
 def is_address(text: str) -> bool:
     return bool(is_hex_address(text))
 

@@ -62,6 +62,8 @@ LANES: dict[str, Lane] = {
     # A command's process, a server, or a node.
     "fl/network/stores/test_remote.py": Lane.FULL,
     "fl/network/test_ape_accounts.py": Lane.FULL,
+    "fl/network/test_explorer.py::test_submission__compiles_to_the_code_on_the_chain": Lane.NIGHTLY,  # compiles for minutes
+    "fl/network/test_explorer.py::test_code_without_the_metadata_settings__is_another": Lane.NIGHTLY,
     "fl/test_public_face.py::test_notebook__goes_from_a_table_to_a_model__in_any_folder": Lane.FULL,
     "fl/tools/host": Lane.FULL,
     "fl/tools/report/test_watch.py": Lane.FULL,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from hashlib import sha256
@@ -18,6 +19,7 @@ from fl.learning.task_check import check_model, check_task, table_of
 from fl.learning.task_loading import load_task
 from fl.network import ape_accounts, identity
 from fl.network.denomination import PLAY, Denomination
+from fl.network.explorer import explorer_of, publish_all
 from fl.network.randomness import KINDS, NONE, Randomness, randomness_of
 from fl.network.rpc import DEV_CHAINS
 from fl.network.stores import cid
@@ -191,17 +193,18 @@ def deploy(
     gate: str = DEFAULT_GATE,
     factory: str | None = None,
     public: Sequence[str] = (),
-    publish: bool = False,
+    publish: str | None = None,
     pace: Pace = PACES["laptop"],
     **options: Any,
 ) -> Deployment:
     """Deploys what is missing and creates the federation; `account` pays. Genesis model and manifest go to the store.
 
-    publish: submit the sources to the network's block explorer afterwards. options: for every transaction."""
+    publish: submit the sources to a block explorer afterwards, whose API's address this is, empty for Etherscan. options: for
+    every transaction."""
     gas: dict[str, int] = {}
     checked = draft(task, given, account.address, seed=seed, gate=gate, factory=factory, public=public, pace=pace)
-    if publish:
-        ape_accounts.explorer()
+    here = ape_accounts.chain_id()
+    explorer = None if publish is None else explorer_of(here, publish, ape_accounts.is_local())
     need = ape_accounts.gas_price() * sum(checked.gas(ape_accounts.rules()).values())
     if (held := ape_accounts.ether_of(account.address)) < need:
         message = f"{account.address} holds {held / 1e18:.6f} ETH and needs some {need / 1e18:.6f} for gas"
@@ -224,10 +227,11 @@ def deploy(
     federation = _address(maker, terms)  # whoever created it, should somebody have been faster
     implementation = str(maker.implementation())
     disputes = str(ape_accounts.contract("Federation").at(implementation).disputes())
-    if publish:
-        for address in (disputes, implementation, str(maker.address)):
-            ape_accounts.publish(address)
-    facts = ape_accounts.chain_id(), federation, str(maker.address), implementation, disputes, token
+    if explorer is not None:
+        stand = {"Disputes": disputes, identity.IMPLEMENTATION: implementation, identity.FACTORY: str(maker.address)}
+        for line in publish_all(explorer, stand):
+            print(line, file=sys.stderr)
+    facts = here, federation, str(maker.address), implementation, disputes, token
     return Deployment(*facts, terms.manifest.hex(), terms.genesis.hex(), gas, int(receipt.block_number))
 
 

@@ -327,7 +327,8 @@ def test_deploy__without_gas_money__sends_nothing(commands):
 def test_publish__where_no_explorer_is__is_refused_before_anything_is_sent(commands):
     before = nonce(commands)
     done = commands(*DEPLOY, "--publish")
-    assert "no explorer plugin serves local: install one, such as ape-etherscan, or leave --publish out" in done.line
+    assert "no explorer shows a chain of this machine: give --publish the address of one, or leave it out" in done.line
+    assert "--publish 'file:/x': give the web address of an API" in commands(*DEPLOY, "--publish", "file:/x").line
     assert nonce(commands) == before
 
 

@@ -1,0 +1,82 @@
+"""What is submitted to a block explorer compiles to the code that stands on the chain."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from pathlib import Path
+
+import pytest
+from support.evm import LocalEvm
+from support.explorer import compiled, explorer, same_code
+from support.system import System
+
+from fl.errors import ChainError
+from fl.network import identity
+from fl.network.explorer import COMPILER, KEY_VARIABLE, SETTINGS, Explorer, explorer_of, publish_all, standard_input
+
+PLACES = {name: identity.address_of(name) for name in identity.ARGUMENTS}
+
+
+def test_compiler__is_named_as_explorers_name_it():
+    solc = Path(__file__).parents[3] / ".solcx" / "solc-v0.8.37"
+    said = subprocess.run([str(solc), "--version"], capture_output=True, text=True, check=True).stdout
+    assert f"Version: {COMPILER[1:]}" in said
+
+
+@pytest.mark.parametrize("name", identity.ARGUMENTS)
+def test_submission__compiles_to_the_code_on_the_chain(name):
+    """By an explorer that knows nothing of us: without the settings for the metadata it would get other code."""
+    evm = LocalEvm()
+    System.create(evm)
+
+    def judge(words: dict[str, str]) -> str:
+        made = compiled(json.loads(words["sourceCode"]), words["contractname"])
+        return "Pass - Verified" if same_code(made, evm.code(words["contractaddress"])) else "Fail - Unable to verify"
+
+    with explorer(judge) as (url, asked):
+        others = tuple(PLACES[other] for other in identity.ARGUMENTS[name])
+        assert Explorer(url, 31337).publish(name, PLACES[name], others) == "Pass - Verified"
+    assert asked[0]["compilerversion"] == COMPILER and asked[0]["contractname"] == f"contracts/{name}.sol:{name}"
+    assert asked[0].get("constructorArguements", "") == "".join(other[2:].lower().rjust(64, "0") for other in others)
+
+
+def test_code_without_the_metadata_settings__is_another():
+    asked = standard_input("FederationFactory")
+    asked["settings"] = {name: value for name, value in asked["settings"].items() if name != "metadata"}
+    evm = LocalEvm()
+    System.create(evm)
+    made = compiled(asked, "contracts/FederationFactory.sol:FederationFactory")
+    assert not same_code(made, evm.code(PLACES["FederationFactory"]))
+
+
+def test_publish__says_what_the_explorer_says__of_each_contract():
+    words = iter(["Pass - Verified", "Fail - Unable to verify", "Pass - Verified"])
+    with explorer(lambda asked: next(words)) as (url, asked):
+        lines = publish_all(Explorer(url, 5, "secret"), PLACES)
+    assert lines[0] == f"Disputes {PLACES['Disputes']}: Pass - Verified"
+    assert lines[1] == (
+        f"Federation stands at {PLACES['Federation']}, but its sources were not published: "
+        "the explorer 127.0.0.1 says: Fail - Unable to verify"
+    )
+    given = json.loads(asked[0]["sourceCode"])
+    assert given["settings"].items() >= SETTINGS.items() and all(words["apikey"] == "secret" for words in asked)
+    assert all("@openzeppelin" in name or name.startswith("contracts/") for name in given["sources"])
+
+
+def test_publish__to_what_does_not_answer__is_only_said():
+    (line, *_) = publish_all(Explorer("http://127.0.0.1:9/api", 5), PLACES)
+    assert "but its sources were not published: the explorer 127.0.0.1 did not answer as expected" in line
+
+
+def test_explorer__is_known_before_anything_is_sent(monkeypatch):
+    monkeypatch.delenv(KEY_VARIABLE, raising=False)
+    with pytest.raises(ChainError, match=f"Etherscan wants a key: set {KEY_VARIABLE}"):
+        explorer_of(1, "", local=False)
+    with pytest.raises(ChainError, match="no explorer shows a chain of this machine"):
+        explorer_of(31337, "", local=True)
+    with pytest.raises(ChainError, match="give the web address of an API"):
+        explorer_of(1, "ftp://x", local=False)
+    assert explorer_of(1, "http://127.0.0.1/api", local=True).url == "http://127.0.0.1/api"
+    monkeypatch.setenv(KEY_VARIABLE, "k")
+    assert explorer_of(7, "", local=False) == Explorer("https://api.etherscan.io/v2/api", 7, "k")
