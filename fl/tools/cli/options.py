@@ -18,7 +18,10 @@ from typing import Any
 import click
 
 from fl.errors import ChainError, TreatyError, plain
+from fl.network import ape_patches
 from fl.tools.cli.network import carried, failed_node, nothing_remembered, recalled, say_remembered, silent_node
+
+ape_patches.run_scripts_once()  # the first of the commands imports this
 
 NOTHING, PERHAPS = "nothing was sent", "what was sent may still be mined: look at `ape run status` first"
 PRESETS = ("laptop", "live", "testnet", "l2")  # of terms: fl.tools.federation.terms_file
@@ -155,7 +158,7 @@ def answering(command: type[click.Command], instead: Sequence[str] = ()) -> type
             return [*args, "--network", network] if network and not _gives(args, "--network") else args
 
         def invoke(self, context: click.Context) -> Any:
-            from fl.network import ape_accounts, ape_patches  # keeps Ape out of start-up
+            from fl.network import ape_accounts  # keeps Ape out of start-up
 
             provider = context.params.get("network")  # a provider of Ape's, once it was parsed
             quiet = (

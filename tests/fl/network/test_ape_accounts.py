@@ -185,3 +185,18 @@ def test_folder_that_holds_other_things__keeps_its_mode__and_is_told_if_others_c
 def test_loopback__is_reached_through_no_proxy():
     for name in ("NO_PROXY", "no_proxy"):
         assert {"127.0.0.1", "localhost", "::1"} <= set(os.environ[name].split(","))
+
+
+def test_ape_run__loads_each_command_once(monkeypatch):
+    from ape_run._cli import ScriptCommand
+
+    found = ScriptCommand._get_command
+    loaded = []
+    monkeypatch.setattr(ScriptCommand, "_get_command", lambda self, path: loaded.append(path) or found(self, path))
+    monkeypatch.chdir(Path(__file__).parents[3])
+    ape_patches.run_scripts_once()
+    command = ScriptCommand()
+    assert set(command.list_commands(None)) == {path.stem for path in Path("scripts").glob("*.py")}
+    for name in ("status", "watch"):
+        assert command.get_command(None, name).name == name
+    assert len(loaded) == len(set(loaded)) == len(list(Path("scripts").glob("*.py")))
