@@ -18,9 +18,7 @@ from fl.tools.cli import options
     show_default=True,
     help=f"{', '.join(SHIPPED)}, a task file, or table:FILE.csv?target=COLUMN.",
 )
-@click.option(
-    "--seats", type=int, default=4, show_default=True, help=("Number of participants, including adversaries (3 to 128).")
-)
+@click.option("--seats", type=int, default=4, show_default=True, help="Participants, including adversaries (3 to 128).")
 @click.option("--rounds", type=int, default=8, show_default=True, help="Number of rounds.")
 @click.option("--alpha", type=float, help="Split by Dirichlet(ALPHA) over labels. Default: by owner, or else evenly.")
 @click.option(

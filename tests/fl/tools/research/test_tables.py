@@ -7,6 +7,7 @@ from fl.errors import TaskError
 from fl.learning.data.partition import Part
 from fl.learning.evaluator import Evaluator
 from fl.learning.research.baselines import exact_fedavg, exact_models
+from fl.learning.research.flamby import bench
 from fl.learning.research.offchain import small_digits
 from fl.learning.task_loading import load_task
 from fl.tools.research import flamby, rounds, unequal
@@ -41,7 +42,7 @@ def test_cases__deal_nobody_s_test_rows__and_the_same_again_for_a_seed(name):
 
 
 def test_flamby__is_rebuilt_but_for_one_patient_whom_another_centre_has():
-    b = flamby.bench()
+    b = bench()
     assert [len(s.train) + len(t) for s, t in zip(b.centres.shards, b.tests, strict=True)] == [304, 260, 46, 130]
     assert all(abs(s.train.x[:, 0].mean()) < 1e-5 for s in b.centres.shards)
     with pytest.raises(TaskError, match="leave --task out"):
