@@ -41,7 +41,7 @@ from fl.tools.audit.summary import Summary
 from fl.tools.cli.remembered import remembered
 from fl.tools.federation.allowlist_file import read_owners
 from fl.tools.federation.handover import Offer
-from fl.tools.federation.invitation import SCHEME, Invitation
+from fl.tools.federation.invitation import SCHEME, Invitation, Place
 from fl.tools.federation.terms_file import read_terms
 from fl.tools.model.folder import read_config
 
@@ -205,7 +205,7 @@ def invitation(data: bytes) -> None:
     with suppress(TreatyError):
         found = Invitation.parse(data)
         assert Invitation.parse(found.to_json()) == found
-        found.check(lambda: 0.0)
+        found.check()
     with suppress(TreatyError):
         Invitation.read(SCHEME + data.decode(errors="replace"))
 
@@ -237,7 +237,7 @@ def file_name(data: bytes) -> None:
 
 def handover_offer(data: bytes) -> None:
     with suppress(TreatyError):
-        Offer.read(_file("offer.json", data)).typed()
+        _ = Offer.read(_file("offer.json", data)).typed
 
 
 def owners(data: bytes) -> None:
@@ -275,6 +275,29 @@ def token(data: bytes) -> None:
     with suppress(TreatyError):
         denomination_of(data[0] if data else None, data[1:].decode(errors="replace")).show(10**18)
 
+
+# Where a fuzzer begins that would not find the form by itself: sound input, one example each.
+SEEDS: dict[str, bytes] = {
+    "manifest": json.dumps(STATED).encode(),
+    "document": base.canonical(STATED),
+    "header": header_of(BLOCK),
+    "block": json.dumps(BLOCK).encode(),
+    "invitation": Invitation(
+        1, "0x" + "11" * 20, "0x" + "22" * 20, STATED, (Place("https://a.example", "me"),), expires=1, signature=bytes(65)
+    ).to_json(),
+    "relayed_act": json.dumps({"kind": "commit", "round": 1, "seat": 2, "value": "11" * 32, "signature": "22" * 65}).encode(),
+    "handover_offer": Offer(
+        1, "0x" + "11" * 20, 3, "0x" + "22" * 20, "0x" + "33" * 20, "0x" + "44" * 20, 5, 6, "0x" + "55" * 65
+    )
+    .to_json()
+    .encode(),
+    "owners": b"owner\n0x" + b"11" * 20 + b"\n",
+    "terms_file": b"min_stake: 5\ncommit_window: 2h\n",
+    "record": b'{"block": 1, "time": 2, "hash": "0x00"}\n',
+    "remembered_file": b'{"federation": "0x00", "network": "ethereum", "stores": ["store"]}',
+    "table": b"age,sick\n40,0\n50,1\n",
+    "table_schema": b'{"target": {"name": "sick", "classes": ["0", "1"]}, "columns": [{"name": "age", "low": 0, "high": 100}]}',
+}
 
 TARGETS: dict[str, Callable[[bytes], None]] = {
     target.__name__: target

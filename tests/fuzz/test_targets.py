@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from fuzz.targets import TARGETS
+from fuzz.targets import SEEDS, TARGETS
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -26,3 +26,13 @@ BYTES = st.one_of(
 @pytest.mark.parametrize("target", TARGETS.values(), ids=TARGETS)
 def test_target__takes_any_bytes(target):
     given(BYTES)(target)()
+
+
+@pytest.mark.parametrize("name", SEEDS)
+def test_seed__is_sound__and_so_is_what_is_left_of_it(name):
+    """Each target takes its seed, cut off anywhere and with any byte changed."""
+    seed = SEEDS[name]
+    for data in (seed, *(seed[:at] for at in range(0, len(seed), 1 + len(seed) // 40))):
+        TARGETS[name](data)
+    for at in range(0, len(seed), 1 + len(seed) // 40):
+        TARGETS[name](seed[:at] + bytes([seed[at] ^ 0x15]) + seed[at + 1 :])
