@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.37;
 
+import {Exclusions} from "./Exclusions.sol";
 import {Handovers} from "./Handovers.sol";
 import {IDisputes} from "./interfaces/IFederation.sol";
 import {FixedPoint} from "./libraries/FixedPoint.sol";
@@ -9,12 +10,11 @@ import {Phases} from "./libraries/Phases.sol";
 import {Record, Records} from "./libraries/Records.sol";
 import {Seats} from "./libraries/Seats.sol";
 import {TermsReader as T} from "./libraries/TermsReader.sol";
-import {Relays} from "./Relays.sol";
 
 /// @title Disputes: proofs and demands against a proposal
 /// @dev The part of a federation that `Federation` has no room for. It acts on the storage of the clone that a call reaches it
 /// through. Called at its own address it reads no terms and knows no round, and so refuses everything.
-contract Disputes is IDisputes, Relays, Handovers {
+contract Disputes is IDisputes, Exclusions, Handovers {
     using Records for Record;
     using Seats for uint128;
 

@@ -180,7 +180,7 @@ contract Federation is IRounds, Rounds, Stakes, Multicall {
         r.settledAt = uint40(block.timestamp);
         r.fallen = 0;
         r.proposer = 0;
-        r.proposeFrom = uint40(block.timestamp);
+        r.proposeFrom = uint40(block.timestamp + T.word(T.SHOW_WINDOW));
         r.proposedAt = 0;
         r.openDemands = 0;
         emit Settled(number, accepted, medians, validatorPay, paid);

@@ -112,16 +112,16 @@ abstract contract Relays is IRelays, Rounds {
         }
     }
 
-    // ---- private
+    // ---- what every batch of signatures asks
 
-    function _checkCount(uint256 given) private view {
+    function _checkCount(uint256 given) internal view {
         uint256 maximum = T.word(T.MAX_SEATS);
         if (given > maximum) revert TooManyEntries(given, maximum);
     }
 
     /// @dev Whether the operator of the entry's seat signed it. What a wallet does meanwhile changes nothing: it is a static call.
     function _isSigned(bytes32 domain, bytes32 typeHash, uint256 number, SignedCommitment calldata entry)
-        private
+        internal
         view
         returns (bool)
     {

@@ -27,6 +27,8 @@ abstract contract Rounds is IRoundFacts, Accounting {
     Record[128] internal _records; // by seat
     Record[15] internal _scoreRecords; // by position in the committee
     mapping(bytes32 key => Demand) internal _demands;
+    mapping(uint256 round => uint128[128]) internal _missing; // by seat: the accepted updates that it reported
+    mapping(uint256 round => uint8[128]) internal _reporters; // by seat: how many seats reported its update
 
     // ---- who and when
 

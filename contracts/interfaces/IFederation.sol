@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.37;
 
+import {IExclusions} from "./IExclusions.sol";
 import {IHandovers} from "./IHandovers.sol";
 import {IRelays} from "./IRelays.sol";
 import {IStakes} from "./IStakes.sol";
@@ -27,6 +28,7 @@ import {IStakes} from "./IStakes.sol";
 /// @param scoreCommitWindow The length of the phase ScoreCommit.
 /// @param scoreRevealWindow The length of the phase ScoreReveal.
 /// @param settleWindow The time in which the scores must be settled.
+/// @param showWindow The time after settlement in which accepted updates that cannot be fetched are reported, before anybody proposes.
 /// @param proposeWindow The time in which somebody must propose the new model.
 /// @param challengeWindow The time in which a proposal can be disproved.
 /// @param answerWindow The time in which a demand must be answered.
@@ -62,6 +64,7 @@ struct Terms {
     uint256 scoreCommitWindow;
     uint256 scoreRevealWindow;
     uint256 settleWindow;
+    uint256 showWindow;
     uint256 proposeWindow;
     uint256 challengeWindow;
     uint256 answerWindow;
@@ -98,6 +101,8 @@ interface IRoundFacts {
         ScoreReveal,
         /// The scores are turned into the accepted set and into pay.
         Settle,
+        /// Accepted updates that nobody can fetch are reported, and leave the accepted set by a majority of all who revealed.
+        Show,
         /// A seat that is active and still eligible may propose the new model.
         Propose,
         /// The proposal can be disproved.
@@ -129,14 +134,14 @@ interface IRoundFacts {
     /// @param committee The seats drawn, one byte each, the first in the highest byte.
     /// @param committeeSize How many seats were drawn.
     /// @param drawnAt The time at which the committee was drawn.
-    /// @param accepted The seats whose updates enter the model, as fixed by `settle`.
+    /// @param accepted The seats whose updates enter the model: what `settle` accepted, less what was reported missing.
     /// @param settledAt The time at which the scores were settled.
     /// @param voided The round ended without pay.
     /// @param live The round was opened and is not finalized.
     /// @param attempts How many proposals were made so far.
     /// @param fallen The seats whose proposals fell in this round.
     /// @param proposer The seat of the present proposal.
-    /// @param proposeFrom The time at which the present attempt began.
+    /// @param proposeFrom The time at which the present attempt began, or will begin after Show.
     /// @param proposedAt The time of the present proposal; 0 means that there is none.
     /// @param openDemands How many demands against the present proposal wait for an answer.
     /// @param proposal The root of the proposed model.
@@ -221,7 +226,7 @@ interface IRoundFacts {
 
     /// @notice The scores were settled; trainers and validators were paid.
     /// @param round The round's number.
-    /// @param accepted The seats whose updates enter the model, as a bitmap.
+    /// @param accepted The seats whose updates were accepted, as a bitmap. They enter the model unless Show excludes them.
     /// @param medians The median score of each revealed seat, one byte per revealed seat, ascending.
     /// @param validatorPay One amount per validator that revealed its scores, in committee order.
     /// @param paid What trainers and validators were paid together.
@@ -628,7 +633,7 @@ interface IDisputes is IRoundFacts {
 
 /// @title IFederation: one learning task under fixed terms, in rounds
 /// @notice In a round, active seats commit to updates and then reveal them. A drawn committee scores the updates. Settlement
-/// accepts updates and pays trainers and validators. A proposer posts the root of the aggregated model. Anybody can disprove it
+/// accepts updates and pays trainers and validators. Accepted updates that a majority cannot fetch are left out. A proposer posts the root of the aggregated model. Anybody can disprove it
 /// with one transaction; a proposal that survives its challenge window becomes the model.
 ///
 /// The model is safe if one honest checker who has the accepted updates is online in every challenge window. Pay is fair if the
@@ -637,7 +642,7 @@ interface IDisputes is IRoundFacts {
 ///
 /// This is what a caller sees. Two contracts implement it, because the code of one may not exceed 24,576 bytes: a federation is a
 /// clone of Federation, which hands to Disputes what it has no function for.
-interface IFederation is IStakes, IRounds, IDisputes, IRelays, IHandovers {
+interface IFederation is IStakes, IRounds, IDisputes, IRelays, IHandovers, IExclusions {
     /// @notice Make several calls in one transaction, all or none.
     /// @param data The calls, encoded.
     /// @return results What each returned.

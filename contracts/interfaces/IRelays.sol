@@ -6,10 +6,10 @@ pragma solidity 0.8.37;
 /// phase or a round that is wrong for all of them makes a call revert. The events are those of the direct calls, which stay open
 /// to everybody.
 interface IRelays {
-    /// @notice A commitment and its operator's signature: EIP-712, type Commit or CommitScores (uint256 round, uint256 seat, bytes32
+    /// @notice An act and its operator's signature: EIP-712, type Commit, CommitScores or Missing (uint256 round, uint256 seat, bytes32
     /// value), domain name "Treaty", version "1", the chain's id and the federation's address.
     /// @param seat The seat's index.
-    /// @param value The commitment.
+    /// @param value The commitment; for Missing, the set of seats as a number.
     /// @param r The signature's first half.
     /// @param vs Its second half, with the parity in the highest bit (ERC-2098).
     struct SignedCommitment {

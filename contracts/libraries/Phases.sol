@@ -33,6 +33,8 @@ library Phases {
             if (time < end) return (IRoundFacts.Phase.Challenge, end);
             if (r.openDemands == 0) return (IRoundFacts.Phase.Final, 0);
             // An unanswered demand is older than the window's end: the proposal fell, and the next attempt began then.
+        } else if (time < end) {
+            return (IRoundFacts.Phase.Show, end); // `settle` alone sets a later time than the present
         }
         end += T.word(T.PROPOSE_WINDOW);
         if (r.attempts < T.word(T.MAX_ATTEMPTS) && time < end) return (IRoundFacts.Phase.Propose, end);

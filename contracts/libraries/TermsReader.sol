@@ -7,7 +7,7 @@ import {Terms} from "../interfaces/IFederation.sol";
 /// @notice Reading a word costs about 130 gas, where a storage slot costs 2,100. Word i is field i of Terms.
 library TermsReader {
     uint256 private constant PROXY_BYTES = 0x2d;
-    uint256 internal constant WORDS = 34;
+    uint256 internal constant WORDS = 35;
 
     uint256 internal constant TOKEN = 0;
     uint256 internal constant SPONSOR = 1;
@@ -28,21 +28,22 @@ library TermsReader {
     uint256 internal constant SCORE_COMMIT_WINDOW = 16;
     uint256 internal constant SCORE_REVEAL_WINDOW = 17;
     uint256 internal constant SETTLE_WINDOW = 18;
-    uint256 internal constant PROPOSE_WINDOW = 19;
-    uint256 internal constant CHALLENGE_WINDOW = 20;
-    uint256 internal constant ANSWER_WINDOW = 21;
-    uint256 internal constant MIN_STAKE = 22;
-    uint256 internal constant NO_REVEAL_SLASH = 23;
-    uint256 internal constant NO_SCORES_SLASH = 24;
-    uint256 internal constant FRAUD_SLASH = 25;
-    uint256 internal constant CHALLENGE_FEE = 26;
-    uint256 internal constant DEMAND_DEPOSIT = 27;
-    uint256 internal constant TRAINER_RATE = 28;
-    uint256 internal constant VALIDATOR_RATE = 29;
-    uint256 internal constant STRICTNESS = 30;
-    uint256 internal constant PROPOSER_FEE = 31;
-    uint256 internal constant DRAW_DELAY = 32;
-    uint256 internal constant LABEL = 33;
+    uint256 internal constant SHOW_WINDOW = 19;
+    uint256 internal constant PROPOSE_WINDOW = 20;
+    uint256 internal constant CHALLENGE_WINDOW = 21;
+    uint256 internal constant ANSWER_WINDOW = 22;
+    uint256 internal constant MIN_STAKE = 23;
+    uint256 internal constant NO_REVEAL_SLASH = 24;
+    uint256 internal constant NO_SCORES_SLASH = 25;
+    uint256 internal constant FRAUD_SLASH = 26;
+    uint256 internal constant CHALLENGE_FEE = 27;
+    uint256 internal constant DEMAND_DEPOSIT = 28;
+    uint256 internal constant TRAINER_RATE = 29;
+    uint256 internal constant VALIDATOR_RATE = 30;
+    uint256 internal constant STRICTNESS = 31;
+    uint256 internal constant PROPOSER_FEE = 32;
+    uint256 internal constant DRAW_DELAY = 33;
+    uint256 internal constant LABEL = 34;
 
     function word(uint256 index) internal view returns (uint256 value) {
         assembly ("memory-safe") {

@@ -53,13 +53,13 @@ library TermsRules {
         uint256 silence = t.noRevealSlash > t.noScoresSlash ? t.noRevealSlash : t.noScoresSlash;
         loss = silence + t.fraudSlash;
         lock = t.commitWindow + t.revealWindow + t.drawWindow + t.scoreCommitWindow + t.scoreRevealWindow + t.settleWindow;
-        lock += t.maxAttempts * (t.proposeWindow + t.challengeWindow);
+        lock += t.showWindow + t.maxAttempts * (t.proposeWindow + t.challengeWindow);
     }
 
     function _badWindows(Terms memory t) private pure returns (bool) {
         return _badWindow(t.commitWindow) || _badWindow(t.revealWindow) || _badWindow(t.drawWindow)
             || _badWindow(t.scoreCommitWindow) || _badWindow(t.scoreRevealWindow) || _badWindow(t.settleWindow)
-            || _badWindow(t.proposeWindow) || _badWindow(t.challengeWindow) || _badWindow(t.answerWindow);
+            || _badWindow(t.showWindow) || _badWindow(t.proposeWindow) || _badWindow(t.challengeWindow) || _badWindow(t.answerWindow);
     }
 
     function _badWindow(uint256 window) private pure returns (bool) {

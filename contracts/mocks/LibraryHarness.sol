@@ -95,15 +95,16 @@ contract LibraryHarness {
         return Record.unwrap(Records.make(round, state, digest));
     }
 
-    function commitDigests(address federation, uint256 round, uint256 seat, bytes32 value)
+    function actDigests(address federation, uint256 round, uint256 seat, bytes32 value)
         external
         view
-        returns (bytes32 update, bytes32 scores)
+        returns (bytes32 update, bytes32 scores, bytes32 missing)
     {
         bytes32 domain = Signatures.domain(federation);
         return (
             Signatures.act(domain, Signatures.COMMIT_TYPEHASH, round, seat, value),
-            Signatures.act(domain, Signatures.COMMIT_SCORES_TYPEHASH, round, seat, value)
+            Signatures.act(domain, Signatures.COMMIT_SCORES_TYPEHASH, round, seat, value),
+            Signatures.act(domain, Signatures.MISSING_TYPEHASH, round, seat, value)
         );
     }
 

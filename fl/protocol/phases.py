@@ -18,10 +18,11 @@ class Phase(IntEnum):
     SCORE_COMMIT = 4
     SCORE_REVEAL = 5
     SETTLE = 6
-    PROPOSE = 7
-    CHALLENGE = 8
-    FINAL = 9
-    VOID = 10
+    SHOW = 7
+    PROPOSE = 8
+    CHALLENGE = 9
+    FINAL = 10
+    VOID = 11
 
 
 @dataclass(frozen=True)
@@ -74,6 +75,8 @@ def phase_and_end(r: RoundFacts, terms: Terms, time: int) -> tuple[Phase, int]:
             return Phase.CHALLENGE, end
         if not r.open_demands:
             return Phase.FINAL, 0
+    elif time < end:
+        return Phase.SHOW, end
     end += terms.propose_window
     if r.attempts < terms.max_attempts and time < end:
         return Phase.PROPOSE, end

@@ -1,4 +1,4 @@
-"""Acts of a seat that somebody else may send: a signed commitment, and what opens one. As JSON between daemon and host, and as
+"""Acts of a seat that somebody else may send: a signed commitment or report, and what opens one. As JSON between daemon and host, and as
 an entry of the contract's batch."""
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ FORMS = {
     "commitScores": _Form(
         "commitScoresMany", Phase.SCORE_COMMIT, (("value", 32, 32), ("signature", 65, 65)), ActKind.COMMIT_SCORES
     ),
+    "reportMissing": _Form("reportMissingMany", Phase.SHOW, (("value", 32, 32), ("signature", 65, 65)), ActKind.MISSING),
     "reveal": _Form("revealMany", Phase.REVEAL, (("root", 32, 32), ("salt", 32, 32), ("locator", 0, MAX_LOCATOR))),
     "revealScores": _Form("revealScoresMany", Phase.SCORE_REVEAL, (("scores", 0, MAX_SEATS), ("salt", 32, 32))),
 }
@@ -74,6 +75,7 @@ class Act:
         """The act that stands for a direct call of a seat's operator. sign: its signature over typed data."""
         if (kind := FORMS[function].signs) is not None:
             number, seat, value = args
+            value = value if isinstance(value, bytes) else value.to_bytes(32, "big")
             return cls(function, number, seat, (value, sign(act(kind, chain_id, federation, number, seat, value))))
         return cls(function, round_, args[0], tuple(args[1:]))
 

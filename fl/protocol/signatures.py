@@ -33,6 +33,7 @@ class ActKind(StrEnum):
 
     COMMIT = "Commit"
     COMMIT_SCORES = "CommitScores"
+    MISSING = "Missing"
 
 
 @dataclass(frozen=True)
@@ -80,7 +81,7 @@ class TypedData:
 
 
 def act(kind: ActKind, chain_id: int, federation: str, round_number: int, seat: int, value: bytes) -> TypedData:
-    """What a seat's operator signs so that anybody may send the commitment `value` for it."""
+    """What a seat's operator signs so that anybody may send `value` for it: a commitment, or a set of missing updates."""
     return TypedData(kind.value, ACT, (round_number, seat, value), chain_id, federation)
 
 

@@ -40,6 +40,7 @@ class Terms:
     score_commit_window: Seconds
     score_reveal_window: Seconds
     settle_window: Seconds
+    show_window: Seconds
     propose_window: Seconds
     challenge_window: Seconds
     answer_window: Seconds
@@ -63,7 +64,7 @@ class Terms:
     def shortest_round(self) -> int:
         """Seconds that a round takes when everybody acts at once: windows that the clock alone ends."""
         scoring = self.score_commit_window + self.score_reveal_window
-        return self.commit_window + self.reveal_window + scoring + self.challenge_window
+        return self.commit_window + self.reveal_window + scoring + self.show_window + self.challenge_window
 
     def demands_to_pay(self) -> int:
         """The demands that a checker should be able to pay: the longest walk to a hidden wrong number, and one more."""

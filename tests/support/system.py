@@ -74,6 +74,7 @@ BASE_TERMS = Terms(
         "score_commit_window": 600,
         "score_reveal_window": 600,
         "settle_window": 600,
+        "show_window": 300,
         "propose_window": 600,
         "challenge_window": 1200,
         "answer_window": 60,
@@ -174,7 +175,7 @@ class System:
 
     def named(self, function: str) -> tuple[int, ...]:
         """The round, or the round and the attempt, that a call of the function must name now."""
-        if function in ("commit", "commitScores"):
+        if function in ("commit", "commitScores", "reportMissing"):
             return (self.round.number,)
         if function in ("propose", "demand"):
             return self.round.number, self.round.attempts + (function == "propose")
@@ -303,6 +304,7 @@ class System:
 
     def to_propose(self, updates: dict[int, bytes], score: int = 200) -> System:
         self.to_settle(updates, score).settle()
+        assert self.skip() is Phase.PROPOSE
         return self
 
     def to_challenge(self, updates: dict[int, bytes], proposal: bytes | None = None, proposer: int = 0) -> System:

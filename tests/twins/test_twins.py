@@ -136,7 +136,7 @@ def test_commitments__agree(number, seat, root, salt, locator):
 @given(st.integers(0, 2**256 - 1), st.integers(0, 2**256 - 1), bytes32)
 def test_signed_acts__agree(number, seat, value):
     harness = chain()
-    digests = harness.call("commitDigests", ADDRESS, number, seat, value)
+    digests = harness.call("actDigests", ADDRESS, number, seat, value)
     acts = [signatures.act(kind, harness.evm.chain_id, ADDRESS, number, seat, value) for kind in ActKind]
     assert digests == tuple(act.digest for act in acts)
     assert [encode_typed_data(act.domain, act.types, act.message).body for act in acts] == [act.content for act in acts]
@@ -246,7 +246,7 @@ def test_solidity__agrees_with_the_golden_vectors():
     assert committee.unpack(packed, 7) == v["committee"]
     assert one.call("updateCommitment", ADDRESS, 7, 5, root, salt, b"somewhere").hex() == v["update_commitment"]
     assert one.call("validatorPay", 10**18, 4, 3, 2) == v["validator_pay"]
-    assert [digest.hex() for digest in one.call("commitDigests", ADDRESS, 7, 5, root)] == v["act_digests"]
+    assert [digest.hex() for digest in one.call("actDigests", ADDRESS, 7, 5, root)] == v["act_digests"]
     assert one.call("handoverDigest", *HANDOVER[1:]).hex() == v["handover_digest"]
     assert one.call("signedByEither", Key(1).address, root, bytes.fromhex(v["signature"]))
 

@@ -158,7 +158,7 @@ class _ChaosTest:
         script = self.script
         length = SPEED * script.window
         window = {f"{name}_window": length for name in ("commit", "reveal", "draw", "score_commit", "score_reveal")}
-        window |= {"settle_window": length, "propose_window": length}
+        window |= {"settle_window": length, "show_window": length, "propose_window": length}
         task = load_task(script.task)
         walk = (depth_of(build(task, 0)) + 3) * MIN_WINDOW  # the least that the contract allows
         window |= {"challenge_window": max(walk, length), "answer_window": MIN_WINDOW}

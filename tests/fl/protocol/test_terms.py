@@ -69,15 +69,16 @@ WINDOWS = {
     "score_commit_window": 4_000,
     "score_reveal_window": 50_000,
     "settle_window": 600_000,
-    "propose_window": 7_000_000,
-    "challenge_window": 80_000_000,
+    "show_window": 7_000_000,
+    "propose_window": 80_000_000,
+    "challenge_window": 900_000_000,
 }
 
 
 def test_rounds__last_as_long_as_their_windows_by_hand():
     terms = replace(BASE_TERMS, max_attempts=2, **WINDOWS)
-    assert terms.shortest_round() == 80_054_021
-    assert terms.longest_round() == 654_321 + 2 * 87_000_000
+    assert terms.shortest_round() == 907_054_021
+    assert terms.longest_round() == 7_654_321 + 2 * 980_000_000
 
 
 def test_round_cost__by_hand():
