@@ -56,15 +56,15 @@ abstract contract Exclusions is IExclusions, Relays {
         Round storage r = _round;
         _missing[number][seat] |= news;
         emit MissingReported(number, seat, news);
-        uint256 revealed = r.revealed.count();
-        uint128 kept = r.accepted;
-        uint128 left = kept;
-        for (; news != 0; news &= news - 1) {
-            uint256 author = news.lowest();
-            uint256 reporters = ++_reporters[number][author];
-            if (2 * reporters > revealed) left = left.remove(author);
+        uint8[128] storage reporters = _reporters[number];
+        uint256 half = r.revealed.count() / 2;
+        uint128 out = 0;
+        for (uint128 rest = news; rest != 0; rest &= rest - 1) {
+            uint256 author = rest.lowest();
+            if (++reporters[author] > half) out = out.add(author);
         }
-        if (left == kept) return;
+        if (out == 0) return;
+        uint128 left = r.accepted & ~out;
         r.accepted = left;
         emit Excluded(number, left);
     }

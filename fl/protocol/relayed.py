@@ -1,5 +1,5 @@
-"""Acts of a seat that somebody else may send: a signed commitment or report, and what opens one. As JSON between daemon and host, and as
-an entry of the contract's batch."""
+"""Acts of a seat that somebody else may send: a signed commitment or report, and what opens a commitment. As JSON between
+daemon and host, and as an entry of the contract's batch."""
 
 from __future__ import annotations
 
