@@ -56,7 +56,7 @@ class Money:
 
 
 def judge(s: System, honest: int = 200, lies: dict[int, bytes] | None = None) -> list[int]:
-    """From the reveal phase to a settled round; every validator gives everyone `honest` but where `lies` says otherwise."""
+    """From the reveal phase until somebody may propose; every validator gives everyone `honest`, or what `lies` says."""
     s.skip()
     drawn = s.draw()
     n = len(from_bitmap(s.round.revealed))
@@ -65,6 +65,7 @@ def judge(s: System, honest: int = 200, lies: dict[int, bytes] | None = None) ->
     s.reveal_scores()
     s.skip()
     s.settle()
+    s.skip()
     return drawn
 
 

@@ -10,7 +10,16 @@ from attacks.gallery import Money, files
 from support.evm import Reverted
 from support.system import DEPLOYER, SPONSOR, System, owner
 
-STAND_IN = {"uint256": 0, "uint8": 0, "address": SPONSOR, "bytes32": b"\x01" * 32, "bytes": b"", "bytes[]": [], "tuple[]": []}
+STAND_IN = {
+    "uint256": 0,
+    "uint8": 0,
+    "uint128": 1,
+    "address": SPONSOR,
+    "bytes32": b"\x01" * 32,
+    "bytes": b"",
+    "bytes[]": [],
+    "tuple[]": [],
+}
 
 
 @pytest.mark.parametrize("who", ["sponsor", "deployer"])

@@ -1,7 +1,7 @@
 """Burning all attempts
 
 Tries: proposes a wrong model in every attempt of a round, so that no correct one is left to adopt
-Attacker pays: 50 for each attempt (45 if it proves the fraud itself, which one transaction can do from settle on): 135 to 150
+Attacker pays: 50 for each attempt (45 if it proves the fraud itself, which one transaction can do once Show ends): 135 to 150
 Victim pays: one round of training: the model does not change, everybody keeps their pay
 """
 
@@ -26,18 +26,17 @@ def test_three_burnt_attempts__cost_three_slashes_and_leave_the_model():
     assert money.change("honest") == 0
 
 
-def test_settle_and_all_attempts__in_one_transaction__leave_no_moment_for_a_right_proposal():
-    s = System.create().join(6).fund().to_settle(files(6))
+def test_all_attempts__in_one_transaction__leave_no_moment_for_a_right_proposal():
+    s = System.create().join(6).fund().to_propose(files(6))
     money, cheats, wrong = Money(s, attacker=[STRANGER, *map(owner, (3, 4, 5))]), (3, 4, 5), b"\x01" * 1024
     for seat in cheats:
         s.do("setOperator", seat, STRANGER, by=owner(seat))
     opened = [Opened.of(data, Kind.UPDATE) for data in s.updates.values()]
     proof = challenge_proof(0, opened, Opened.of(s.model, Kind.MODEL), Opened.of(wrong, Kind.MODEL))
-    calls = [s.federation.data("settle", [s.scores[seat] for seat in s.committee()])]
+    calls = []
     for attempt, seat in enumerate(cheats, 1):
         calls.append(s.federation.data("propose", 1, attempt, seat, root(wrong, Kind.MODEL), b""))
         calls.append(s.federation.data("challenge", 0, 0, proof))
     s.do("multicall", calls, by=STRANGER)
     assert s.phase is Phase.FINAL
-    pay = 3 * (s.terms.trainer_rate * 200 // 255) + s.terms.validator_rate * len(set(cheats) & set(s.committee()))
-    assert money.change("attacker") == pay - 3 * (s.terms.fraud_slash - s.terms.challenge_fee)
+    assert money.change("attacker") == -3 * (s.terms.fraud_slash - s.terms.challenge_fee)

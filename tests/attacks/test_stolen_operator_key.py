@@ -47,6 +47,7 @@ def test_at_worst__a_round_costs_the_slashes_that_the_terms_add_up():
     s.reveal_scores()
     s.skip()
     s.settle()
+    s.skip()
     s.propose(b"\x01" * 1024, victim)
     s.do("challenge", 0, 0, s.proof(), by=CHALLENGER)
     lost = s.terms.no_scores_slash + s.terms.fraud_slash

@@ -30,6 +30,7 @@ def silent_after(s: System, stage: int) -> None:
     if stage >= 6:
         s.settle()
     if stage >= 7:
+        s.skip()
         s.propose(s.aggregate())
 
 

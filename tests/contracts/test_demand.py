@@ -284,6 +284,7 @@ def test_late_joiner__cannot_propose_and_can_leave_at_once():
     system.reveal_scores()
     system.skip()
     system.settle()
+    system.skip()
     with refused("NotActive", 1, 4):
         system.propose(b"\x01" * 1024, 4)
     system.do("exit", 4, by=owner(4))

@@ -96,11 +96,11 @@ def test_create__lists_knows_and_emits(system):
 
 
 def test_worst__is_what_a_seat_can_lose_and_how_long_a_round_holds_its_stake(system):
-    for changes in ({}, {"no_reveal_slash": 20 * 10**18}, {"max_attempts": 8, "settle_window": 1}):
+    for changes in ({}, {"no_reveal_slash": 20 * 10**18}, {"max_attempts": 8, "settle_window": 1, "show_window": 7}):
         terms = replace(system.terms, **changes)
         loss, lock = system.factory.call("worst", terms.as_tuple())
         assert (loss, lock) == (terms.worst_loss(), terms.longest_round())
-    assert system.factory.call("worst", system.terms.as_tuple()) == (60 * 10**18, 6 * 600 + 3 * (600 + 1200))
+    assert system.factory.call("worst", system.terms.as_tuple()) == (60 * 10**18, 6 * 600 + 300 + 3 * (600 + 1200))
 
 
 @pytest.mark.parametrize("rule, changes", BROKEN)

@@ -293,6 +293,10 @@ def stages(system, updates):
     yield "settle"
     system.settle()
     yield "settled"
+    system.do("reportMissing", 0, 0b10, by=operator(0))
+    yield "reported"
+    system.skip()
+    yield "propose"
     system.propose(b"\x01" * 1024, next(s for s in range(4) if s not in drawn[2:]))
     yield "wrong proposal"
     system.do("demand", 0, 0, 0, by=system.rich(CHALLENGER))

@@ -95,17 +95,24 @@ def test_disputes_called_at_its_own_address__refuses_everything(parts):
             system.evm.write(place.address, data("expire", leaf), CHALLENGER)
         with refused("NoDemand", *leaf):
             system.evm.write(place.address, data("reclaim", (0, 0, *leaf)), CHALLENGER)
-        for name, phase in (("commitMany", Phase.COMMIT), ("commitScoresMany", Phase.SCORE_COMMIT)):
+        for name, phase in (
+            ("commitMany", Phase.COMMIT),
+            ("commitScoresMany", Phase.SCORE_COMMIT),
+            ("reportMissingMany", Phase.SHOW),
+        ):
             with refused("WrongPhase", phase, Phase.IDLE):
                 system.evm.write(place.address, data(name, (0, [])), CHALLENGER)
         for name, phase in (("revealMany", Phase.REVEAL), ("revealScoresMany", Phase.SCORE_REVEAL)):
             with refused("WrongPhase", phase, Phase.IDLE):
                 system.evm.write(place.address, data(name, ([],)), CHALLENGER)
+        with refused("WrongPhase", Phase.SHOW, Phase.IDLE):
+            system.evm.write(place.address, data("reportMissing", (0, 0, 1)), CHALLENGER)
         with refused("NotOwner", 0, "0x" + "00" * 20, CHALLENGER):
             system.evm.write(place.address, data("handover", (0, STRANGER, STRANGER, 0, 2**40, b"", b"")), CHALLENGER)
         assert system.evm.write(place.address, data("attempt", (100_000, [data("expire", leaf)])), CHALLENGER) == []
     tried = {"challenge", "demand", "answer", "expire", "reclaim", "demandInfo", "attempt", "handover"}
     tried |= {"commitMany", "commitScoresMany", "revealMany", "revealScoresMany"}
+    tried |= {"reportMissing", "reportMissingMany", "reportInfo"}
     assert {signature.split("(")[0] for signature in functions("Disputes")} == tried
 
 

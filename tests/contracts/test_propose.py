@@ -50,7 +50,7 @@ def test_propose__refusals(system, updates):
     with refused("NotEligible", 0):
         system.do("propose", 0, b"\x01" * 32, b"", by=operator(0))
     end = system.see("phaseEnd")
-    assert end == system.round.settledAt + system.terms.propose_window
+    assert end == system.round.settledAt + system.terms.show_window + system.terms.propose_window
     system.evm.warp(end - 1)
     system.propose(system.aggregate(), 1)
     with refused("WrongPhase", Phase.PROPOSE, Phase.CHALLENGE):

@@ -85,6 +85,7 @@ WINDOWS = {
     "score_commit_window": 900,
     "score_reveal_window": 800,
     "settle_window": 400,
+    "show_window": 200,
     "propose_window": 300,
     "challenge_window": 1200,
 }
@@ -106,7 +107,8 @@ def test_phases__each_last_as_long_as_their_own_window(updates):
     system.reveal_scores()
     assert system.skip() is Phase.SETTLE and system.see("phaseEnd") == begin + 2100
     system.settle()
-    assert system.phase is Phase.PROPOSE and system.see("phaseEnd") == system.round.settledAt + 300
+    assert system.phase is Phase.SHOW and system.see("phaseEnd") == system.round.settledAt + 200
+    assert system.skip() is Phase.PROPOSE and system.see("phaseEnd") == system.round.settledAt + 500
     system.propose(system.aggregate())
     assert system.phase is Phase.CHALLENGE and system.see("phaseEnd") == system.round.proposedAt + 1200
     assert system.skip() is Phase.FINAL and system.see("phaseEnd") == 0

@@ -43,6 +43,7 @@ def handed_over(folder: Path) -> tuple[System, LocalStore]:
     _hand_over(system)
     system.skip()
     system.settle()
+    system.skip()
     system.proposal = system.aggregate()
     store.put(system.proposal, Kind.MODEL)
     root = Opened.of(system.proposal, Kind.MODEL).tree.root

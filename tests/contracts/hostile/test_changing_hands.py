@@ -45,6 +45,7 @@ def judge_as(s: System, operators: dict[int, str]) -> None:
     s.reveal_scores()
     s.skip()
     s.settle()
+    s.skip()
 
 
 @pytest.mark.parametrize("stage", range(7))

@@ -39,6 +39,9 @@ def at(phase: Phase) -> System:
     if phase is Phase.SETTLE:
         return s
     s.settle()
+    if phase is Phase.SHOW:
+        return s
+    s.skip()
     return s if phase is Phase.PROPOSE else s.propose(s.aggregate())
 
 
@@ -50,6 +53,7 @@ CALLS = {
     Phase.SCORE_COMMIT: (lambda s: s.commit_scores({s.committee()[2]: bytes([9] * 4)}), Phase.SCORE_REVEAL),
     Phase.SCORE_REVEAL: (lambda s: s.reveal_scores(s.committee()[2]), Phase.SETTLE),
     Phase.SETTLE: (lambda s: s.settle(), Phase.VOID),
+    Phase.SHOW: (lambda s: s.do("reportMissing", 0, 1, by=operator(0)), Phase.PROPOSE),
     Phase.PROPOSE: (lambda s: s.propose(s.aggregate()), Phase.FINAL),
 }
 

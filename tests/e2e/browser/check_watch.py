@@ -34,6 +34,7 @@ def test_page__keeps_up_with_a_running_federation(browser, live):
     system.reveal_scores()
     system.skip()
     system.settle()
+    system.skip()
     system.propose(system.aggregate())
     until(browser, lambda: "round 1, challenge" in text("#live"))
     system.finish()

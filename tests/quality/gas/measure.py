@@ -55,7 +55,7 @@ def play(s: Meter, rng: np.random.Generator) -> dict[str, list[tuple[int, int]]]
 
 def batched(s: Meter, rng: np.random.Generator, n: int) -> tuple[int, int]:
     """(all gas of one honest round, gas of its reveals) in which one relayer reveals for all, and calls that follow each other
-    go together: who opens commits too, who draws is drawn and commits its scores too, who settles proposes too."""
+    go together: who opens commits too, who draws is drawn and commits its scores too."""
     s.take()
     f = s.federation
     number = s.round.number + 1
@@ -85,8 +85,9 @@ def batched(s: Meter, rng: np.random.Generator, n: int) -> tuple[int, int]:
     s.skip()
     s.do("multicall", [f.data("revealScores", seat, s.scores[seat], salt(seat, "scores")) for seat in drawn])
     s.skip()
-    vectors = [s.scores[seat] for seat in s.committee()]
-    s.do("multicall", [f.data("settle", vectors), f.data("propose", number, 1, 0, b"\x01" * 32, b"")], by=operator(0))
+    s.settle()
+    s.skip()
+    s.do("propose", 0, b"\x01" * 32, b"", by=operator(0))
     s.skip()
     return sum(gas for calls in s.take().values() for gas, _ in calls), reveals
 
@@ -111,8 +112,9 @@ def relayed(evm: AnvilEvm, n: int, size: int) -> dict[str, int]:
         s.skip()
         s.do("revealScoresMany", score_openings(s))
         s.skip()
-        settle = f.data("settle", [s.scores[seat] for seat in drawn])
-        s.do("multicall", [settle, f.data("propose", number, 1, 0, b"\x01" * 32, b"")], by=key_of(0).address)
+        s.settle()
+        s.skip()
+        s.do("propose", 0, b"\x01" * 32, b"", by=key_of(0).address)
         s.skip()
     spent = s.take()
     out = {name: sum(gas for gas, _ in calls) for name, calls in spent.items()}
@@ -233,6 +235,7 @@ def challenge(evm: AnvilEvm, n: int, depth: int) -> tuple[int, int]:
     s.reveal_scores()
     s.skip()
     s.settle()
+    s.skip()
     last, root = part(random_model(rng))
     s.do("propose", 0, root, b"", by=operator(0))
     s.take()

@@ -16,6 +16,7 @@ TESTS = ROOT / "tests"
 OWN = (
     "Federation",
     "Disputes",
+    "Exclusions",
     "Relays",
     "Handovers",
     "Rounds",

@@ -91,6 +91,8 @@ def play(folder, seats: int) -> Round:
     system.commit_scores({seat: bytes([200]) * seats for seat in committee}).skip()
     system.reveal_scores().skip()
     system.settle()
+    seen_as("showing")
+    system.skip()
     seen_as("proposing")
     files = [store.get(root, Kind.UPDATE, DEPTH) for root in roots]
     right = bytes(aggregate_files(genesis, files, system.terms.trim, system.terms.max_exponent))

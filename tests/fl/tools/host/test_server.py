@@ -170,6 +170,7 @@ def test_model__is_taken_from_any_seat_once_it_was_proposed(stage):
     system.reveal_scores()
     system.skip()
     system.settle()
+    system.skip()
     stage.look()
     assert stage.put(**given).status_code == 425
     system.do("propose", 0, root, b"", by=key_of(0).address)
