@@ -48,6 +48,7 @@ class Conduct:
     revealed: set[int]
     drawn: set[int]
     scored: set[int]
+    reports: set[tuple[int, int]]  # (who reported, whose update)
     wrong: bool  # the standing proposal is not the right model, or a demand against it ran out
 
 
@@ -62,6 +63,7 @@ def check(last: Moment, before: Moment, after: Moment, events: list[tuple[str, d
     _only_a_surviving_proposal_becomes_the_model(before, after)
     _the_sponsor_never_gains(before, after, events, s)
     _nobody_gains_from_a_slash(before, after, slashes, s)
+    _only_a_majority_excludes(before, after, events, conduct)
 
 
 def _claim(number: str, holds: bool, text: str) -> None:
@@ -129,6 +131,17 @@ def _nobody_gains_from_a_slash(before: Moment, after: Moment, slashes: list[dict
         frauds = sum(slash["offence"] == 2 for slash in slashes)
         fee = amount - kept
         _claim("I7", 0 <= fee <= frauds * s.terms.challenge_fee, f"of {amount} slashed, {fee} did not go to the sink")
+
+
+def _only_a_majority_excludes(before: Moment, after: Moment, events: list[tuple[str, dict]], conduct: Conduct) -> None:
+    """I9: once settled, the accepted set loses whom more than half of all that revealed reported, and nobody else."""
+    if after.round.number != before.round.number or not before.round.settledAt:
+        return
+    told = [(e["seat"], author) for name, e in events if name == "MissingReported" for author in from_bitmap(e["missing"])]
+    votes = [author for _, author in conduct.reports | set(told)]
+    half = len(from_bitmap(before.round.revealed)) / 2
+    stays = {author for author in from_bitmap(before.round.accepted) if votes.count(author) <= half}
+    _claim("I9", set(from_bitmap(after.round.accepted)) == stays, f"accepted {after.round.accepted:b}, by the votes {stays}")
 
 
 def _the_sponsor_never_gains(before: Moment, after: Moment, events: list[tuple[str, dict]], s: System) -> None:

@@ -9,7 +9,7 @@ from fl.protocol import committee as draws
 from fl.protocol import scores as pay
 from fl.protocol.header import prev_randao
 from fl.protocol.phases import Phase, RoundFacts, phase_and_end
-from fl.protocol.seats import to_bitmap
+from fl.protocol.seats import from_bitmap, to_bitmap
 from fl.protocol.terms import Terms
 
 HISTORY = 8191  # blocks whose hashes the chain tells
@@ -59,6 +59,7 @@ class Live:
     vectors: dict[int, bytes] = field(default_factory=dict)
     settled_at: int = 0
     accepted: list[int] = field(default_factory=list)
+    reports: dict[int, frozenset[int]] = field(default_factory=dict)  # who reported whose updates as missing
     attempts: int = 0
     fallen: set[int] = field(default_factory=set)
     proposer: int = 0
@@ -97,6 +98,7 @@ class Ledger:
             revealed=r.revealed.copy(),
             score_commitments=r.score_commitments.copy(),
             vectors=r.vectors.copy(),
+            reports=r.reports.copy(),
             fallen=r.fallen.copy(),
         )
         for name in ("credits", "demands", "offences", "endings", "handed"):
@@ -362,8 +364,42 @@ class Ledger:
         for seat, far in pay.distances(revealed, r.vectors).items():
             self._earn(seat, pay.validator_pay(t.validator_rate, t.strictness, far, len(revealed) - 1))
         r.accepted = pay.accepted(revealed, medians)
-        r.settled_at = r.propose_from = self.time
+        r.settled_at, r.propose_from = self.time, self.time + t.show_window
         self._slash_silent()
+
+    def reportMissing(self, by: str, round_: int, seat: int, missing: int) -> None:
+        self._in(Phase.SHOW)
+        self._named(round_)
+        self._operated(by, seat)
+        refuse_if(seat not in self.round.closed, "NotRevealed")
+        refuse_if(not self._report(seat, missing), "ReportUnchanged")
+
+    def reportMissingMany(self, by: str, round_: int, entries: list[tuple[int, bytes, object]]) -> None:
+        self._in(Phase.SHOW)
+        self._named(round_)
+        refuse_if(len(entries) > self.terms.max_seats, "TooManyEntries")
+        self.relayed = []
+        for i, (seat, value, signed) in enumerate(entries):
+            if seat not in self.round.closed or signed != (
+                "Missing",
+                self.round.number,
+                seat,
+                value,
+                self.seats[seat].operator,
+            ):
+                continue
+            if self._report(seat, int.from_bytes(value, "big")):
+                self.relayed.append(i)
+
+    def _report(self, seat: int, missing: int) -> bool:
+        """Whether the report says anything new."""
+        r = self.round
+        known = r.reports.get(seat, frozenset())
+        news = set(from_bitmap(missing)) & set(r.accepted) - known
+        r.reports[seat] = known | news
+        votes = [author for reported in r.reports.values() for author in reported]
+        r.accepted = [author for author in r.accepted if 2 * votes.count(author) <= len(r.closed)]
+        return bool(news)
 
     def propose(self, by: str, round_: int, attempt: int, seat: int, root: bytes) -> None:
         self._in(Phase.PROPOSE)

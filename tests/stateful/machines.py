@@ -22,6 +22,7 @@ from fl.protocol.commitment import score_commitment, update_commitment
 from fl.protocol.committee import unpack
 from fl.protocol.fraud import Opened, challenge_proof
 from fl.protocol.phases import Phase
+from fl.protocol.seats import from_bitmap
 from fl.protocol.signatures import ActKind, Signature, handover
 from fl.protocol.signatures import act as act_of
 
@@ -74,6 +75,7 @@ class Base(RuleBasedStateMachine):
         self.seen: Moment | None = None
         self.sound, self.draining = True, False
         self.done: dict[str, set[int]] = {"commit": set(), "reveal": set(), "revealScores": set()}
+        self.reports: set[tuple[int, int]] = set()  # of this round, as events told them
 
     def build(self) -> System:
         return System.create(LocalEvm(), GENESIS, **self.terms)
@@ -130,6 +132,7 @@ class Base(RuleBasedStateMachine):
         Base.reached[f"phase {phase.name}"] += 1
         self.count(before)
         self.watch(function, given or args, actual)
+        self.hear(events)
         return actual is None
 
     def watch(self, function: str, args: tuple, error: str | None) -> None:
@@ -138,10 +141,18 @@ class Base(RuleBasedStateMachine):
             return
         if function == "openRound":
             self.done = {"commit": set(), "reveal": set(), "revealScores": set()}
+            self.reports = set()
         elif function in self.done:
             self.done[function].add(args[0])
         elif single := BATCHES.get(function):
             self.done[single] |= {args[-1][i][0] for i in self.ledger.relayed}
+
+    def hear(self, events: list[tuple[str, dict]]) -> None:
+        """Notes whose updates were reported as missing, for the invariants."""
+        for name, facts in events:
+            if name == "MissingReported":
+                self.reports |= {(facts["seat"], author) for author in from_bitmap(facts["missing"])}
+            Base.reached["exclusions"] += name == "Excluded"
 
     # ---- acts that others send
 
@@ -186,7 +197,7 @@ class Base(RuleBasedStateMachine):
         drawn = set(unpack(r.committee, r.committeeSize))
         late = any(key[:2] == (r.number, r.attempts) and now >= d.deadline for key, d in self.ledger.demands.items())
         wrong = self.wrong_at is not None or late
-        return Conduct(self.done["commit"], self.done["reveal"], drawn, self.done["revealScores"], wrong)
+        return Conduct(self.done["commit"], self.done["reveal"], drawn, self.done["revealScores"], self.reports, wrong)
 
     def count(self, before: dict) -> None:
         """What this step reached."""
@@ -346,6 +357,8 @@ class Honest(Base):
                     if forged != shown:
                         self.play("settle", PEOPLE[9], (forged,))
                 self.play("settle", SPONSOR, (self.ledger.shown(),))
+            case Phase.SHOW:
+                self.show(pick)
             case Phase.PROPOSE:
                 self.propose(pick % 8, wrong, pick)
             case Phase.CHALLENGE:
@@ -497,6 +510,35 @@ class Honest(Base):
             if vector is not None and i not in self.live.vectors and not self.luck(i + 150):
                 self.play("revealScores", SPONSOR, (i, vector, SALT), (i, vector, True))
         self.to_the_end()
+
+    def show(self, pick):
+        """Mostly nothing is missing; else seats report files that they lack, each by itself or all through a relay."""
+        if pick % 4 or not self.live.accepted:
+            return self.to_the_end()
+        files = [1 << self.live.accepted[(pick // 4 + k) % len(self.live.accepted)] for k in (0, 1)]
+        reports = {i: files[0] | (files[1] if i % 2 else 0) for i in self.live.closed if not self.luck(i + 400)}
+        if pick % 8:
+            self.relays_reports(reports, pick)
+        for i, operator in self.operators(reports).items():
+            if pick % 8 == 0 or self.luck(i + 450):
+                self.play("reportMissing", operator, (i, reports[i]))
+        if pick % 3:
+            self.to_the_end()
+
+    def relays_reports(self, reports, pick):
+        number = self.live.number
+        words = {i: missing.to_bytes(32, "big") for i, missing in reports.items()}
+        entries = [self.signs(ActKind.MISSING, number, i, value) for i, value in words.items() if i in self.ledger.seats]
+        if self.hostile and entries:
+            i, value = entries[0][0][:2]
+            faults = [
+                self.signs(ActKind.COMMIT, number, i, value),
+                self.signs(ActKind.MISSING, number + 1, i, value),
+                self.signs(ActKind.MISSING, number, i, value, PEOPLE[pick % 12]),
+                self.signs(ActKind.MISSING, number, 7, value),
+            ]
+            entries = [faults[pick // 8 % 4], *entries, entries[-1]]
+        self.relay("reportMissingMany", PEOPLE[pick % 12], (number,), entries)
 
     def right_model(self) -> Opened:
         """The file that the settled round must give."""
@@ -650,7 +692,7 @@ class Hostile(Fraud):
     silent = 0.03
     terms = {"max_seats": 8, "trim": 1, "demand_deposit": 0, "max_attempts": 2}
 
-    @act(what=st.integers(0, 11), i=seat, who=person, root=st.sampled_from(ROOTS), n=st.integers(0, 8))
+    @act(what=st.integers(0, 12), i=seat, who=person, root=st.sampled_from(ROOTS), n=st.integers(0, 8))
     def any_call(self, what, i, who, root, n):
         operator = self.ledger.seats[i].operator if n % 2 and i in self.ledger.seats else who
         match what:
@@ -658,7 +700,7 @@ class Hostile(Fraud):
                 if n == 7:
                     # The round is open: whoever joins now may not commit before the next.
                     self.play("join", who, (who, who, self.s.terms.min_stake, b""), (who, who, self.s.terms.min_stake))
-                stale = (self.live.number - 1,) if n == 6 and self.live.number else ()
+                stale = (self.live.number - 1,) if n in (4, 5, 6) and self.live.number else ()
                 if self.play("commit", operator, (i, self.commitment(i, root)), stale=stale):
                     self.roots[self.live.number, i] = root
             case 2 | 3:
@@ -685,6 +727,9 @@ class Hostile(Fraud):
             case 11:
                 self.play("demand", who, (n % 3, i, 0))
                 self.finalize()
+            case 12:
+                stale = (self.live.number + 1,) if n == 6 else ()
+                self.play("reportMissing", operator, (i, 1 << n % 8 | 1 << i), stale=stale)
 
 
 class OnNode(Hostile):

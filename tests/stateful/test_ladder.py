@@ -21,7 +21,8 @@ MUST = (
     + [f"{act}: done" for act in ("conclude", "refund", "openRound", "commit", "reveal", "close", "draw", "commitScores")]
     + [f"{act}: done" for act in ("revealScores", "settle", "propose", "challenge", "demand", "answer", "expire", "reclaim")]
     + [f"{act}: done" for act in ("commitMany", "revealMany", "commitScoresMany", "revealScoresMany", "handover")]
-    + ["finalize: done", "drained"]
+    + [f"{act}: done" for act in ("reportMissing", "reportMissingMany", "finalize")]
+    + ["exclusions", "drained"]
     + [
         "withdraw: StillEngaged",
         "challenge: CoordinateCorrect",
@@ -32,6 +33,9 @@ MUST = (
         "propose: WrongRound",
         "commit: WrongRound",
         "commitMany: WrongRound",
+        "reportMissing: ReportUnchanged",
+        "reportMissing: NotOperator",
+        "reportMissing: WrongPhase",
         "handover: WrongSignature",
         "topUp: TopUpTooSmall",
         "setOperator: OperatorUnchanged",

@@ -38,6 +38,9 @@ CONTROLS = [
         "if (feeTo == address(0)) (feeTo, fee) = (msg.sender, amount);",
     ),
     ("I8", "Dropouts", "Accounting", "_slashed += uint128(amount - fee);", "_pool += uint128(amount - fee);"),
+    ("I9", "Honest", "Exclusions", "if (++reporters[author] > half)", "if (++reporters[author] >= half)"),
+    ("I9", "Honest", "Exclusions", "r.revealed.count() / 2", "r.accepted.count() / 2 - 1"),
+    ("I9", "Honest", "Exclusions", " & ~_missing[number][seat]", ""),
     ("I8", "Honest", "Federation", "_giveBack(ending == Phase.Void && r.revealed == 0);", "_giveBack(true);"),
 ]
 
