@@ -1,8 +1,8 @@
 """A seat's hosts as its relay: acts are offered to one after the other, and to all of them once the chain should have them, by
 a thread beside the daemon.
 
-What a host answers is worth nothing: only the chain shows that an act was done, and the daemon sends it itself at half of its
-window. So `give` never waits, and a host that is dead, silent, asleep or refuses costs no time.
+What a host answers is worth nothing: only the chain shows that an act was done, and the daemon sends it itself while there is
+time. So `give` never waits, and a host that is dead, silent, asleep or refuses costs no time.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class HostRelay:
         try:
             taken = (self._takes(url, act) for url in self.urls)
             if not any(list(taken) if late else taken):
-                self._warn(act, f"no host takes {act.kind}: this seat sends it itself at half of its window")
+                self._warn(act, f"no host takes {act.kind}: this seat sends it itself later in the phase")
         finally:
             with self._lock:
                 self._offering.discard(act)

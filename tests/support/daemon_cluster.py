@@ -112,7 +112,8 @@ class DaemonCluster:
         trio = cast(seat, self.evaluator, self.data.shards[seat], 0, held.folder, TrainingOptions(trainer, ahead=ahead))
         writer = Writer(node.chain_id, node.address, seat, key.sign_typed, log.warn, token)
         relay = HostRelay(relays, writer, seconds=1.0) if relays else None
-        agent = Agent(f"seat {seat}", key, whole_seat(trio, seat, key.address), held.folder, store, seat, relay=relay)
+        roles = whole_seat(trio, seat, key.address, held.folder)
+        agent = Agent(f"seat {seat}", key, roles, held.folder, store, seat, relay=relay)
         pace, work = Pace(0.01, 0.01, turn=1), workers or Inline()
         return Daemon(node, sender, held, agent, lambda: Record(node.terms, self.manifest, store), log, pace, work)
 
@@ -138,10 +139,10 @@ class DaemonCluster:
         self.evm.mine(blocks)
 
     def skip(self) -> None:
-        """To the second in which the next phase begins; of scores to the half first, so long do they wait for files."""
-        end = self.system.see("phaseEnd")
-        half = end - self.system.terms.score_commit_window // 2
-        if self.phase is Phase.SCORE_COMMIT and self.now < half:
+        """To the second in which the next phase begins; to the half first where daemons wait so long for files."""
+        end, terms = self.system.see("phaseEnd"), self.system.terms
+        half = end - {Phase.SCORE_COMMIT: terms.score_commit_window, Phase.SHOW: terms.show_window}.get(self.phase, 0) // 2
+        if self.now < half:
             end = half
         if end > self.now:
             self.evm.time = end

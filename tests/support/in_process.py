@@ -28,7 +28,8 @@ from fl.agents.record.view import View
 from fl.agents.roles.answerer import Answerer
 from fl.agents.roles.challenger import Challenger
 from fl.agents.roles.keeper import Keeper
-from fl.agents.runtime.agent import Agent
+from fl.agents.roles.reporter import Reporter
+from fl.agents.runtime.agent import Agent, Role
 from fl.agents.runtime.lockstep import Lockstep
 from fl.learning.codec import depth_of, to_vector
 from fl.learning.data.partition import split
@@ -289,7 +290,9 @@ class InProcessFederation:
         kind, journal = kinds[seat], folder / str(seat)
         shard = self.data.shards[seat % len(self.data.shards)]
         cast = adversaries.cast(kind, [s for s, k in enumerate(kinds) if k == kind])
-        roles = cast(seat, self.evaluator, shard, 0, journal)
+        roles: tuple[Role, ...] = cast(seat, self.evaluator, shard, 0, journal)
+        if kind == "honest":
+            roles = (*roles, Reporter(seat, journal))
         return Agent(f"{kind} {seat}", operated(self.system, seat), roles, journal, self.store, seat, kind)
 
     @property

@@ -219,8 +219,23 @@ def verify(folder):
     most, depth, params = terms["max_exponent"], terms["depth"], manifest["parameters"]
     blocks, model, past, r = {}, raw(terms["genesis"]), [], {}
     pots = dict.fromkeys(("stakes", "earned", "credit", "slashed", "deposits", "pool", "kept", "pot"), 0)
-    stake, purse, owner, credit, last, fall = {}, {}, {}, {}, (-1, -1), None
+    stake, purse, owner, credit, last, fall, shown_until = {}, {}, {}, {}, (-1, -1), None, 0
     update = lambda seat: fetch(store, raw(r["reveals"][seat]["root"]), "update", depth)  # noqa: E731
+
+    def judge():
+        """The gate, when nobody can be excluded any more."""
+        first = r.pop("first", None)
+        if first is None:
+            return
+        vectors = {s: units(data, most) for s in r["revealed"] if well_formed(data := update(s), most, params)}
+        if all(s in vectors for s in first if s not in r["accepted"]):
+            if manifest["gate"] == {"name": "none", "version": manifest["gate"]["version"]}:
+                same("gate", sorted(vectors), first)
+            else:
+                same("gate", ("agreement", 2), (manifest["gate"]["name"], manifest["gate"]["version"]))
+                same("let in", let_in(remembered(past), vectors), first)
+        left_out = [s for s in r["revealed"] if s not in r["accepted"]]
+        past.append(({s: vectors[s] for s in r["accepted"] if s in vectors}, left_out))
 
     def pay(seat, amount):
         pots["pot"] -= amount
@@ -345,19 +360,26 @@ def verify(folder):
                 pay(s, x)
             r["accepted"] = [s for s, m in zip(r["revealed"], medians, strict=True) if m]
             same("accepted", r["accepted"], bits(f["accepted"]))
-            vectors = {s: units(data, most) for s in r["revealed"] if well_formed(data := update(s), most, params)}
-            if manifest["gate"] == {"name": "none", "version": manifest["gate"]["version"]}:
-                same("gate", sorted(vectors), r["accepted"])
+            r["first"], r["reports"] = r["accepted"], {}
+            shown_until = blocks[line["block"]]["time"] + terms["show_window"]
+        elif name in ("MissingReported", "Excluded"):
+            same(f"{name} came in Show", True, "first" in r and blocks[line["block"]]["time"] < shown_until)
+            if name == "MissingReported":
+                same("the reporter had revealed", True, seat in r["revealed"])
+                for s in bits(f["missing"]):
+                    same(f"{s} was accepted", True, s in r["accepted"])
+                    r["reports"].setdefault(s, set()).add(seat)
             else:
-                same("gate", ("agreement", 2), (manifest["gate"]["name"], manifest["gate"]["version"]))
-                same("let in", let_in(remembered(past), vectors), r["accepted"])
-            left_out = [s for s in r["revealed"] if s not in r["accepted"]]
-            past.append(({s: vectors[s] for s in r["accepted"] if s in vectors}, left_out))
+                few = [s for s in r["accepted"] if 2 * len(r["reports"].get(s, ())) <= len(r["revealed"])]
+                same("still accepted", few, bits(f["accepted"]))
+                r["accepted"] = few
         elif name == "Proposed":
+            judge()
             r["proposed"] = f
         elif name == "ProposalFell":
             fall, r["proposed"] = f | {"root": r["proposed"]["root"]}, None
         elif name == "Finalized":
+            judge()
             if f["adopted"]:
                 updates = [units(update(s), most) for s in r["accepted"]]
                 right = aggregated(fetch(store, model, "model", depth), updates, terms["trim"])

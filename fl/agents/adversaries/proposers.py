@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from fl.agents.record.view import View
 from fl.agents.roles.proposer import Proposer
+from fl.agents.runtime.actions import Action, Call
 from fl.protocol.artifact import pack_model, parse_model
+from fl.protocol.phases import Phase
+from fl.protocol.seats import to_bitmap
 
 
 class WrongModel(Proposer):
@@ -39,8 +42,20 @@ class Withholder(WrongModel):
         return False
 
 
+class FalseReporter(Proposer):
+    """Reports in Show that it can get no update but its own."""
+
+    def decide(self, view: View) -> list[Action]:
+        if view.phase is not Phase.SHOW or self.seat not in (view.round.revealed or []):
+            return super().decide(view)
+        number, others = view.round.number, [seat for seat in view.round.accepted if seat != self.seat]
+        told = self.seat in view.round.reports or not others
+        return [] if told else [Call("reportMissing", (number, self.seat, to_bitmap(others)), self.seat)]
+
+
 PROPOSERS: dict[str, type[Proposer]] = {
     "wrong_model": WrongModel,
     "wrong_model_once": WrongModelOnce,
     "withhold": Withholder,
+    "false_reports": FalseReporter,
 }

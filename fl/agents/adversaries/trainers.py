@@ -11,12 +11,14 @@ from numpy.typing import NDArray
 
 from fl.agents.record.view import View
 from fl.agents.roles.participant import Participant
-from fl.agents.runtime.actions import Action, Call, Publish
+from fl.agents.runtime.actions import Action, Call, Files, Publish, Work
 from fl.learning.codec import encode_update
 from fl.learning.research.attacks import ATTACKS, POISONED, Change, Sight, change_of, poison
 from fl.learning.trainer import generator, local_change
+from fl.network.stores.local import LocalStore
 from fl.protocol.artifact import UPDATE_LEAF_BYTES, Kind, size_of
 from fl.protocol.fixed_point import to_fixed, to_float
+from fl.protocol.phases import Phase
 
 
 class Dishonest(Participant):
@@ -135,6 +137,26 @@ class Malformed(Dishonest):
         return []
 
 
+class Hide(Work):
+    """Takes an update out of the folder that everybody reads."""
+
+
+class HidesAccepted(Dishonest):
+    """Trains honestly, and takes its update away once the committee has accepted it, so that nobody can check a model."""
+
+    def serves(self, view: View) -> list[Action]:
+        if view.phase < Phase.SHOW:
+            return super().serves(view)
+        done = (self.journal / f"{view.round.number}.hidden").is_file()  # others may have the same file, and show it again
+        return [] if done or self.seat not in view.round.accepted else [Hide(view.round.number, self.hide)]
+
+    def hide(self, view: View) -> Files:
+        store = view.record.store
+        if isinstance(store, LocalStore):  # what is elsewhere cannot be taken back
+            (store.path / f"{view.round.reveals[self.seat].root.hex()}.update").unlink(missing_ok=True)
+        return {f"{view.round.number}.hidden": b""}
+
+
 def _cheat(kind: str) -> type[Dishonest]:
     return type(f"Cheat_{kind}", (Cheat,), {"attack": kind})
 
@@ -148,6 +170,7 @@ PARTICIPANTS: dict[str, type[Dishonest]] = {
     "malformed": Malformed,
     **{f"malformed_{flaw}": _malformed(flaw) for flaw in FLAWS},
     "colluding_minority": ColludingTrainer,
+    "hides_accepted": HidesAccepted,
     "no_reveal": NoReveal,
     "poisoner_once_silent": PoisonerOnceSilent,
 }

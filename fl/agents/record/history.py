@@ -77,6 +77,8 @@ class RoundLog:
     validator_pay: list[int] = field(default_factory=list)
     paid: int = 0
     settled: bool = False
+    reports: dict[int, list[int]] = field(default_factory=dict)  # by seat, whose accepted updates it could not get
+    excluded: list[int] = field(default_factory=list)  # accepted at first, and left out because of such reports
     proposals: list[Proposal] = field(default_factory=list)
     demands: dict[Demanded, int] = field(default_factory=dict)  # open demands, with their deadlines
     answers: dict[Demanded, tuple[bytes, bytes]] = field(default_factory=dict)  # (leaf, path)
@@ -93,6 +95,15 @@ class RoundLog:
                 setattr(other, name, value.copy())
         other.proposals = [copy(proposal) for proposal in self.proposals]
         return other
+
+    def reporters(self, seat: int) -> list[int]:
+        """The seats that reported that they could not get the update of this one, ascending."""
+        return sorted(by for by, missing in self.reports.items() if seat in missing)
+
+    @property
+    def accepted_first(self) -> list[int]:
+        """What `settle` accepted, before anything was excluded."""
+        return sorted([*self.accepted, *self.excluded])
 
     @property
     def validators(self) -> list[int]:
@@ -116,6 +127,12 @@ class RoundLog:
     def proposer_pay(self, terms: Terms) -> Counter[int]:
         """What `finalize` paid to the proposer's seat, in token units."""
         return Counter({self.proposal.seat: terms.proposer_fee} if self.adopted and self.proposal else {})
+
+
+def told_excluded(log: RoundLog, seat: int) -> str:
+    """Why an accepted update does not enter the model, for people."""
+    by = f"{len(log.reporters(seat))} of {len(log.revealed or [])} seats"
+    return f"seat {seat} is left out of the model and keeps its pay: {by} reported that its file is missing"
 
 
 class History:
@@ -222,6 +239,15 @@ class History:
         log = self.rounds[-1]
         log.accepted, log.medians, log.validator_pay = from_bitmap(accepted), medians, list(validatorPay)
         log.paid, log.settled = paid, True
+
+    def _MissingReported(self, round: int, seat: int, missing: int) -> None:
+        reports = self.rounds[-1].reports
+        reports[seat] = sorted({*reports.get(seat, []), *from_bitmap(missing)})
+
+    def _Excluded(self, round: int, accepted: int) -> None:
+        log, left = self.rounds[-1], from_bitmap(accepted)
+        log.excluded = sorted({*log.excluded, *log.accepted} - {*left})
+        log.accepted = left
 
     def _Proposed(self, round: int, attempt: int, seat: int, root: bytes, locator: bytes) -> None:
         self.rounds[-1].proposals.append(Proposal(attempt, seat, root))

@@ -36,6 +36,7 @@ from fl.protocol.terms import Terms
 MODELS_KEPT = 3  # the models that a round starts with, the one before, and the proposed one
 
 Vector = NDArray[np.int32]
+_Accepted = tuple[int, tuple[int, ...]]
 
 
 @dataclass(frozen=True)
@@ -56,11 +57,12 @@ class Record:
         self._tried: dict[int, int] = {}  # how many rounds there were when a memory was last to be kept
         self._files: dict[bytes, Data] = {}  # the updates requested last
         self._judged: dict[int, Judged] = {}
-        self._memories: dict[int, RoundMemory] = {}  # of settled rounds, as far as all accepted updates were available
+        # of settled rounds, as far as all accepted updates were available; a round that excludes one is remembered anew
+        self._memories: dict[_Accepted, RoundMemory] = {}
         self._models: dict[bytes, Vector] = {}
         self._model_files: dict[bytes, Data] = {}  # the models requested last, the latest last
-        self._next: dict[int, bytes] = {}
-        self._trees: dict[int, Tree] = {}
+        self._next: dict[_Accepted, bytes] = {}
+        self._trees: dict[_Accepted, Tree] = {}
         # the part of an update's root that the chain keeps, to the root that an answer led to
         self._opened: dict[bytes, bytes] = {}
 
@@ -101,6 +103,13 @@ class Record:
         names = {root: self._name(root) for root in roots}
         files = self._held(names.values())
         return {root: files[name] for root, name in names.items() if name in files}
+
+    def lacking(self, log: RoundLog) -> list[int]:
+        """The accepted seats of a settled round whose files are not in hand: no store has shown one that hashes to its root, or
+        the folder that it was read from has it no more, so that a restart would lose it."""
+        names = {seat: self._name(log.reveals[seat].root) for seat in log.accepted}
+        files, near = self._held(names.values()), not self.store.afar
+        return [s for s, name in names.items() if name not in files or (near and not self.store.has(name, Kind.UPDATE))]
 
     def _name(self, root: bytes) -> bytes:
         return self._opened.get(root[:ROOT_KEPT], root)
@@ -170,13 +179,13 @@ class Record:
         memory kept by an earlier process, that seat's part is left out until the file is there."""
         if self._gate.remember is None:
             return RoundMemory()
-        if (known := self._memories.get(log.number)) is None and (known := self._kept(log)) is None:
+        if (known := self._memories.get(_accepted(log))) is None and (known := self._kept(log)) is None:
             roots = [log.reveals[seat].root for seat in log.accepted]
             updates = self.well_formed(log, log.accepted)
             known = self._gate.remember(updates, set(log.revealed or []).difference(log.accepted))
             if len(self.updates(roots)) < len(set(roots)):
                 return known
-        self._memories[log.number] = known
+        self._memories[_accepted(log)] = known
         return known
 
     def keep_in(self, folder: Path) -> Record:
@@ -193,7 +202,7 @@ class Record:
             if self._tried.get(log.number) == len(history.rounds):
                 continue
             found = self.memory(log)
-            if log.number in self._memories and self._kept(log) is None:
+            if _accepted(log) in self._memories and self._kept(log) is None:
                 voices = {str(seat): str(voice) for seat, voice in sorted(found.voices.items())}
                 facts = {"of": _digest(log), "voices": voices, "square": str(found.square)}
                 write_durably(self._folder / f"{log.number}.json", canonical(facts), mode=0o600)
@@ -250,22 +259,22 @@ class Record:
 
     def next_model(self, log: RoundLog) -> bytes | None:
         """The file of the model that a settled round must lead to; None while an accepted update is missing."""
-        if log.number not in self._next:
+        if (key := _accepted(log)) not in self._next:
             roots = [log.reveals[seat].root for seat in log.accepted]
             files, base = self.updates(roots), self.model_file(log.base)
             if base is None or any(root not in files for root in roots):
                 return None
             held = [files[root] for root in roots]
-            self._next = {log.number: bytes(aggregate_files(base, held, self.terms.trim, self.terms.max_exponent))}
-        return self._next[log.number]
+            self._next = {key: bytes(aggregate_files(base, held, self.terms.trim, self.terms.max_exponent))}
+        return self._next[key]
 
     def next_tree(self, log: RoundLog) -> Tree | None:
         """The tree over that file, which a checker needs at every block."""
         if (right := self.next_model(log)) is None:
             return None
-        if log.number not in self._trees:
-            self._trees = {log.number: Opened.of(right, Kind.MODEL).tree}
-        return self._trees[log.number]
+        if (key := _accepted(log)) not in self._trees:
+            self._trees = {key: Opened.of(right, Kind.MODEL).tree}
+        return self._trees[key]
 
     def public_round(self, history: History, log: RoundLog, accepted: frozenset[int] | list[int]) -> PublicRound:
         """The part of a round that scoring uses, with the seats assumed to be accepted."""
@@ -279,6 +288,11 @@ class Record:
             self.terms.trim,
             None if file is None else parse_model(file, self.terms.depth),
         )
+
+
+def _accepted(log: RoundLog) -> _Accepted:
+    """A round, and whose updates enter its model, which may become fewer until somebody proposes it."""
+    return log.number, tuple(log.accepted)
 
 
 def _digest(log: RoundLog) -> str:

@@ -11,6 +11,7 @@ from fl.agents.roles.collector import Collector
 from fl.agents.roles.keeper import Keeper
 from fl.agents.roles.participant import Participant
 from fl.agents.roles.proposer import Proposer
+from fl.agents.roles.reporter import Reporter
 from fl.agents.roles.training import PLAIN, TrainingOptions
 from fl.agents.roles.validator import Validator
 from fl.agents.runtime.agent import Role
@@ -47,10 +48,12 @@ def honest(
     return participant, Validator(seat, evaluator, shard, journal), Proposer(seat)
 
 
-def whole_seat(trio: Trio, seat: int, account: str, rounds: int | None = None, checks: bool = True) -> tuple[Role, ...]:
+def whole_seat(
+    trio: Trio, seat: int, account: str, journal: Path, rounds: int | None = None, checks: bool = True
+) -> tuple[Role, ...]:
     """All roles of a seat's daemon. rounds: after this many rounds the seat opens no more, and its pay is claimed at the end.
 
-    checks: whether it checks what others propose, and answers demands.
+    checks: whether it reports accepted updates that it cannot get, checks what others propose, and answers demands.
     """
-    watch: tuple[Role, ...] = (Challenger(), Answerer(seat)) if checks else ()
+    watch: tuple[Role, ...] = (Reporter(seat, journal), Challenger(), Answerer(seat)) if checks else ()
     return (*trio, *watch, Keeper(rounds), Collector(seat, account, rounds))

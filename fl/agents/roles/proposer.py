@@ -31,7 +31,7 @@ class Proposer:
         args = (number, attempt + 1, self.seat, root_of(model, Kind.MODEL), view.record.store.locator(model))
         files = (Publish(model, Kind.MODEL),) if self.publishes(view) else ()
         # The contract accepts it only in this round and attempt. It is revocable, because the correct model may still change
-        # within them.
+        # within them, and waits for what is confirmed: a report at the end of Show may have left an update out of it.
         return [
             Call(
                 "propose",
@@ -43,6 +43,7 @@ class Proposer:
                 attempt=attempt,
                 revocable=True,
                 turn=self._turn(view),
+                confirmed_until=view.phase_end,
             )
         ]
 

@@ -55,8 +55,8 @@ class Call:
     attempt: the proposal attempt outside of which it must not happen; None if any will do.
     lasting: it is correct in any round.
     revocable: it is cancelled, while no block holds it, once its role does not want it any more.
-    confirmed_until: it reveals a secret, and waits until no reorganisation can reopen the earlier phase, but at most until
-    then.
+    confirmed_until: it reveals a secret, or needs the last word of the earlier phase, and waits until no reorganisation can
+    reopen that, but at most until then.
     from_block: the first block that may hold it.
     deposit: token units that the contract takes with it.
     calls: several calls of the contract in this one transaction (`multicall`), in order; if the contract rejects them together,
@@ -101,6 +101,10 @@ class Train(Work):
 
 class Score(Work):
     """Scores a round's updates: the vector and its salt."""
+
+
+class Look(Work):
+    """Looks which accepted updates cannot be had: their seats."""
 
 
 @dataclass(frozen=True)

@@ -55,6 +55,7 @@ def disagreement(snapshot: Snapshot, history: History) -> str:
             "revealed seats": (facts.revealed, to_bitmap(log.revealed or [])),
             "draw": (facts.committee_size, len(log.committee)),
             "settlement": (settled, log.settled),
+            "accepted seats": (facts.accepted, to_bitmap(log.accepted)),
             "proposals": (facts.attempts, len(log.proposals)),
             "open demands": (facts.open_demands if facts.live else 0, len(log.demands) if facts.live else 0),
         }

@@ -19,7 +19,7 @@ from fl.network.transactions import TransactionJournal
 from fl.protocol.signatures import ActKind
 
 SIGNED = tuple(f"{kind.value}.{SUFFIX}" for kind in ActKind)
-KEPT = ("update", "salt", "locator", "scores", "residual", "ahead", *SIGNED)  # kinds of files that a round leaves
+KEPT = ("update", "salt", "locator", "scores", "missing", "residual", "ahead", *SIGNED)  # kinds of files that a round leaves
 FETCHED_ROUNDS = 24  # rounds whose fetched files are kept: the score and the gate look back 20
 KEEP_ROUNDS = 16  # rounds whose files are kept; older ones cannot matter any more
 

@@ -1,9 +1,9 @@
 """What the chain says about one's own seat, told once in plain words: each act that it has, whoever sent it, each slash with
-its reason, and each score of zero."""
+its reason, and each score of zero; and whose accepted updates a majority reported missing."""
 
 from __future__ import annotations
 
-from fl.agents.record.history import RoundLog
+from fl.agents.record.history import RoundLog, told_excluded
 from fl.agents.record.view import View
 from fl.log import Log
 from fl.protocol.enums import Offence
@@ -23,6 +23,7 @@ class News:
         self.seat, self.log = seat, log
         self._read = 0  # events that were looked at
         self._round = 0
+        self._missing = set[int]()  # whose exclusion from this round was told
 
     def tell(self, view: View) -> None:
         """Tells what is new in the view."""
@@ -33,7 +34,7 @@ class News:
         for event in new:
             fields = event.fields
             if event.name == "RoundOpened":
-                self._round = fields["round"]
+                self._round, self._missing = fields["round"], set()
             elif event.name == "Slashed" and fields["seat"] == self.seat:
                 amount, stake = map(view.denomination.show, (fields["amount"], fields["stake"]))
                 why = Offence(fields["offence"]).told(self._round)
@@ -42,6 +43,14 @@ class News:
                 self.log.info(f"the chain has this seat's {ACTS[event.name]}")
             elif event.name == "Settled" and self._round == current:
                 self._scored(view, view.round)
+            elif event.name == "Excluded" and self._round == current:
+                self._excluded(view.round)
+
+    def _excluded(self, log: RoundLog) -> None:
+        for seat in set(log.excluded) - self._missing:
+            remedy = ": give a --store that others can reach, and check it with `ape run doctor`" if seat == self.seat else ""
+            self.log.warn(f"round {log.number}: {told_excluded(log, seat)}{remedy}")
+        self._missing = set(log.excluded)
 
     def _scored(self, view: View, log: RoundLog) -> None:
         scores = dict(zip(log.revealed or [], log.medians, strict=False))

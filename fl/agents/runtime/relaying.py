@@ -1,4 +1,5 @@
-"""A seat's acts through a relay, which pays for their gas: signed once, handed over, and sent directly at half of each window.
+"""A seat's acts through a relay, which pays for their gas: signed once, handed over, and sent directly at half of each window
+(a report of missing updates, which begins at half, at three quarters).
 
 A relay that sleeps, refuses or lies costs the seat nothing but the gas of its own transaction, if it can pay that; if it
 cannot, the act is offered until its window ends. The relay cannot choose between two commitments, because the seat never signs

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from fl.agents.record.history import History, RoundLog
+from fl.agents.record.history import History, RoundLog, told_excluded
 from fl.agents.record.public_record import Record
 from fl.errors import AlteredError, AuditError, ChainError, ManifestError, StoreError
 from fl.network.abi import federation_abi
@@ -89,6 +89,7 @@ class Auditor:
         self._time: Callable[[int], int] = cache(lambda number: blocks.block(number).time)
         self.parts = tuple(part for part in PARTS if part != "summary")
         self._doubt = ""  # why the gate's verdicts can no longer be told for certain
+        self._settled: RoundLog | None = None  # whose committee is judged once nobody can be left out any more
         self._right: dict[int, bytes | None] = {}  # by round, the root of the model that it must lead to
         self._last = Moment("", -1, 0, "")
         self._stopped = False
@@ -120,7 +121,8 @@ class Auditor:
                 self._stop(f"{where}: does not follow from the events before it ({error!r})")
                 return self.verdict()
             self.findings.checks["events"] += 1
-        self.money.end_of_transaction(self._last.block)
+        self._end_of_transaction()
+        self._judge_committee()
         return self.verdict()
 
     def _in_order(self, events: list[Event]) -> list[Event]:
@@ -193,7 +195,7 @@ class Auditor:
     def _replay(self, event: Event) -> None:
         moment = Moment(event.name, event.block, self._time(event.block), event.transaction)
         if event.transaction != self._last.transaction:
-            self.money.end_of_transaction(self._last.block)
+            self._end_of_transaction()
         if moment.time < self._last.time:
             self.findings.wrong("events", f"block {event.block}: it is earlier than block {self._last.block}")
         self._last = moment
@@ -209,6 +211,10 @@ class Auditor:
             if after := getattr(book, f"after_{event.name}", None):
                 after(moment, **event.fields)
 
+    def _end_of_transaction(self) -> None:
+        self.rules.end_of_transaction(self._last.block)
+        self.money.end_of_transaction(self._last.block)
+
     def before_ProposalFell(self, at: Moment, round: int, seat: int, **_: Any) -> None:
         """Whoever was disproved must have proposed something else than what the round leads to."""
         fall = self.rules.falls[-1]
@@ -220,22 +226,46 @@ class Auditor:
         elif right is None:
             self.findings.unknown("money", f"round {round}: whether the model was wrong for which seat {seat} was slashed")
 
-    def after_Settled(self, at: Moment, round: int, **_: Any) -> None:
-        log = self._round
-        held = self.record.updates(log.reveals[seat].root for seat in log.accepted)
-        self.findings.checks["updates"] += sum(log.reveals[seat].root in held for seat in log.accepted)
+    def after_Settled(self, at: Moment, **_: Any) -> None:
+        self._settled = self._round
+
+    def before_Proposed(self, at: Moment, **_: Any) -> None:
+        self._judge_committee()
+
+    def _judge_committee(self) -> None:
+        """Compares what the committee accepted with the gate, as far as the files are there. An update that was excluded later
+        is missing in this round alone: the gate remembers it as left out."""
+        log, self._settled = self._settled, None
+        if log is None:
+            return
+        number, accepted = log.number, log.accepted_first
+        held = self.record.updates(log.reveals[seat].root for seat in accepted)
+        there = [seat for seat in accepted if log.reveals[seat].root in held]
+        self.findings.checks["updates"] += len(there)
         for seat in log.accepted:
-            if log.reveals[seat].root not in held:
-                self._missing("committee", f"round {round}, seat {seat}: its update was accepted", log.reveals[seat].root)
-                self._doubt = self._doubt or f"the update of seat {seat} in round {round} is not there"
+            if seat not in there:
+                self._missing("committee", f"round {number}, seat {seat}: its update was accepted", log.reveals[seat].root)
+                self._doubt = self._doubt or f"the update of seat {seat} in round {number} is not there"
+        self._note_excluded(log, there)
+        hidden = [f"the update of seat {seat} was excluded and is not there" for seat in log.excluded if seat not in there]
         judged = self.record.judged(self.history, log)
-        if sorted(judged.inside) != log.accepted and self._doubt:
-            self.findings.unknown("committee", f"round {round}: which updates the gate lets in ({self._doubt})")
+        if sorted(judged.inside) != accepted and (doubts := [*([self._doubt] if self._doubt else []), *hidden]):
+            self.findings.unknown("committee", f"round {number}: which updates the gate lets in ({doubts[0]})")
         else:
-            what = f"round {round}: seats that the gate lets in, and the committee"
-            self._same("committee", what, sorted(judged.inside), log.accepted)
+            what = f"round {number}: seats that the gate lets in, and the committee"
+            self._same("committee", what, sorted(judged.inside), accepted)
             self._note_votes(log, judged.inside)
         self._note_hidden(log, judged.seen)
+
+    def _note_excluded(self, log: RoundLog, there: Collection[int]) -> None:
+        """Notes who was left out by the reports of a majority, and whether its file is there after all."""
+        for seat in log.excluded:
+            late = "; it is there now: it came late, their stores were down, or they lied" if seat in there else ""
+            self.findings.note(f"round {log.number}: {told_excluded(log, seat)}{late}")
+        for seat in log.accepted:
+            if by := log.reporters(seat):
+                who = ", ".join(map(str, by))
+                self.findings.note(f"round {log.number}: the file of seat {seat} was reported missing by too few, seats {who}")
 
     def _note_votes(self, log: RoundLog, inside: Collection[int]) -> None:
         """Notes validators that voted against the gate: a lie, or a file that came too late or too early."""
@@ -250,7 +280,7 @@ class Auditor:
         """Notes a hidden update that was left out. That is not wrong, but nobody can tell whether the gate would have let it
         in."""
         for seat in log.revealed or []:
-            if seat in seen or seat in log.accepted:
+            if seat in seen or seat in log.accepted_first:
                 continue
             try:
                 self.store.get(log.reveals[seat].root, Kind.UPDATE, self.terms.depth)
@@ -258,6 +288,7 @@ class Auditor:
                 self.findings.note(f"round {log.number}, seat {seat}: an update that was left out is not shown: {error}")
 
     def before_Finalized(self, at: Moment, round: int, model: bytes, adopted: bool) -> None:
+        self._judge_committee()
         proposal = self._round.proposal
         if not adopted or proposal is None:
             self.findings.checks["models"] += 1

@@ -209,7 +209,35 @@ class Rules:
     def before_Settled(self, at: Moment, accepted: int, **_: Any) -> None:
         self._in(at, Phase.SETTLE)
         self._must(at, 2 * len(self._log.validators) > self.terms.committee, "half of the committee was silent")
-        self.round = replace(self.round, accepted=accepted, settled_at=at.time, propose_from=at.time)
+        begins = at.time + self.terms.show_window
+        self.round = replace(self.round, accepted=accepted, settled_at=at.time, propose_from=begins)
+
+    # ---- accepted updates that nobody shows
+
+    def before_MissingReported(self, at: Moment, round: int, seat: int, missing: int) -> None:
+        self._in(at, Phase.SHOW)
+        self._must(at, seat in (self._log.revealed or []), f"seat {seat} had not revealed, so that its report does not count")
+        told = to_bitmap(self._log.reports.get(seat, []))
+        self._must(at, missing > 0 and not missing & told, f"seat {seat} had reported this before")
+        self._must(at, not missing & ~self.round.accepted, f"seat {seat} reported an update that is not accepted")
+        self.findings.checks["reports"] += 1
+
+    def before_Excluded(self, at: Moment, round: int, accepted: int) -> None:
+        self._in(at, Phase.SHOW)
+        self._must(at, accepted != self.round.accepted, "nothing was left out")
+        self._same(f"round {round}: seats still accepted", self._reported_by_few(), from_bitmap(accepted))
+        self.round = replace(self.round, accepted=accepted)
+
+    def _reported_by_few(self) -> list[int]:
+        """The accepted seats whose updates no majority of all who revealed has reported."""
+        log, everybody = self._log, self.round.revealed.bit_count()
+        return [seat for seat in from_bitmap(self.round.accepted) if 2 * len(log.reporters(seat)) <= everybody]
+
+    def end_of_transaction(self, block: int) -> None:
+        """Whoever is reported by a majority must have been left out at once."""
+        if self.round.live and self.round.settled_at and self._reported_by_few() != from_bitmap(self.round.accepted):
+            what = "an update that a majority of all who revealed reported as missing is still accepted"
+            self.findings.wrong("events", f"block {block}: {what}")
 
     def before_Voided(self, at: Moment, **_: Any) -> None:
         phase, log = self._phase(at), self._log

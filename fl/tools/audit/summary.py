@@ -33,7 +33,11 @@ class Token:
 
 @dataclass(frozen=True)
 class RoundSummary:
-    """One round. All but metric and gas follows from its events. scores: the medians by seat."""
+    """One round. All but metric and gas follows from its events.
+
+    left_out: by the committee, unpaid. excluded: accepted and paid, and not in the model; by seat, how many reported that its
+    file is missing. scores: the medians by seat.
+    """
 
     number: int
     model_root: str
@@ -41,6 +45,7 @@ class RoundSummary:
     revealed: tuple[int, ...]
     accepted: tuple[int, ...]
     left_out: tuple[int, ...]
+    excluded: Mapping[int, int]
     committee: tuple[int, ...]
     scores: Mapping[int, int]
     voided: bool

@@ -10,7 +10,7 @@ from fl.errors import AuditError, plain
 
 # The parts, in the order in which they are shown, and what is compared in each.
 PARTS = {
-    "events": "order, phases, who was entitled to act, commitments, draws",
+    "events": "order, phases, who was entitled to act, commitments, draws, who is excluded",
     "money": "scores, pay, slashes and why, fees, deposits, the accounting",
     "models": "every model, from the one before and the accepted updates",
     "committee": "which updates were let in, by the manifest's gate",

@@ -39,6 +39,7 @@ from fl.tools.cli.amounts import show_duration, worst_case
 from fl.tools.cli.network import Network
 from fl.tools.cli.options import Key, Result
 from fl.tools.federation.first_model import first_model
+from fl.tools.federation.status import missing, recent_events
 
 SKEW = 60  # seconds by which clocks may differ
 LEAST = 10  # blocks that every window should hold
@@ -278,6 +279,19 @@ def _deposits(visit: Visit, reader: FederationReader, token: Token, seat: int, o
         visit.say("deposits", "ok", f"{has}, enough for the deposits of {demands} demands")
 
 
+def _missing(visit: Visit) -> None:
+    """Whose accepted updates the others could not get in this round, or the last one."""
+    reader = visit.reader
+    if reader is None or not (facts := reader.round_facts()).number:
+        return
+    reported = missing(facts, recent_events(reader, facts))
+    held = reader.seats([one.seat for one in reported])
+    for one in reported:
+        own = visit.address in (held[one.seat].owner, held[one.seat].operator)
+        remedy = "; this seat is yours: give its daemon a --store that others reach" if own else ""
+        visit.say("updates", "warn", f"in round {facts.number} {one.told()}{remedy}")
+
+
 def _stores(visit: Visit) -> None:
     if not visit.stores:
         visit.say(
@@ -374,6 +388,7 @@ LOOKS: dict[str, Callable[[Visit], Any]] = {
     "draw": _draw,
     "account": _account,
     "seat": _seat,
+    "updates": _missing,
     "store": _stores,
     "model": _model,
     "task": _task,

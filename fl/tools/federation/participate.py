@@ -145,7 +145,7 @@ def _assemble(
         guard = PrivacyGuard(settings.privacy, task, shard.train, ledger, seat=seat, begins=settings.private_from)
         log.info(f"privacy: {guard.privacy.mechanism}", **guard.spent())
     trio = cast(seat, Evaluator(task), shard, settings.seed, journal.folder, TrainingOptions(guard=guard, ahead=True))
-    roles = whole_seat(trio, seat, signer.address)
+    roles = whole_seat(trio, seat, signer.address, journal.folder)
     fees = Fees(int(settings.most_gwei * GWEI), int(settings.tip_gwei * GWEI), settings.patience)
     sender = Sender(node.rpc, signer, node.chain_id, journal.transactions, fees, log, node.refusal)
     relay = HostRelay(settings.relays, writer, min(RELAY_SECONDS, patience(node.terms, near))) if settings.relays else None

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from fl.network.calls import number_of
@@ -25,6 +26,7 @@ NEXT = {
     Phase.SCORE_COMMIT: "the committee commits to scores",
     Phase.SCORE_REVEAL: "the committee reveals scores, or is slashed",
     Phase.SETTLE: "anybody settles; pay is final from there",
+    Phase.SHOW: "seats fetch the accepted updates; those that a majority cannot get are left out",
     Phase.PROPOSE: "an eligible seat proposes the next model",
     Phase.CHALLENGE: "anybody may disprove the proposal",
     Phase.FINAL: "anybody finalizes",
@@ -40,7 +42,7 @@ def status(reader: FederationReader, reasons: Mapping[int, Mapping[int, str]] | 
     terms, facts, sets = reader.terms, reader.round_facts(head), reader.seat_sets(head)
     phase, end = phase_and_end(facts, terms, head.time)
     accounting, concluded = reader.accounting(head), reader.concluded(head)
-    events = reader.events_since(facts.opened_at - terms.longest_round()) if facts.number else []
+    events = recent_events(reader, facts)
     able = len(sets.eligible)
     result: dict[str, Any] = {
         "federation": reader.address,
@@ -59,9 +61,45 @@ def status(reader: FederationReader, reasons: Mapping[int, Mapping[int, str]] | 
         "seats": _seats(reader, facts, sets, head, events),
         "left_out": {str(seat): why for seat, why in (reasons or {}).get(facts.number, {}).items()},
         "slashes": _slashes(facts, events),
+        "missing": [asdict(one) for one in missing(facts, events)],
         "proposal": _proposal(facts),
     }
     return Result(_screen(result, reader.denomination), result)
+
+
+@dataclass(frozen=True)
+class Missing:
+    """An update that was accepted in this round, and whose file seats reported missing.
+
+    reports, revealed: how many did, of how many who could. left_out: whether they were more than half."""
+
+    seat: int
+    reports: int
+    revealed: int
+    left_out: bool
+
+    def told(self) -> str:
+        by = f"{self.reports} of {self.revealed} seats reported that its file is missing"
+        if self.left_out:
+            return f"the update of seat {self.seat} is left out of the model and keeps its pay: {by}"
+        return f"the update of seat {self.seat} stays in the model: {by}, and it takes more than half to leave it out"
+
+
+def recent_events(reader: FederationReader, facts: RoundFacts) -> list[Event]:
+    """The events of the last two rounds at least."""
+    return reader.events_since(facts.opened_at - reader.terms.longest_round()) if facts.number else []
+
+
+def missing(facts: RoundFacts, events: list[Event]) -> list[Missing]:
+    """Whose accepted updates were reported missing in this round, or the last one."""
+    reports = Counter(
+        seat
+        for event in events
+        if event.name == "MissingReported" and event.fields["round"] == facts.number
+        for seat in from_bitmap(event.fields["missing"])
+    )
+    revealed = facts.revealed.bit_count()
+    return [Missing(seat, n, revealed, not contains(facts.accepted, seat)) for seat, n in sorted(reports.items())]
 
 
 def _next_round(reader: FederationReader, concluded: bool, able: int, pool: int) -> str:
@@ -181,6 +219,8 @@ def _screen(given: dict[str, Any], denomination: Denomination) -> list[str]:
         lines.append(f"left out    seat {seat}: {why}")
     for slash in given["slashes"][:SHOWN]:
         lines.append(f"slashed     seat {slash['seat']}, {amount(slash['amount'])} {symbol}: {slash['why']}")
+    for one in given["missing"][:SHOWN]:
+        lines.append(f"{'excluded' if one['left_out'] else 'reported':11} {Missing(**one).told()}")
     if len(given["seats"]) > SHOWN:
         lines.append(f"      and {len(given['seats']) - SHOWN} more: see --json")
     return lines

@@ -208,7 +208,13 @@ def _phase(snapshot: Snapshot, terms: Terms) -> tuple[Phase, int]:
 def _done(log: RoundLog, kind: str) -> set[int]:
     """The seats whose act of this kind the chain has."""
     done: dict[str, Collection[int]]
-    done = {"commit": log.commitments, "reveal": log.reveals, "commitScores": log.score_commitments, "revealScores": log.scores}
+    done = {
+        "commit": log.commitments,
+        "reveal": log.reveals,
+        "commitScores": log.score_commitments,
+        "revealScores": log.scores,
+        "reportMissing": log.reports,
+    }
     return set(done[kind])
 
 
@@ -219,6 +225,7 @@ def _expected(log: RoundLog, kind: str) -> set[int]:
         "reveal": log.commitments,
         "commitScores": log.committee,
         "revealScores": log.score_commitments,
+        "reportMissing": log.revealed or [],
     }
     return set(may[kind])
 
@@ -229,5 +236,6 @@ def _window(terms: Terms, kind: str) -> int:
         "reveal": terms.reveal_window,
         "commitScores": terms.score_commit_window,
         "revealScores": terms.score_reveal_window,
+        "reportMissing": terms.show_window,
     }
     return windows[kind]

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from fl.agents.record.history import History, RoundLog
+from fl.agents.record.history import History, RoundLog, told_excluded
 from fl.errors import plain
 from fl.learning.research.comparison import Baselines
 from fl.network.denomination import Denomination
@@ -15,6 +15,7 @@ from fl.network.events import Event
 from fl.protocol.enums import Offence
 from fl.protocol.manifest import Manifest
 from fl.protocol.phases import Phase
+from fl.protocol.seats import from_bitmap
 from fl.protocol.terms import Terms
 from fl.tools.audit.measured import GasUse, PrivacySpent, Relayed
 from fl.tools.audit.verdict import Verdict
@@ -55,6 +56,7 @@ FUNCTIONS = {
     "ScoresCommitted": "commitScores",
     "ScoresRevealed": "revealScores",
     "Settled": "settle",
+    "MissingReported": "reportMissing",
     "Proposed": "propose",
     "ProposalFell": "challenge",
     "Demanded": "demand",
@@ -140,7 +142,13 @@ class Round:
 
     @property
     def left_out(self) -> list[int]:
-        return [s for s in self.log.revealed or [] if s not in self.log.accepted] if self.log.settled else []
+        """By the committee, unpaid."""
+        return [s for s in self.log.revealed or [] if s not in self.log.accepted_first] if self.log.settled else []
+
+    @property
+    def excluded(self) -> list[str]:
+        """Who was accepted and is left out of the model, and why."""
+        return [told_excluded(self.log, seat) for seat in self.log.excluded]
 
     @property
     def fallen(self) -> list[int]:
@@ -268,6 +276,7 @@ def _fold(
     holder: dict[int, Person] = {}
     rounds: dict[int, dict[str, Any]] = {}
     latest: list[tuple[int, str]] = []
+    told: dict[int, set[int]] = {}  # by round, of whom it was told that they are excluded
     now = 0
     for e in events:
         f, at = e.fields, times.get(e.block, 0)
@@ -298,6 +307,11 @@ def _fold(
         result = _tell(e, person_.name if person_ else "", denomination, now)
         if e.name == "Settled":
             result += _nothing(history.rounds[f["round"] - 1], holder)
+        elif e.name == "Excluded":
+            log = history.rounds[f["round"] - 1]
+            gone = set(log.excluded) - set(from_bitmap(f["accepted"])) - told.setdefault(log.number, set())
+            told[log.number] |= gone
+            result = f"round {log.number}: " + "; ".join(told_excluded(log, seat) for seat in sorted(gone))
         if result:
             latest.append((at, result))
     return rounds, people, latest[::-1]
@@ -366,6 +380,9 @@ def _tell(e: Event, who: str, denomination: Denomination, now: int) -> str:
         "Withdrawn": "left",
         "Claimed": "was paid out",
     }
+    if e.name == "MissingReported":
+        seats = ", ".join(map(str, from_bitmap(f["missing"])))
+        return f"{who or 'seat %s' % f['seat']} reported that the files of seats {seats} are missing"
     if e.name in acts:
         return f"{who} {acts[e.name]}"
     return (
@@ -389,7 +406,9 @@ def _spans(log: RoundLog, terms: Terms, given: Mapping[str, Any], now: int) -> t
         spans.append(Span("score reveal", spans[-1].end, spans[-1].end + terms.score_reveal_window))
         if spans[-1].end < over:
             spans.append(Span("settle", spans[-1].end, at("Settled") or over))
-    if start := at("Settled"):
+    if settled := at("Settled"):
+        start = min(settled + terms.show_window, max(over, settled))
+        spans.append(Span("show", settled, start))
         fell = list(given.get("ProposalFell", ()))
         for i, proposed in enumerate(given.get("Proposed", ())):
             end = fell[i] if i < len(fell) else proposed + terms.challenge_window

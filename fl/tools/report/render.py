@@ -31,7 +31,8 @@ SHAPES = {
 MAX_LANES, MAX_ROUNDS, MAX_CURVES = 40, 12, 6
 GAS_KINDS = ("commit and reveal", "draw and scores", "settle", "propose and finish", "challenges")
 GAS_KIND = {"commit": 0, "reveal": 0, "close": 1, "draw": 1, "commitScores": 1, "revealScores": 1, "settle": 2}
-GAS_KIND |= {"propose": 3, "finalize": 3, "openRound": 3, "challenge": 4, "demand": 4, "answer": 4, "expire": 4}
+GAS_KIND |= {"reportMissing": 2, "propose": 3, "finalize": 3, "openRound": 3}
+GAS_KIND |= dict.fromkeys(("challenge", "demand", "answer", "expire"), 4)
 
 
 @cache

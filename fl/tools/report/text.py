@@ -51,6 +51,7 @@ def opening(facts: Facts) -> list[str]:
     if facts.known.metrics:
         sentences.append(_learned(facts))
     sentences.append(_trouble(facts))
+    sentences.append(_excluded(facts))
     sentences.append(_money(facts))
     return [s for s in sentences if s]
 
@@ -111,6 +112,12 @@ def _left_out(facts: Facts, cheats: list[Person]) -> str:
     return "".join(f" {p.name} cheated and {verdict(facts, p)}." for p in cheats[:3])
 
 
+def _excluded(facts: Facts) -> str:
+    """Whose accepted updates are in no model, in the last round with such."""
+    last = next((r for r in reversed(facts.rounds) if r.log.excluded), None)
+    return "" if last is None else f"In round {last.number}, {'; '.join(last.excluded)}."
+
+
 def verdict(facts: Facts, person: Person) -> str:
     """What happened to a cheat."""
     out = sum(person.seat in r.left_out for r in facts.rounds)
@@ -160,7 +167,7 @@ def status(given: Round) -> str:
     if given.state == "unchanged":
         return f"{fell}no proposal stood, the model stayed"
     who = f"{len(log.accepted)} of {len(log.active)} updates entered the model"
-    return fell + who
+    return "; ".join([fell + who, *given.excluded])
 
 
 def tokens(facts: Facts, units: int) -> str:

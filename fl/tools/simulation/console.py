@@ -161,9 +161,12 @@ def _caught(summary: Summary, names: dict[int, str]) -> list[str]:
         if s.kind == "honest":
             continue
         out = [r.number for r in summary.rounds if s.seat in r.left_out]
+        excluded = sum(s.seat in r.excluded for r in summary.rounds)
         offences = [f"lost {amount:g} of stake for {offence}" for offence, amount in s.slashes.items()]
         if out:
             offences.append(f"update left out and unpaid in {len(out)} of {len(summary.rounds)} rounds")
+        if excluded:
+            offences.append(f"accepted, reported missing by a majority and left out of the model in {excluded} rounds")
         caught = "; ".join(offences) or "nothing to catch"
         honestly = f"earned {s.pay:.2f} by the honest part of its work" if s.pay else "earned nothing"
         lines.append(f"[red]{s.name}[/] (seat {s.seat}, {s.kind}): {caught}; {honestly}")

@@ -58,7 +58,7 @@ class Simulation:
         """One row per round, from round 0 (the first model): the metric by its name, who was accepted, who proposed, gas."""
         rows: list[dict[str, Any]] = [{"round": 0, self.summary.metric: self.summary.start}]
         for entry in self.summary.rounds:
-            names = ("revealed", "accepted", "left_out", "committee", "proposer", "fallen", "voided")
+            names = ("revealed", "accepted", "left_out", "excluded", "committee", "proposer", "fallen", "voided")
             kept = {name: getattr(entry, name) for name in names}
             gas = sum(entry.gas.values())
             rows.append({"round": entry.number, self.summary.metric: entry.metric, **kept, "gas": gas})

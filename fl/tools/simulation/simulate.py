@@ -209,7 +209,7 @@ class _Simulation:
                 guard = self.guards[seat] = self._guard(self.plan.privacy, seat, shard, journal)
             cast, trainer = adversaries.cast(kind, self._seats_of(kind)), CohortTrainer(cohort, seat)
             trio = cast(seat, self.evaluator, shard, self.plan.seed, journal, TrainingOptions(trainer, guard))
-            roles = whole_seat(trio, seat, signer.address, self.plan.rounds, checks=kind == "honest")
+            roles = whole_seat(trio, seat, signer.address, journal, self.plan.rounds, checks=kind == "honest")
             self.limited += roles
             agents.append(Agent(self.name(seat), signer, roles, journal, self.store, seat, kind))
         return sorted(agents, key=lambda agent: agent.kind == "honest")  # cheats move first

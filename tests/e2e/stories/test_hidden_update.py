@@ -1,4 +1,6 @@
-"""An update that a lying committee accepts and hides: a checker demands it, first where the proposal deviates most.
+"""An accepted update that its author hides. What a majority of all who revealed cannot get is left out, and the model moves on.
+
+Where too few report it, as everywhere on the stage here, a checker demands it, first where the proposal deviates most.
 
 The chain keeps 28 bytes of an update's root. A cheat may announce a root whose other four are not its file's: no store knows
 that name, the contract takes the file's every leaf, and a checker must, too."""
@@ -7,11 +9,13 @@ from pathlib import Path
 
 import pytest
 from attacks.gallery import files, judge, root
-from support.in_process import HOUSE, InProcessChain, lockstep_of, operated
+from support.daemon_cluster import DaemonCluster, logged
+from support.in_process import HOUSE, InProcessChain, lockstep_of, operated, reader_of
 from support.keys import key_of
 from support.manifests import manifest
 from support.system import System, operator, salt
 
+from fl.agents.adversaries import cast
 from fl.agents.record.view import View
 from fl.agents.roles.answerer import Answerer
 from fl.agents.roles.challenger import Challenger
@@ -24,6 +28,9 @@ from fl.protocol.artifact import LEAF_PARAMETERS, Kind, pack_model, parse_model
 from fl.protocol.enums import Artifact
 from fl.protocol.fraud import Opened
 from fl.protocol.phases import Phase
+from fl.protocol.seats import from_bitmap
+from fl.tools.audit.auditor import Auditor
+from fl.tools.audit.verdict import Verdict
 
 CHEAT = 4
 
@@ -74,6 +81,7 @@ class Stage:
         s.reveal(*range(CHEAT))
         s.do("reveal", CHEAT, name, salt(CHEAT), b"")
         judge(s)
+        s.skip()  # nobody reports it
         house = Agent("house", HOUSE, (Challenger(), Answerer(), Keeper(1)), folder / "house", self.store)
         cheat = Agent("cheat", key_of(CHEAT), (Shows(self.data[CHEAT]),), folder / "cheat", self.store, CHEAT)
         honest = [Agent(f"honest {i}", key_of(i), (Proposer(i),), folder / str(i), self.store, i) for i in range(CHEAT)]
@@ -135,3 +143,63 @@ def test_root_of_nothing__beside_a_hidden_update__falls_to_the_first_demand(tmp_
     assert stage.run()[0]
     made = [e.fields for e in stage.loop.history.events if e.name == "Demanded"]
     assert (made[0]["artifact"], made[0]["leaf"]) == (Artifact.PROPOSED, 0)
+
+
+# ---- left out, by daemons
+
+
+class Cluster(DaemonCluster):
+    SEATS = CHEAT + 1
+
+
+@pytest.fixture
+def cluster(tmp_path):
+    made = Cluster(tmp_path / "cluster", min_reveals=5)
+    yield made
+    made.close()
+
+
+def audited(cluster: DaemonCluster) -> Verdict:
+    node = reader_of(cluster.system)
+    auditor = Auditor.of(node, cluster.store)
+    auditor.run(node.new_events())
+    auditor.compare_accounting(node.accounting())
+    return auditor.verdict()
+
+
+def test_update_that_its_author_hides_once_accepted__is_left_out__and_the_model_moves_on(cluster):
+    """Daemons play two rounds. Nobody is slashed, the author of what is missing included, whose pay stays."""
+    stakes = cluster.stakes()
+    cluster.start(*range(CHEAT)).start(CHEAT, cast=cast("hides_accepted"))
+    cluster.play_round(2)
+    logs = cluster.daemons[0].history.rounds
+    for log in logs:
+        assert log.accepted_first == [0, 1, 2, 3, CHEAT] and (log.accepted, log.excluded) == ([0, 1, 2, 3], [CHEAT])
+        assert len(log.reporters(CHEAT)) >= 3 and [p.fell for p in log.proposals] == [False] and log.adopted
+        assert log.settled_pay(cluster.system.terms)[CHEAT] > 0
+    assert not cluster.store.has(logs[0].reveals[CHEAT].root, Kind.UPDATE)
+    assert cluster.stakes() == stakes
+    assert "round 1: seat 4 is left out of the model and keeps its pay" in logged(cluster.daemons[0])
+    verdict = audited(cluster).or_raise()
+    assert any("round 1: seat 4 is left out of the model and keeps its pay: " in note for note in verdict.notes)
+    assert [what for what in verdict.unknown if "round 1: which updates the gate lets in" in what]
+
+
+def test_reports_in_the_last_second_of_show__are_in_the_model_that_a_careful_daemon_proposes(cluster):
+    """A daemon that waits for confirmations does not know of them yet when it may propose: it waits until it does."""
+    cluster.start(depth=3).play_to(Phase.SHOW)
+    cluster.settle_down()
+    system, stakes = cluster.system, cluster.stakes()
+    cluster.evm.time = system.see("phaseEnd") - 1
+    cluster.evm.rpc("anvil_setBlockTimestampInterval", 0)
+    cluster.evm.rpc("evm_setNextBlockTimestamp", cluster.evm.time)
+    for seat in (0, 1, 2):  # whose keys somebody stole
+        system.do("reportMissing", seat, 1 << CHEAT, by=key_of(seat).address)
+    assert from_bitmap(system.round.accepted) == [0, 1, 2, 3]
+    cluster.evm.rpc("anvil_removeBlockTimestampInterval")
+    cluster.play_round()
+    (log,) = cluster.daemons[0].history.rounds
+    assert log.accepted == [0, 1, 2, 3] and [p.fell for p in log.proposals] == [False] and log.adopted
+    assert cluster.stakes() == stakes
+    notes = audited(cluster).or_raise().notes
+    assert any("it is there now: it came late, their stores were down, or they lied" in note for note in notes)

@@ -38,6 +38,7 @@ SUMMARY = Summary(
             revealed=(0, 1),
             accepted=(0,),
             left_out=(1,),
+            excluded={},
             committee=(0,),
             scores={0: 255, 1: 0},
             voided=False,

@@ -91,6 +91,23 @@ def test_accomplices__know_each_other__and_a_minority_of_liars_changes_no_accept
             assert log.accepted == sorted(federation.record.judged(federation.loop.history, log).inside)
 
 
+def test_author_that_hides_its_accepted_update__is_left_out_of_the_model__paid__and_not_slashed(tmp_path):
+    federation = played(tmp_path, "hides_accepted")
+    for log in federation.loop.history.rounds:
+        assert (log.accepted, log.excluded) == ([0, 1, 2, 3], [4]) and log.adopted
+        assert log.settled_pay(federation.system.terms)[4] > 0
+    assert not [event for event in federation.events() if event.name == "Slashed"]
+
+
+def test_minority_that_reports_files_that_are_there__changes_nothing(tmp_path):
+    federation = played(tmp_path, "false_reports", count=2)
+    for log in federation.loop.history.rounds:
+        assert log.accepted == [0, 1, 2, 3, 4, 5] and sorted(log.reports) == [4, 5] and log.adopted
+    (note, *_) = federation.audit().notes
+    assert note == "round 1: the file of seat 0 was reported missing by too few, seats 4, 5"
+    assert not [event for event in federation.events() if event.name == "Slashed"]
+
+
 def test_gate__is_the_manifests(tmp_path):
     federation = played(tmp_path, "sign_flip")
     assert federation.record.manifest.gate.name == "agreement"

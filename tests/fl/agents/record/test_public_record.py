@@ -66,6 +66,39 @@ def test_state__does_not_depend_on_files_of_updates_that_were_left_out(store, tm
     assert record_of(store).state(history, 2) == had and 0 in had.averages
 
 
+def test_state__when_an_update_is_excluded_after_it_was_remembered__is_that_of_who_comes_later(store, tmp_path):
+    """A daemon that has a hidden file remembers the round at once, and anew without it."""
+    files = [random_update(np.random.default_rng(seat)) for seat in SEATS]
+    for data in files:
+        store.put(data, Kind.UPDATE)
+    history, had = history_of(2, files), record_of(store).keep_in(tmp_path / "gate")
+    settle(history.rounds[0], SEATS)
+    had.keep(history)
+    before = had.state(history, 2)
+    log = history.rounds[0]
+    log.accepted, log.excluded = SEATS[1:], SEATS[:1]
+    (store.path / f"{root_of(files[0], Kind.UPDATE).hex()}.update").unlink()
+    late = record_of(store).state(history, 2)
+    assert had.state(history, 2) == late != before
+    assert record_of(store).keep_in(tmp_path / "gate").state(history, 2) == late
+
+
+def test_next_model__is_made_anew_when_an_update_is_excluded(store):
+    files = [random_update(np.random.default_rng(seat)) for seat in SEATS]
+    for data in files:
+        store.put(data, Kind.UPDATE)
+    history, record = history_of(1, files), record_of(store)
+    log = history.rounds[0]
+    log.base = store.put(random_model(np.random.default_rng(9)), Kind.MODEL)
+    settle(log, SEATS)
+    whole, tree = record.next_model(log), record.next_tree(log)
+    log.accepted = SEATS[1:]
+    assert record.next_model(log) != whole and record.next_tree(log) != tree
+    assert record.lacking(log) == []
+    (store.path / f"{root_of(files[1], Kind.UPDATE).hex()}.update").unlink()
+    assert record.lacking(log) == [SEATS[1]]
+
+
 def test_state__after_a_restart__needs_no_file_of_a_round_long_over(store, tmp_path):
     files = [random_update(np.random.default_rng(seat)) for seat in SEATS]
     for data in files:

@@ -27,7 +27,8 @@ def test_rounds_on_a_node__take_turns__and_show_no_secret_before_its_phase_is_de
     agents, done = [], []
     for seat in range(cluster.SEATS):
         key, journal = key_of(seat), tmp_path / str(seat)
-        roles = whole_seat(honest(seat, cluster.evaluator, cluster.data.shards[seat], 0, journal), seat, key.address, 2)
+        trio = honest(seat, cluster.evaluator, cluster.data.shards[seat], 0, journal)
+        roles = whole_seat(trio, seat, key.address, journal, 2)
         agents.append(Agent(f"seat {seat}", key, roles, journal, cluster.store, seat))
     abi = cluster.daemon(0).node.interface._abi
     node = FederationReader(Rpc([cluster.url]), abi, cluster.system.federation.address, depth=DEPTH)

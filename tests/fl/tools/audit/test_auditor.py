@@ -142,6 +142,67 @@ def test_audit__notices_an_event_that_no_federation_has__and_stops(played):
     assert all("everything from there on" in verdict.parts[part].unknown[0] for part in JUDGED[1:])
 
 
+# ---- who is left out
+
+
+@pytest.fixture(scope="module")
+def excluded(tmp_path_factory) -> InProcessFederation:
+    """Two rounds with a seat that hides its update once it is accepted."""
+    folder = tmp_path_factory.mktemp("excluded")
+    federation = InProcessFederation(folder, "heart", honest=4, kinds=["hides_accepted"], rounds=2)
+    federation.run()
+    assert [log.excluded for log in federation.loop.history.rounds] == [[4], [4]]
+    return federation
+
+
+def test_audit__of_an_excluded_update__passes__and_says_who_reported_it(excluded):
+    verdict = excluded.judged()
+    assert differing(verdict) == set() and verdict.checks["reports"] == 6
+    told = "seat 4 is left out of the model and keeps its pay: 3 of 5 seats reported that its file is missing"
+    assert verdict.notes == (f"round 1: {told}", f"round 2: {told}")
+    (unknown, _) = verdict.parts["committee"].unknown  # of this round alone: later ones are judged
+    assert unknown == "round 1: which updates the gate lets in (the update of seat 4 was excluded and is not there)"
+
+
+@pytest.mark.parametrize(
+    "name, which, change",
+    [
+        ("Excluded", 0, lambda f: {"accepted": f["accepted"] & ~1}),
+        ("Excluded", 0, lambda f: {"accepted": f["accepted"] | 16}),
+        ("MissingReported", 0, lambda f: {"seat": 77}),
+        ("MissingReported", 1, lambda f: {"seat": 0}),  # which had reported it
+        ("MissingReported", 0, lambda f: {"missing": 0}),
+        ("MissingReported", 0, lambda f: {"missing": 32}),  # no seat
+        ("MissingReported", 2, lambda f: {"missing": 1}),
+    ],
+)
+def test_audit__notices_who_is_left_out_without_the_reports__or_reports_without_right(excluded, name, which, change):
+    assert "events" in differing(excluded.judged(changed(excluded.events(), name, which, change)))
+
+
+def test_audit__notices_a_report_that_is_missing__and_an_exclusion_that_did_not_happen(excluded):
+    events = excluded.events()
+    for name in ("MissingReported", "Excluded"):
+        at = next(i for i, event in enumerate(events) if event.name == name)
+        assert "events" in differing(excluded.judged([*events[:at], *events[at + 1 :]])), name
+
+
+def test_audit__notices_a_report_outside_show(excluded):
+    events, reader = excluded.events(), excluded.loop.node
+    block = next(event.block for event in events if event.name == "MissingReported")
+    verdict = audited(excluded, events, Altered(reader, at=block, shift=reader.terms.show_window))
+    assert "event MissingReported: it came in phase propose" in verdict.parts["events"].difference
+
+
+def test_audit__of_an_excluded_update_that_is_there_after_all__says_so(tmp_path):
+    federation = InProcessFederation(tmp_path, "heart", honest=4, kinds=["hides_accepted"], rounds=1)
+    federation.run()
+    federation.store.put((federation.folder / "4" / "1.update").read_bytes(), Kind.UPDATE)
+    verdict = federation.judged()
+    assert verdict.passed and not verdict.unknown
+    assert verdict.notes[0].endswith("it is there now: it came late, their stores were down, or they lied")
+
+
 def test_every_event_of_the_contract__is_looked_at():
     books = (Rules, Money, Auditor)
     looked = {name for name in EVENTS if any(hasattr(book, f"{when}_{name}") for book in books for when in ("before", "after"))}

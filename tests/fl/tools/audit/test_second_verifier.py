@@ -26,6 +26,8 @@ RUNS = {
     "fraud": {"honest": 4, "kinds": ["wrong_model"], "rounds": 2},
     "withheld": {"honest": 4, "kinds": ["withhold"], "rounds": 1},
     "silent": {"honest": 4, "kinds": ["no_reveal"], "rounds": 2},
+    "hidden": {"task": "heart", "honest": 4, "kinds": ["hides_accepted"], "rounds": 2},
+    "reported by few": {"honest": 4, "kinds": ["false_reports"], "rounds": 1},
     "void": {"honest": 3, "kinds": ["no_reveal"], "rounds": 1, "min_reveals": 4},
 }
 
@@ -95,6 +97,9 @@ TAMPERED: dict[str, tuple[str, str, Callable[[str], str]]] = {
     "model": ("Finalized", "model", lambda v: "0x" + "00" * 32),
     "slash": ("Slashed", "amount", lambda v: str(int(v) + 1)),
     "pot": ("RoundOpened", "pot", lambda v: str(int(v) + 1)),
+    "still accepted": ("Excluded", "accepted", lambda v: str(int(v) ^ 1)),
+    "reported": ("MissingReported", "missing", lambda v: "128"),
+    "reporter": ("MissingReported", "seat", lambda v: "77"),
     "former owner": ("HandedOver", "from", lambda v: "0x" + "ab" * 20),
     "new owner": ("HandedOver", "owner", lambda v: "0x" + "00" * 20),
 }
@@ -103,7 +108,7 @@ TAMPERED: dict[str, tuple[str, str, Callable[[str], str]]] = {
 @pytest.mark.parametrize("what", TAMPERED)
 def test_both_verifiers__disagree_with_a_tampered_record(records, tmp_path, what):
     name, field, change = TAMPERED[what]
-    record_of = "handed over" if name == "HandedOver" else "fraud"
+    record_of = {"HandedOver": "handed over", "Excluded": "hidden", "MissingReported": "hidden"}.get(name, "fraud")
     folder = Path(shutil.copytree(records[record_of], tmp_path / "copy"))
     lines = [json.loads(line) for line in (folder / "events.jsonl").read_text().splitlines()]
     line = next(line for line in lines if line.get("event") == name)
