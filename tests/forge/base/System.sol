@@ -48,6 +48,7 @@ abstract contract System is Test {
         terms.scoreCommitWindow = 300;
         terms.scoreRevealWindow = 200;
         terms.settleWindow = 100;
+        terms.showWindow = 150;
         terms.proposeWindow = 700;
         terms.challengeWindow = 1200;
         terms.answerWindow = 60;
@@ -326,9 +327,14 @@ abstract contract System is Test {
         _skip();
     }
 
-    function _toPropose(uint256 n, uint8 score) internal {
+    function _toShow(uint256 n, uint8 score) internal {
         _toSettle(n, score);
         federation.settle(_shown());
+    }
+
+    function _toPropose(uint256 n, uint8 score) internal {
+        _toShow(n, score);
+        _skip();
     }
 
     /// @dev Seat 0 proposes the right model, or one whose first number is `off` from it.

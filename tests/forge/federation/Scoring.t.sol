@@ -140,7 +140,7 @@ contract ScoringTest is System {
         for (uint256 seat = 0; seat < N; ++seat) {
             assertEq(_stake(seat), seat == committee[1] ? t.minStake - t.noScoresSlash : t.minStake, "stake");
         }
-        _assertPhase(IRoundFacts.Phase.Propose);
+        _assertPhase(IRoundFacts.Phase.Show);
     }
 
     function test_settle_voidsWithoutAMajority() public {

@@ -2,10 +2,13 @@
 pragma solidity 0.8.37;
 
 import {IDisputes, IRoundFacts, IRounds, Terms} from "../../../contracts/interfaces/IFederation.sol";
+import {IExclusions} from "../../../contracts/interfaces/IExclusions.sol";
+import {IRelays} from "../../../contracts/interfaces/IRelays.sol";
 import {IStakes} from "../../../contracts/interfaces/IStakes.sol";
 import {Commitments} from "../../../contracts/libraries/Commitments.sol";
 import {NaiveScores} from "../reference/NaiveScores.sol";
 import {NaiveSeats} from "../reference/NaiveSeats.sol";
+import {NaiveSignatures} from "../reference/NaiveSignatures.sol";
 import {NaiveTree} from "../reference/NaiveTree.sol";
 import {Ledger} from "./Ledger.sol";
 
@@ -43,9 +46,12 @@ contract Crowd is Ledger {
         Conclude,
         Refund,
         Mine,
-        Pass
+        Pass,
+        Report,
+        Relay,
+        Handover
     }
-    uint256 public constant CALLS = 30;
+    uint256 public constant CALLS = 33;
 
     /// @dev What a run may come to, besides its acts.
     enum Outcome {
@@ -69,9 +75,10 @@ contract Crowd is Ledger {
         AnsweredInTime,
         DepositBack,
         DepositFromCredit,
-        Refused
+        Refused,
+        UpdateExcluded
     }
-    uint256 public constant OUTCOMES = 21;
+    uint256 public constant OUTCOMES = 22;
 
     uint256[CALLS] public done;
     uint256[OUTCOMES] public seen;
@@ -145,6 +152,9 @@ contract Crowd is Ledger {
         else if (act == Act.Conclude) _conclude();
         else if (act == Act.Refund) _refund();
         else if (act == Act.Mine) mine(seed % 7 == 0 ? 300 : 1 + seed % 3);
+        else if (act == Act.Report) _reportBy(_pick(_reporters(), seed), seed);
+        else if (act == Act.Relay) _relay(seed);
+        else if (act == Act.Handover) _handover(seed);
         else _pass(seed);
     }
 
@@ -155,6 +165,7 @@ contract Crowd is Ledger {
         if (seated < t.maxSeats) w[uint256(Act.Join)] = seated < 5 ? 60 : 3;
         if (_sitting(false) != 0) w[uint256(Act.TopUp)] = w[uint256(Act.Exit)] = 2;
         if (seated > 0) w[uint256(Act.SetOperator)] = 1;
+        if (_dealers() != 0) w[uint256(Act.Handover)] = 2;
         if (_free() != 0) w[uint256(Act.Withdraw)] = 8;
         if (_rewarded() != 0) w[uint256(Act.Claim)] = 3;
         if (_credited() != 0) w[uint256(Act.ClaimCredit)] = 2;
@@ -185,6 +196,8 @@ contract Crowd is Ledger {
         if (phase == IRoundFacts.Phase.ScoreCommit && _voted(0) != 0) w[uint256(Act.CommitScores)] = 40;
         if (phase == IRoundFacts.Phase.ScoreReveal && _voted(1) != 0) w[uint256(Act.RevealScores)] = 40;
         if (phase == IRoundFacts.Phase.Settle) w[uint256(Act.Settle)] = 30;
+        if (phase == IRoundFacts.Phase.Show && _reporters() != 0) w[uint256(Act.Report)] = 30;
+        if (_relayable(phase) != 0) w[uint256(Act.Relay)] = 4;
         if (phase == IRoundFacts.Phase.Propose && _proposers() != 0) w[uint256(Act.Propose)] = 40;
         if (phase == IRoundFacts.Phase.Challenge) {
             if (proposed.wrong && !_anyWithheld()) w[uint256(Act.Challenge)] = 12;
@@ -273,6 +286,41 @@ contract Crowd is Ledger {
         }
     }
 
+    /// @dev What a seat may still report: the honest what is withheld, the others whatever they like.
+    function _reportable(uint256 seat) private view returns (uint256) {
+        uint256 told = reported[round.number][seat];
+        return (personAt[seat] < HONEST ? _withheldUpdates() : round.accepted) & ~told;
+    }
+
+    function _reporters() private view returns (uint256 set) {
+        for (uint256 seat = 0; seat < PEOPLE; ++seat) {
+            if (_has(round.revealed, seat) && _reportable(seat) != 0) set |= 1 << seat;
+        }
+    }
+
+    /// @dev Seats or positions for which somebody else may do what the phase is for.
+    function _relayable(IRoundFacts.Phase phase) private view returns (uint256) {
+        if (phase == IRoundFacts.Phase.Commit) return round.active & ~_drafted(1);
+        if (phase == IRoundFacts.Phase.Reveal) return _drafted(1);
+        if (phase == IRoundFacts.Phase.ScoreCommit) return _voted(0);
+        if (phase == IRoundFacts.Phase.ScoreReveal) return _voted(1);
+        return phase == IRoundFacts.Phase.Show ? _reporters() : 0;
+    }
+
+    /// @dev Who may hand a seat over to somebody of its own kind, so that what the honest owe stays theirs.
+    function _dealers() private view returns (uint256 set) {
+        for (uint256 p = 0; p < PEOPLE; ++p) {
+            if (people[p].seated && !people[p].leaving && _buyer(p) != NOBODY) set |= 1 << p;
+        }
+    }
+
+    function _buyer(uint256 p) private view returns (uint256) {
+        for (uint256 q = 0; q < PEOPLE; ++q) {
+            if (!people[q].seated && (q < HONEST) == (p < HONEST)) return q;
+        }
+        return NOBODY;
+    }
+
     function _lastDemand() private view returns (uint256) {
         return round.proposedAt + t.challengeWindow - 2 * t.answerWindow;
     }
@@ -327,6 +375,21 @@ contract Crowd is Ledger {
         vm.prank(_owner(p));
         federation.setOperator(people[p].seat, other);
         people[p].operator = other;
+    }
+
+    function _handover(uint256 seed) private {
+        uint256 p = _pick(_dealers(), seed);
+        uint256 q = _buyer(p);
+        uint256 seat = people[p].seat;
+        uint256 deadline = time() + ++salts; // each is signed once
+        address[3] memory who = [_owner(p), _owner(q), _operator(q)];
+        bytes32 digest = NaiveSignatures.handover(address(federation), seat, who, 0, deadline);
+        (uint8 v, bytes32 r, bytes32 s) = vm.sign(_ownerKey(q), digest);
+        vm.prank(who[0]);
+        federation.handover(seat, who[1], who[2], 0, deadline, abi.encodePacked(r, s, v), "");
+        (people[q], personAt[seat]) = (people[p], q);
+        people[q].operator = who[2];
+        delete people[p];
     }
 
     function _exit(uint256 p) private {
@@ -414,6 +477,12 @@ contract Crowd is Ledger {
     }
 
     function _commitBy(uint256 seat, uint256 seed) private {
+        bytes32 commitment = _draft(seat, seed);
+        vm.prank(people[personAt[seat]].operator);
+        federation.commit(round.number, seat, commitment);
+    }
+
+    function _draft(uint256 seat, uint256 seed) private returns (bytes32) {
         uint256 p = personAt[seat];
         Draft storage d = drafts[round.number][seat];
         d.withheld = p >= HONEST && random(seed, 1) % 4 == 0;
@@ -426,9 +495,7 @@ contract Crowd is Ledger {
         d.salt = bytes32(random(seed, ++salts)); // seeds come again, and the same commitment twice is an error
         d.root = NaiveTree.rootOf(_updateLeaves(d));
         d.state = 1;
-        bytes32 commitment = Commitments.update(address(federation), round.number, seat, d.root, d.salt, keccak256(""));
-        vm.prank(people[p].operator);
-        federation.commit(round.number, seat, commitment);
+        return Commitments.update(address(federation), round.number, seat, d.root, d.salt, keccak256(""));
     }
 
     function _revealBy(uint256 seat) private {
@@ -460,6 +527,13 @@ contract Crowd is Ledger {
 
     /// @dev The honest leave out what they cannot open, and agree on the rest but for a little.
     function _commitVote(uint256 position, uint256 seed) private {
+        bytes32 commitment = _ballot(position, seed);
+        uint256 seat = _seatAt(position);
+        vm.prank(people[personAt[seat]].operator);
+        federation.commitScores(round.number, seat, commitment);
+    }
+
+    function _ballot(uint256 position, uint256 seed) private returns (bytes32) {
         uint256 seat = _seatAt(position);
         bool honest = personAt[seat] < HONEST;
         uint256[] memory seats = NaiveSeats.list(round.revealed);
@@ -472,9 +546,7 @@ contract Crowd is Ledger {
         Vote storage vote = votes[round.number][position];
         (vote.state, vote.scores, vote.salt) = (1, scores, bytes32(random(seed, ++salts)));
         bytes32 digest = keccak256(scores);
-        bytes32 commitment = Commitments.scores(address(federation), round.number, seat, digest, vote.salt);
-        vm.prank(people[personAt[seat]].operator);
-        federation.commitScores(round.number, seat, commitment);
+        return Commitments.scores(address(federation), round.number, seat, digest, vote.salt);
     }
 
     function _revealVote(uint256 position) private {
@@ -502,7 +574,7 @@ contract Crowd is Ledger {
             return;
         }
         _bookPayDay(scores, validators);
-        (round.settledAt, round.proposeFrom) = (uint40(time()), uint40(time()));
+        (round.settledAt, round.proposeFrom) = (uint40(time()), uint40(time() + t.showWindow));
         if (_withheldUpdates() != 0) ++seen[uint256(Outcome.WithheldUpdateAccepted)];
     }
 
@@ -520,6 +592,102 @@ contract Crowd is Ledger {
             uint256 pay = NaiveScores.validatorPay(t.validatorRate, t.strictness, distance, seats.length - 1);
             _bookPay(validators[v], pay);
         }
+    }
+
+    /// @dev All of what it may report, or for the others one of it and perhaps more.
+    function _report(uint256 seat, uint256 seed) private view returns (uint256 missing) {
+        missing = _reportable(seat);
+        if (personAt[seat] >= HONEST) missing &= random(seed, 5) | 1 << _pick(missing, seed);
+    }
+
+    function _reportBy(uint256 seat, uint256 seed) private {
+        uint256 missing = _report(seat, seed);
+        vm.prank(people[personAt[seat]].operator);
+        federation.reportMissing(round.number, seat, uint128(missing | 1 << 127)); // nobody's update: changes nothing
+        _bookedReport(seat, missing);
+    }
+
+    function _bookedReport(uint256 seat, uint256 missing) private {
+        uint256 before = round.accepted;
+        _bookReport(seat, missing);
+        if (round.accepted != before) ++seen[uint256(Outcome.UpdateExcluded)];
+    }
+
+    // ---- the same by others, many at once
+
+    /// @dev Everybody's who is due, and the first one's again, which then has no effect.
+    function _relay(uint256 seed) private {
+        (IRoundFacts.Phase phase,) = _now();
+        uint256[] memory due = NaiveSeats.list(uint128(_relayable(phase)));
+        uint256 all = 2 ** due.length - 1;
+        vm.prank(STRANGER);
+        if (phase == IRoundFacts.Phase.Reveal) assertEq(federation.revealMany(_openings(due)), all, "openings");
+        else if (phase == IRoundFacts.Phase.ScoreReveal) assertEq(federation.revealScoresMany(_ballots(due)), all, "ballots");
+        else _relaySigned(phase, due, seed, all);
+    }
+
+    function _openings(uint256[] memory seats) private returns (IRelays.Opening[] memory entries) {
+        entries = new IRelays.Opening[](seats.length + 1);
+        for (uint256 i = 0; i < seats.length; ++i) {
+            Draft storage d = drafts[round.number][seats[i]];
+            entries[i] = IRelays.Opening(seats[i], d.root, d.salt, "");
+            d.state = 2;
+        }
+        entries[seats.length] = entries[0];
+    }
+
+    function _ballots(uint256[] memory positions) private returns (IRelays.ScoreOpening[] memory entries) {
+        entries = new IRelays.ScoreOpening[](positions.length + 1);
+        for (uint256 i = 0; i < positions.length; ++i) {
+            Vote storage vote = votes[round.number][positions[i]];
+            entries[i] = IRelays.ScoreOpening(_seatAt(positions[i]), vote.scores, vote.salt);
+            vote.state = 2;
+        }
+        entries[positions.length] = entries[0];
+    }
+
+    function _relaySigned(IRoundFacts.Phase phase, uint256[] memory due, uint256 seed, uint256 all) private {
+        IRelays.SignedCommitment[] memory entries = new IRelays.SignedCommitment[](due.length + 1);
+        uint256 number = round.number;
+        for (uint256 i = 0; i < due.length; ++i) {
+            if (phase == IRoundFacts.Phase.Commit) entries[i] = _sign(phase, due[i], _draft(due[i], random(seed, i)));
+            if (phase == IRoundFacts.Phase.Show) entries[i] = _sign(phase, due[i], bytes32(_report(due[i], random(seed, i))));
+            if (phase == IRoundFacts.Phase.ScoreCommit) {
+                entries[i] = _sign(phase, _seatAt(due[i]), _ballot(due[i], random(seed, i)));
+            }
+        }
+        entries[due.length] = entries[0];
+        if (phase == IRoundFacts.Phase.Commit) assertEq(federation.commitMany(number, entries), all, "commitments");
+        if (phase == IRoundFacts.Phase.ScoreCommit) assertEq(federation.commitScoresMany(number, entries), all, "votes");
+        if (phase == IRoundFacts.Phase.Show) _relayReports(entries);
+    }
+
+    /// @dev What one report excludes, the next one no longer adds: those that come too late are skipped.
+    function _relayReports(IRelays.SignedCommitment[] memory entries) private {
+        uint256 all;
+        for (uint256 i = 0; i < entries.length; ++i) {
+            uint256 news = uint256(entries[i].value) & round.accepted & ~reported[round.number][entries[i].seat];
+            if (news == 0) continue;
+            all |= 1 << i;
+            _bookedReport(entries[i].seat, news);
+        }
+        assertEq(federation.reportMissingMany(round.number, entries), all, "reports");
+    }
+
+    function _sign(IRoundFacts.Phase phase, uint256 seat, bytes32 value)
+        private
+        view
+        returns (IRelays.SignedCommitment memory)
+    {
+        address place = address(federation);
+        bytes32 digest = phase == IRoundFacts.Phase.Commit
+            ? NaiveSignatures.commit(place, round.number, seat, value)
+            : phase == IRoundFacts.Phase.Show
+                ? NaiveSignatures.missing(place, round.number, seat, value)
+                : NaiveSignatures.commitScores(place, round.number, seat, value);
+        uint256 p = personAt[seat];
+        (uint8 v, bytes32 r, bytes32 s) = vm.sign(people[p].operator == _operator(p) ? _operatorKey(p) : _ownerKey(p), digest);
+        return IRelays.SignedCommitment(seat, value, r, NaiveSignatures.packed(v, s));
     }
 
     /// @dev An honest seat proposes what everybody can recompute, and nothing if somebody's update cannot be opened.
@@ -674,6 +842,7 @@ contract Crowd is Ledger {
                 _commitBy(i, random(target, i));
             }
             if (phase == IRoundFacts.Phase.Reveal && _honestSeat(i) && _has(_drafted(1), i)) _revealBy(i);
+            if (phase == IRoundFacts.Phase.Show && _honestSeat(i) && _has(_reporters(), i)) _reportBy(i, target);
             if (i >= t.committee || round.drawnAt == 0 || !_honestSeat(_seatAt(i))) continue;
             if (phase == IRoundFacts.Phase.ScoreCommit && _has(_voted(0), i)) _commitVote(i, random(target, i));
             if (phase == IRoundFacts.Phase.ScoreReveal && _has(_voted(1), i)) _revealVote(i);
@@ -710,7 +879,7 @@ contract Crowd is Ledger {
         (uint256 taken,,) = _sets();
         address operator = _has(taken, seat) ? people[personAt[seat]].operator : STRANGER;
         Draft storage d = drafts[round.number][seat];
-        uint256 kind = seed % 16;
+        uint256 kind = seed % 17;
         if (kind == 0 && w[uint256(Act.OpenRound)] == 0) _refused(STRANGER, abi.encodeCall(IRounds.openRound, ()));
         uint256 number = round.number;
         if (kind == 1) {
@@ -740,7 +909,10 @@ contract Crowd is Ledger {
         if (kind == 11) _refused(seat == 0 ? CHECKER : _owner(seat), abi.encodeCall(IRounds.conclude, ()));
         if (kind == 12) _refuseDemand(phase, seed);
         if (kind == 13 && demands.length > 0) _refuseHaste(seed % demands.length);
-        if (kind >= 14 && people[seat].seated) _refuseOwner(seat, seed);
+        if (kind == 16 && (phase != IRoundFacts.Phase.Show || !_has(round.revealed, seat))) {
+            _refused(operator, abi.encodeCall(IExclusions.reportMissing, (number, seat, round.accepted)));
+        }
+        if ((kind == 14 || kind == 15) && people[seat].seated) _refuseOwner(seat, seed);
     }
 
     function _refused(address by, bytes memory data) private {

@@ -69,6 +69,7 @@ abstract contract Ledger is System {
     IRoundFacts.Round internal round;
     mapping(uint256 number => mapping(uint256 seat => Draft)) internal drafts;
     mapping(uint256 number => mapping(uint256 position => Vote)) internal votes;
+    mapping(uint256 number => mapping(uint256 seat => uint256)) internal reported; // by who reported: whose updates
     Proposal internal proposed;
     Demand[] internal demands;
     int256[2] internal values; // of the model
@@ -192,6 +193,19 @@ abstract contract Ledger is System {
         round.closeBlock = uint40(vm.getBlockNumber());
         round.mix = keccak256(words);
         if (n < t.minReveals) round.voided = true;
+    }
+
+    function _bookReport(uint256 seat, uint256 missing) internal {
+        reported[round.number][seat] |= missing;
+        for (uint256 author = 0; author < PEOPLE; ++author) {
+            uint256 votes_;
+            uint256 voters;
+            for (uint256 other = 0; other < PEOPLE; ++other) {
+                if (_has(round.revealed, other)) ++voters;
+                if (_has(reported[round.number][other], author)) ++votes_;
+            }
+            if (_has(round.accepted, author) && votes_ > voters / 2) round.accepted -= uint128(2 ** author);
+        }
     }
 
     function _bookSilence() internal {
@@ -337,6 +351,8 @@ abstract contract Ledger is System {
         for (uint256 seat = 0; seat < PEOPLE; ++seat) {
             (uint256 state,) = federation.recordOf(seat);
             assertEq(state, drafts[round.number][seat].state, "record");
+            (uint128 missing,) = federation.reportInfo(seat);
+            assertEq(missing, round.live ? reported[round.number][seat] : 0, "report");
         }
         for (uint256 i = 0; i < t.committee; ++i) {
             (uint256 state,) = federation.scoreRecordOf(i);

@@ -50,6 +50,7 @@ contract PhasesTest is System {
         terms.scoreCommitWindow = within(random(seed, 3), 10, 50);
         terms.scoreRevealWindow = within(random(seed, 4), 10, 50);
         terms.settleWindow = within(random(seed, 5), 10, 50);
+        terms.showWindow = within(random(seed, 10), 10, 50);
         terms.proposeWindow = within(random(seed, 6), 10, 50);
         terms.challengeWindow = within(random(seed, 7), 30, 90);
         terms.maxAttempts = within(random(seed, 8), 1, 3);
@@ -105,11 +106,12 @@ contract PhasesTest is System {
         terms.scoreCommitWindow = 4;
         terms.scoreRevealWindow = 5;
         terms.settleWindow = 6;
-        terms.proposeWindow = 7;
-        terms.challengeWindow = 8;
-        terms.answerWindow = 9;
+        terms.showWindow = 7;
+        terms.proposeWindow = 8;
+        terms.challengeWindow = 9;
+        terms.answerWindow = 10;
         Clock clock = _clock(terms);
-        for (uint256 i = 0; i < 9; ++i) assertEq(clock.word(TermsReader.COMMIT_WINDOW + i), i + 1, "window");
+        for (uint256 i = 0; i < 10; ++i) assertEq(clock.word(TermsReader.COMMIT_WINDOW + i), i + 1, "window");
         assertEq(clock.toAddress(TermsReader.TOKEN), terms.token, "token");
         assertEq(clock.toAddress(TermsReader.SPONSOR), terms.sponsor, "sponsor");
         assertEq(clock.word(TermsReader.GENESIS), uint256(terms.genesis), "genesis");

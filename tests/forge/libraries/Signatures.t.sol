@@ -17,6 +17,8 @@ contract SignaturesTest is Test {
         bytes32 domain = Signatures.domain(f);
         bytes32 commit = Signatures.act(domain, Signatures.COMMIT_TYPEHASH, round, seat, value);
         bytes32 scores = Signatures.act(domain, Signatures.COMMIT_SCORES_TYPEHASH, round, seat, value);
+        bytes32 missing = Signatures.act(domain, Signatures.MISSING_TYPEHASH, round, seat, value);
+        assertEq(missing, NaiveSignatures.missing(f, round, seat, value), "a report");
         assertEq(commit, NaiveSignatures.commit(f, round, seat, value), "a commitment");
         assertEq(scores, NaiveSignatures.commitScores(f, round, seat, value), "one to scores");
     }

@@ -41,6 +41,7 @@ library NaivePhases {
         bool stands = r.proposedAt > 0;
         uint256 shown = r.proposedAt + t.challengeWindow;
         if (stands) _then(plan, IRoundFacts.Phase.Challenge, shown);
+        else _then(plan, IRoundFacts.Phase.Show, r.proposeFrom);
         bool survives = stands && r.openDemands == 0;
         if (!survives && r.attempts < t.maxAttempts) {
             _then(plan, IRoundFacts.Phase.Propose, (stands ? shown : r.proposeFrom) + t.proposeWindow);

@@ -20,29 +20,30 @@ library NaiveRules {
         broken[11] = !_between(t.committee, 3, 15) || t.committee & 1 == 0;
         broken[12] = !_between(t.minReveals, t.committee, t.maxSeats);
         broken[13] = !_between(t.maxAttempts, 1, 8);
-        uint256[9] memory windows = [
+        uint256[10] memory windows = [
             t.commitWindow,
             t.revealWindow,
             t.drawWindow,
             t.scoreCommitWindow,
             t.scoreRevealWindow,
             t.settleWindow,
+            t.showWindow,
             t.proposeWindow,
             t.challengeWindow,
             t.answerWindow
         ];
-        for (uint256 i = 0; i < 9; ++i) {
+        for (uint256 i = 0; i < 10; ++i) {
             if (!_between(windows[i], 60, 2_592_000)) broken[14] = true;
         }
         broken[15] = !broken[7] && !broken[14] && t.challengeWindow < (3 + t.depth) * t.answerWindow;
         // Whatever stands behind the windows counts tokens, but for strictness, the delay and the label.
         bytes memory words = abi.encode(t);
-        for (uint256 i = 22; i < words.length / 32; ++i) {
+        for (uint256 i = 23; i < words.length / 32; ++i) {
             uint256 amount;
             assembly ("memory-safe") {
                 amount := mload(add(words, mul(32, add(1, i))))
             }
-            if (i < 32 && i != 30 && amount > 309_485_009_821_345_068_724_781_056) broken[16] = true;
+            if (i < 33 && i != 31 && amount > 309_485_009_821_345_068_724_781_056) broken[16] = true;
         }
         if (!broken[16]) {
             broken[17] = t.noRevealSlash == 0 || t.noScoresSlash == 0 || t.fraudSlash == 0
@@ -53,8 +54,8 @@ library NaiveRules {
         }
         broken[19] = t.strictness >= 65_536;
         if (!broken[13] && !broken[14]) {
-            uint256 whole = t.maxAttempts * (windows[6] + windows[7]);
-            for (uint256 i = 0; i < 6; ++i) whole += windows[i];
+            uint256 whole = t.maxAttempts * (windows[7] + windows[8]);
+            for (uint256 i = 0; i < 7; ++i) whole += windows[i];
             broken[20] = whole > 7_776_000;
         }
         broken[21] = !_between(t.drawDelay, 2, 7200);

@@ -23,6 +23,10 @@ library NaiveSignatures {
         return typed(federation, "CommitScores(uint256 round,uint256 seat,bytes32 value)", abi.encode(round, seat, value));
     }
 
+    function missing(address federation, uint256 round, uint256 seat, bytes32 value) internal view returns (bytes32) {
+        return typed(federation, "Missing(uint256 round,uint256 seat,bytes32 value)", abi.encode(round, seat, value));
+    }
+
     /// @param who The present owner, the new owner and the new operator.
     function handover(address federation, uint256 seat, address[3] memory who, uint256 stake, uint256 deadline)
         internal
