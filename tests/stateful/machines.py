@@ -512,16 +512,15 @@ class Honest(Base):
         self.to_the_end()
 
     def show(self, pick):
-        """Mostly nothing is missing; else seats report files that they lack, each by itself or all through a relay."""
+        """Mostly nothing is missing; else seats report files that they lack, some through a relay and again by themselves."""
         if pick % 4 or not self.live.accepted:
             return self.to_the_end()
         files = [1 << self.live.accepted[(pick // 4 + k) % len(self.live.accepted)] for k in (0, 1)]
         reports = {i: files[0] | (files[1] if i % 2 else 0) for i in self.live.closed if not self.luck(i + 400)}
         if pick % 8:
-            self.relays_reports(reports, pick)
+            self.relays_reports(dict(list(reports.items())[: 2 + pick // 8 % 4]), pick)
         for i, operator in self.operators(reports).items():
-            if pick % 8 == 0 or self.luck(i + 450):
-                self.play("reportMissing", operator, (i, reports[i]))
+            self.play("reportMissing", operator, (i, reports[i]))
         if pick % 3:
             self.to_the_end()
 
@@ -537,8 +536,8 @@ class Honest(Base):
                 self.signs(ActKind.MISSING, number, i, value, PEOPLE[pick % 12]),
                 self.signs(ActKind.MISSING, number, 7, value),
             ]
-            entries = [faults[pick // 8 % 4], *entries, entries[-1]]
-        self.relay("reportMissingMany", PEOPLE[pick % 12], (number,), entries)
+            entries = [faults[pick // 8 % 4], *entries]
+        self.relay("reportMissingMany", PEOPLE[pick % 12], (number,), [*entries[-1:], *entries])
 
     def right_model(self) -> Opened:
         """The file that the settled round must give."""
