@@ -37,6 +37,11 @@ FORMS = {
 }
 
 
+def in_bytes(value: bytes | int) -> bytes:
+    """A call's value as it is signed: a commitment, or a set of seats."""
+    return value if isinstance(value, bytes) else value.to_bytes(32)
+
+
 @dataclass(frozen=True)
 class Act:
     """One act. kind: the direct call's name. parts: in the order of the form's fields."""
@@ -75,8 +80,8 @@ class Act:
         """The act that stands for a direct call of a seat's operator. sign: its signature over typed data."""
         if (kind := FORMS[function].signs) is not None:
             number, seat, value = args
-            value = value if isinstance(value, bytes) else value.to_bytes(32, "big")
-            return cls(function, number, seat, (value, sign(act(kind, chain_id, federation, number, seat, value))))
+            signed = in_bytes(value)
+            return cls(function, number, seat, (signed, sign(act(kind, chain_id, federation, number, seat, signed))))
         return cls(function, round_, args[0], tuple(args[1:]))
 
     @property

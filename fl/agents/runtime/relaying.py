@@ -17,7 +17,7 @@ from fl.agents.runtime.actions import Call
 from fl.errors import StoreError
 from fl.network.sender import Signer
 from fl.network.stores.files import write_durably
-from fl.protocol.relayed import FORMS, Act
+from fl.protocol.relayed import FORMS, Act, in_bytes
 from fl.protocol.signatures import Signature
 
 SUFFIX = "signature"  # of the files that hold what was signed, in the seat's journal
@@ -48,7 +48,8 @@ class SignedOnce:
         path = self.folder / f"{number}.{kind.value}.{SUFFIX}"
         if path.is_file():
             kept = _parse(path, function, number)
-            return kept if (kept.round, kept.seat, kept.parts[0]) == args else None
+            wanted = (*args[:-1], in_bytes(args[-1]))
+            return kept if (kept.round, kept.seat, kept.parts[0]) == wanted else None
         act = Act.of_call(function, args, number, sign, self.chain_id, self.federation)
         write_durably(path, json.dumps(act.to_json(), sort_keys=True).encode(), mode=0o600)
         return act

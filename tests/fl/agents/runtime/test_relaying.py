@@ -70,10 +70,10 @@ class Server:
 
 
 def relayed(folder: Path, server: Server, rounds: int = 2, **terms: object) -> InProcessFederation:
-    """Four honest seats. The first three have the relay and do nothing but train and score; the last proposes."""
+    """Four honest seats. The first three have the relay and do nothing but train, score and report; the last proposes."""
     federation = InProcessFederation(folder, honest=4, rounds=rounds, **terms)
     *seats, house = sorted(federation.agents, key=lambda agent: agent.name == "house")
-    agents = [replace(a, roles=a.roles[:2], relay=server) if a.seat in RELAYED else a for a in seats]
+    agents = [replace(a, roles=(*a.roles[:2], *a.roles[3:]), relay=server) if a.seat in RELAYED else a for a in seats]
     server.begin(federation.system)
     federation.play([*agents, Agent("server", PAYER, (server,), server.folder, federation.store), house])
     return federation
@@ -117,6 +117,36 @@ def test_relay_that_sleeps__is_passed_at_half_of_each_window(tmp_path):
     assert times["Committed", 3] < log.opened_at + terms.commit_window // 2  # it has no relay
     server.send()  # it wakes up, and has nothing left to do
     assert not server.sent
+
+
+def test_relayed_reports_of_a_hidden_update__cost_their_seats_nothing__and_leave_it_out(tmp_path):
+    server = Server(tmp_path / "server")
+    federation = relayed(tmp_path, server, 1, task="heart", kinds=["hides_accepted"])
+    (log,) = federation.run().history.rounds
+    assert nonces(federation) == [0, 0, 0] and server.sent["reportMissingMany"] == 1
+    assert log.excluded == [4] and len(set(log.reporters(4)) & set(RELAYED)) >= 2 and log.adopted
+    assert [seats for seats in ledger_of(server) if seats == tuple(seat for seat in log.reporters(4) if seat in RELAYED)]
+    federation.audit()
+
+
+def ledger_of(server: Server) -> list[tuple[int, ...]]:
+    """The seats of each batch of reports that the host paid for."""
+    lines = map(json.loads, server.relay.purse.path.read_text().splitlines())
+    return [tuple(sorted(line["seats"])) for line in lines if line["kind"] == "reportMissing"]
+
+
+def test_relay_that_sleeps_in_show__is_passed_at_three_quarters(tmp_path):
+    server = Server(tmp_path / "server", awake=False)
+    federation = relayed(tmp_path, server, 1, task="heart", kinds=["hides_accepted"])
+    (log,) = federation.run().history.rounds
+    assert log.excluded == [4] and log.adopted
+    node, terms = federation.loop.node, federation.system.terms
+    reports = {e.fields["seat"]: node.block(e.block).time for e in federation.events() if e.name == "MissingReported"}
+    (settled,) = (node.block(e.block).time for e in federation.events() if e.name == "Settled")
+    assert settled + terms.show_window // 2 <= reports.pop(3) < settled + 3 * terms.show_window // 4  # it has no relay
+    assert reports and all(time >= settled + 3 * terms.show_window // 4 for time in reports.values())
+    assert len({act for act in server.acts if act.kind == "reportMissing"}) == len(RELAYED)  # signed once each
+    assert not [event for event in federation.events() if event.name == "Slashed"]
 
 
 class Deaf:
