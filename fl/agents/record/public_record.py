@@ -223,7 +223,7 @@ class Record:
     def reasons(self, history: History, log: RoundLog) -> dict[int, str]:
         """Why each revealed update that the committee left out of a settled round is not in the model, with the numbers that
         everybody can recompute, by seat."""
-        out = [seat for seat in log.revealed or [] if log.settled and seat not in log.accepted]
+        out = [seat for seat in log.revealed or [] if log.settled and seat not in log.accepted_first]
         if not out:
             return {}
         updates = self.well_formed(log, [*out, *log.accepted])

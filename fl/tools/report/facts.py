@@ -381,8 +381,9 @@ def _tell(e: Event, who: str, denomination: Denomination, now: int) -> str:
         "Claimed": "was paid out",
     }
     if e.name == "MissingReported":
-        seats = ", ".join(map(str, from_bitmap(f["missing"])))
-        return f"{who or 'seat %s' % f['seat']} reported that the files of seats {seats} are missing"
+        seats = from_bitmap(f["missing"])
+        whose = f"update of seat {seats[0]}" if len(seats) == 1 else f"updates of seats {', '.join(map(str, seats))}"
+        return f"{who or 'seat %s' % f['seat']} reported that it cannot get the {whose}"
     if e.name in acts:
         return f"{who} {acts[e.name]}"
     return (
