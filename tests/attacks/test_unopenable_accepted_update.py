@@ -2,7 +2,7 @@
 
 Tries: a lying majority accepts an update that only they hold, so that nobody else can propose, or check what they propose
 Attacker pays: nothing, and it keeps its pay; 50 for a proposal that counts the update all the same
-Victim pays: a report, 31,000 to 75,000 gas: the update is left out. If too few report, deposits as before Show, or a round
+Victim pays: a report, 71,000 to 88,000 gas: the update is left out. If too few report, deposits as before Show, or a round
 """
 
 import pytest

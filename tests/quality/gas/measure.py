@@ -14,7 +14,7 @@ import numpy as np
 from next_rules import NEXT, TODAY, VALUES, NextRules
 from support.evm import AnvilEvm
 from support.keys import key_of
-from support.relays import commitments, openings, score_commitments, score_openings, with_keys
+from support.relays import Entry, commitments, openings, score_commitments, score_openings, signed, with_keys
 from support.system import CHALLENGER, STRANGER, System, operator, owner, random_model, random_update, salt
 
 from fl.protocol import committee
@@ -23,6 +23,7 @@ from fl.protocol.commitment import score_commitment, update_commitment
 from fl.protocol.fraud import Opened
 from fl.protocol.header import prev_randao
 from fl.protocol.leaves import root_from
+from fl.protocol.signatures import ActKind
 
 HERE = Path(__file__).parent
 SHIPPED = HERE.parents[2] / "fl" / "network" / "gas.json"
@@ -92,6 +93,11 @@ def batched(s: Meter, rng: np.random.Generator, n: int) -> tuple[int, int]:
     return sum(gas for calls in s.take().values() for gas, _ in calls), reveals
 
 
+def reported(s: Meter, seat: int) -> Entry:
+    """A batch's entry by which a seat reports the first one's update."""
+    return signed(s, seat, (1).to_bytes(32, "big"), ActKind.MISSING)
+
+
 def relayed(evm: AnvilEvm, n: int, size: int) -> dict[str, int]:
     """Gas per participant of a steady round in which a relay sends all that operators signed and opened, each kind in one
     transaction, with everything else that the round takes; and of the batches themselves."""
@@ -113,6 +119,9 @@ def relayed(evm: AnvilEvm, n: int, size: int) -> dict[str, int]:
         s.do("revealScoresMany", score_openings(s))
         s.skip()
         s.settle()
+        half = n // 2  # of the seats report one update, which therefore stays; most rounds need no report
+        s.do("reportMissingMany", number, [reported(s, seat) for seat in range(half)])
+        ((reports, _),) = s.notes.pop("reportMissingMany")
         s.skip()
         s.do("propose", 0, b"\x01" * 32, b"", by=key_of(0).address)
         s.skip()
@@ -120,7 +129,7 @@ def relayed(evm: AnvilEvm, n: int, size: int) -> dict[str, int]:
     out = {name: sum(gas for gas, _ in calls) for name, calls in spent.items()}
     found = {name: round(out[name] / n) for name in ("commitMany", "revealMany")}
     found |= {name: round(out[name] / size) for name in ("commitScoresMany", "revealScoresMany")}
-    return {**found, "all-in": round(sum(out.values()) / n)}
+    return {**found, "reportMissingMany": round(reports / half), "all-in": round(sum(out.values()) / n)}
 
 
 def actions(evm: AnvilEvm, n: int) -> dict[str, int]:
@@ -148,7 +157,12 @@ def actions(evm: AnvilEvm, n: int) -> dict[str, int]:
     s.do("claim", 0, owner(0), by=owner(0))
     out["claim"] = s.take()["claim"][0][0]
     play(s, rng)
-    s.to_propose({seat: random_update(rng) for seat in range(n)})
+    s.to_settle({seat: random_update(rng) for seat in range(n)}).settle()
+    for seat in (0, 2):  # two seats share a slot; these do not
+        s.do("reportMissing", seat, 1 << (n - 1), by=operator(seat))
+    (first_report, _), (report, _) = s.take()["reportMissing"]
+    out["reportMissing, a round's first"], out["reportMissing"] = first_report, report
+    s.skip()
     s.propose(s.aggregate(), 0)
     s.skip()
     batched(s, rng, n)
@@ -189,6 +203,9 @@ def alone(evm: AnvilEvm) -> dict[str, int]:
     s.skip()
     for entry in score_openings(s):
         s.do("revealScoresMany", [entry])
+    s.skip()
+    s.settle()
+    s.do("reportMissingMany", number, [reported(s, 0)])
     return {kind: max(used for used, _ in calls) for kind, calls in s.take().items() if kind.endswith("Many")}
 
 
@@ -293,7 +310,7 @@ def markdown(table: dict) -> str:
         lines.append(row(name, [(today["actions"][str(n)][name], then["actions"][str(n)][name]) for n in SEATS]))
     lines += head("deployed once for all federations", ["gas"])
     lines += [row(name, [(now, then["deploy"][name])]) for name, now in today["deploy"].items()]
-    kinds = ["commitMany", "revealMany", "commitScoresMany", "revealScoresMany", "all-in"]
+    kinds = ["commitMany", "revealMany", "commitScoresMany", "revealScoresMany", "reportMissingMany", "all-in"]
     lines += head("relayed, a participant or validator", kinds)
     for name, now in today["relayed"].items():
         lines.append(row(name, [(now[kind], then["relayed"][name][kind]) for kind in kinds]))
