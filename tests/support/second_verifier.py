@@ -372,7 +372,7 @@ def verify(folder):
             else:
                 few = [s for s in r["accepted"] if 2 * len(r["reports"].get(s, ())) <= len(r["revealed"])]
                 same("still accepted", few, bits(f["accepted"]))
-                r["accepted"] = few
+                r["accepted"] = bits(f["accepted"])  # a difference was noted; the rest is judged as the chain has it
         elif name == "Proposed":
             judge()
             r["proposed"] = f

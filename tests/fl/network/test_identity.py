@@ -117,7 +117,7 @@ def test_create2__is_eip_1014s():
 
 
 def test_terms__are_encoded_as_the_contract_keeps_them(s):
-    kinds = ["address"] * 3 + ["bytes32"] * 3 + ["uint256"] * 27 + ["bytes32"]
+    kinds = ["address"] * 3 + ["bytes32"] * 3 + ["uint256"] * 28 + ["bytes32"]
     assert identity.encoded(s.terms) == encode(kinds, s.terms.as_tuple())
     assert keccak(identity.encoded(s.terms)) == keccak(s.evm.code(s.federation.address)[45:])
 

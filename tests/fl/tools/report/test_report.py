@@ -90,6 +90,7 @@ def test_rounds__have_states_phases_and_acts():
         "score commit",
         "score reveal",
         "settle",
+        "show",
         "propose",
         "challenge",
     ]
@@ -384,7 +385,7 @@ def test_markup__given_as_a_name_is_still_text():
 def test_maps_of_events_and_functions__name_what_the_contract_has():
     abi = contract_types()["Federation"].abi
     events, functions = ({entry["name"] for entry in abi if entry["type"] == kind} for kind in ("event", "function"))
-    untold = {"Credited", "CreditUsed", "Slashed", "Voided"}  # what another event's function does beside
+    untold = {"Credited", "CreditUsed", "Excluded", "Slashed", "Voided"}  # what another event's function does beside
     assert set(FUNCTIONS) == events - untold
     assert set(FUNCTIONS.values()) <= functions and set(render.GAS_KIND) <= functions
     assert set(ACTS) <= events and set(OFFENCES) == set(Offence)
