@@ -70,9 +70,10 @@ SENTENCES = {
     "TooManyEntries": "a batch of {given} has more than {maximum} entries: nothing was done; send several",
     "GasTooLow": "a part of the batch needs {needed} gas: nothing was done; send it with more gas",
     "CommitmentUnchanged": "seat {seat} has already made this commitment in round {round}: nothing more to do",
-    "NotRevealed": "seat {seat} revealed nothing in round {round}, so its report of missing updates does not count: nothing is lost",
+    "NotRevealed": "seat {seat} revealed nothing in round {round}, so its report does not count: nothing is lost",
     "ReportUnchanged": (
-        "the report of seat {seat} adds nothing in round {round}: it made it before, or others' reports sufficed; nothing more to do"
+        "the report of seat {seat} adds nothing in round {round}: it made it before, or others have reported enough; "
+        "nothing more to do"
     ),
     "NothingCommitted": "seat {seat} committed nothing in round {round}: there is nothing to reveal, and no slash",
     "AlreadyRevealed": "seat {seat} has already revealed in round {round}: nothing more to do",
