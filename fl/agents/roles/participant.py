@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
 from fl.agents.record.view import View
@@ -180,10 +181,9 @@ class Participant:
 
     def _trained_ahead(self, number: int, base: bytes) -> tuple[bytes, NDArray[np.float64]] | None:
         """(the update's file, what rounding lost), if they were trained on this base before the round opened."""
-        if not (kept := self._kept(f"{number}.{AHEAD}")):
-            return None
-        parts = load(kept)
-        return (parts["update"].tobytes(), parts["residual"]) if parts["base"].tobytes() == base else None
+        parts = self._arrays(f"{number}.{AHEAD}", ("base", "update", "residual"))
+        fits = parts is not None and parts["base"].tobytes() == base
+        return (parts["update"].tobytes(), parts["residual"]) if parts is not None and fits else None
 
     def _commitment(self, view: View, sealed: tuple[bytes, bytes, bytes]) -> bytes:
         """The commitment to these files; cached, since hashing a large update takes longer than a tick should."""
@@ -204,9 +204,17 @@ class Participant:
         for earlier in range(view.round.number - 1, 0, -1):
             if private is not None and earlier not in private:
                 continue
-            if (data := self._kept(f"{earlier}.residual")) is not None:
-                return load(data)["residual"]
+            if (parts := self._arrays(f"{earlier}.residual", ("residual",))) is not None:
+                return parts["residual"]
         return None
+
+    def _arrays(self, name: str, wanted: tuple[str, ...]) -> dict[str, NDArray[Any]] | None:
+        """The arrays of a file in the journal; None if it is missing or damaged, since nothing but work is lost with it."""
+        try:
+            parts: dict[str, NDArray[Any]] = load(self._kept(name) or b"")
+        except SafetensorError:
+            return None
+        return parts if parts.keys() >= set(wanted) else None
 
     def _kept(self, name: str) -> bytes | None:
         path = self.journal / name
