@@ -70,6 +70,7 @@ def play(book: Book, number: int, seats: list[int], silent: tuple[int, ...] = ()
     accepted = scores.accepted(revealed, medians)
     pay = [UNIT, UNIT, 0]
     book.note("Settled", round=number, accepted=bitmap(accepted), medians=medians, validatorPay=tuple(pay), paid=9 * UNIT)
+    book.clock += TERMS.show_window
     attempt = 1
     if fall is not None:
         book.note("Proposed", round=number, attempt=1, seat=fall, root=b"\x0b" * 32, locator=b"")
