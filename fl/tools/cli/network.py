@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from fl.errors import TreatyError, plain
+from fl.network.rpc import DEV_CHAINS, NodeError, Rpc, on_loopback
 from fl.tools.cli.remembered import FILE, Remembered, remembered
 
 # `ape run --help` imports every command: what decodes, which takes most of a second to import, is imported where it is used.
 if TYPE_CHECKING:
     from fl.network.federation import FederationReader
-    from fl.network.rpc import Rpc
 
 BY_URL = re.compile(r"(?:\w*:(?P<network>[\w-]*):)?(?P<url>https?://.+)")
 CARRIERS = {"ape", "web3", "requests", "urllib3", "eth_abi"}  # packages whose errors are about a node
@@ -37,8 +37,6 @@ class Network:
     @cached_property
     def rpc(self) -> Rpc:
         """The network's node. Raises click.BadParameter for a name that Ape does not know."""
-        from fl.network.rpc import Rpc
-
         if self._url is not None:
             return Rpc([self._url])
         from fl.network import ape_accounts  # loads Ape
@@ -50,8 +48,7 @@ class Network:
         """Whether it is a chain on this machine, which has its own clock and keys that everybody knows."""
         if self._url is None:
             return bool(self._stated.network.is_dev)
-        from fl.network.calls import number_of
-        from fl.network.rpc import DEV_CHAINS, on_loopback
+        from fl.network.calls import number_of  # loads the decoder
 
         named = self._name == "local" or (not self._name and number_of("eth_chainId", self.rpc("eth_chainId")) in DEV_CHAINS)
         return named and on_loopback(self._url)
@@ -204,8 +201,6 @@ def silent_node(where: str, why: str, done: str) -> str:
 
 def failed_node(error: BaseException) -> tuple[str, str] | None:
     """(where the node is, what it did), if an error comes from a node that failed."""
-    from fl.network.rpc import NodeError
-
     cause: BaseException | None = error
     while cause is not None:
         if isinstance(cause, NodeError):

@@ -9,6 +9,7 @@ ROOT = Path(__file__).parents[3]
 # What is worth importing late: it takes seconds, or is not installed for everybody.
 HEAVY = {
     "ape",
+    "ape_ethereum",
     "torch",
     "flwr",
     "ray",
