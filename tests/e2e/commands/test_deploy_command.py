@@ -201,7 +201,7 @@ def test_dry_run__tells_cost_time_and_roles__and_sends_nothing(commands, bare, t
     assert re.search(
         r"deployment  [\d,]+ gas \(TestToken [\d,]+, Disputes [\d,]+, .*: 0\.0[789]\d* ETH \(\$1\d\d\.\d\d at \$2000", done.out
     )
-    assert "time      3h 40m when everybody acts at once, 7h 32m at most" in done.out
+    assert "time      4h 10m when everybody acts at once, 8h 2m at most" in done.out
     assert (
         "windows     commit 1h, reveal 30m, draw 32m, " in done.out
         and "30m of training, blocks of 12 s, draw_delay 2" in done.out
