@@ -21,7 +21,7 @@ from fl.protocol.phases import Phase, phase_and_end
 
 CHAIN_ID = 1337
 BLOCK_SECONDS = 0.25  # between two blocks
-CHECK_BLOCKS = 12  # blocks that a proposal stands before its window is skipped: time to check it and to demand leaves
+CHECK_BLOCKS = 12  # blocks before the rest of Show or of a challenge window is skipped: time to fetch, to check and to demand
 
 
 def start_chain(
@@ -64,7 +64,7 @@ class Clock:
     def __init__(self, rpc: Rpc, reader: FederationReader, awaited: Callable[[], set[int]], watch: Callable[[History], None]):
         self.rpc, self.reader, self.awaited, self.watch = rpc, reader, awaited, watch
         self.history = History(reader.terms.committee)
-        self._proposal: tuple[int, int] = (0, 0)  # (attempt of a round, blocks that it stood)
+        self._stood: tuple[int, int] = (0, 0)  # (accepted updates or attempt of a round, blocks for which they stood)
 
     def tick(self) -> None:
         """One block, a jump if nobody needs the time, and a look at what happened."""
@@ -93,9 +93,9 @@ class Clock:
             return here & set(log.committee) <= log.score_commitments.keys()
         if phase is Phase.SCORE_REVEAL:
             return here & log.score_commitments.keys() <= log.scores.keys()
-        if phase is Phase.CHALLENGE:
+        if phase in (Phase.SHOW, Phase.CHALLENGE):  # on one machine all read one store: no accepted file is missing for long
             attempt = 1000 * log.number + len(log.proposals)
-            known, stood = self._proposal
-            self._proposal = attempt, stood + 1 if attempt == known else 1
-            return self._proposal[1] >= CHECK_BLOCKS and not log.demands
+            known, stood = self._stood
+            self._stood = attempt, stood + 1 if attempt == known else 1
+            return self._stood[1] >= CHECK_BLOCKS and not log.demands
         return False

@@ -156,7 +156,7 @@ ACTIVE = [0, 1, 2]
 def over(phase: Phase, awaited: set[int], **facts) -> bool:
     """Whether the clock finds nothing left to wait for."""
     clock = Clock.__new__(Clock)
-    clock.awaited, clock._proposal = lambda: awaited, (0, 0)
+    clock.awaited, clock._stood = lambda: awaited, (0, 0)
     return clock._over(phase, RoundLog(1, ACTIVE, bytes(32), 0, 0, **facts))
 
 
@@ -181,12 +181,14 @@ def test_clock__does_not_wait_for_a_daemon_that_is_gone():
     assert over(Phase.COMMIT, {0, 1}, commitments={0: b"", 1: b""})
 
 
-def test_clock__leaves_a_proposal_time_to_be_checked__and_never_jumps_over_an_open_demand():
+def test_clock__leaves_updates_and_a_proposal_time_to_be_looked_at__and_never_jumps_over_an_open_demand():
     clock = Clock.__new__(Clock)
-    clock.awaited, clock._proposal = lambda: {0, 1, 2}, (0, 0)
+    clock.awaited, clock._stood = lambda: {0, 1, 2}, (0, 0)
     log = RoundLog(1, ACTIVE, bytes(32), 0, 0, proposals=[Proposal(1, 0, b"")])
-    looks = [clock._over(Phase.CHALLENGE, log) for _ in range(CHECK_BLOCKS)]
-    assert looks == [False] * (CHECK_BLOCKS - 1) + [True]
+    for phase in (Phase.SHOW, Phase.CHALLENGE):
+        log.proposals = [Proposal(1, 0, b"")] if phase is Phase.CHALLENGE else []
+        looks = [clock._over(phase, log) for _ in range(CHECK_BLOCKS)]
+        assert looks == [False] * (CHECK_BLOCKS - 1) + [True], phase
     log.proposals.append(Proposal(2, 1, b""))  # another attempt is another proposal
     assert not clock._over(Phase.CHALLENGE, log)
     log.demands = {"somebody's": 0}
