@@ -82,16 +82,13 @@ def one_number(value: object) -> float | None:
 
 
 def gradients(task: Task, loss: Tensor, weights: Sequence[Tensor]) -> list[Tensor | None]:
-    """The loss's gradient for each weight; None if a weight is frozen or not part of the loss. Raises UserCodeError."""
-    free = [w for w in weights if w.requires_grad]
-    if not free or not loss.requires_grad:
-        cause = "every parameter is frozen (requires_grad is False)" if not free else "loss() depends on no parameter"
+    """The loss's gradient for each weight, all of which train; None if one is not part of the loss. Raises UserCodeError."""
+    if not loss.requires_grad:
         remedy = "let the loss depend on one that is not frozen"
-        raise UserCodeError(f"task {task.name}: {cause}, so nothing can be learned: {remedy}")
+        raise UserCodeError(f"task {task.name}: loss() depends on no parameter, so nothing can be learned: {remedy}")
     with foreign(task, "the loss has no gradient"):
-        found = iter(torch.autograd.grad(loss, free, allow_unused=True))
-    each = (next(found) if w.requires_grad else None for w in weights)
-    return [g.to_dense() if g is not None and g.is_sparse else g for g in each]
+        found = torch.autograd.grad(loss, list(weights), allow_unused=True)
+    return [g.to_dense() if g is not None and g.is_sparse else g for g in found]
 
 
 def structured(f: Callable[[Tensor], Tensor], outputs: Any) -> Any:

@@ -41,7 +41,9 @@ SUMMARY = (
     "plan metric higher_is_better chain_id federation deployment token terms start rounds seats adversaries totals gas times "
     "baselines accounting audit version"
 )
-A_ROUND = """number metric model_root active revealed accepted left_out committee scores voided adopted proposer fallen gas"""
+A_ROUND = (
+    "number metric model_root active revealed accepted left_out excluded committee scores voided adopted proposer fallen gas"
+)
 A_SEAT = "seat name kind owner stake scores pay slashes gas privacy"
 TOTALS = "final model_root parameters model_bytes paid slashed gas"
 BASELINES = "local_only pooled float_fedavg curves"
