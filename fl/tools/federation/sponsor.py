@@ -75,7 +75,7 @@ def wait_until_enough(
 
     if not stores:
         raise TaskError("--until-metric and --patience measure models: give --store PLACE, where they are; nothing was sent")
-    source, told = Source(reader, stores, task), 0
+    source, told = Source(reader, stores, task, held_out=True), 0
     while not reader.concluded():
         source.look()
         metrics = source.measured()

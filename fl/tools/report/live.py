@@ -12,7 +12,7 @@ from fl.agents.record.history import History
 from fl.agents.record.public_record import Record
 from fl.errors import AuditError, ManifestError, StoreError, TaskError
 from fl.learning.data.given_table import read_given
-from fl.learning.data.partition import Part, split
+from fl.learning.data.partition import Part, held_out_of, split
 from fl.learning.evaluator import Evaluator
 from fl.learning.shipped import SHIPPED
 from fl.learning.task import Task
@@ -104,10 +104,16 @@ class Gas:
 class Source:
     """A federation read from its chain and, if given, measured from its stores. Reads, never sends.
 
-    data: a table of the reader's own to measure on, which stays here. Raises StoreError if no store has its manifest."""
+    data: a table of the reader's own to measure on, which stays here. held_out: of a shipped task, measure on the rows that
+    participants keep back, since test rows must have no say in what is done. Raises StoreError if no store has its manifest."""
 
     def __init__(
-        self, reader: FederationReader, stores: Sequence[str | Path], task: str | None = None, data: Path | None = None
+        self,
+        reader: FederationReader,
+        stores: Sequence[str | Path],
+        task: str | None = None,
+        data: Path | None = None,
+        held_out: bool = False,
     ):
         self.reader = reader
         self.terms = reader.terms
@@ -119,7 +125,7 @@ class Source:
             self._record = Record(self.terms, self.manifest, self.store)
         self._reasons: dict[int, dict[int, str]] = {}
         self.gas = Gas()
-        self._given, self._data = task, data
+        self._given, self._data, self._held_out = task, data, held_out
         self._task: Task | None = None
         self._evaluator: Evaluator | None = None
         self._rows: Part | None = None
@@ -256,8 +262,11 @@ class Source:
         seats = len(self.history.rounds[0].active) if self.history.rounds else len(self.history.seats)
         for count in (seats, 4):  # a table with owners cannot be split among fewer seats than owners
             with suppress(TaskError):
-                test = split(data, count, None, self._seed).test
-                return test, f"the {len(test):,} rows that the shipped task {name} sets aside for tests"
+                dealt = split(data, count, None, self._seed)
+                if self._held_out:
+                    kept = held_out_of(dealt.shards)
+                    return kept, f"the {len(kept):,} rows of the task {name} that participants keep back to score others"
+                return dealt.test, f"the {len(dealt.test):,} rows that the shipped task {name} sets aside for tests"
         return Part(data.x, data.y), f"the {len(data.x):,} rows of the shipped task {name}"
 
     @property
