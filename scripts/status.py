@@ -14,11 +14,13 @@ from fl.tools.cli.options import Result
 def cli(network: Network, federation: str, stores: tuple[str, ...]) -> Result:
     """Shows phase and deadlines, who acted, stakes, pool, scores and the model's root, as the chain has them, and with
     a store why updates were left out. Needs no key."""
-    from fl.tools.federation.status import status
+    from fl.tools.federation.status import Reasons, status
 
     reader = network.reader(federation)
-    if not stores:
-        return status(reader)
-    from fl.tools.report.live import left_out  # loads torch, which a look at the chain does without
 
-    return status(reader, left_out(reader, stores))
+    def reasons() -> Reasons:
+        from fl.tools.report.live import left_out  # loads torch, which a look at the chain does without
+
+        return left_out(network.reader(federation), stores)
+
+    return status(reader, reasons if stores else None)

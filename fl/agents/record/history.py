@@ -131,8 +131,16 @@ class RoundLog:
 
 def told_excluded(log: RoundLog, seat: int) -> str:
     """Why an accepted update does not enter the model, for people."""
-    by = f"{len(log.reporters(seat))} of {len(log.revealed or [])} seats"
-    return f"seat {seat} is left out of the model and keeps its pay: {by} reported that its file is missing"
+    return told_left_out(seat, len(log.reporters(seat)), len(log.revealed or []))
+
+
+def told_left_out(seat: int, reports: int, revealed: int) -> str:
+    """The same, from how many seats reported it, of how many that revealed."""
+    return f"seat {seat} is left out of the model and keeps its pay: {told_reports(reports, revealed)}"
+
+
+def told_reports(reports: int, revealed: int) -> str:
+    return f"{reports} of {revealed} seats reported that its file is missing"
 
 
 class History:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from fl.agents.record.history import told_left_out, told_reports
 from fl.network.calls import number_of
 from fl.network.denomination import Denomination
 from fl.network.events import Event
@@ -34,8 +35,11 @@ NEXT = {
 }
 
 
-def status(reader: FederationReader, reasons: Mapping[int, Mapping[int, str]] | None = None) -> Result:
-    """Reads everything at one block. reasons: by round and seat, why an update was left out, if a store could be read.
+Reasons = Mapping[int, Mapping[int, str]]  # by round and seat, why an update was left out
+
+
+def status(reader: FederationReader, reasons: Callable[[], Reasons] | None = None) -> Result:
+    """Reads everything at one block. reasons: finds out from a store; it is asked only if this round left somebody out.
 
     Raises ChainError if the node does not answer."""
     head = reader.head()
@@ -59,11 +63,13 @@ def status(reader: FederationReader, reasons: Mapping[int, Mapping[int, str]] | 
         "accounting": {name: str(amount) for name, amount in asdict(accounting).items()},
         "round_cost": str(terms.round_cost(facts.active.bit_count() if facts.live else able)),
         "seats": _seats(reader, facts, sets, head, events),
-        "left_out": {str(seat): why for seat, why in (reasons or {}).get(facts.number, {}).items()},
+        "left_out": {},
         "slashes": _slashes(facts, events),
         "missing": [asdict(one) for one in missing(facts, events)],
         "proposal": _proposal(facts),
     }
+    if reasons is not None and any(seat["score"] == 0 for seat in result["seats"]):
+        result["left_out"] = {str(seat): why for seat, why in reasons().get(facts.number, {}).items()}
     return Result(_screen(result, reader.denomination), result)
 
 
@@ -79,9 +85,9 @@ class Missing:
     left_out: bool
 
     def told(self) -> str:
-        by = f"{self.reports} of {self.revealed} seats reported that its file is missing"
         if self.left_out:
-            return f"the update of seat {self.seat} is left out of the model and keeps its pay: {by}"
+            return f"the update of {told_left_out(self.seat, self.reports, self.revealed)}"
+        by = told_reports(self.reports, self.revealed)
         return f"the update of seat {self.seat} stays in the model: {by}, and it takes more than half to leave it out"
 
 

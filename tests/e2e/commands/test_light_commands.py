@@ -40,7 +40,6 @@ def test_help__loads_nothing_heavy(commands, words):
 def test_status_of_a_node_given_by_its_url__loads_nothing_heavy(commands, tmp_path):
     assert commands("deploy", "--account", "TEST::0", "--task", "linear", "--store", tmp_path / "store").code == 0
     federation = remembered(commands)[-1]["federation"]
-    commands.forget()  # the folder's stores would be read, too
     code, out, modules = loaded(
         commands.folder, "status", "--federation", federation, "--network", f"ethereum:local:{commands.node}"
     )

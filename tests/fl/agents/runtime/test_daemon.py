@@ -273,14 +273,19 @@ def test_slash__is_told_with_its_reason__also_after_a_restart(cluster):
     assert logged(cluster.daemons[2]).count(told) == 1, logged(cluster.daemons[2])
 
 
-def test_zero_score__is_told_with_its_reason(cluster, tmp_path):
-    mine = LocalStore(tmp_path / "here")  # which nobody else can read
+def settle_with_a_private_store(cluster, tmp_path):
+    """Settles a round in which nobody else can read the update of seat 0."""
+    mine = LocalStore(tmp_path / "here")
     for path in cluster.store.path.iterdir():
         (mine.path / path.name).write_bytes(path.read_bytes())
     cluster.start(1, 2, 3)
     cluster.start(0, store=mine)
     cluster.play_to(Phase.PROPOSE)
     cluster.settle_down(until=Phase.CHALLENGE)
+
+
+def test_zero_score__is_told_with_its_reason(cluster, tmp_path):
+    settle_with_a_private_store(cluster, tmp_path)
     assert cluster.daemons[1].history.rounds[0].medians[0] == 0
     told = "seat 0 was scored 0 in round 1 and earns nothing: nobody could read your update"
     assert logged(cluster.daemons[0]).count(told) == 1, logged(cluster.daemons[0])
@@ -297,6 +302,7 @@ def test_sponsor__waits_until_the_model_is_good_enough__and_not_for_ever(cluster
     cluster.start().play_round(1)
     told: list[str] = []
     wait_until_enough(reader_of(cluster), Stop(until=100.0), [cluster.store.path], None, told.append)
+    assert told[0].endswith("that participants keep back to score others")  # test rows have no say
     assert told[0].startswith("round 0: ") and told[1].startswith("round 1: ") and "reaches --until-metric 100" in told[-1]
 
     def next_round(_: float) -> None:
@@ -311,13 +317,7 @@ def test_sponsor__waits_until_the_model_is_good_enough__and_not_for_ever(cluster
 
 
 def test_status__with_a_store__says_why_an_update_was_left_out(cluster, tmp_path):
-    mine = LocalStore(tmp_path / "here")  # which nobody else can read
-    for path in cluster.store.path.iterdir():
-        (mine.path / path.name).write_bytes(path.read_bytes())
-    cluster.start(1, 2, 3)
-    cluster.start(0, store=mine)
-    cluster.play_to(Phase.PROPOSE)
-    cluster.settle_down(until=Phase.CHALLENGE)
+    settle_with_a_private_store(cluster, tmp_path)
     reasons = left_out(reader_of(cluster), [cluster.store.path])
     assert reasons == {1: {0: "no store shows its update"}}
-    assert "left out    seat 0: no store shows its update" in status(reader_of(cluster), reasons).lines
+    assert "left out    seat 0: no store shows its update" in status(reader_of(cluster), lambda: reasons).lines
