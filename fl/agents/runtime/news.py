@@ -13,6 +13,7 @@ ACTS = {
     "Revealed": "reveal",
     "ScoresCommitted": "commitment to scores",
     "ScoresRevealed": "scores",
+    "MissingReported": "report of missing updates",
 }
 
 

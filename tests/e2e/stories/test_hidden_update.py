@@ -181,6 +181,8 @@ def test_update_that_its_author_hides_once_accepted__is_left_out__and_the_model_
     assert not cluster.store.has(logs[0].reveals[CHEAT].root, Kind.UPDATE)
     assert cluster.stakes() == stakes
     assert "round 1: seat 4 is left out of the model and keeps its pay" in logged(cluster.daemons[0])
+    reporter = logs[0].reporters(CHEAT)[0]
+    assert "the chain has this seat's report of missing updates" in logged(cluster.daemons[reporter])
     verdict = audited(cluster).or_raise()
     assert any("round 1: seat 4 is left out of the model and keeps its pay: " in note for note in verdict.notes)
     assert [what for what in verdict.unknown if "round 1: which updates the gate lets in" in what]
