@@ -80,11 +80,7 @@ def limit(estimate: int, rules: str) -> int:
     return estimate + estimate // 4 + new_words(rules)
 
 
-def _dearest(gas: dict[str, int]) -> int:
-    return max(gas.values())
-
-
 # What a seat must be able to pay in a round: its own calls with the most seats, and the limit of the dearest of them.
 ROUND = max(sum(own := [gas_of(call, SEATS[-1], rules) for call in OWN]) - max(own) + limit(max(own), rules) for rules in RULES)
 # What a relay reserves for an act: the dearest kind, sent alone in a seat's first round.
-RELAYED = max(_dearest(TABLE[rules]["relayed alone"]) for rules in RULES)
+RELAYED: int = max(max(TABLE[rules]["relayed alone"].values()) for rules in RULES)

@@ -408,6 +408,16 @@ class Honest(Base):
                 self.roots[self.live.number, i] = root
         self.to_the_end()
 
+    def at_fault(self, kind, other, i, value, pick, which):
+        """An entry that does nothing: of another kind, of the next round, signed by somebody else, or of a free seat."""
+        number = self.live.number
+        return [
+            self.signs(other, number, i, value),
+            self.signs(kind, number + 1, i, value),
+            self.signs(kind, number, i, value, PEOPLE[pick % 12]),
+            self.signs(kind, number, 7, value),
+        ][which]
+
     def relays_commits(self, pick):
         """Others send what operators signed, with entries at fault among it."""
         entries, number = [], self.live.number
@@ -419,13 +429,8 @@ class Honest(Base):
                     self.roots[number, i] = root
         if self.hostile and entries:
             i, value = entries[0][0][:2]
-            faults = [
-                self.signs(ActKind.COMMIT_SCORES, number, i, value),
-                self.signs(ActKind.COMMIT, number + 1, i, value),
-                self.signs(ActKind.COMMIT, number, i, value, PEOPLE[pick % 12]),
-                self.signs(ActKind.COMMIT, number, 7, value),
-            ]
-            entries = [faults[pick % 4], *entries, entries[-1]]
+            fault = self.at_fault(ActKind.COMMIT, ActKind.COMMIT_SCORES, i, value, pick, pick % 4)
+            entries = [fault, *entries, entries[-1]]
         self.relay("commitMany", PEOPLE[pick % 12], (number + (self.hostile and pick % 30 == 0),), entries)
 
     def relays_reveals(self, pick):
@@ -530,13 +535,7 @@ class Honest(Base):
         entries = [self.signs(ActKind.MISSING, number, i, value) for i, value in words.items() if i in self.ledger.seats]
         if self.hostile and entries:
             i, value = entries[0][0][:2]
-            faults = [
-                self.signs(ActKind.COMMIT, number, i, value),
-                self.signs(ActKind.MISSING, number + 1, i, value),
-                self.signs(ActKind.MISSING, number, i, value, PEOPLE[pick % 12]),
-                self.signs(ActKind.MISSING, number, 7, value),
-            ]
-            entries = [faults[pick // 8 % 4], *entries]
+            entries = [self.at_fault(ActKind.MISSING, ActKind.COMMIT, i, value, pick, pick // 8 % 4), *entries]
         self.relay("reportMissingMany", PEOPLE[pick % 12], (number,), [*entries[-1:], *entries])
 
     def right_model(self) -> Opened:

@@ -182,8 +182,9 @@ class Participant:
     def _trained_ahead(self, number: int, base: bytes) -> tuple[bytes, NDArray[np.float64]] | None:
         """(the update's file, what rounding lost), if they were trained on this base before the round opened."""
         parts = self._arrays(f"{number}.{AHEAD}", ("base", "update", "residual"))
-        fits = parts is not None and parts["base"].tobytes() == base
-        return (parts["update"].tobytes(), parts["residual"]) if parts is not None and fits else None
+        if parts is None or parts["base"].tobytes() != base:
+            return None
+        return parts["update"].tobytes(), parts["residual"]
 
     def _commitment(self, view: View, sealed: tuple[bytes, bytes, bytes]) -> bytes:
         """The commitment to these files; cached, since hashing a large update takes longer than a tick should."""

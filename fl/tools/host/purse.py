@@ -95,7 +95,7 @@ class Purse:
         return sum(p.gas for p in relayed), len({(p.round, seat) for p in relayed for seat in p.seats})
 
     def facts(self) -> dict[str, Any]:
-        """For whoever asks the host; amounts in wei as text."""
+        """The figures that the host publishes; amounts in wei, as text."""
         gas, rounds = self.of_participants()
         mean = round(gas / rounds) if rounds else None
         return {
