@@ -13,6 +13,7 @@ from fl.errors import TreatyError
 @click.option("--privacy", is_flag=True, help="Instead, measure what updates reveal to an attacker, and what hiding it costs.")
 @click.option("--needed", is_flag=True, help="Instead, count the rounds to 99 % of centralised training; beside scikit-learn.")
 @click.option("--unequal", is_flag=True, help="Instead, measure what the gate costs when nobody cheats and tables differ.")
+@click.option("--masked", is_flag=True, help="Instead, measure what a masked sum learns, and what the vote on it refuses.")
 @click.option("--flamby", is_flag=True, help="Instead, rebuild FLamby's Fed-Heart-Disease beside its published means.")
 @click.option(
     "--seeds", type=int, default=5, show_default=True, help="Seeds 0 to N-1; each gives another split, first model and order."
@@ -21,13 +22,14 @@ from fl.errors import TreatyError
 def cli(tasks: tuple[str, ...], seeds: int, out: Path | None, **wanted: bool) -> None:
     """Trains every task with the protocol's own arithmetic (8-bit updates, integer aggregation) and in three other ways on the
     same splits, seeds and rounds, and prints a table. Needs no chain."""
-    from fl.tools.research import ablation, compare, flamby, privacy_attack, rounds, unequal
+    from fl.tools.research import ablation, compare, flamby, masked_sum, privacy_attack, rounds, unequal
 
     tables = {
         "ablation": ablation.ablation,
         "privacy": privacy_attack.privacy_attack,
         "needed": rounds.rounds_needed,
         "unequal": unequal.unequal,
+        "masked": masked_sum.masked_sum,
         "flamby": flamby.flamby,
     }
     try:
