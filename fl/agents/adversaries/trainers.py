@@ -13,11 +13,11 @@ from fl.agents.record.view import View
 from fl.agents.roles.participant import Participant
 from fl.agents.runtime.actions import Action, Call, Files, Publish, Work
 from fl.learning.codec import encode_update
-from fl.learning.research.attacks import ATTACKS, POISONED, Change, Sight, change_of, poison
+from fl.learning.research.attacks import ATTACKS, POISONED, Change, Sight, attends, change_of, poison
 from fl.learning.trainer import generator, local_change
 from fl.network.stores.local import LocalStore
 from fl.protocol.artifact import UPDATE_LEAF_BYTES, Kind, size_of
-from fl.protocol.fixed_point import to_fixed, to_float
+from fl.protocol.fixed_point import FRACTION_BITS, to_fixed, to_float
 from fl.protocol.phases import Phase
 
 
@@ -33,27 +33,35 @@ class Cheat(Dishonest):
     """Sends what fl.learning.research.attacks makes from past rounds, since commitments hide the current one."""
 
     attack = "sign_flip"
+    first: Change | None = None  # what its honest training changed in the first round of this process
+
+    def commits(self, view: View) -> list[Action]:
+        return super().commits(view) if attends(self.attack, view.round.number) else []
 
     def update(self, view: View) -> tuple[bytes, NDArray[np.float64]]:
         sight = self._sight(view)
         change = change_of(self.attack, sight)
+        self.first = sight.honest if self.first is None else self.first
         return encode_update(change, None, view.terms.depth, view.terms.max_exponent, sight.rng)
 
     def _sight(self, view: View) -> Sight:
         number, record, terms = view.round.number, view.record, view.terms
         honest = own = self.trained(view)[0]
+        mine = self.accomplices | {self.seat}
         if self.attack in POISONED:
             base, rng = record.model(view.round.base), generator(self.seed, number, self.seat)
-            own = local_change(self.task, base, poison(self.attack, self.shard.train), rng)
-        mine = self.accomplices | {self.seat}
+            place, of = sorted(mine).index(self.seat), len(mine)
+            own = local_change(self.task, base, poison(self.attack, self.shard.train, place, of), rng)
         settled = [r for r in view.history.rounds[:-1] if r.settled]
         seen = record.well_formed(settled[-1]) if settled else {}
         others = {seat: update for seat, update in seen.items() if seat not in mine}
 
-        def passes(change: Change) -> bool:
+        bound = record.bound(view.history)
+
+        def inside(change: Change) -> frozenset[int]:
             sent = np.zeros(next(iter(others.values())).size if others else change.size, np.int32)
             sent[: change.size] = to_fixed(np.clip(change, -64, 64))
-            return self.seat in record.gate(record.state(view.history, number), {**others, **dict.fromkeys(mine, sent)})[0]
+            return record.gate(record.state(view.history, number), {**others, **dict.fromkeys(mine, sent)})[0]
 
         return Sight(
             own=own,
@@ -65,7 +73,10 @@ class Cheat(Dishonest):
             round=number,
             rng=np.random.default_rng([self.seed, number, self.seat, 1]),
             limit=127 * 2.0 ** (terms.max_exponent - 24),
-            passes=passes,
+            passes=lambda change: self.seat in inside(change),
+            company=lambda change: len(inside(change) - mine),
+            bound=None if bound is None else bound / 2**FRACTION_BITS,
+            first=self.first,
         )
 
     def _last_change(self, view: View, size: int) -> Change:

@@ -19,8 +19,9 @@ from numpy.typing import NDArray
 from fl.errors import TaskError
 from fl.learning.data.partition import Part, Shard, Split, split
 from fl.learning.evaluator import Evaluator
+from fl.learning.inference import module_of, outputs_of, predictions
 from fl.learning.research import shapley
-from fl.learning.research.attacks import ATTACKS
+from fl.learning.research.attacks import ATTACKS, BACKDOORS, TARGET, stamped, trigger_of
 from fl.learning.research.median_cosine import COMPARED
 from fl.learning.research.offchain import SCORERS, Cell, Play, play, small_digits
 from fl.learning.task import Task
@@ -50,6 +51,7 @@ SETTINGS = (
     Setting("heart, 7 halves", "heart", 7, None, {10: 1, 20: 2, 30: 3}),
     Setting("breast_cancer", "breast_cancer", 7, 0.5, {10: 1, 20: 2, 30: 3}),
     Setting("digits", "digits_small", 7, 0.5, {10: 1, 20: 2, 30: 3}),
+    Setting("digits, alpha 0.1", "digits_small", 7, 0.1, {10: 1, 20: 2, 30: 3}),
 )
 
 
@@ -170,13 +172,28 @@ def _attacked(grid: Grid, setting: Setting, cells: Sequence[Cell]) -> list[dict[
             "metric": [100 * evaluator.metric(p.vector, p.split.test) for p in plays],
             "honest_in": mean(_let_in(p, range(p.honest)) for p in plays),
             "bad_in": mean(_let_in(p, range(p.honest, p.seats)) for p in plays),
+            **{f"hits {kind}": [_hits(task, p, kind) for p in plays] for kind in _backdoors(plays[0].cell.kind)},
         }
         for plays in groups
     ]
 
 
 def _let_in(p: Play, seats: range) -> float:
-    return mean(seat in inside for inside in p.inside for seat in seats) if len(seats) else 0.0
+    """How often these seats were let in, of the rounds in which they took part."""
+    turns = [s in inside for inside, here in zip(p.inside, p.present, strict=True) for s in seats if s in here]
+    return mean(turns) if turns else 0.0
+
+
+def _backdoors(kind: str) -> tuple[str, ...]:
+    """The backdoors whose success is measured: a cheat's own, and, where nobody cheats, that of each trigger by chance."""
+    return BACKDOORS if kind == "nobody" else (kind,) if kind in BACKDOORS else ()
+
+
+def _hits(task: Task, p: Play, kind: str) -> float:
+    """In per cent, how many test rows of other labels the final model takes for the target once they bear the trigger."""
+    marked = stamped(p.split.test.x[p.split.test.y != TARGET], trigger_of(kind))
+    found = predictions(task, outputs_of(task, module_of(task, p.vector), marked)).probabilities
+    return 0.0 if found is None else 100 * float(np.mean(found.argmax(axis=1) == TARGET))
 
 
 def _pay(grid: Grid) -> Jobs:
@@ -209,6 +226,9 @@ def _paid(plays: Sequence[Play], rounds: int) -> dict[str, float]:
         facts[f"{who}_validator"] = each(lambda p: p.judged_pay, bad) / times if times else 0.0
         late = [float(np.mean([p.scored[-1].medians[seat] for seat in _seats(p, bad)])) for p in plays if _seats(p, bad)]
         facts[f"{who}_last_score"] = mean(late) if late else 0.0
+    if all(p.cell.bad for p in plays):
+        pairs = [(float(p.trained_pay[p.honest :].mean()), float(p.trained_pay[: p.honest].mean())) for p in plays]
+        facts["worst_ratio"] = max(bad / honest if honest else float(bad > 0) for bad, honest in pairs)
     return facts
 
 

@@ -11,7 +11,7 @@ from fl.learning.research.attacks import ADAPTIVE
 from fl.learning.research.offchain import SCORERS
 
 Known = dict[str, Any]
-WITHIN, WORST = -2.0, -3.0  # points below honest-only training: the aim of every cell, and of the worst
+WITHIN, RUINED = -2.0, -10.0  # points below honest-only training: the aim of every cell, and what no seed may reach
 COLOURS = ((-0.5, "#2f7d4f"), (-2.0, "#8bb86b"), (-3.0, "#e3c55b"), (-10.0, "#d98545"), (-1e9, "#b33a3a"))
 
 
@@ -35,7 +35,7 @@ def losses(known: Known) -> dict[tuple[str, ...], dict[str, Any]]:
             continue
         lost = [a - b for a, b in zip(facts["metric"], honest["metric"], strict=True)]
         error = stdev(lost) / len(lost) ** 0.5 if len(lost) > 1 else 0.0
-        out[setting, share, kind, rule] = {**facts, "lost": mean(lost), "error": error}
+        out[setting, share, kind, rule] = {**facts, "each": lost, "lost": mean(lost), "error": error}
     return out
 
 
@@ -59,37 +59,42 @@ def markdown(known: Known) -> str:
     return "\n".join(lines) + "\n"
 
 
+def _below(each: list[float], points: float) -> str:
+    """What share of seeds lost more than so many points."""
+    return f"{100 * mean(one < points for one in each):.1f} %"
+
+
 def _summary(lost: dict[tuple[str, ...], dict[str, Any]]) -> list[str]:
-    groups: dict[tuple[str, str], list[tuple[float, str, str]]] = defaultdict(list)
-    adaptive: dict[tuple[str, str], list[float]] = defaultdict(list)
-    calm: dict[str, list[tuple[float, float]]] = defaultdict(list)
+    groups: dict[tuple[str, str], list[tuple[str, str, dict[str, Any]]]] = defaultdict(list)
+    calm: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for (setting, share, kind, rule), facts in lost.items():
         if kind == "nobody":
-            calm[rule].append((facts["lost"], facts["honest_in"]))
-            continue
-        group = rule, "about 30" if int(share) >= 30 else share
-        groups[group].append((facts["lost"], setting, kind))
-        if kind in ADAPTIVE:
-            adaptive[group].append(facts["lost"])
+            calm[rule].append(facts)
+        else:
+            groups[rule, "about 30" if int(share) >= 30 else share].append((setting, kind, facts))
     rows = []
     for (rule, share), cells in sorted(groups.items()):
-        worst = min(cells)
-        inside = sum(points >= WITHIN for points, *_ in cells)
-        also = [points >= WITHIN for points in adaptive[rule, share]]
+        means = [facts["lost"] for *_, facts in cells]
+        also = [facts["lost"] >= WITHIN for _, kind, facts in cells if kind in ADAPTIVE]
+        every = [one for *_, facts in cells for one in facts["each"]]
+        setting, kind, worst = min(cells, key=lambda cell: min(cell[2]["each"]))
         quiet = calm.get(rule)
         rows.append(
             [
                 rule,
                 f"{share} %",
-                f"{inside} of {len(cells)}",
+                f"{sum(points >= WITHIN for points in means)} of {len(cells)}",
                 f"{sum(also)} of {len(also)}",
-                f"{worst[0]:.1f} ({worst[2]}, {worst[1]})",
-                "" if not quiet else f"{min(q[0] for q in quiet):.1f}",
-                "" if not quiet else f"{100 * min(q[1] for q in quiet):.0f} %",
+                f"{mean(means):.1f}",
+                f"{min(worst['each']):.1f} ({kind}, {setting})",
+                _below(every, WITHIN),
+                _below(every, RUINED),
+                "" if not quiet else f"{min(min(facts['each']) for facts in quiet):.1f}",
+                "" if not quiet else f"{100 * min(facts['honest_in'] for facts in quiet):.1f} %",
             ]
         )
-    head = ["gate", "cheats", "cells within 2 points", "of these adaptive", "worst cell"]
-    head += ["most lost when nobody cheats", "honest let in then, at least"]
+    head = ["gate", "cheats", "cells within 2 points", "of these adaptive", "mean", "worst seed"]
+    head += ["seeds below -2", "below -10", "worst seed when nobody cheats", "honest let in then, at least"]
     return ["## Gates", "", *_table(head, rows), ""]
 
 
@@ -103,17 +108,41 @@ def _cells(lost: dict[tuple[str, ...], dict[str, Any]]) -> list[str]:
             row = [kind + (" (adaptive)" if kind in ADAPTIVE else "")]
             for rule in rules:
                 facts = lost.get((setting, share, kind, rule))
-                row.append(
-                    "" if facts is None else f"{facts['lost']:+.1f} ± {facts['error']:.1f}, {100 * facts['bad_in']:.0f} %"
-                )
+                if facts is None:
+                    row += [""] * 3
+                    continue
+                row.append(f"{facts['lost']:+.1f} ± {facts['error']:.1f}, {100 * facts['bad_in']:.0f} %")
+                row += [f"{min(facts['each']):+.1f}", f"{_below(facts['each'], WITHIN)}, {_below(facts['each'], RUINED)}"]
             rows.append(row)
         title = f"### {setting}, {share} % cheat: points against honest-only training, and how often a cheat was let in"
-        lines += [title, "", *_table(["kind", *rules], rows), ""]
-    return lines
+        head = [column for rule in rules for column in (rule, "worst seed", "seeds below -2, -10")]
+        lines += [title, "", *_table(["kind", *head], rows), ""]
+    return lines + _backdoors(lost)
+
+
+def _backdoors(lost: dict[tuple[str, ...], dict[str, Any]]) -> list[str]:
+    """How often each backdoor opens the final model, beside what its trigger does where nobody cheats."""
+    rows = []
+    for (setting, share, kind, rule), facts in lost.items():
+        if (hits := facts.get(f"hits {kind}")) is None:
+            continue
+        calm = lost.get((setting, "0", "nobody", "none"), {}).get(f"hits {kind}")
+        by_chance = "" if calm is None else f"{mean(calm):.0f} %"
+        rows.append([setting, f"{share} %", kind, rule, f"{mean(hits):.0f} %", f"{max(hits):.0f} %", by_chance])
+    if not rows:
+        return []
+    text = "Test rows of other labels that the final model takes for the backdoor's target once they bear the trigger."
+    head = ["setting", "cheats", "kind", "gate", "success", "worst seed", "when nobody cheats"]
+    return ["## Backdoors", "", text, "", *_table(head, rows), ""]
 
 
 def _pay(rows: dict[tuple[str, ...], dict[str, Any]]) -> list[str]:
-    lines = ["## Pay", "", "Trainer's pay, bad over honest (1 = as much), and what a validator's turn pays of its rate.", ""]
+    lines = [
+        "## Pay",
+        "",
+        "Trainer's pay, bad over honest (1 = as much), in the mean and in the worst seed, and what a validator's turn pays.",
+        "",
+    ]
     for setting in dict.fromkeys(key[0] for key in rows):
         table = []
         for kind in dict.fromkeys(key[1] for key in rows if key[0] == setting):
@@ -126,7 +155,8 @@ def _pay(rows: dict[tuple[str, ...], dict[str, Any]]) -> list[str]:
                 honest = facts["honest_trainer"]
                 ratio = "" if kind == "nobody" or not honest else f"{facts['bad_trainer'] / honest:.2f}"
                 turn = f"{facts['honest_validator']:.2f}" + ("" if kind == "nobody" else f" / {facts['bad_validator']:.2f}")
-                row += [f"{ratio or '-'} ({honest:.2f})", turn]
+                worst = f", {facts['worst_ratio']:.2f}" if "worst_ratio" in facts else ""
+                row += [f"{ratio or '-'}{worst} ({honest:.2f})", turn]
             table.append(row)
         head = ["kind", "honest scorers: ratio (honest pay)", "validators honest / bad"]
         head += ["cheats collude as scorers: ratio (honest pay)", "validators honest / bad"]

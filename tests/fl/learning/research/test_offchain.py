@@ -94,3 +94,33 @@ def test_pay__of_old_changes_sent_again__is_below_honest_pay__whoever_lies(tmp_p
 def test_run__refuses_what_it_does_not_know(tmp_path, wrong, message):
     with pytest.raises(TaskError, match=message):
         run(Grid(**wrong), tmp_path)
+
+
+def test_backdoor__its_success_is_measured__beside_what_the_trigger_does_by_chance(tmp_path):
+    known = run(Grid(("gates",), SETTINGS[2:3], ("distributed_trigger", "sign_flip"), ("none",), seeds=2, rounds=8), tmp_path)
+    found = {key.split("/")[3]: facts for key, facts in known.items()}
+    chance = found["nobody"]["hits distributed_trigger"]
+    assert min(found["distributed_trigger"]["hits distributed_trigger"]) > max(chance) and len(chance) == 2
+    assert not any(fact.startswith("hits") for fact in found["sign_flip"])
+    assert "| breast_cancer | 30 % | distributed_trigger | none | 1" in (tmp_path / "experiment.md").read_text()
+
+
+def test_report__tells_every_seed__not_means_alone():
+    base = {"metric": [90.0] * 4, "honest_in": 1.0, "bad_in": 0.0}
+    lost = {"metric": [91.0, 91.0, 87.0, 75.0], "honest_in": 0.9, "bad_in": 0.5}
+    known = {f"gates/s/{k}/15 rounds/4 seeds": f for k, f in [("0/nobody/none/trim 0", base), ("30/lean/none/trim 0", lost)]}
+    result = markdown(known)
+    assert "| none | about 30 % | 0 of 1 | 0 of 1 | -4.0 | -15.0 (lean, s) | 50.0 % | 25.0 % |" in result
+    assert "| lean (adaptive) | -4.0 ± 3.8, 50 % | -15.0 | 50.0 %, 25.0 % |" in result
+
+
+def test_absent__cheats_and_honest__are_neither_heard_nor_drawn_nor_paid():
+    late, gone = played(
+        Cell("late_comer", 3, "agreement", 0, 0, 7),
+        Cell("noise", 1, "agreement", 0, 0, absences="most are away in round 8"),
+        rounds=8,
+    )
+    assert late.present == [list(range(7))] * 5 + [list(range(10))] * 3
+    assert late.judged_times.sum() == 8 * 7 and late.judged_times[7:].sum() <= 9
+    assert [len(present) for present in gone.present] == [8] * 7 + [3]
+    assert all(inside <= set(present) for p in (late, gone) for inside, present in zip(p.inside, p.present, strict=True))
