@@ -9,7 +9,7 @@ import ast
 from pathlib import Path
 
 import numpy as np
-from support.system import SINK, System, random_update
+from support.system import BURN, System, random_update
 
 from fl.protocol.artifact import Kind
 from fl.protocol.fraud import Opened
@@ -40,7 +40,7 @@ class Money:
     """What parties own, in wallets and in the federation, when this was made; `change` says what became of it."""
 
     def __init__(self, s: System, **parties: str | list[str]):
-        self.s, self.parties = s, {**parties, "sink": SINK}
+        self.s, self.parties = s, {**parties, "burnt": BURN}
         self.before = {name: self._worth(name) for name in self.parties}
 
     def _worth(self, name: str) -> int:
@@ -48,7 +48,7 @@ class Money:
         seats = [self.s.seat(i) for i in from_bitmap(self.s.sets()[0])]
         own = sum(seat.stake + seat.earned for seat in seats if seat.owner in accounts)
         held = sum(self.s.token.call("balanceOf", a) + self.s.see("credits", a) for a in accounts)
-        return own + held + (self.s.accounting()["slashed"] if name == "sink" else 0)
+        return own + held + (self.s.accounting()["slashed"] if name == "burnt" else 0)
 
     def change(self, name: str) -> int:
         assert sum(self.s.accounting().values()) == self.s.held()

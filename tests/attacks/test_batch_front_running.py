@@ -23,7 +23,7 @@ def test_a_spoilt_batch__goes_through_without_the_spoiler_s_seat():
     s.do("multicall", calls[:2] + calls[3:], by=STRANGER)
     judge(s)
     assert s.round.accepted == 0b11111
-    assert money.change("sink") == 0 and money.change("victims") > 0
+    assert money.change("burnt") == 0 and money.change("victims") > 0
 
 
 def test_a_spoilt_batch_of_reveals__is_done_all_the_same():

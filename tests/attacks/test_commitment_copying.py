@@ -24,5 +24,5 @@ def test_a_copied_commitment__opens_to_nothing():
     with refused("WrongOpening", copied[:28], opened):
         s.do("reveal", 4, root(data[0]), salt(0), b"", by=operator(4))
     judge(s)
-    assert money.change("attacker") == -s.terms.no_reveal_slash == -money.change("sink")
+    assert money.change("attacker") == -s.terms.no_reveal_slash == -money.change("burnt")
     assert money.change("victim") > 0

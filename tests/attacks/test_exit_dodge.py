@@ -22,4 +22,4 @@ def test_leaving_first__does_not_dodge_the_slash():
         s.do("withdraw", 4, owner(4), by=owner(4))
     s.evm.warp(s.evm.time + 10**6)  # nobody ever called close
     s.do("withdraw", 4, owner(4), by=owner(4))  # this records the round, and its slash
-    assert money.change("attacker") == -s.terms.no_reveal_slash == -money.change("sink")
+    assert money.change("attacker") == -s.terms.no_reveal_slash == -money.change("burnt")

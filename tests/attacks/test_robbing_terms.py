@@ -10,7 +10,7 @@ from dataclasses import replace
 import pytest
 from attacks.gallery import Money, files
 from support.evm import refused
-from support.system import SINK, SPONSOR, STRANGER, UNIT, System, owner
+from support.system import BURN, SPONSOR, STRANGER, UNIT, System, owner
 
 from fl.protocol.terms import check
 
@@ -40,4 +40,4 @@ def test_a_round_in_which_everybody_misses_the_reveal__costs_a_quarter_at_most_a
     s.do("sweep", by=STRANGER)
     assert money.change("seats") == -5 * s.terms.min_stake // 4
     assert money.change("sponsor") == money.change("stranger") == 0
-    assert s.token.call("balanceOf", SINK) == 5 * s.terms.min_stake // 4
+    assert s.token.call("balanceOf", BURN) == 5 * s.terms.min_stake // 4

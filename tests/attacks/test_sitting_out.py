@@ -26,7 +26,7 @@ def test_two_idle_seats_that_min_reveals_needs__void_the_round_for_nothing():
     s, money = played_by(4)
     assert s.phase is Phase.VOID
     s.do("finalize")
-    assert (money.change("idle"), money.change("diligent"), money.change("sink")) == (0, 0, 0)
+    assert (money.change("idle"), money.change("diligent"), money.change("burnt")) == (0, 0, 0)
 
 
 def test_one_idle_seat_that_min_reveals_can_miss__stops_nothing():

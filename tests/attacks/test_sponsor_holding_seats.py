@@ -23,7 +23,7 @@ def test_what_a_sponsor_s_seats_lose__never_returns_to_it():
     s.do("close")
     s.evm.warp(s.evm.time + 10**6)
     s.do("finalize", by=STRANGER)
-    assert money.change("sponsor") == -2 * s.terms.no_reveal_slash == -money.change("sink")
+    assert money.change("sponsor") == -2 * s.terms.no_reveal_slash == -money.change("burnt")
     cost = s.terms.round_cost(6)
     assert s.accounting()["pool"] == pool - cost and money.change("honest") == 0
     s.do("conclude", by=SPONSOR)

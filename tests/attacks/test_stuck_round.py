@@ -44,7 +44,7 @@ def test_silence_at_any_stage__ends_the_round_and_the_next_one_opens(stage):
     s.do("finalize", by=STRANGER)
     t = s.terms
     slashed = {1: 5 * t.no_reveal_slash, 4: 3 * t.no_scores_slash}.get(stage, 0)
-    assert money.change("sink") == slashed
+    assert money.change("burnt") == slashed
     now = s.accounting()
     paid = pool - now["pool"] - now["kept"]
     assert now["kept"] == (cost - paid if stage >= 2 else 0)  # somebody revealed

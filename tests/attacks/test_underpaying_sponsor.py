@@ -22,4 +22,4 @@ def test_what_a_sponsor_s_validators_withhold__never_returns_to_it():
     s.do("conclude", by=SPONSOR)
     s.do("refund")
     assert s.see("credits", SPONSOR) == pool - cost
-    assert money.change("sink") == cost - money.change("trainers")
+    assert money.change("burnt") == cost - money.change("trainers")

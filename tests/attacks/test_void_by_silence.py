@@ -25,5 +25,5 @@ def test_two_silent_of_three__void_the_round_and_pay_for_it():
     s.skip()
     s.settle()
     assert s.phase is Phase.VOID
-    assert money.change("attackers") == -2 * s.terms.no_scores_slash == -money.change("sink")
+    assert money.change("attackers") == -2 * s.terms.no_scores_slash == -money.change("burnt")
     assert money.change("validator") == 0

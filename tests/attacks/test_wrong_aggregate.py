@@ -20,6 +20,6 @@ def test_one_wrong_number__costs_its_proposer_the_slash():
     s.do("challenge", 0, 200, s.proof(), by=CHALLENGER)
     assert money.change("attacker") == -s.terms.fraud_slash
     assert money.change("challenger") == s.terms.challenge_fee
-    assert money.change("sink") == s.terms.fraud_slash - s.terms.challenge_fee
+    assert money.change("burnt") == s.terms.fraud_slash - s.terms.challenge_fee
     s.propose(s.aggregate(), 0).finish()
     assert money.change("victims") == s.terms.proposer_fee

@@ -9,7 +9,7 @@ when too few revealed, or nobody draws   then the round is void
 import pytest
 from eth_hash.auto import keccak
 from support.evm import AnvilEvm, refused
-from support.system import SINK, UNIT, System, operator, owner
+from support.system import BURN, UNIT, System, operator, owner
 
 from fl.protocol import committee
 from fl.protocol.artifact import Kind
@@ -232,14 +232,14 @@ def test_close__slashes_by_the_term_for_silence_at_the_reveal(updates):
     assert system.do("close")[0][1]["amount"] == 11 * UNIT
 
 
-def test_sweep__sends_what_was_slashed_to_the_sink(system, updates):
+def test_sweep__burns_what_was_slashed(system, updates):
     with refused("NothingToPay"):
         system.do("sweep")
     at_draw(system, updates, silent=(4,))
     system.do("close")
     amount = system.terms.no_reveal_slash
     assert system.do("sweep")[0] == ("Swept", {"amount": amount})
-    assert system.token.call("balanceOf", SINK) == amount
+    assert system.token.call("balanceOf", BURN) == amount
     assert system.accounting()["slashed"] == 0
 
 

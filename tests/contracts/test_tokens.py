@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from quality.guards.error_matrix import GUARD, reachable
 from support.evm import refused, revert_of
-from support.system import CHALLENGER, SINK, SPONSOR, STRANGER, UNIT, System, operator, owner, random_update
+from support.system import BURN, CHALLENGER, SPONSOR, STRANGER, UNIT, System, operator, owner, random_update
 
 
 def files(n=4):
@@ -88,11 +88,11 @@ def test_blocked_account__harms_nobody_else_and_can_be_paid_elsewhere():
         s.do("claim", 0, owner(0), by=owner(0))
     s.do("claim", 1, owner(1), by=owner(1))
     s.do("claim", 0, STRANGER, by=owner(0))
-    s.token.send("setBlocked", SINK, True, by=STRANGER)
+    s.token.send("setBlocked", BURN, True, by=STRANGER)
     s.to_propose(files())
     s.propose(b"\x01" * 1024, 1)
-    s.do("challenge", 0, 0, s.proof(), by=CHALLENGER)  # the sink is paid later, so that it cannot block a slash
-    with refused("Blocked", SINK):
+    s.do("challenge", 0, 0, s.proof(), by=CHALLENGER)  # burnt later, so that no transfer can block a slash
+    with refused("Blocked", BURN):
         s.do("sweep")
     assert sum(s.accounting().values()) == s.held()
 

@@ -124,13 +124,13 @@ def _only_a_surviving_proposal_becomes_the_model(before: Moment, after: Moment) 
 
 
 def _nobody_gains_from_a_slash(before: Moment, after: Moment, slashes: list[dict], s: System) -> None:
-    """I7: of what is slashed all goes to the sink but the prover's fixed fee."""
+    """I7: of what is slashed all is burnt but the prover's fixed fee."""
     if slashes:
         amount = sum(slash["amount"] for slash in slashes)
         kept = after.accounting["slashed"] - before.accounting["slashed"]
         frauds = sum(slash["offence"] == 2 for slash in slashes)
         fee = amount - kept
-        _claim("I7", 0 <= fee <= frauds * s.terms.challenge_fee, f"of {amount} slashed, {fee} did not go to the sink")
+        _claim("I7", 0 <= fee <= frauds * s.terms.challenge_fee, f"of {amount} slashed, {fee} were not burnt")
 
 
 def _only_a_majority_excludes(before: Moment, after: Moment, events: list[tuple[str, dict]], conduct: Conduct) -> None:

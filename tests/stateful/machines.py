@@ -14,7 +14,7 @@ from stateful.invariants import Broken, Conduct, Moment, check
 from stateful.ledger import Ledger, Refusal
 from support.evm import AnvilEvm, LocalEvm, Reverted
 from support.keys import Key
-from support.system import BASE_TERMS, SINK, SPONSOR, UNIT, System, random_model, random_update
+from support.system import BASE_TERMS, BURN, SPONSOR, UNIT, System, random_model, random_update
 
 from fl.protocol.aggregate import aggregate
 from fl.protocol.artifact import Kind, pack_model, parse_model, parse_update
@@ -301,9 +301,9 @@ class Base(RuleBasedStateMachine):
                 self.s.evm.warp(self.s.evm.time + int(amount == 1))
 
     def sweep(self):
-        before, amount = self.s.token.call("balanceOf", SINK), self.ledger.slashed
+        before, amount = self.s.token.call("balanceOf", BURN), self.ledger.slashed
         if self.play("sweep", SPONSOR, ()):
-            assert self.s.token.call("balanceOf", SINK) == before + amount
+            assert self.s.token.call("balanceOf", BURN) == before + amount
 
 
 class Honest(Base):

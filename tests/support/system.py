@@ -29,7 +29,7 @@ def address(name: str, index: int = 0) -> str:
 
 
 SPONSOR, DEPLOYER, CHALLENGER, STRANGER = map(address, ("sponsor", "deployer", "challenger", "stranger"))
-SINK = BURN_ADDRESS.lower()  # as the chain's answers are read
+BURN = BURN_ADDRESS.lower()  # as the chain's answers are read
 UNIT = 10**18
 PLENTY = 10**9 * UNIT
 

@@ -14,7 +14,7 @@ import {Test} from "./Test.sol";
 /// @title System: a federation with seats and files, and the acts of a round in one call each
 abstract contract System is Test {
     address internal constant SPONSOR = address(0x5105);
-    address internal constant SINK = 0x000000000000000000000000000000000000dEaD;
+    address internal constant BURN = 0x000000000000000000000000000000000000dEaD;
     address internal constant STRANGER = address(0x57AA);
     address internal constant CHECKER = address(0xC4EC);
 

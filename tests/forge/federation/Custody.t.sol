@@ -274,7 +274,7 @@ contract CustodyTest is System {
         assertEq(_stake(1), t.minStake, "the stake stays");
     }
 
-    // ---- credits, sink, pool
+    // ---- credits, what is burnt, pool
 
     function test_claimCredit_refusals() public {
         vm.expectRevert(IStakesFacts.ZeroAddress.selector);
@@ -298,7 +298,7 @@ contract CustodyTest is System {
         federation.claimCredit(STRANGER);
     }
 
-    function test_sweep_goesToTheSink() public {
+    function test_sweep_burns() public {
         vm.expectRevert(IStakesFacts.NothingToPay.selector);
         federation.sweep();
         _join(3);
@@ -308,7 +308,7 @@ contract CustodyTest is System {
         federation.close();
         vm.prank(STRANGER);
         federation.sweep();
-        assertEq(token.balanceOf(SINK), 3 * t.noRevealSlash, "burnt");
+        assertEq(token.balanceOf(BURN), 3 * t.noRevealSlash, "burnt");
     }
 
     function test_fund_limits() public {

@@ -4,10 +4,13 @@ pragma solidity 0.8.37;
 import {IFederation, IRoundFacts, Terms} from "../../../contracts/interfaces/IFederation.sol";
 import {IFederationFactory} from "../../../contracts/interfaces/IFederationFactory.sol";
 import {IStakesFacts} from "../../../contracts/interfaces/IStakes.sol";
+import {Files} from "../base/Files.sol";
 import {System} from "../base/System.sol";
 
 /// @dev Birth and end of a federation.
 contract FactoryTest is System {
+    uint256 private constant FIRST_WINDOW = 13; // of ten, among the words of terms
+
     function setUp() public {
         _create(_toyTerms());
     }
@@ -62,6 +65,66 @@ contract FactoryTest is System {
         vm.deployCode("FederationFactory.sol", abi.encode(STRANGER));
     }
 
+    function test_implementation_mustHaveDisputes() public {
+        vm.expectRevert(abi.encodeWithSelector(IRoundFacts.NoDisputes.selector, STRANGER));
+        vm.deployCode("Federation.sol", abi.encode(STRANGER));
+    }
+
+    // ---- what terms can cost
+
+    /// @dev By hand, from the toy terms: 11,003 is the greater of both silences, and fraud is 50,021; the windows before the first
+    /// proposal are 600 + 500 + 400 + 300 + 200 + 100 + 150 = 2,250 seconds, and each of three attempts takes 700 + 1,200.
+    function test_worst_ofTheToyTerms() public {
+        (uint256 loss, uint256 lock) = factory.worst(_toyTerms());
+        assertEq(loss, 61_024, "loss");
+        assertEq(lock, 7_950, "lock");
+    }
+
+    function test_worst_countsTheDearerSilence() public {
+        Terms memory terms = t;
+        terms.noRevealSlash = 24_001;
+        (uint256 loss,) = factory.worst(terms);
+        assertEq(loss, 74_022, "silence in reveal");
+        terms.noScoresSlash = 24_007;
+        (loss,) = factory.worst(terms);
+        assertEq(loss, 74_028, "silence in scores");
+    }
+
+    /// @dev A seat can really lose that much: it is drawn and stays silent, and then proposes a wrong model.
+    function test_worst_isWhatASeatLoses() public {
+        for (uint256 i = 0; i < 3; ++i) _joinWith(t.minStake + t.noScoresSlash);
+        _fund(_cost(3));
+        _toScoreReveal(3, 200);
+        _revealScores(1);
+        _revealScores(2);
+        _skip();
+        federation.settle(_shown());
+        _skip();
+        uint256 stake = t.minStake + t.noScoresSlash;
+        bytes[] memory next = _aggregate();
+        Files.put(next[0], 0, 7);
+        _propose(0, next);
+        federation.challenge(0, 0, _proof(0));
+        (uint256 loss,) = factory.worst(t);
+        assertEq(stake - _stake(0), loss, "lost");
+    }
+
+    /// @dev A second more of a window is a second more of the lock, or one an attempt.
+    function test_worst_everyWindowIsInTheLock() public {
+        (, uint256 before) = factory.worst(t);
+        bytes memory words = abi.encode(t);
+        for (uint256 i = FIRST_WINDOW; i < FIRST_WINDOW + 10; ++i) {
+            bytes memory longer = abi.encodePacked(words);
+            assembly ("memory-safe") {
+                let place := add(add(longer, 0x20), mul(i, 0x20))
+                mstore(place, add(mload(place), 1))
+            }
+            (, uint256 lock) = factory.worst(abi.decode(longer, (Terms)));
+            uint256 times = i < FIRST_WINDOW + 7 ? 1 : i < FIRST_WINDOW + 9 ? t.maxAttempts : 0; // an answer ends with its challenge
+            assertEq(lock - before, times, vm.toString(i));
+        }
+    }
+
     function test_birth() public view {
         _assertPhase(IRoundFacts.Phase.Idle);
         assertEq(federation.phaseEnd(), 0, "no end");
@@ -83,6 +146,21 @@ contract FactoryTest is System {
         vm.expectRevert(IRoundFacts.AlreadyConcluded.selector);
         vm.prank(SPONSOR);
         federation.conclude();
+    }
+
+    function test_conclude_endsFunding() public {
+        _fund(7);
+        vm.prank(SPONSOR);
+        federation.conclude();
+        _rich(SPONSOR, 7);
+        vm.expectRevert(IRoundFacts.AlreadyConcluded.selector);
+        vm.prank(SPONSOR);
+        federation.fund(7);
+        _rich(STRANGER, 7);
+        vm.expectRevert(IRoundFacts.AlreadyConcluded.selector);
+        vm.prank(STRANGER);
+        federation.fund(7);
+        assertEq(_pool(), 7, "what came before stays");
     }
 
     function test_refund_waitsForTheRound() public {

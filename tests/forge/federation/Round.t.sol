@@ -204,7 +204,7 @@ contract RoundTest is System {
         for (uint256 seat = 0; seat < 5; ++seat) {
             assertEq(_stake(seat), seat == 3 ? t.minStake - t.noRevealSlash : t.minStake, "stake");
         }
-        assertEq(_slashed(), t.noRevealSlash, "waits for the sink");
+        assertEq(_slashed(), t.noRevealSlash, "waits to be burnt");
         vm.expectRevert(abi.encodeWithSelector(IRoundFacts.AlreadyClosed.selector, 1));
         federation.close();
     }

@@ -432,9 +432,9 @@ contract Crowd is Ledger {
     }
 
     function _sweep() private {
-        uint256 before = token.balanceOf(SINK);
+        uint256 before = token.balanceOf(BURN);
         federation.sweep();
-        assertEq(token.balanceOf(SINK), before + slashed, "into the sink");
+        assertEq(token.balanceOf(BURN), before + slashed, "burnt");
         slashed = 0;
     }
 
