@@ -67,6 +67,13 @@ def seat(rules: str) -> int:
     return limit(int(TABLE[rules]["actions"][str(SEATS[0])]["take a seat"]), rules)
 
 
+def relayed(batch: str, acts: int) -> int:
+    """Gas that so many relayed acts take at most in one of the contract's batches, under the dearer rules. An operator that is
+    a contract takes more."""
+    first, more = (max(int(TABLE[rules]["relayed at most"][batch][which]) for rules in RULES) for which in ("first", "more"))
+    return first + (acts - 1) * more if acts else 0
+
+
 def new_words(rules: str) -> int:
     """What a call may need beyond its estimate because words that it writes became empty meanwhile: the measured difference
     between the first `settle`, which fills two, and any later one."""
@@ -82,5 +89,3 @@ def limit(estimate: int, rules: str) -> int:
 
 # What a seat must be able to pay in a round: its own calls with the most seats, and the limit of the dearest of them.
 ROUND = max(sum(own := [gas_of(call, SEATS[-1], rules) for call in OWN]) - max(own) + limit(max(own), rules) for rules in RULES)
-# What a relay reserves for an act: the dearest kind, sent alone in a seat's first round.
-RELAYED: int = max(max(TABLE[rules]["relayed alone"].values()) for rules in RULES)

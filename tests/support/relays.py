@@ -45,18 +45,18 @@ def batch(system: System, function: str, *args: object, by: str = STRANGER) -> t
     return int(contract.call(function, *args)), contract.send(function, *args, by=by)
 
 
-def commitments(system: System, updates: dict[int, bytes]) -> list[Entry]:
+def commitments(system: System, updates: dict[int, bytes], locator: bytes = b"") -> list[Entry]:
     """Signed commitments to these updates, which the system then holds."""
     entries = []
     for seat, data in updates.items():
         system.updates[seat] = data
-        entries.append(signed(system, seat, system.commitment(seat, Opened.of(data, Kind.UPDATE).tree.root)))
+        entries.append(signed(system, seat, system.commitment(seat, Opened.of(data, Kind.UPDATE).tree.root, locator)))
     return entries
 
 
-def openings(system: System) -> list[tuple[int, bytes, bytes, bytes]]:
+def openings(system: System, locator: bytes = b"") -> list[tuple[int, bytes, bytes, bytes]]:
     """What opens the commitments to the updates that the system holds."""
-    return [(seat, Opened.of(data, Kind.UPDATE).tree.root, salt(seat), b"") for seat, data in system.updates.items()]
+    return [(seat, Opened.of(data, Kind.UPDATE).tree.root, salt(seat), locator) for seat, data in system.updates.items()]
 
 
 def score_commitments(system: System, vectors: dict[int, bytes]) -> list[Entry]:

@@ -7,6 +7,7 @@ do it and has not, and signed by its operator, or opens what the seat committed 
 from __future__ import annotations
 
 import threading
+from collections import Counter
 from collections.abc import Collection
 from typing import Any
 
@@ -15,8 +16,8 @@ from fl.agents.runtime.journal import KEEP_ROUNDS
 from fl.errors import ChainError, TreatyError
 from fl.log import Log
 from fl.network.federation import Snapshot
-from fl.network.gas import RELAYED
-from fl.network.sender import Fees, Sender, Signer
+from fl.network.gas import relayed
+from fl.network.sender import MAX_GAS, Fees, Sender, Signer
 from fl.network.transactions import SignedTransaction, TransactionJournal
 from fl.network.typed_data import signer_of
 from fl.protocol.phases import Phase, phase_and_end
@@ -31,6 +32,23 @@ PARTS = 8  # a batch waits for others at most this part of its window, and not a
 GAS_OF_WALLET = 105_000  # of asking a contract wallet whether it signed
 
 TAKEN, ALREADY = 202, 200
+
+
+def _of_wallet(kind: str) -> int:
+    """Gas that an act may take beyond the recorded gas, since its operator may be a contract."""
+    return 0 if FORMS[kind].signs is None else GAS_OF_WALLET
+
+
+def most_together(kind: str) -> int:
+    """So many acts of a kind fit one transaction, however large they are and whatever their operators become."""
+    first, second = (relayed(FORMS[kind].batch, acts) for acts in (1, 2))
+    return 1 + (MAX_GAS - first - _of_wallet(kind)) // (second - first + _of_wallet(kind))
+
+
+def reserved(kind: str, acts: int) -> int:
+    """Gas that a budget must have for so many acts of a kind."""
+    whole, rest = divmod(acts, most_together(kind))
+    return whole * relayed(FORMS[kind].batch, most_together(kind)) + relayed(FORMS[kind].batch, rest)
 
 
 class Relay:
@@ -88,7 +106,8 @@ class Relay:
             commitments = log.commitments if act.kind == "reveal" else log.score_commitments
             if not act.opens(reader.chain_id, reader.address, commitments[act.seat]):
                 return 403, "this does not open what the seat committed to"
-        if self.purse.left < self._price((len(self._pending) + 1) * RELAYED):
+        kept_kinds = Counter([act.kind, *(kind for kind, _ in list(self._pending))])
+        if self.purse.left < self._price(sum(reserved(kind, acts) for kind, acts in kept_kinds.items())):
             return 503, "the budget for gas is spent: send the transaction yourself"
         with self._lock:
             kept = self._pending.get((act.kind, act.seat))
@@ -104,11 +123,11 @@ class Relay:
         fee = 2 * snapshot.head.base_fee + self.sender.fees.tip if snapshot else 0
         return gas * min(fee, self.sender.fees.cap)
 
-    def _spare(self, acts: int) -> int:
-        """Gas for a batch of signed acts whose operators all become contract wallets before it is mined. With less, the batch
-        would fail as a whole, and one owner could keep everybody's acts from the chain. No more than the budget pays for."""
-        left = self.purse.left // self._price(1) - acts * RELAYED
-        return max(0, min(acts * GAS_OF_WALLET, left))
+    def _spare(self, kind: str, acts: int) -> int:
+        """Gas for each of so many signed acts, whose operators may all become contract wallets before it is mined. With less,
+        a batch would fail as a whole, and one owner could keep everybody's acts from the chain. No more than the budget has."""
+        left = self.purse.left // self._price(1) - reserved(kind, acts)
+        return max(0, min(_of_wallet(kind), left // acts))
 
     # ---- sending
 
@@ -136,7 +155,7 @@ class Relay:
         for kind, form in FORMS.items():
             due = self._due(kind, log, phase, end, snapshot) if log is not None else []
             if due and not self._under_way(form.batch):
-                self._send(kind, due, snapshot)
+                self._send_all(kind, due, snapshot)
         if self.rounds is not None and self.purse.left >= self._price(self.rounds.dearest(len(known.operators))):
             self.rounds.step(known)
         self.block = snapshot.head.number
@@ -158,11 +177,17 @@ class Relay:
         patient = now - oldest < window // PARTS and end - now > window // 4
         return [] if patient and not whole else [act for act, _ in sorted(waiting, key=lambda pair: pair[0].seat)]
 
-    def _send(self, kind: str, acts: list[Act], snapshot: Snapshot) -> None:
-        reader, form = self.ledger.reader, FORMS[kind]
-        if self.purse.left < self._price(len(acts) * RELAYED):
+    def _send_all(self, kind: str, acts: list[Act], snapshot: Snapshot) -> None:
+        if self.purse.left < self._price(reserved(kind, len(acts))):
             self.log.warn("the budget for gas is spent: nothing more is relayed")
             return
+        spare, most = self._spare(kind, len(acts)), most_together(kind)
+        for start in range(0, len(acts), most):
+            self._send(kind, acts[start : start + most], spare, snapshot)
+
+    def _send(self, kind: str, acts: list[Act], spare: int, snapshot: Snapshot) -> None:
+        """spare: gas for each act beside what it takes now."""
+        reader, form = self.ledger.reader, FORMS[kind]
         named = (snapshot.facts.number,) if form.signs is not None else ()
         try:
             done = int(reader.read(form.batch, *named, [act.entry for act in acts]))
@@ -178,8 +203,8 @@ class Relay:
         data = reader.interface.call(form.batch, *named, [act.entry for act in good])
         self._batches += 1
         name = f"{snapshot.facts.number:06}-{form.batch}-{self._batches}-{snapshot.head.number}"
-        spare = 0 if form.signs is None else self._spare(len(good))
-        self.sender.send(name, snapshot.facts.number, form.batch, reader.address, data, snapshot.head, shared=True, spare=spare)
+        whole = spare * len(good)
+        self.sender.send(name, snapshot.facts.number, form.batch, reader.address, data, snapshot.head, shared=True, spare=whole)
         self.metrics.batches.labels(kind).inc()
 
     def _under_way(self, batch: str) -> bool:

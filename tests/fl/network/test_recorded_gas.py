@@ -32,7 +32,9 @@ def test_money_to_hold__pays_for_what_it_is_for(rules):
     own = [gas.gas_of(call, 128, rules) for call in gas.OWN]
     assert sum(own) < gas.ROUND and all(gas.limit(call, rules) <= gas.ROUND for call in own)
     assert gas.TABLE[rules]["actions"]["5"]["take a seat"] < gas.seat(rules)
-    assert max(gas.TABLE[rules]["relayed alone"].values()) <= gas.RELAYED
+    for batch, one in gas.TABLE[rules]["relayed at most"].items():
+        assert one["first"] <= gas.relayed(batch, 1) and one["first"] + one["more"] <= gas.relayed(batch, 2), batch
+        assert gas.relayed(batch, 0) == 0, batch
 
 
 def test_gas__between_and_beyond_what_was_measured():

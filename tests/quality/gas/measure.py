@@ -32,6 +32,7 @@ DEPTHS = {"1M": 12, "34M": 17, "1G": 22}
 ANSWERED = (0, 6, 12, 17, 22)  # depths at which a leaf is demanded and answered
 RELAYED = ((10, 3), (10, 5), (50, 5), (128, 15))  # seats and committee
 BATCH = 64  # reveals that one relayer sends together
+LOCATOR = b"\xff" * 64  # the longest
 
 
 class Meter(System):
@@ -93,9 +94,9 @@ def batched(s: Meter, rng: np.random.Generator, n: int) -> tuple[int, int]:
     return sum(gas for calls in s.take().values() for gas, _ in calls), reveals
 
 
-def reported(s: Meter, seat: int) -> Entry:
-    """A batch's entry by which a seat reports the first one's update."""
-    return signed(s, seat, (1).to_bytes(32, "big"), ActKind.MISSING)
+def reported(s: Meter, seat: int, missing: int = 1) -> Entry:
+    """A batch's entry by which a seat reports updates, the first one's alone unless told."""
+    return signed(s, seat, missing.to_bytes(32, "big"), ActKind.MISSING)
 
 
 def relayed(evm: AnvilEvm, n: int, size: int) -> dict[str, int]:
@@ -185,28 +186,32 @@ def seating(s: Meter) -> int:
     return approved + s.evm.gas
 
 
-def alone(evm: AnvilEvm) -> dict[str, int]:
-    """Gas of each kind of relayed act when a relay sends a single one, in a seat's first round, whose records are empty."""
-    rng = np.random.default_rng(3)
-    s = with_keys(Meter.create(evm).join(3).fund(), 3)
+def largest(evm: AnvilEvm) -> dict[str, dict[str, int]]:
+    """Gas of each kind of relayed act at its largest: of a seat's first round, whose records are empty, at 128 seats, with the
+    longest locators, and of reports that name everybody. first: sent alone; more: of each further one in a batch."""
+    n, rng = 128, np.random.default_rng(3)
+    s = with_keys(Meter.create(evm, committee=15, min_reveals=15).join(n).fund(), n)
     s.open()
-    s.take()
-    number, updates = s.round.number, {seat: random_update(rng) for seat in range(3)}
-    for entry in commitments(s, updates):
-        s.do("commitMany", number, [entry])
+    number, found = s.round.number, {}
+
+    def send(function: str, entries: list, *named: int) -> None:
+        s.take()
+        for part in (entries[:1], entries[1:]):
+            s.do(function, *named, part)
+        (first, _), (rest, _) = s.take()[function]
+        found[function] = {"first": first, "more": -(-rest // (len(entries) - 1))}
+
+    send("commitMany", commitments(s, {seat: random_update(rng) for seat in range(n)}, LOCATOR), number)
     s.skip()
-    for entry in openings(s):
-        s.do("revealMany", [entry])
+    send("revealMany", openings(s, LOCATOR))
     s.skip()
-    for entry in score_commitments(s, {seat: rng.bytes(3) for seat in s.draw()}):
-        s.do("commitScoresMany", number, [entry])
+    send("commitScoresMany", score_commitments(s, dict.fromkeys(s.draw(), b"\xff" * n)), number)
     s.skip()
-    for entry in score_openings(s):
-        s.do("revealScoresMany", [entry])
+    send("revealScoresMany", score_openings(s))
     s.skip()
     s.settle()
-    s.do("reportMissingMany", number, [reported(s, 0)])
-    return {kind: max(used for used, _ in calls) for kind, calls in s.take().items() if kind.endswith("Many")}
+    send("reportMissingMany", [reported(s, seat, 2**n - 1) for seat in range(n // 2 + 1)], number)  # the last one excludes all
+    return found
 
 
 def answers(evm: AnvilEvm, depth: int) -> dict[str, int]:
@@ -273,7 +278,7 @@ def table_of(evm: AnvilEvm) -> dict:
         table["deploy"]["TestToken"] = evm.gas
         table["actions"] = {str(n): actions(evm, n) for n in SEATS}
         table["relayed"] = {f"{n} seats, committee of {size}": relayed(evm, n, size) for n, size in RELAYED}
-        table["relayed alone"] = alone(evm)
+        table["relayed at most"] = largest(evm)
         table["answers"] = {str(depth): answers(evm, depth) for depth in ANSWERED}
         table["challenge"] = {
             f"{n} seats, {name} parameters": dict(zip(("gas", "bytes"), challenge(evm, n, d), strict=True))
@@ -314,8 +319,10 @@ def markdown(table: dict) -> str:
     lines += head("relayed, a participant or validator", kinds)
     for name, now in today["relayed"].items():
         lines.append(row(name, [(now[kind], then["relayed"][name][kind]) for kind in kinds]))
-    lines += head("a single act, relayed in a seat's first round", kinds[:-1])
-    lines.append(row("gas", [(today["relayed alone"][kind], then["relayed alone"][kind]) for kind in kinds[:-1]]))
+    lines += head("an act as large as it can be, relayed in a seat's first round", kinds[:-1])
+    largest_of = today["relayed at most"], then["relayed at most"]
+    for name, key in (("alone", "first"), ("each further one in a batch", "more")):
+        lines.append(row(name, [tuple(table[kind][key] for table in largest_of) for kind in kinds[:-1]]))
     lines += head("a leaf of a model", ["demand", "answer"])
     for depth, now in today["answers"].items():
         lines.append(row(f"depth {depth}", [(now[call], then["answers"][depth][call]) for call in ("demand", "answer")]))

@@ -5,7 +5,7 @@ import pytest
 from next_rules import NEXT, TODAY, NextRules, Rules
 from support.evm import AnvilEvm
 
-from fl.network.gas import TABLE
+from fl.network.gas import TABLE, relayed
 
 TOLERANCE = 0.01
 SENDER = "0x" + "11" * 20
@@ -33,6 +33,20 @@ def test_challenge__costs_what_the_table_says(node):
     assert challenge(node, 10, 17) == (pytest.approx(result["gas"], rel=TOLERANCE), result["bytes"])
 
 
+@pytest.mark.parametrize(("rules", "engine"), [(TODAY, AnvilEvm), (NEXT, NextRules)])
+def test_relayed_acts__at_their_largest_take_what_the_table_says__and_a_relay_reserves_it(rules, engine):
+    from measure import largest
+
+    evm = engine()
+    try:
+        measured = largest(evm)
+    finally:
+        evm.close()
+    for batch, gas in measured.items():
+        assert gas == pytest.approx(TABLE[rules]["relayed at most"][batch], rel=TOLERANCE)
+        assert gas["first"] <= relayed(batch, 1) * (1 + TOLERANCE)
+
+
 @pytest.mark.parametrize(("rules", "most"), [(TODAY, 8_000_000), (NEXT, 1 << 23)])
 def test_no_call_exceeds_what_a_public_transaction_may(rules, most):
     table = TABLE[rules]
@@ -46,12 +60,11 @@ def test_no_call_exceeds_what_a_public_transaction_may(rules, most):
 
 def test_next_rules__today_each_transaction_counts_as_in_its_receipt__and_the_next_ones_as_recorded():
     """NextRules compares every transaction's gas with the node's receipt, to the unit."""
-    from measure import actions, alone, answers
+    from measure import actions, answers
 
     evm = NextRules()
     try:
         assert actions(evm, 5) == pytest.approx(TABLE[NEXT]["actions"]["5"], rel=TOLERANCE)
-        assert alone(evm) == pytest.approx(TABLE[NEXT]["relayed alone"], rel=TOLERANCE)
         assert answers(evm, 6) == pytest.approx(TABLE[NEXT]["answers"]["6"], rel=TOLERANCE)
     finally:
         evm.close()

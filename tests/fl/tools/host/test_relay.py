@@ -13,24 +13,28 @@ from support.keys import key_of
 from support.system import System, owner, random_update, salt
 
 from fl.log import Log
+from fl.network import sender as sender_module
+from fl.network.gas import relayed
 from fl.network.host_relay import HostRelay
 from fl.network.rpc import NodeRefused
+from fl.network.sender import MAX_GAS
 from fl.network.stores.base import Writer
 from fl.network.stores.local import LocalStore
 from fl.network.transactions import Signed, SignedTransaction, State, TransactionJournal
 from fl.protocol.artifact import Kind
 from fl.protocol.leaves import root_of
-from fl.protocol.relayed import Act
+from fl.protocol.relayed import FORMS, Act
+from fl.tools.host import relay as relay_module
 from fl.tools.host.ledger import Ledger
 from fl.tools.host.metrics import Metrics
 from fl.tools.host.purse import Payment, Purse
-from fl.tools.host.relay import Relay
+from fl.tools.host.relay import GAS_OF_WALLET, Relay, most_together, reserved
 from fl.tools.host.server import Host, application
 from fl.tools.host.web import Address, WebServer
 
 ETHER = 10**18
 SENDER = key_of(40)
-UPDATES = {seat: random_update(np.random.default_rng(seat)) for seat in range(3)}
+UPDATES = {seat: random_update(np.random.default_rng(seat)) for seat in range(12)}
 ROOTS = {seat: root_of(data, Kind.UPDATE) for seat, data in UPDATES.items()}
 
 
@@ -105,6 +109,23 @@ def test_budget__that_is_spent__sends_daemons_on_their_own_way(system, relay):
     assert relay.offer(commit(system)) == (503, "the budget for gas is spent: send the transaction yourself")
 
 
+def test_budget__is_reserved_for_acts_at_their_largest(system, relay):
+    price = relay._price(1)
+    assert price > 0
+    relay.purse.budget = price * reserved("commit", 2) - 1
+    assert relay.offer(commit(system, 0)) == (202, "taken")
+    assert relay.offer(commit(system, 1))[0] == 503
+    relay.purse.budget += 1
+    assert relay.offer(commit(system, 1)) == (202, "taken")
+
+
+@pytest.mark.parametrize("kind", FORMS)
+def test_most_acts_together__fit_a_transaction__whatever_their_operators_become(kind):
+    most, batch, wallet = most_together(kind), FORMS[kind].batch, 0 if FORMS[kind].signs is None else GAS_OF_WALLET
+    assert relayed(batch, most) + most * wallet <= MAX_GAS < relayed(batch, most + 1) + (most + 1) * wallet
+    assert reserved(kind, most + 1) == relayed(batch, most) + relayed(batch, 1)
+
+
 def test_journal__of_a_host_that_runs_for_years__does_not_fill_the_disk(system, relay):
     facts = -16, "commitMany", SENDER.address, "", SENDER.address, 0, 1
     old = SignedTransaction("000000-old", *facts, state=State.DONE)
@@ -128,7 +149,8 @@ class Rushed(InProcessChain):
     def _eth_sendRawTransaction(self, raw: str) -> str:
         if self.first is not None:
             self.first()
-        self.gas = TypedTransaction.from_bytes(HexBytes(raw)).as_dict()["gas"] - 40_000  # generously for what it is called with
+        fields = TypedTransaction.from_bytes(HexBytes(raw)).as_dict()
+        self.gas = fields["gas"] - 21_000 - sum(16 if byte else 4 for byte in fields["data"])
         try:
             return super()._eth_sendRawTransaction(raw)
         finally:
@@ -144,25 +166,47 @@ class Rushed(InProcessChain):
             raise NodeRefused(method, 3, str(error), b"") from None
 
 
-def test_batch__whose_operators_become_wallets_that_burn_gas__still_does_the_others(tmp_path):
+def rushed(tmp_path, seats: int, wallets: int) -> Relay:
+    """A relay that holds every seat's commitment and has sent it, to a chain on which the operators of the first seats became
+    wallets that burn gas just before."""
     chain = Rushed()
-    system = System.create(chain).join(3).fund()
-    for seat in range(3):
+    system = System.create(chain).join(seats).fund()
+    for seat in range(seats):
         operated(system, seat)
     system.open()
     ledger = Ledger(reader_of(system))
     ledger.look()
     purse = Purse(tmp_path / "payments.jsonl", ETHER)
     relay = Relay(ledger, SENDER, TransactionJournal(tmp_path / "relayed"), purse, Metrics(), Log())
-    for seat in range(3):
+    for seat in range(seats):
         assert relay.offer(commit(system, seat)) == (202, "taken")
     wallet = chain.deploy("OddWallet")
     wallet.send("set", 3, SENDER.address, b"", by=SENDER.address)  # burns gas
-    chain.first = lambda: [system.do("setOperator", seat, wallet.address, by=owner(seat)) for seat in (0, 1)]
+
+    def first() -> None:
+        chain.first = None
+        for seat in range(wallets):
+            system.do("setOperator", seat, wallet.address, by=owner(seat))
+
+    chain.first = first
     relay.step()
-    chain.first = None
     ledger.look()
-    assert set(ledger.history.round.commitments) == {2}
+    return relay
+
+
+def test_batch__whose_operators_become_wallets_that_burn_gas__still_does_the_others(tmp_path):
+    relay = rushed(tmp_path, 3, 2)
+    assert set(relay.ledger.history.round.commitments) == {2}
+
+
+def test_acts__that_one_transaction_may_have_no_gas_for__go_in_several(tmp_path, monkeypatch):
+    for module in (relay_module, sender_module):
+        monkeypatch.setattr(module, "MAX_GAS", 1_000_000)
+    assert most_together("commit") == 4
+    relay = rushed(tmp_path, 12, 11)
+    assert set(relay.ledger.history.round.commitments) == {11}
+    sent = relay.sender.transactions.open(SENDER.address)  # the second four are wallets when they are tried, and not sent
+    assert len(sent) == 2 and all(batch.gas < 1_000_000 for batch in sent)
 
 
 # ---- a seat's hosts
