@@ -97,7 +97,7 @@ def groups(task: Task, sizes: Sequence[int]) -> list[list[int]]:
 @lru_cache(maxsize=64)
 def together(task: Task) -> bool:
     """Whether the task's participants may be trained at once: every row of its table is tried, in batches, against the loop."""
-    if isinstance(task, SelfTrained) or task.training.device != "cpu":  # a device of its own trains one by one
+    if isinstance(task, SelfTrained) or task.local or task.training.device != "cpu":  # a device of its own trains one by one
         return False
     model = build(task, 0).train()
     table = task.data()

@@ -1,10 +1,12 @@
 """Converts between PyTorch's floats and the protocol's integers.
 
-Only parameters that train are federated. What else a model holds, frozen parameters and buffers, everybody builds alike.
+Only parameters that train are federated, without those of layers that stay at home. What else a model holds, everybody builds
+alike, and local layers begin alike.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from hashlib import sha256
 
 import numpy as np
@@ -16,26 +18,44 @@ from fl.protocol import fixed_point
 from fl.protocol.artifact import BLOCKS_PER_LEAF, depth_for, pack_update, pad
 from fl.protocol.blocks import BLOCK, dequantize, quantize
 
+LOCAL = "_treaty_local"  # the attribute of a task's module that names what stays at home
 MARGIN = 0.99  # below the gate's bound, for what rounding adds
+
+
+def _at_home(model: nn.Module) -> frozenset[str]:
+    names: frozenset[str] = getattr(model, LOCAL, frozenset())
+    return names
 
 
 def federated(model: nn.Module) -> dict[str, nn.Parameter]:
     """The parameters that train, by PyTorch's names, in the model's order: these travel, and nothing else does."""
-    return {name: p for name, p in model.named_parameters() if p.requires_grad}
+    at_home = _at_home(model)
+    return {name: p for name, p in model.named_parameters() if p.requires_grad and name not in at_home}
+
+
+def local(model: nn.Module) -> dict[str, torch.Tensor]:
+    """What stays at home, by PyTorch's names: parameters that train, and buffers."""
+    at_home = _at_home(model)
+    return {name: t for name, t in (*model.named_parameters(), *model.named_buffers()) if name in at_home}
 
 
 def fixed(model: nn.Module) -> dict[str, torch.Tensor]:
-    """What everybody must build alike, by PyTorch's names: frozen parameters and buffers."""
-    frozen = {name: p.detach() for name, p in model.named_parameters() if not p.requires_grad}
-    return frozen | dict(model.named_buffers())
+    """What everybody must build alike, by PyTorch's names: frozen parameters, buffers, and what local layers begin with."""
+    shared = federated(model)
+    rest = {name: p.detach() for name, p in model.named_parameters() if name not in shared}
+    return rest | dict(model.named_buffers())
 
 
 def fixed_digest(model: nn.Module) -> str | None:
-    """SHA-256 over the names, kinds, shapes and bytes of what is fixed, sorted by name, in hex; None where nothing is."""
-    if not (tensors := fixed(model)):
-        return None
+    """The digest of what is fixed; None where nothing is."""
+    return digest_of(tensors) if (tensors := fixed(model)) else None
+
+
+def digest_of(tensors: Mapping[str, torch.Tensor]) -> str:
+    """SHA-256 over the names, kinds, shapes and bytes of tensors, sorted by name, in hex."""
     hashed = sha256()
     for name, tensor in sorted(tensors.items()):
+        tensor = tensor.detach()
         hashed.update(f"{name}\0{tensor.dtype}\0{tuple(tensor.shape)}\0".encode())
         hashed.update(tensor.contiguous().reshape(-1).view(torch.uint8).numpy().tobytes())
     return hashed.hexdigest()

@@ -13,20 +13,25 @@ from fl.errors import UndefinedMetricError, UserCodeError
 from fl.learning.batched import losses
 from fl.learning.codec import load_floats, load_vector
 from fl.learning.data.partition import Part
+from fl.learning.local_layers import Own, load_own, own_of
 from fl.learning.task import SelfTrained, Task, build, foreign
 from fl.learning.trainer import tensors
 from fl.learning.user_code import loss_of, metric_of, outputs_of
 
 
 class Evaluator:
-    """Runs a model's vector over rows; keeps one module, since building one costs more than a small batch."""
+    """Runs a model's vector over rows; keeps one module, since building one costs more than a small batch.
+
+    own: a participant's local layers; by default those that every model begins with."""
 
     def __init__(self, task: Task):
         self.task = task
         self.module = build(task, 0).eval()
+        self._first = own_of(self.module)
 
-    def _outputs(self, vector: NDArray[np.int32], part: Part) -> tuple[Any, torch.Tensor, torch.Tensor]:
+    def _outputs(self, vector: NDArray[np.int32], part: Part, own: Own | None = None) -> tuple[Any, torch.Tensor, torch.Tensor]:
         load_vector(self.module, vector)
+        load_own(self.module, own or self._first)
         x, y = tensors(part)
         with torch.no_grad():
             return outputs_of(self.task, self.module, x, y), x, y
@@ -37,26 +42,29 @@ class Evaluator:
             return _measured(self.task, load_vector(self.module, vector), part)[0]
         return float(loss_of(self.task, *self._outputs(vector, part)))
 
-    def losses(self, vectors: NDArray[np.int32], part: Part) -> NDArray[np.float64]:
+    def losses(self, vectors: NDArray[np.int32], part: Part, own: Own | None = None) -> NDArray[np.float64]:
         """Mean losses of many models (n, padded) over the rows, (n,), all at once where the task's model allows it.
 
         Raises UserCodeError."""
         if isinstance(self.task, SelfTrained):
             return np.array([self.loss(vector, part) for vector in vectors])
+        load_own(self.module, own or self._first)
         return losses(self.task, self.module, vectors, part)
 
-    def metric(self, vector: NDArray[np.int32], part: Part) -> float:
+    def metric(self, vector: NDArray[np.int32], part: Part, own: Own | None = None) -> float:
         """The task's metric of the model (units) over the rows, finite. Raises UserCodeError."""
         if isinstance(self.task, SelfTrained):
             return _metric(self.task, load_vector(self.module, vector), part)
-        outputs, _, y = self._outputs(vector, part)
+        outputs, _, y = self._outputs(vector, part, own)
         return metric_of(self.task, outputs, y)
 
 
-def load_and_measure(task: Task, floats: NDArray[np.float64], part: Part) -> float:
+def load_and_measure(task: Task, floats: NDArray[np.float64], part: Part, own: Own | None = None) -> float:
     """The task's metric of a model given in floats, finite. Raises UserCodeError."""
     model = build(task, 0).eval()
     load_floats(model, floats)
+    if own:
+        load_own(model, own)
     if isinstance(task, SelfTrained):
         return _metric(task, model, part)
     x, y = tensors(part)

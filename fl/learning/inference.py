@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from fl.errors import TaskError
-from fl.learning.codec import load_vector
+from fl.learning.codec import load_vector, local
 from fl.learning.task import Task, build, foreign
 
 Module: TypeAlias = nn.Module  # for layers that import no torch
@@ -35,23 +35,27 @@ def module_of(task: Task, vector: NDArray[np.int32]) -> Module:
 
 
 def tensors_of(module: Module) -> dict[str, NDArray[np.float32]]:
-    """The parameters by PyTorch's own names."""
-    return {name: p.detach().numpy().copy() for name, p in module.named_parameters()}
+    """The parameters by PyTorch's own names, and the buffers of local layers, which a participant's training moves."""
+    return {name: p.detach().numpy().copy() for name, p in _kept(module).items()}
 
 
 def module_from(task: Task, tensors: Mapping[str, NDArray[np.float32]]) -> Module:
     """The task's module with these parameters, in eval mode. Raises TaskError if they belong to another model."""
     module = build(task, 0)
-    wanted = {name: tuple(p.shape) for name, p in module.named_parameters()}
+    wanted = {name: tuple(p.shape) for name, p in _kept(module).items()}
     found = {name: tuple(values.shape) for name, values in tensors.items()}
     if wanted != found:
         name = next(n for n in (*wanted, *found) if wanted.get(n) != found.get(n))
         message = f"{name} is {found.get(name, 'missing')} in the file and {wanted.get(name, 'unknown')} in the task's model"
         raise TaskError(f"the parameters do not fit task {task.name}: {message}: give the task that the model was trained with")
     with torch.no_grad():
-        for name, p in module.named_parameters():
-            p.copy_(torch.from_numpy(np.ascontiguousarray(tensors[name])))
+        for name, p in _kept(module).items():
+            p.copy_(torch.from_numpy(np.ascontiguousarray(tensors[name])).reshape(p.shape))
     return module.eval()
+
+
+def _kept(module: Module) -> dict[str, Tensor]:
+    return dict(module.named_parameters()) | local(module)
 
 
 def outputs_of(task: Task, module: Module, x: NDArray[np.float32]) -> Tensor:

@@ -21,7 +21,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,7 +35,7 @@ from fl.protocol.scores import BEST
 if TYPE_CHECKING:  # rows are torch tensors; recomputing a run from its files needs no torch
     from fl.learning.data.partition import Part
 
-    Losses = Callable[[NDArray[np.int32], Part], NDArray[np.float64]]  # models (n, p) over rows to mean losses (n,)
+Losses: TypeAlias = "Callable[[NDArray[np.int32], Part], NDArray[np.float64]]"  # models (n, p) over rows to mean losses (n,)
 
 FIRST_YARDSTICK = 0.05  # share of the loss that a typical update of a first round is assumed to be worth
 WINDOW = 20  # past rounds that a validator judges by
@@ -162,10 +162,11 @@ class Scorer:
 
     failures: what its task's code failed with, by round. Such a round measures nothing, like one whose losses are not finite.
     The validator then reveals the prior, because a drawn validator that reveals no scores is slashed.
+    at: the losses with the layers that the validator had in a round, if it keeps some at home.
     """
 
-    def __init__(self, losses: Losses, held_out: Part):
-        self._losses, self._held_out = losses, held_out
+    def __init__(self, losses: Losses, held_out: Part, at: Callable[[int], Losses] | None = None):
+        self._at, self._held_out = at or (lambda _: losses), held_out
         self.failures: dict[int, str] = {}
         self._worths: dict[int, dict[int, float]] = {}
 
@@ -194,7 +195,8 @@ class Scorer:
         count, each = len(round_.accepted) + 2, max(1, MODELS // round_.base.size)
         parts = [slice(at, at + each) for at in range(0, count, each)]
         try:
-            losses = np.concatenate([self._losses(candidates(round_, part), self._held_out) for part in parts])
+            measure = self._at(round_.number)
+            losses = np.concatenate([measure(candidates(round_, part), self._held_out) for part in parts])
         except UserCodeError as error:
             self.failures[round_.number] = str(error)
             losses = np.full(count, np.nan)

@@ -21,7 +21,8 @@ from torch.nn.modules.batchnorm import _NormBase
 from torch.nn.parameter import is_lazy
 
 from fl.errors import TaskError, TreatyError, UserCodeError
-from fl.learning.codec import federated, fixed, fixed_digest
+from fl.learning.codec import LOCAL, federated, fixed, fixed_digest, local
+from fl.learning.local_layers import local_names
 from fl.protocol.manifest import MAX_BATCH, MAX_PARAMETERS, MAX_SETTING, MAX_STEPS, Training
 
 if TYPE_CHECKING:
@@ -110,6 +111,8 @@ class Task(ABC):
     classes: tuple[str, ...] = ()
     feature_columns: tuple[str, ...] = ()  # of a table as people keep it, which `encode` reads
     target_column: str = ""
+    # Layers that are never sent, by a part of their path, such as ("norm", "head"): each participant keeps its own.
+    local: tuple[str, ...] = ()
     loaded_from: Path | None = None  # its file, if it has one
 
     @abstractmethod
@@ -152,10 +155,13 @@ class Task(ABC):
     def facts(self) -> dict[str, object]:
         """What the manifest says about the task, as JSON; special kinds of task add what their participants must agree on.
 
-        fixed: the digest of frozen parameters and buffers, where the model has any."""
+        fixed: the digest of frozen parameters, buffers and what local layers begin with; local: the names of what stays at
+        home. Each where the model has any."""
         stated: dict[str, object] = {"task": self.name, "metric": self.metric, "training": asdict(self.training.shared())}
-        digest = fixed_digest(build(self, 0))
-        return stated if digest is None else {**stated, "fixed": digest}
+        model = build(self, 0)
+        if (digest := fixed_digest(model)) is not None:
+            stated["fixed"] = digest
+        return {**stated, "local": sorted(at_home)} if (at_home := local(model)) else stated
 
 
 class SelfTrained(Task):
@@ -188,7 +194,7 @@ class SelfTrained(Task):
 
 
 def build(task: Task, seed: int) -> nn.Module:
-    """The task's model: what trains is drawn from the seed, what is fixed always from seed 0, so that it is the same in every
+    """The task's model: what is federated is drawn from the seed, all else always from seed 0, so that it is the same in every
     federation. Raises TaskError if the model cannot be federated."""
     model = _built(task, seed)
     if seed and (tensors := fixed(model)):
@@ -211,14 +217,18 @@ def _built(task: Task, seed: int) -> nn.Module:
         if any(map(is_lazy, (*model.parameters(), *model.buffers()))):
             with foreign(task, "the model's lazy layers cannot be built from a row of data(): give them their widths"):
                 _materialise(task, model)
-    for module in model.modules():
+    if task.local and isinstance(task, SelfTrained):
+        cause = "local names layers, and the task's own code trains and measures"
+        raise TaskError(f"task {task.name}: {cause}: keep them out of the arrays that it federates, and leave local out")
+    setattr(model, LOCAL, at_home := local_names(task, model))
+    for path, module in model.named_modules():
         # Where its own parameters are frozen it may be kept in eval mode; training it once shows whether it is.
-        if isinstance(module, _NormBase) and module.running_mean is not None and not _frozen(module):
+        kept = isinstance(module, _NormBase) and f"{path}.running_mean" in at_home
+        if isinstance(module, _NormBase) and module.running_mean is not None and not kept and not _frozen(module):
             kind = type(module).__name__
             message = f"{kind} keeps running statistics, which are not parameters and would stay on each participant's machine"
-            raise TaskError(
-                f"task {task.name}: {message}: use GroupNorm or LayerNorm, or {kind}(..., track_running_stats=False)"
-            )
+            remedy = f'use GroupNorm or LayerNorm, or {kind}(..., track_running_stats=False), or say local = ("{path}",)'
+            raise TaskError(f"task {task.name}: {message}: {remedy}")
     weights = federated(model).values()
     if not weights:
         cause = "the model has no parameters that train, so there is nothing to learn"

@@ -17,9 +17,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _NormBase
 
 from fl.errors import TaskError, UndefinedMetricError, UserCodeError
-from fl.learning.codec import federated, fixed, floats_of, parameters_of, to_vector
+from fl.learning.codec import federated, fixed, floats_of, local, parameters_of, to_vector
 from fl.learning.data.partition import Part, Shard, Split
 from fl.learning.evaluator import Evaluator
 from fl.learning.task import Data, SelfTrained, Task, build, foreign
@@ -203,18 +204,21 @@ def _check_training(task: Task, part: Part) -> None:
     """
     once, model = copy(task), build(task, 0)
     once.training = replace(task.training, steps=-(-len(part) // task.training.batch_size))
-    before = {name: tensor.clone() for name, tensor in fixed(model).items()}
+    before = {name: tensor.clone() for name, tensor in fixed(model).items() if name not in local(model)}
     train(once, model, part, np.random.default_rng(0))
     for name, tensor in fixed(model).items():
-        if not _same([tensor], [before[name]]):
+        if name in before and not _same([tensor], [before[name]]):
             cause = f"training changes the buffer {name}, which is not a parameter and stays on each participant's machine"
-            raise TaskError(f"task {task.name}: {cause}: make it a parameter, or keep it constant")
+            raise TaskError(f"task {task.name}: {cause}: make it a parameter, keep it constant, or name its layer in local")
     largest = float(np.abs(floats_of(model)).max())
     if not largest < WITHIN:  # NaN is not below it either
         cause = f"one pass over {len(part)} rows takes a parameter to {largest:.2g}, and the bound is {WITHIN:g}"
         rate = f"learning_rate {task.training.learning_rate:g}"
         raise TaskError(f"task {task.name}: training diverges ({cause}): lower its {rate}, or rescale the rows")
     model = build(task, 0).train()
+    for module in model.modules():
+        if isinstance(module, _NormBase):  # a local one needs two rows while it trains
+            module.eval()
     x, y = tensors(part)
     weights = list(federated(model).values())
     for i in _one_of_each(part, LABELS).tolist():

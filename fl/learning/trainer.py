@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 from torch import nn
 
 from fl.errors import TaskError
-from fl.learning.codec import federated, floats_of, load_vector
+from fl.learning.codec import federated, floats_of, load_vector, local
 from fl.learning.data.partition import Part
+from fl.learning.local_layers import Own, load_own, own_of
 from fl.learning.task import LocalTraining, SelfTrained, Task, build, foreign
 from fl.learning.user_code import batch_loss, gradients
 from fl.protocol.fixed_point import to_float
@@ -63,7 +64,9 @@ def _train(task: Task, model: nn.Module, part: Part, rng: np.random.Generator) -
     settings = task.training
     device = _device(settings.device)
     x, y = (rows.to(device) for rows in tensors(part))
-    weights = list(federated(model.to(device)).values())
+    shared = list(federated(model.to(device)).values())
+    weights = [*shared, *(w for w in local(model).values() if w.requires_grad)]
+    pull = [settings.proximal] * len(shared) + [0.0] * (len(weights) - len(shared))  # towards the shared model
     start = [w.detach().clone() for w in weights]
     velocity = [torch.zeros_like(w) for w in weights]
     for chosen in batches(len(part), settings, rng):
@@ -71,10 +74,10 @@ def _train(task: Task, model: nn.Module, part: Part, rng: np.random.Generator) -
         loss = batch_loss(task, model, x[batch], y[batch], partial(_numbered, part, batch))
         found = gradients(task, loss, weights)
         with torch.no_grad():
-            for w, g, v, w0 in zip(weights, found, velocity, start, strict=True):
+            for w, g, v, w0, mu in zip(weights, found, velocity, start, pull, strict=True):
                 if g is None:  # not part of this batch's loss
                     continue
-                step = g + settings.weight_decay * w + settings.proximal * (w - w0)
+                step = g + settings.weight_decay * w + mu * (w - w0)
                 v.mul_(settings.momentum).add_(step)
                 w.sub_(v, alpha=settings.learning_rate)
     model.to("cpu")
@@ -99,8 +102,17 @@ def start_weights(task: Task, seed: int) -> list[NDArray[np.float32]]:
 
 
 def local_change(task: Task, base: NDArray[np.int32], part: Part, rng: np.random.Generator) -> NDArray[np.float64]:
-    """What training on `part` from the model `base` (units) changes, float64 (parameters,)."""
+    """What training on `part` from the model `base` (units) changes, float64 (parameters,). Local layers begin anew."""
+    return change_beside(task, base, part, rng, None)[0]
+
+
+def change_beside(
+    task: Task, base: NDArray[np.int32], part: Part, rng: np.random.Generator, own: Own | None
+) -> tuple[NDArray[np.float64], Own]:
+    """The same with a participant's own local layers, and these after training. own: None before it has any."""
     model = load_vector(build(task, 0), base)
+    if own is not None:
+        load_own(model, own)
     train(task, model, part, rng)
     after = floats_of(model)
-    return after - to_float(base)[: after.size]
+    return after - to_float(base)[: after.size], own_of(model)

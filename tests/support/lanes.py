@@ -55,6 +55,7 @@ LANES: dict[str, Lane] = {
     "fl/learning/privacy": Lane.FULL,
     "fl/learning/research": Lane.FULL,
     "fl/learning/test_foreign_tasks.py": Lane.FULL,
+    "fl/learning/test_local_layers.py": Lane.FULL,
     "fl/learning/test_uncertainty.py": Lane.FULL,
     "fl/protocol/test_stream.py": Lane.FULL,
     "fl/tools/model": Lane.FULL,

@@ -15,10 +15,11 @@ from fl.agents.record.view import View
 from fl.agents.roles.privacy_guard import statement_name
 from fl.agents.roles.training import PLAIN, SoloTrainer, TrainingOptions
 from fl.agents.runtime.actions import Action, Call, Files, Publish, Train, Wait
+from fl.learning import local_layers
 from fl.learning.codec import encode_update
 from fl.learning.data.partition import Shard
 from fl.learning.task import Task
-from fl.learning.trainer import generator
+from fl.learning.trainer import change_beside, generator
 from fl.learning.user_code import during
 from fl.protocol.artifact import Kind, depth_for
 from fl.protocol.commitment import update_commitment
@@ -26,7 +27,7 @@ from fl.protocol.leaves import root_of
 from fl.protocol.phases import Phase
 
 SEALED = ("update", "salt", "locator")  # the parts of a commitment, one file each in the journal
-AHEAD = "ahead"  # what was trained before its round opened: base, update and residual, in one file that is whole or absent
+AHEAD = "ahead"  # what was trained before its round opened: base, update, residual, local layers; one file, whole or absent
 
 
 class Participant:
@@ -49,6 +50,7 @@ class Participant:
         self.trainer, self.guard = options.trainer or SoloTrainer(task, shard.train, seed, seat), options.guard
         self.ahead = options.ahead and options.guard is None
         self._made: tuple[object, bytes] = None, b""
+        self._local = b""  # the worker's: the file of its local layers after the training that it did last, if it keeps any
         self._ahead: tuple[int, bytes] | None = None  # the round and base that it was last found to have trained for
 
     def decide(self, view: View) -> list[Action]:
@@ -74,18 +76,24 @@ class Participant:
         number = view.round.number
         base = view.record.model(view.round.base)
         with during(f"training in round {number} for seat {self.seat}"):
+            rng = generator(self.seed, number, self.seat)
             if self.guard is not None:
-                rng = generator(self.seed, number, self.seat)
                 return self.guard.change(view, rng), rng
+            if self.task.local:
+                before = local_layers.kept(self.journal, number - 1)
+                delta, own = change_beside(self.task, base, self.shard.train, rng, before)
+                self._local = local_layers.to_file(self.task, own)
+                return delta, rng
             return self.trainer.change(base, number)
 
     def train(self, view: View) -> Files:
         """The worker's part: returns what must be on disk before a commitment is sent. A release is in the privacy ledger
         before this returns."""
         number = view.round.number
-        data, residual = self._trained_ahead(number, view.round.base) or self.update(view)
+        data, residual, own = self._trained_ahead(number, view.round.base) or (*self.update(view), self._local)
         sealed = data, os.urandom(32), view.record.store.locator(data)
         files = {} if self.guard is None else self.guard.keep(view, root_of(data, Kind.UPDATE))
+        files |= {f"{number}.{local_layers.SUFFIX}": own} if own else {}
         files |= {f"{number}.residual": save({"residual": residual})}
         files |= {f"{number}.{name}": part for name, part in zip(SEALED, sealed, strict=True)}
         return files | ({f"{number}.{AHEAD}": b""} if self._kept(f"{number}.{AHEAD}") else {})  # it is as large as a model
@@ -165,6 +173,7 @@ class Participant:
             "base": np.frombuffer(base, np.uint8),
             "update": np.frombuffer(data, np.uint8),
             "residual": residual,
+            "local": np.frombuffer(self._local, np.uint8),
         }
         return {f"{view.facts.number + 1}.{AHEAD}": save(parts)}
 
@@ -179,12 +188,13 @@ class Participant:
         root = view.round.proposal.root
         return root if tree is not None and tree.root == root and view.record.model_file(root) is not None else None
 
-    def _trained_ahead(self, number: int, base: bytes) -> tuple[bytes, NDArray[np.float64]] | None:
-        """(the update's file, what rounding lost), if they were trained on this base before the round opened."""
-        parts = self._arrays(f"{number}.{AHEAD}", ("base", "update", "residual"))
+    def _trained_ahead(self, number: int, base: bytes) -> tuple[bytes, NDArray[np.float64], bytes] | None:
+        """(the update's file, what rounding lost, the local layers' file), if they were trained on this base before the round
+        opened."""
+        parts = self._arrays(f"{number}.{AHEAD}", ("base", "update", "residual", "local"))
         if parts is None or parts["base"].tobytes() != base:
             return None
-        return parts["update"].tobytes(), parts["residual"]
+        return parts["update"].tobytes(), parts["residual"], parts["local"].tobytes()
 
     def _commitment(self, view: View, sealed: tuple[bytes, bytes, bytes]) -> bytes:
         """The commitment to these files; cached, since hashing a large update takes longer than a tick should."""

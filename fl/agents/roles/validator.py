@@ -4,15 +4,38 @@ each earns."""
 from __future__ import annotations
 
 import os
+from functools import partial
 from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
 
 from fl.agents.record.view import View
 from fl.agents.runtime.actions import Action, Call, Files, Score, Wait
+from fl.errors import UndefinedMetricError
 from fl.learning.data.partition import Shard
 from fl.learning.evaluator import Evaluator
-from fl.learning.scoring import ScoredRound, Scorer
+from fl.learning.local_layers import kept
+from fl.learning.scoring import Losses, ScoredRound, Scorer
 from fl.protocol.commitment import score_commitment
 from fl.protocol.phases import Phase
+from fl.protocol.seat_metric import SeatMetric
+
+
+def _at_home(evaluator: Evaluator, journal: Path, number: int) -> Losses:
+    """Losses with the local layers that this seat had in a round."""
+    return partial(evaluator.losses, own=kept(journal, number))
+
+
+def seat_metric(evaluator: Evaluator, vector: NDArray[np.int32], shard: Shard, journal: Path, number: int) -> SeatMetric | None:
+    """What a participant measures of the model of a round (units) on its held-out rows; None where these have no metric."""
+    rows, own = shard.held_out, kept(journal, number)
+    try:
+        value = evaluator.metric(vector, rows, own)
+        shared = evaluator.metric(vector, rows) if evaluator.task.local else None
+    except UndefinedMetricError:
+        return None
+    return SeatMetric(value, shared, len(rows))
 
 
 class Validator:
@@ -20,7 +43,8 @@ class Validator:
 
     def __init__(self, seat: int, evaluator: Evaluator, shard: Shard, journal: Path):
         self.seat, self.journal = seat, journal
-        self._scorer = Scorer(evaluator.losses, shard.held_out)
+        at = partial(_at_home, evaluator, journal) if evaluator.task.local else None
+        self._scorer = Scorer(evaluator.losses, shard.held_out, at)
 
     def decide(self, view: View) -> list[Action]:
         if view.phase is Phase.SCORE_COMMIT and self.seat in view.round.committee:

@@ -19,7 +19,9 @@ from fl.network.transactions import TransactionJournal
 from fl.protocol.signatures import ActKind
 
 SIGNED = tuple(f"{kind.value}.{SUFFIX}" for kind in ActKind)
-KEPT = ("update", "salt", "locator", "scores", "missing", "residual", "ahead", *SIGNED)  # kinds of files that a round leaves
+LOCAL = "local"  # the seat's own layers after a round's training
+# Kinds of files that a round leaves.
+KEPT = ("update", "salt", "locator", "scores", "missing", "residual", "ahead", LOCAL, *SIGNED)
 FETCHED_ROUNDS = 24  # rounds whose fetched files are kept: the score and the gate look back 20
 KEEP_ROUNDS = 16  # rounds whose files are kept; older ones cannot matter any more
 
@@ -74,16 +76,17 @@ class Journal:
         return self.folder / "fetched"
 
     def prune(self, round_: int, recent: Collection[str] = ()) -> None:
-        """Removes files of rounds long over, so that the disk does not fill. The last residual stays, and so do the copies of
-        fetched files that are `recent`."""
+        """Removes files of rounds long over, so that the disk does not fill. The last local layers stay, and so do the
+        copies of fetched files that are `recent`."""
         for path in self.fetched.glob("*.*") if recent else ():
             if path.suffix in (".update", ".model") and path.name not in recent:
                 path.unlink(missing_ok=True)
-        before = round_ - KEEP_ROUNDS
+        trained = [int(path.stem) for path in self.folder.glob(f"*.{LOCAL}") if path.stem.isdecimal()]
+        before, last = round_ - KEEP_ROUNDS, f"{max(trained, default=0)}.{LOCAL}"
         self.transactions.forget(before)
         for path in self.folder.iterdir():
             number, _, kind = path.name.partition(".")
-            if number.isdecimal() and int(number) < before and kind in KEPT:
+            if number.isdecimal() and int(number) < before and kind in KEPT and path.name != last:
                 path.unlink(missing_ok=True)
 
     def _identify(self) -> None:

@@ -128,6 +128,9 @@ class PerRow:
 
 def check_private(task: Task, part: Part, mechanism: str) -> None:
     """Whether a task can be trained privately. Raises PrivacyError with the remedy."""
+    if task.local:
+        cause = "keeps local layers, which remember rows of every earlier round without noise, and each update depends on them"
+        raise PrivacyError(f"task {task.name} {cause}: leave local out, or train without --private")
     if mechanism != "sgd":
         return
     remedy = "or protect the whole update instead (--private update)"

@@ -14,11 +14,13 @@ from typing import TypedDict, Unpack
 
 import numpy as np
 from numpy.typing import NDArray
+from torch import Tensor
 
 from fl.learning.codec import encode_update, floats_of, load_floats, to_vector
 from fl.learning.data.partition import Part, Split
 from fl.learning.evaluator import Evaluator, load_and_measure
 from fl.learning.gate import GATES, GateState
+from fl.learning.local_layers import load_own, own_of
 from fl.learning.privacy.budget import Privacy, spending
 from fl.learning.privacy.mechanisms import Seeded, private_change
 from fl.learning.research.comparison import Baselines
@@ -28,10 +30,16 @@ from fl.protocol.aggregate import aggregate
 from fl.protocol.artifact import depth_for, parse_update
 
 
-def _change(task: Task, base: NDArray[np.float64], part: Part, rng: np.random.Generator) -> NDArray[np.float64]:
+def _change(
+    task: Task, base: NDArray[np.float64], part: Part, rng: np.random.Generator, own: dict[str, Tensor]
+) -> NDArray[np.float64]:
+    """own: the participant's local layers, which training replaces; empty before it has any."""
     model = build(task, 0)
     load_floats(model, base)
+    if own:
+        load_own(model, own)
     train(task, model, part, rng)
+    own.update(own_of(model))
     return floats_of(model) - base
 
 
@@ -42,11 +50,11 @@ def alone(task: Task, part: Part, test: Part, rounds: int, seed: int, seat: int 
 
 def alone_curve(task: Task, part: Part, test: Part, rounds: int, seed: int, seat: int = 0) -> list[float]:
     """The same, before the first round and after each."""
-    floats = floats_of(build(task, seed))
+    floats, own = floats_of(build(task, seed)), dict[str, Tensor]()
     curve = [load_and_measure(task, floats, test)]
     for number in range(1, rounds + 1):
-        floats = floats + _change(task, floats, part, generator(seed, number, seat))
-        curve.append(load_and_measure(task, floats, test))
+        floats = floats + _change(task, floats, part, generator(seed, number, seat), own)
+        curve.append(load_and_measure(task, floats, test, own))
     return curve
 
 
@@ -71,10 +79,10 @@ def float_fedavg(task: Task, split: Split, rounds: int, seed: int) -> float:
 
 def float_fedavg_curve(task: Task, split: Split, rounds: int, seed: int) -> list[float]:
     """The same, before the first round and after each."""
-    floats = floats_of(build(task, seed))
+    floats, owns = floats_of(build(task, seed)), [dict[str, Tensor]() for _ in split.shards]
     curve = [load_and_measure(task, floats, split.test)]
     for number in range(1, rounds + 1):
-        changes = [_change(task, floats, s.train, generator(seed, number, i)) for i, s in enumerate(split.shards)]
+        changes = [_change(task, floats, s.train, generator(seed, number, i), owns[i]) for i, s in enumerate(split.shards)]
         floats = floats + np.mean(changes, axis=0)
         curve.append(load_and_measure(task, floats, split.test))
     return curve

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from fl.learning.research.comparison import Baselines
 from fl.network.denomination import Denomination
 from fl.network.federation import Accounting
 from fl.network.stores.files import write_durably
+from fl.protocol.seat_metric import SeatMetric
 from fl.tools.audit.measured import GasUse, PrivacySpent
 from fl.tools.audit.typed_json import read
 from fl.tools.audit.verdict import Verdict
@@ -33,10 +34,11 @@ class Token:
 
 @dataclass(frozen=True)
 class RoundSummary:
-    """One round. All but metric and gas follows from its events.
+    """One round. All but metrics and gas follows from its events.
 
     left_out: by the committee, unpaid. excluded: accepted and paid, and not in the model; by seat, how many reported that its
-    file is missing. scores: the medians by seat.
+    file is missing. scores: the medians by seat. seat_metrics: what honest seats measure on their own held-out rows, if layers
+    stay at home.
     """
 
     number: int
@@ -54,6 +56,7 @@ class RoundSummary:
     fallen: tuple[int, ...]
     metric: float
     gas: Mapping[str, int]
+    seat_metrics: Mapping[int, SeatMetric] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

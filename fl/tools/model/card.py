@@ -13,6 +13,7 @@ from fl.tools.model.source import Chosen, Source, command
 
 UNKNOWN_LICENCE = "not stated"
 SHOWN = 128
+SHOWN_LAYERS = 12
 
 
 @dataclass(frozen=True)
@@ -74,9 +75,20 @@ def _what(source: Source, chosen: Chosen, config: Config, licence: str) -> str:
         "manifest": f"`{terms.manifest.hex()}`",
         "first model": f"`{terms.genesis.hex()}`, from seed {manifest.genesis_seed}",
         "gate": f"{_text(manifest.gate.name)} (version {manifest.gate.version}), trim {terms.trim}",
+        **_layers(source),
         "licence": _text(licence) + ("; ask the federation's sponsor" if licence == UNKNOWN_LICENCE else ""),
     }
     return _table(("", ""), table.items())
+
+
+def _layers(source: Source) -> dict[str, str]:
+    """What the model does not share, if the manifest names any."""
+    names = source.manifest.details.get("local")
+    if not isinstance(names, list) or not names:
+        return {}
+    some = ", ".join(_text(name) for name in names[:SHOWN_LAYERS]) + (", ..." if len(names) > SHOWN_LAYERS else "")
+    told = "these are as they began, not trained: each participant keeps its own. `ape run evaluate --personalise` trains yours"
+    return {"local layers": f"{some}: {told}"}
 
 
 def _use(config: Config, onnx: bool) -> str:

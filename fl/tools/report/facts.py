@@ -15,6 +15,7 @@ from fl.network.events import Event
 from fl.protocol.enums import Offence
 from fl.protocol.manifest import Manifest
 from fl.protocol.phases import Phase
+from fl.protocol.seat_metric import SeatMetric
 from fl.protocol.seats import from_bitmap
 from fl.protocol.terms import Terms
 from fl.tools.audit.measured import GasUse, PrivacySpent, Relayed
@@ -165,6 +166,7 @@ class Known:
     higher_is_better: bool = True
     metrics: Mapping[int, float] = field(default_factory=dict)  # by round, 0 for the first model
     measured_on: str = ""
+    seat_metrics: Mapping[int, Mapping[int, SeatMetric]] = field(default_factory=dict)  # by round and seat
     baselines: Baselines | None = None
     gas: Mapping[str, GasUse] = field(default_factory=dict)  # by function
     gas_of_round: Mapping[int, Mapping[str, int]] = field(default_factory=dict)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from base64 import b64encode
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import asdict
 from functools import cache
 from hashlib import sha256
@@ -14,6 +15,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from fl.errors import TreatyError
+from fl.protocol.seat_metric import SeatMetric, told_seats
 from fl.tools.cli.prices import ENVELOPE, Prices
 from fl.tools.report import charts, text
 from fl.tools.report.charts import Band, Line, Mark
@@ -66,6 +68,8 @@ def part(facts: Facts, prices: Prices | None = None, live: bool = False) -> str:
             audit=text.audited(facts),
             figures=_figures(facts, prices),
             curve=_curve(facts),
+            seat_rows=_seat_metrics(facts),
+            told_seats=told_seats(_last_seat_metrics(facts)),
             rounds=[(r, _timeline(facts, r)) for r in _chosen(facts)],
             shown=len(_chosen(facts)),
             matrix=[r for r in facts.rounds if r.log.settled][-MAX_ROUNDS:],
@@ -161,6 +165,22 @@ def _curve(facts: Facts) -> Markup:
         f"{line.name} ends at {text.measure(facts, next(v for v in reversed(line.values) if v is not None))}" for line in lines
     )
     return charts.curves(lines, "How the model learned", f"{facts.metric} after each round: {result}.", facts.metric, levels)
+
+
+def _last_seat_metrics(facts: Facts) -> Mapping[int, SeatMetric]:
+    return facts.known.seat_metrics[max(facts.known.seat_metrics)] if facts.known.seat_metrics else {}
+
+
+def _seat_metrics(facts: Facts) -> list[tuple[str, ...]]:
+    """(participant, metric, rows, that of the shared model alone if any seat has layers of its own) after the last round with
+    such."""
+    seats = _last_seat_metrics(facts)
+    both = any(m.shared is not None for m in seats.values())
+    rows = []
+    for seat, m in sorted(seats.items()):
+        shared = ("–" if m.shared is None else f"{m.shared:.4f}",) if both else ()
+        rows.append((charts.short(facts.name(seat), 60), f"{m.value:.4f}", f"{m.rows:,}", *shared))
+    return rows
 
 
 def _chosen(facts: Facts) -> list[Round]:

@@ -93,6 +93,7 @@ def _known(summary: Summary, path: Path) -> Known:
         metric=summary.metric,
         higher_is_better=summary.higher_is_better,
         metrics={0: summary.start, **{r.number: r.metric for r in rounds}},
+        seat_metrics={r.number: r.seat_metrics for r in rounds if r.seat_metrics},
         baselines=summary.baselines,
         gas=summary.gas,
         gas_of_round={r.number: r.gas for r in rounds},

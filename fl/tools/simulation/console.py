@@ -78,6 +78,8 @@ def report(summary: Summary) -> None:
     console.print(_seats(summary))
     if any(s.privacy for s in summary.seats):
         console.print(_privacy(summary))
+    if summary.rounds and summary.rounds[-1].seat_metrics:
+        console.print(_seat_metrics(summary, names))
     console.print(_costs(summary))
     if summary.baselines:
         console.print(_baselines(summary, summary.baselines))
@@ -133,6 +135,16 @@ def _privacy(summary: Summary) -> Table:
             sat_out = " ".join(map(str, p.sat_out)) or "-"
             spent, budget, delta = f"{p.spent:.3f}", f"{p.epsilon:g}", f"{p.delta:g}"
             table.add_row(f"{s.seat} {s.name}", p.mechanism, noise, spent, budget, delta, sat_out)
+    return table
+
+
+def _seat_metrics(summary: Summary, names: dict[int, str]) -> Table:
+    table = new_table(
+        f"{summary.metric} of the last model on seats' own held-out rows", "seat", "with own layers", "shared model", "rows"
+    )
+    for seat, m in summary.rounds[-1].seat_metrics.items():
+        shared = "-" if m.shared is None else f"{m.shared:.4f}"
+        table.add_row(f"{seat} {names[seat]}", f"{m.value:.4f}", shared, str(m.rows))
     return table
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 from fl.agents import adversaries
@@ -19,6 +20,7 @@ from fl.agents.roles.collector import Collector
 from fl.agents.roles.keeper import Keeper
 from fl.agents.roles.privacy_guard import PrivacyGuard, statement_name
 from fl.agents.roles.training import CohortTrainer, TrainingOptions
+from fl.agents.roles.validator import seat_metric
 from fl.agents.runtime.agent import Agent
 from fl.agents.runtime.lockstep import Done, Lockstep
 from fl.errors import AuditError, TaskError, UserCodeError
@@ -39,6 +41,7 @@ from fl.network.rpc import Rpc
 from fl.network.stores.local import LocalStore
 from fl.protocol.artifact import Kind, parse_model
 from fl.protocol.manifest import gate_rule
+from fl.protocol.seat_metric import SeatMetric, told_seats
 from fl.tools.audit.auditor import audit_summary
 from fl.tools.audit.export import round_facts, seat_facts, terms_to_json, write_events
 from fl.tools.audit.measured import GasUse, PrivacySpent
@@ -128,6 +131,7 @@ class _Simulation:
         self.gas_of_round: dict[int, Counter[str]] = defaultdict(Counter)
         self.gas_of_seat: Counter[int] = Counter()
         self.metrics: dict[int, float] = {}
+        self.seat_metrics: dict[int, dict[int, SeatMetric]] = defaultdict(dict)  # by round, of honest seats
         self.guards: dict[int, PrivacyGuard] = {}
         self.stop = Stop(plan.until, plan.patience)
         self.limited: list[object] = []  # roles that know after how many rounds it ends
@@ -238,15 +242,30 @@ class _Simulation:
             if log.finalized and log.number not in self.metrics:
                 self.metrics[log.number] = self._metric(log.model, view.terms.depth)
                 self.watcher.measured(log.number, self.metrics[log.number])
+                self._measure_seats(log, view)
                 self._stop_early(log, view)
         self.watcher.view(view)
+
+    def _measure_seats(self, log: RoundLog, view: View) -> None:
+        """What each honest seat measures with its own layers, where some stay at home."""
+        if not self.task.local:
+            return
+        vector = parse_model(self.store.get(log.model, Kind.MODEL, view.terms.depth), view.terms.depth)
+        for seat, shard in enumerate(self.data.shards):
+            found = seat_metric(self.evaluator, vector, shard, self.out / "participants" / str(seat), log.number)
+            if found is not None:
+                self.seat_metrics[log.number][seat] = found
+        if told := told_seats(self.seat_metrics[log.number]):
+            self.watcher.say(f"round {log.number}, {self.task.metric} on seats' own held-out rows: {told}")
 
     def _stop_early(self, log: RoundLog, view: View) -> None:
         """Ends after this round if the plan says so: nobody opens another, and everybody claims."""
         if self.stop == Stop():
             return
         for number, root in {0: view.terms.genesis, log.number: log.model}.items():
-            if number not in self.held_out:
+            if number not in self.held_out and (seats := self.seat_metrics[number]):
+                self.held_out[number] = fmean(m.value for m in seats.values())
+            elif number not in self.held_out:
                 vector = parse_model(self.store.get(root, Kind.MODEL, view.terms.depth), view.terms.depth)
                 self.held_out[number] = self.evaluator.metric(vector, held_out_of(self.data.shards))
         measured = [value for _, value in sorted(self.held_out.items())]
@@ -311,7 +330,8 @@ class _Simulation:
         )
 
     def _round(self, log: RoundLog) -> RoundSummary:
-        return RoundSummary(**round_facts(log), metric=self.metrics[log.number], gas=dict(self.gas_of_round[log.number]))
+        metric, gas, seats = self.metrics[log.number], dict(self.gas_of_round[log.number]), self.seat_metrics[log.number]
+        return RoundSummary(**round_facts(log), metric=metric, gas=gas, seat_metrics=seats)
 
     def _seat_facts(self, seat: int, view: View, paid: int) -> SeatSummary:
         return SeatSummary(

@@ -12,7 +12,8 @@ from fl.learning.task_loading import load_task
 
 PART = Part(np.zeros((4, 1), np.float32), np.zeros(4, np.float32))
 BASE = bytes(32)
-AHEAD = {"base": np.zeros(32, np.uint8), "update": np.ones(264, np.uint8), "residual": np.ones(2)}
+NO_LAYERS = np.zeros(0, np.uint8)
+AHEAD = {"base": np.zeros(32, np.uint8), "update": np.ones(264, np.uint8), "residual": np.ones(2), "local": NO_LAYERS}
 
 
 def damaged(data: bytes, how: str) -> bytes:
