@@ -36,6 +36,13 @@ from fl.tools.cli.options import Key
 @options.training
 @click.option("--fund", metavar="TOKENS", help="With --data or --task: what to pay into the pool. Play money is minted.")
 @click.option("--store", type=click.Path(path_type=Path), default=Path("store"), show_default=True, help="The folder to serve.")
+@click.option(
+    "--from",
+    "sources",
+    multiple=True,
+    metavar="PLACE",
+    help="A store with manifest and first model, if they are not in --store. Repeatable.",
+)
 @click.option("--host", "listen", default="127.0.0.1", show_default=True, help="Address to serve on.")
 @click.option("--port", type=int, default=8019, show_default=True, help="Port to serve on; 0 takes any free one.")
 @click.option("--certificate", type=click.Path(path_type=Path), help="Certificate chain in PEM, for HTTPS.")

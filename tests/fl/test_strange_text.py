@@ -47,7 +47,7 @@ def test_audit__of_a_record_with_a_strange_event():
 
 
 def test_folder__that_is_about_a_strange_federation(capsys):
-    say_remembered(Remembered(STRANGE, STRANGE))
+    say_remembered(Remembered(STRANGE, STRANGE, (STRANGE,)), federation=True, network=True, stores=True)
     assert harmless(capsys.readouterr().err.rstrip("\n"))
 
 

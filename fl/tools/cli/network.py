@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from fl.errors import TreatyError, plain
-from fl.network.rpc import DEV_CHAINS, NodeError, Rpc, on_loopback
+from fl.network.rpc import DEV_CHAINS, NodeError, Rpc, host, on_loopback
 from fl.tools.cli.remembered import FILE, Remembered, remembered
 
 # `ape run --help` imports every command: what decodes, which takes most of a second to import, is imported where it is used.
@@ -140,13 +140,13 @@ class RecallingCommand(NetworkCommand):
                 raise nothing_remembered(context)
             return
         params["federation"] = known.federation
-        if not params["network"] and not params.get("urls"):  # nodes that were named take precedence
+        network = not params["network"] and not params.get("urls")  # nodes that were named take precedence
+        if network:
             params["network"] = known.network
-        for places in {"stores", "store"} & set(params):
-            if context.get_parameter_source(places) is click.core.ParameterSource.DEFAULT and known.stores:
-                params[places] = known.stores
-        if not named:
-            say_remembered(known)
+        default = click.core.ParameterSource.DEFAULT
+        places = [name for name in ("stores", "store") if name in params and context.get_parameter_source(name) is default]
+        params.update(dict.fromkeys(places, known.stores) if known.stores else {})
+        say_remembered(known, federation=not named, network=network, stores=bool(places))
 
 
 class ReadingCommand(RecallingCommand):
@@ -189,9 +189,14 @@ def nothing_remembered(context: click.Context) -> click.UsageError:
     )
 
 
-def say_remembered(known: Remembered) -> None:
-    """Says which federation a command means, before it does anything."""
-    click.echo(plain(f"{known.federation}, as remembered in {FILE}"), err=True)
+def say_remembered(known: Remembered, *, federation: bool, network: bool, stores: bool) -> None:
+    """Says what a command takes from the folder, before it does anything: the file may have come with the folder. A node is
+    told without what may be a key to it."""
+    taken = [f"federation {known.federation}"] if federation else []
+    taken += [f"network {host(known.network)}"] if network else []
+    taken += [f"store {store}" for store in known.stores if stores]
+    if taken:
+        click.echo(plain(f"as remembered in {FILE}: {', '.join(taken)}"), err=True)
 
 
 def silent_node(where: str, why: str, done: str) -> str:

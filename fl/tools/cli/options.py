@@ -139,12 +139,15 @@ def answering(command: type[click.Command], instead: Sequence[str] = ()) -> type
         def _completed(self, context: click.Context, args: list[str]) -> list[str]:
             """The arguments, with what environment and folder say where they say nothing."""
             network = os.environ.get("TREATY_NETWORK")
-            options = {option for param in self.params if not param.required for option in param.opts}
+            options = {option: param for param in self.params if not param.required for option in param.opts}
             makes = any(_gives(args, option) for option in instead)
             if "--federation" in options and not makes and not _gives(args, "--federation"):
                 if (known := recalled()) is None:
                     raise nothing_remembered(context)
-                say_remembered(known)
+                several = [name for name in ("--from", "--store") if name in options and options[name].multiple]
+                places = next((name for name in several if not _gives(args, name)), "")
+                on_network = not network and not _gives(args, "--network")
+                say_remembered(known, federation=True, network=on_network, stores=bool(places))
                 if "--yes" in options and not _gives(args, "--yes"):
                     raise click.UsageError(
                         "This cannot be undone: add --yes if you mean that federation, or give --federation ADDRESS. "
@@ -153,8 +156,8 @@ def answering(command: type[click.Command], instead: Sequence[str] = ()) -> type
                     )
                 args += ["--federation", known.federation]
                 network = network or known.network
-                if "--store" in options and not _gives(args, "--store"):
-                    args += [word for store in known.stores for word in ("--store", store)]
+                if places:
+                    args += [word for store in known.stores for word in (places, store)]
             return [*args, "--network", network] if network and not _gives(args, "--network") else args
 
         def invoke(self, context: click.Context) -> Any:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from fl.errors import ChainError, TaskError, TermsError, TreatyError
+from fl.errors import TaskError, TermsError, TreatyError
 from fl.learning.data.table import table_address
 from fl.log import Log
 from fl.network import ape_accounts
@@ -16,7 +16,6 @@ from fl.network.rpc import Rpc, on_loopback
 from fl.network.stores.files import write_durably
 from fl.network.stores.local import LocalStore
 from fl.tools.cli.options import Key
-from fl.tools.cli.remembered import remembered
 from fl.tools.federation.deploy import deploy, remember, tried_task
 from fl.tools.federation.invitation import Place
 from fl.tools.federation.pace import pace_here
@@ -38,7 +37,7 @@ def run(key: Key, given: Mapping[str, Any], say: Callable[[str], None]) -> None:
         raise TermsError("--rounds sends transactions: say with --budget ETHER how much gas may cost; nothing was sent")
     store = LocalStore(given["store"])
     where = Address(given["listen"], given["port"], given["certificate"], given["certificate_key"], given["proxy"])
-    others = tuple(_place(word) for word in given["also"])
+    others = tuple(Place.read(word, "--also") for word in given["also"])
     node = ape_accounts.node_url()
     if given["block_seconds"]:  # before the windows are derived
         hasten(Rpc([node]), given["block_seconds"])
@@ -50,6 +49,7 @@ def run(key: Key, given: Mapping[str, Any], say: Callable[[str], None]) -> None:
         federation,
         (node,),
         store.path,
+        given["sources"],
         where=where,
         url=given["url"],
         owner=given["owner"],
@@ -78,7 +78,7 @@ def run(key: Key, given: Mapping[str, Any], say: Callable[[str], None]) -> None:
 
 
 def _federation(key: Key, given: Mapping[str, Any], store: LocalStore, say: Callable[[str], None]) -> str:
-    """The federation's address: as given, deployed now, or the one that this folder remembers."""
+    """The federation's address: as given, or of the one that is deployed now."""
     if (given["task"] or given["data"]) and given["federation"]:
         raise TermsError("give --data or --task to deploy a federation, or --federation for one that stands; nothing was sent")
     if bool(given["data"]) != bool(given["target"]) or (given["data"] and given["task"]):
@@ -86,12 +86,7 @@ def _federation(key: Key, given: Mapping[str, Any], store: LocalStore, say: Call
     if given["data"]:
         given = {**given, "task": table_address(given["data"], given["target"], given["drop"])}
     if not given["task"]:
-        known = remembered()
-        if not (address := given["federation"] or (known.federation if known else "")):
-            raise ChainError(
-                "say what to host: --federation ADDRESS, or --data TABLE --target COLUMN to deploy one; nothing was sent"
-            )
-        return str(address)
+        return str(given["federation"])
     terms = PRESETS[given["preset"]] | (read_terms(given["terms"]) if given["terms"] else {})
     try:
         task = tried_task(given["task"])
@@ -112,13 +107,6 @@ def _federation(key: Key, given: Mapping[str, Any], store: LocalStore, say: Call
         for line in fund(key, done.federation, amount, mint="token" not in terms).lines[:1]:
             say(line)
     return done.federation
-
-
-def _place(word: str) -> Place:
-    url, separator, owner = word.partition("=")
-    if not separator or not url.startswith(("http://", "https://")) or not owner:
-        raise ChainError(f"--also {word}: give URL=OWNER, such as https://host.example=the_university; nothing was sent")
-    return Place(url.rstrip("/"), owner)
 
 
 def token_in(folder: Path) -> str:

@@ -126,7 +126,8 @@ def test_deployment__is_what_later_commands_of_the_folder_read(commands, tmp_pat
     made = remembered(commands)[-1]["federation"]
     shown = commands("status")
     assert shown.code == 0 and f"federation  {made} on chain" in shown.out, shown
-    assert shown.err == f"{made}, as remembered in deployments/current.json\n"
+    taken = f"federation {made}, network ethereum:local:foundry, store {store}"
+    assert shown.err == f"as remembered in deployments/current.json: {taken}\n"
     wrote = commands("model", "--out", tmp_path / "model")
     assert wrote.code == 0 and (tmp_path / "model" / "model.safetensors").is_file(), wrote
     other = commands("status", "--federation", "0x" + "12" * 20)

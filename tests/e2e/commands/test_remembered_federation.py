@@ -28,15 +28,33 @@ def daemon(commands: Commands, tmp_path, *words: object) -> Outcome:
     return once(*call, *words, folder=commands.folder)
 
 
-def test_join_and_participate__need_no_address_in_the_sponsor_s_folder__and_say_which_they_mean(commands, made, tmp_path):
-    said = f"{made}, as remembered in deployments/current.json\n"
+def test_join_and_participate__need_no_address_in_the_sponsor_s_folder__and_say_what_they_take_from_it(
+    commands, made, tmp_path
+):
+    said = f"as remembered in deployments/current.json: federation {made}, network {commands.node.split('//')[1]}"
+    store = f", store {tmp_path / 'store'}"
     joined = commands("join", *signed(1), "--mint")
-    assert joined.code == 0 and said in joined.err, joined
+    assert joined.code == 0 and f"{said}{store}\n" in joined.err, joined
     ran = daemon(commands, tmp_path)
-    assert ran.code == 0 and said in ran.err and f"federation {made} on chain 31337" in ran.out + ran.err, ran
+    assert ran.code == 0 and f"{said}{store}\n" in ran.err and f"federation {made} on chain 31337" in ran.out + ran.err, ran
     for words in (["fund", *signed(0), "--mint", "--amount", "5"], ["claim", *signed(1)]):
         done = commands(*words)
         assert done.code == 0 and said in done.err, done
+
+
+def test_what_the_line_gives__is_not_taken_from_the_folder__and_the_rest_is_told(commands, made, tmp_path):
+    """A folder may come from a stranger with its file, whose node shows a chain of the stranger's own."""
+    remembered_in = "as remembered in deployments/current.json:"
+    node, stores = f"network {commands.node.split('//')[1]}", f"store {tmp_path / 'store'}"
+    given = {"--federation": made, "--network": commands.node, "--store": tmp_path / "store"}
+    for words, taken in (
+        (["--federation"], f"{remembered_in} {node}, {stores}\n"),
+        (["--network"], f"{remembered_in} federation {made}, {stores}\n"),
+        (["--store"], f"{remembered_in} federation {made}, {node}\n"),
+        (["--federation", "--network", "--store"], ""),
+    ):
+        done = commands("status", *(part for word in words for part in (word, given[word])))
+        assert done.code == 0 and done.err == taken, (words, done)
 
 
 def test_address_that_is_given__is_the_one_that_counts(commands, made):
@@ -48,9 +66,11 @@ def test_what_cannot_be_undone__wants_the_address_or_a_yes(commands, made):
     seated(commands, made)
     for command in ("leave", "conclude", "handover"):
         done = commands(command, *signed(1))
-        assert done.code == 2 and f"{made}, as remembered" in done.err and "cannot be undone: add --yes" in done.err, command
+        assert done.code == 2 and f"federation {made}, network" in done.err and "cannot be undone: add --yes" in done.err, (
+            command
+        )
     done = commands("leave", *signed(1), "--yes")
-    assert done.code == 0 and f"{made}, as remembered" in done.err and "leaves" in done.out, done
+    assert done.code == 0 and f"federation {made}, network" in done.err and "leaves" in done.out, done
     assert commands("conclude", *signed(0), "--yes").code == 0
 
 
@@ -59,6 +79,18 @@ def test_host__asks_for_no_federation_where_it_deploys_one(commands, tmp_path):
     assert done.code == 1 and "no table" in done.err and "remember" not in done.err, done
     done = commands("host", *signed(0), "--data", tmp_path / "gone.csv")
     assert done.code == 1 and "give --data TABLE with --target COLUMN, or --task; nothing was sent" in done.err, done
+
+
+def test_host_of_a_participant__copies_what_all_need_from_the_stores_that_its_folder_remembers(commands, made, tmp_path):
+    """It listens afterwards, which this port does not let it do."""
+    commands.pass_time(1)
+    words = ["host", *signed(1), "--port", "99999", "--store"]
+    done = commands(*words, tmp_path / "mine")
+    assert done.code == 1 and "cannot be served on" in done.err and f"store {tmp_path / 'store'}" in done.err, done
+    assert {path.suffix for path in (tmp_path / "mine").iterdir()} == {".json", ".model"}
+    (tmp_path / "empty").mkdir()
+    done = commands(*words, tmp_path / "other", "--federation", made, "--from", tmp_path / "empty")
+    assert done.code == 1 and "ask its owner to publish it" in done.err, done
 
 
 def test_folder_that_remembers_nothing__asks_for_the_address(commands, made):
