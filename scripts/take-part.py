@@ -13,6 +13,9 @@ from fl.errors import TreatyError
 @click.option("--data", type=click.Path(path_type=Path), required=True, help="Your table; it never leaves this machine.")
 @click.option("--accept", is_flag=True, help="You have read what this command shows, and accept it. Nothing is signed without.")
 @click.option("--rpc", multiple=True, metavar="URL", help="A node of your own choice. Default: the invitation's hint.")
+@click.option(
+    "--host", "hosts", multiple=True, metavar="URL", help="A host of the invitation inside your own network. Repeatable."
+)
 @click.option("--stake", metavar="TOKENS", help="How much to stake. Default: the minimum.")
 @click.option("--task", metavar="FILE", help="The task's file, if the task is neither shipped nor a table. Its code is run.")
 @click.option(

@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 from fl.errors import StoreError, StoreSilentError
 from fl.network.stores.base import Writer
@@ -73,11 +74,16 @@ class HostStore(HttpStore):
 
     def is_host(self) -> bool:
         """Whether the server says that it is a host; it may only be a folder behind a web server, or down."""
+        return bool(self.says())
+
+    def says(self) -> dict[str, Any]:
+        """What the server says of itself as a host; empty if it is none, or down."""
         try:
             status, answer = self._http.call("GET", "treaty.json", 1 << 12)
-            return status == 200 and json.loads(bytes(answer)).get("treaty") == 1
-        except (StoreError, ValueError, AttributeError, RecursionError):
-            return False
+            facts = json.loads(bytes(answer)) if status == 200 else None
+        except (StoreError, ValueError, RecursionError):
+            return {}
+        return facts if isinstance(facts, dict) and facts.get("treaty") == 1 else {}
 
     @property
     def waiting(self) -> int:
@@ -129,7 +135,8 @@ class HostStore(HttpStore):
         assert writer is not None and parsed is not None
         if self._http.call("HEAD", name, 0)[0] == KEPT:
             return "", True
-        signature = writer.sign(upload(writer.chain_id, writer.federation, parsed[0], writer.seat, len(data)))
+        place = writer.chain_id, writer.federation, self.label
+        signature = writer.sign(upload(*place, parsed[0], writer.seat, len(data)))
         headers = {SEAT_HEADER: str(writer.seat), SIGNATURE_HEADER: signature.hex(), "Content-Type": "application/octet-stream"}
         if writer.token:
             headers["Authorization"] = f"Bearer {writer.token}"

@@ -3,17 +3,20 @@
 A manifest is written by the sponsor, and every participant's daemon reads from the stores that it names. A public name may
 lead to a private address, or to another one at the second look (DNS rebinding), so that the sponsor could make a daemon contact
 machines in the participant's own network. Here the addresses are looked up once and checked, and the connection goes to the
-address that was checked; TLS still verifies the name.
+address that was checked; TLS still verifies the name. Several libraries reach the nodes and hosts that an invitation
+names, so `only_public` checks whatever looks one of their names up.
 """
 
 from __future__ import annotations
 
 import ipaddress
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
+from functools import partial
 from typing import Any, ClassVar
+from urllib.parse import urlsplit
 
 import requests
 from requests.adapters import HTTPAdapter
@@ -45,12 +48,39 @@ def is_public_address(text: str) -> bool:
 
 def public_addresses(host: str, port: int) -> list[str]:
     """The addresses of a host, if all of them are public. Raises OSError if one is not, or the name does not resolve."""
-    found = [str(info[4][0]) for info in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)]
-    if inside := [address for address in found if not is_public_address(address)]:
-        raise OSError(
-            f"{host} leads to {inside[0]}, which is not a public address: a store that a manifest names must be public"
-        )
-    return list(dict.fromkeys(found))
+    found = _public(host, socket.getaddrinfo(host, port, type=socket.SOCK_STREAM))
+    return list(dict.fromkeys(str(info[4][0]) for info in found))
+
+
+_strangers: set[str] = set()  # names that lead to public machines alone
+
+
+def only_public(url: str) -> None:
+    """From now on, whatever part of this process looks up the name in this address, it leads to public machines or nowhere.
+    Raises OSError if it leads elsewhere now; a name that is not known at present may be known later."""
+    parts = urlsplit(url)
+    with suppress(socket.gaierror):
+        _public(parts.hostname, socket.getaddrinfo(parts.hostname, parts.port or 443, type=socket.SOCK_STREAM))
+    _strangers.add(_name(parts.hostname))
+    if getattr(socket.getaddrinfo, "func", None) is not _looked_up:
+        setattr(socket, "getaddrinfo", partial(_looked_up, socket.getaddrinfo))  # noqa: B010  the type checker forbids it
+
+
+def _looked_up(look_up: Callable[..., list[Any]], host: Any, *given: Any, **more: Any) -> list[Any]:
+    found = look_up(host, *given, **more)
+    return _public(host, found) if _name(host) in _strangers else found
+
+
+def _public(host: Any, found: list[Any]) -> list[Any]:
+    """What a look-up found, if all of it is public. Raises OSError if not."""
+    if inside := [address for info in found if not is_public_address(address := str(info[4][0]))]:
+        raise OSError(f"{_name(host)} leads to {inside[0]}, which is not a public address: a stranger must not name it")
+    return found
+
+
+def _name(host: Any) -> str:
+    """A name in one spelling."""
+    return (host.decode("ascii", "replace") if isinstance(host, bytes) else str(host)).lower().rstrip(".")
 
 
 _opened: ContextVar[list[Any] | None] = ContextVar("opened", default=None)

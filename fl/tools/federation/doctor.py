@@ -25,7 +25,6 @@ from fl.network.calls import chain_id, number_of
 from fl.network.federation import FederationReader
 from fl.network.randomness import AHEAD, KINDS, NONE, OWN, block_seconds, randomness_of
 from fl.network.rpc import NodeError
-from fl.network.sender import BUSY
 from fl.network.stores.base import Store
 from fl.network.stores.hosted import HostStore
 from fl.network.stores.private_copy import scratch_folder
@@ -39,7 +38,9 @@ from fl.tools.cli.amounts import show_duration, worst_case
 from fl.tools.cli.network import Network
 from fl.tools.cli.options import Key, Result
 from fl.tools.federation.first_model import first_model
+from fl.tools.federation.invitation import Place
 from fl.tools.federation.status import missing, recent_events
+from fl.tools.federation.without_ether import ether_to_hold, hosts_stand_in, loss_words
 
 SKEW = 60  # seconds by which clocks may differ
 LEAST = 10  # blocks that every window should hold
@@ -69,7 +70,8 @@ class Visit:
     expect_chain: int | None
     data: Path | None = None
     factory: str | None = None
-    hosts_stand_in: bool = False
+    hosts: Sequence[Place] = ()
+    accept_loss: str | None = None
     reader: FederationReader | None = None
     token: Token | None = None
     address: str | None = None
@@ -91,12 +93,14 @@ def examine(
     data: Path | None,
     expect_chain: int | None,
     factory: str | None = None,
-    hosts_stand_in: bool = False,
+    hosts: Sequence[Place] = (),
+    accept_loss: str | None = None,
 ) -> Result:
     """Runs all checks; one that fails is a finding, and the others go on.
 
-    hosts_stand_in: two hosts of different owners relay for the participant, who accepted what it may lose when both fail."""
-    visit = Visit(network, federation, account, passphrase_file, stores, task, expect_chain, data, factory, hosts_stand_in)
+    hosts: those that relay for the participant. accept_loss: the words that accept what it may lose when all of them fail."""
+    given = data, factory, hosts, accept_loss
+    visit = Visit(network, federation, account, passphrase_file, stores, task, expect_chain, *given)
     for what, look in LOOKS.items():
         try:
             look(visit)
@@ -220,16 +224,34 @@ def _account(visit: Visit) -> None:
     rpc = visit.network.rpc
     ether = number_of("eth_getBalance", rpc("eth_getBalance", visit.address, "latest"))
     price = number_of("eth_gasPrice", rpc("eth_gasPrice"))
-    need, least = ROUNDS * gas.ROUND * price, BUSY * gas.ROUND * price
-    grade = "ok" if ether >= need else "warn" if ether >= least or visit.hosts_stand_in else "bad"
+    need, least = ROUNDS * gas.ROUND * price, ether_to_hold(price)
+    stand_in = visit.reader is not None and hosts_stand_in(visit.reader, visit.accept_loss, visit.hosts)
+    grade = "ok" if ether >= need else "warn" if ether >= least or stand_in else "bad"
     remedy = "" if grade == "ok" else ": send it some"
     if ether < least:
         remedy = (
             f"{remedy}; when no host relays, a seat without gas misses its reveal and loses stake, and it never proposes, "
             "demands, answers or challenges"
         )
+    if grade == "bad" and visit.reader is not None:
+        words = loss_words(visit.reader)
+        remedy += f". Or name two hosts of different owners (--relay URL=OWNER) and accept the loss: --accept-loss {words!r}"
     message = f"{ether / 1e18:.6f} ETH; {ROUNDS} rounds of all duties take about {need / 1e18:.6f} at the current price{remedy}"
     visit.say("gas money", grade, message)
+
+
+def _hosts(visit: Visit) -> None:
+    """Whether the hosts say that they relay, which a seat without ether lives by."""
+    for place in visit.hosts:
+        says = HostStore(place.url).says()
+        relay = says.get("relay")
+        if not says:
+            visit.say("host", "warn", f"{place.url} of {place.owner} does not answer as a host")
+        elif not isinstance(relay, dict) or relay.get("budget_left") == "0":
+            why = "relays nothing" if relay is None else "has spent its budget for gas"
+            visit.say("host", "warn", f"{place.url} of {place.owner} {why}: this seat's acts need another host, or ether")
+        else:
+            visit.say("host", "ok", f"{place.url} of {place.owner} relays, as it says")
 
 
 def _seat(visit: Visit) -> None:
@@ -387,6 +409,7 @@ LOOKS: dict[str, Callable[[Visit], Any]] = {
     "windows": _windows,
     "draw": _draw,
     "account": _account,
+    "host": _hosts,
     "seat": _seat,
     "updates": _missing,
     "store": _stores,

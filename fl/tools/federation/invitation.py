@@ -47,6 +47,14 @@ class Place:
     url: str
     owner: str
 
+    @classmethod
+    def read(cls, word: str, option: str) -> Place:
+        """From URL=OWNER as somebody wrote it. Raises TreatyError."""
+        url, separator, owner = word.partition("=")
+        if not separator or not url.startswith(("http://", "https://")) or not owner:
+            raise TreatyError(f"{option} {word}: give URL=OWNER, such as https://host.example=the_university; nothing was sent")
+        return cls(url.rstrip("/"), owner)
+
 
 @dataclass(frozen=True)
 class Invitation:

@@ -23,7 +23,8 @@ from fl.network.rpc import DEV_CHAINS, Rpc, on_loopback
 from fl.network.sender import BUSY
 from fl.network.stores.files import write_durably
 from fl.network.stores.local import LocalStore
-from fl.network.stores.public_http import public_addresses
+from fl.network.stores.public_http import only_public
+from fl.network.stores.several import is_public
 from fl.network.token import Token
 from fl.protocol.artifact import Kind
 from fl.protocol.manifest import Manifest
@@ -36,6 +37,7 @@ from fl.tools.federation.first_model import first_model
 from fl.tools.federation.invitation import Invitation
 from fl.tools.federation.participate import Settings, participate
 from fl.tools.federation.seats import join
+from fl.tools.federation.without_ether import ether_to_hold, hosts_stand_in, loss_words, suffice
 
 ROUNDS_AHEAD = 10
 PAUSE = 10.0  # seconds between two looks for money
@@ -44,13 +46,14 @@ LOCAL_ETHER = 10 * 10**18
 
 @dataclass(frozen=True)
 class Guest:
-    """A participant's own choices. rpc: nodes of its own; accept: whether it has read and accepted what is shown;
-    accept_loss: the words that accept a loss where the operator has no ether."""
+    """A participant's own choices. rpc: its own nodes; hosts: those of the invitation that it knows to be near; accept: whether
+    it has read and accepted what is shown; accept_loss: the words that accept a loss where the operator has no ether."""
 
     invite: str
     data: Path
     folder: Path
     rpc: tuple[str, ...] = ()
+    hosts: tuple[str, ...] = ()
     task: str | None = None
     stake: str | None = None
     accept: bool = False
@@ -89,7 +92,7 @@ class Visit:
                 "nothing was signed"
             )
         if not guest.rpc:
-            _check_hints(self.urls)
+            self._check_hints()
         self.rpc = Rpc(self.urls)
         if (number := chain_id(self.rpc)) != self.invitation.chain_id:
             raise ChainError(
@@ -103,6 +106,7 @@ class Visit:
         self.mine = self.reader.seats_of(self.address("owner")) if guest.has_keys else []
         if not self.mine:
             self.invitation.check_date()
+        self.hosts = self._reached_hosts()
 
     def say(self, line: str) -> None:
         """Tells one line, in which a manifest's word cannot hide what follows."""
@@ -114,20 +118,9 @@ class Visit:
         return f"ethereum:local:{self.urls[0]}" if self.invitation.chain_id == 1337 else self.urls[0]
 
     @property
-    def hosts(self) -> list[str]:
-        return [place.url for place in self.invitation.hosts]
-
-    @property
     def stores(self) -> list[str]:
         """The participant's own folder first, which also holds what nobody else has yet."""
         return [str(self.guest.folder / "store"), *self.hosts]
-
-    @property
-    def loss_words(self) -> str:
-        """What a participant says who takes part without ether."""
-        terms = self.reader.terms
-        slash = self.reader.denomination.show(max(terms.no_reveal_slash, terms.no_scores_slash))
-        return f"I may lose {slash} a round if my hosts fail"
 
     def _agrees_with_chain(self) -> None:
         """Raises ChainError unless the invitation says what the chain says."""
@@ -140,6 +133,40 @@ class Visit:
         if terms.manifest != invitation.manifest_hash:
             raise ChainError("the invitation's manifest is not the federation's: ask for it again; nothing was signed")
         self.reader.check_identity()
+
+    def _check_hints(self) -> None:
+        for url in self.urls:
+            try:
+                self._check_address(url)
+            except OSError as error:
+                raise TreatyError(
+                    f"the invitation names a node inside your own network ({url}): if that is right, give --rpc {url}; nothing "
+                    "was sent there"
+                ) from error
+
+    def _reached_hosts(self) -> list[str]:
+        """The hosts but those that lead inside; a seat that is taken goes on without them."""
+        reached = []
+        for place in self.invitation.hosts:
+            try:
+                if place.url not in self.guest.hosts:
+                    self._check_address(place.url)
+                reached.append(place.url)
+            except OSError as error:
+                text = f"the invitation names a host inside your own network ({place.url}): if that is right, give --host"
+                if not self.mine:
+                    raise TreatyError(f"{text} {place.url}; nothing was sent there") from error
+                self.say(f"{text} {place.url}; the daemon goes on without it")
+        return reached
+
+    def _check_address(self, url: str) -> None:
+        """Raises OSError for an address of the invitation that leads into the participant's own network, now or at a later
+        look: anybody writes invitations, and a request to the right path stops or empties a server that trusts its neighbours.
+        Machines of a chain for trying out may say plainly, without a path, that they are near."""
+        if self.invitation.chain_id in DEV_CHAINS and not is_public(url) and not urlsplit(url).path:
+            return
+        if urlsplit(url).hostname not in {urlsplit(own).hostname for own in self.guest.rpc}:
+            only_public(url)
 
     # ---- what is shown
 
@@ -163,6 +190,9 @@ class Visit:
         )
         for place in invitation.hosts:
             self.say(f"host        {place.url} of {place.owner}")
+        if suffice(invitation.hosts):
+            words = loss_words(self.reader)
+            self.say(f"no ether    the hosts may send your acts if you accept what that risks: --accept-loss {words!r}")
         self._show_trust()
 
     def _show_trust(self) -> None:
@@ -220,6 +250,7 @@ class Visit:
 
     def examine(self, account: str | None) -> None:
         """The doctor's checks. Raises TreatyError if something must be fixed before a seat is taken."""
+        self._hosts_stand_in()
         guest = self.guest
         file = guest.passphrase if account else None
         found = examine(
@@ -231,7 +262,8 @@ class Visit:
             guest.task,
             guest.data,
             self.invitation.chain_id,
-            hosts_stand_in=self._hosts_stand_in(),
+            hosts=self.invitation.hosts,
+            accept_loss=self.guest.accept_loss,
         )
         for line in found.lines[:-1]:
             self.say(f"  {line}")
@@ -241,19 +273,7 @@ class Visit:
             raise TreatyError(f"{found.lines[-1]}; fix what is marked FIX and call the same command again")
 
     def _hosts_stand_in(self) -> bool:
-        """Whether an operator without ether is acceptable: two hosts of different owners, and the loss accepted in words."""
-        words = self.guest.accept_loss
-        if words is None:
-            return False
-        if words != self.loss_words:
-            raise TreatyError(f"--accept-loss wants exactly these words: {self.loss_words!r}; nothing was signed")
-        places = self.invitation.hosts
-        if len({place.owner for place in places}) < 2 or len({urlsplit(place.url).hostname for place in places}) < 2:
-            raise TreatyError(
-                "--accept-loss needs an invitation with two hosts of different owners: send the operator ether instead; "
-                "nothing was signed"
-            )
-        return True
+        return hosts_stand_in(self.reader, self.guest.accept_loss, self.invitation.hosts)
 
     # ---- money
 
@@ -301,9 +321,9 @@ class Visit:
 
     def _needs(self) -> dict[str, int]:
         """Ether in wei, by key, so much that a busy day does not stop a seat."""
-        price = BUSY * number_of("eth_gasPrice", self.rpc("eth_gasPrice"))
-        operator = 0 if self._hosts_stand_in() else gas.ROUND * price
-        return {"owner": gas.seat(self.reader.head().rules) * price, "operator": operator}
+        price = number_of("eth_gasPrice", self.rpc("eth_gasPrice"))
+        operator = 0 if self._hosts_stand_in() else ether_to_hold(price)
+        return {"owner": BUSY * gas.seat(self.reader.head().rules) * price, "operator": operator}
 
     # ---- seat and daemon
 
@@ -367,18 +387,3 @@ def take_part(guest: Guest, network: Callable[[str], Network], say: Callable[[st
     visit.examine(visit.key("operator").account)
     Remembered(visit.reader.address, visit.choice, tuple(visit.stores)).keep()
     return visit.daemon(seat)
-
-
-def _check_hints(urls: Sequence[str]) -> None:
-    """Raises TreatyError for a hint that leads to a path on a machine which only this network reaches: anybody writes
-    invitations, and a request to the right path stops or empties a server that trusts its neighbours."""
-    for url in urls:
-        parts = urlsplit(url)
-        try:
-            if parts.path:
-                public_addresses(parts.hostname or "", parts.port or 443)
-        except OSError as error:
-            raise TreatyError(
-                f"the invitation names a node inside your own network, or nowhere ({url}): if that is right, give --rpc {url}; "
-                "nothing was sent there"
-            ) from error

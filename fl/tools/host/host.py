@@ -81,6 +81,7 @@ class Running:
             self.relay = self.host.relay = self._relay(signer)
         self.server = WebServer(application(self.host), settings.where)
         self.url = (settings.url or self.server.url).rstrip("/")
+        self.host.urls = (self.url, self.server.url)
         self.invitation: Invitation | None = None
 
     def _relay(self, signer: Signer) -> Relay:

@@ -14,7 +14,7 @@ import os
 import secrets
 import shutil
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -43,6 +43,7 @@ from fl.protocol.hosting import (
     upload,
 )
 from fl.protocol.leaves import root_of
+from fl.protocol.signatures import TypedData
 from fl.tools.host.ledger import Ledger
 from fl.tools.host.limits import Quota, Rates
 from fl.tools.host.metrics import Metrics
@@ -73,7 +74,8 @@ class Relay(Protocol):
 @dataclass
 class Host:
     """What one host serves. token: what visitors must show to write, to relay and to read the invitation; empty: nothing.
-    takes: whether it takes files and acts, and is more than a folder that is served."""
+    takes: whether it takes files and acts, and is more than a folder that is served. urls: how participants reach it; an upload
+    is signed for one of them."""
 
     ledger: Ledger
     store: LocalStore
@@ -83,6 +85,7 @@ class Host:
     token: str = ""
     metrics: Metrics = field(default_factory=Metrics)
     takes: bool = True
+    urls: tuple[str, ...] = ()
     reads: Rates = field(default_factory=lambda: Rates(50, 500))
     writes: Rates = field(default_factory=lambda: Rates(5, 60))
     quota: Quota | None = None
@@ -263,13 +266,10 @@ async def _upload(host: Host, request: Request) -> Response:
     if not seat.isdecimal() or len(seat) > 3 or len(signature) != 130:
         return _line(400, f"say who gives it: {SEAT_HEADER} and {SIGNATURE_HEADER}, the seat's number and 65 bytes")
     known, reader, number = host.ledger.known, host.ledger.reader, int(seat)
-    statement = upload(reader.chain_id, reader.address, root, number, wanted)
-    try:
-        signer = await run_in_threadpool(signer_of, statement, bytes.fromhex(signature))
-    except ValueError:
-        signer = None
-    if number not in known.operators or signer is None or signer.lower() != known.operators[number].lower():
-        return _line(401, f"this is not signed by the operator of seat {number}")
+    statements = [upload(reader.chain_id, reader.address, url, root, number, wanted) for url in host.urls]
+    if not await run_in_threadpool(_signed, statements, signature, known.operators.get(number, "")):
+        where = " or ".join(dict.fromkeys(host.urls))
+        return _line(401, f"this is not signed by the operator of seat {number}, for this host at {where}")
     if not known.seat_may_give(number, root, kind):
         if known.is_named(root, kind):
             return _line(403, f"another seat revealed this, and seat {number} did not")
@@ -283,6 +283,15 @@ async def _upload(host: Host, request: Request) -> Response:
         return await _taken(host, request, name, root, kind, wanted)
     finally:
         host.quota.end(number)
+
+
+def _signed(statements: Sequence[TypedData], signature: str, operator: str) -> bool:
+    """Whether an operator signed one of these."""
+    try:
+        whole = bytes.fromhex(signature)
+    except ValueError:
+        return False
+    return any((signer_of(statement, whole) or "").lower() == operator.lower() != "" for statement in statements)
 
 
 async def _taken(host: Host, request: Request, name: str, root: bytes, kind: Kind, wanted: int) -> Response:

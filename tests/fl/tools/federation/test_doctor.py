@@ -1,13 +1,17 @@
 """The doctor's look at disks, where the store grows and where updates are copied to be read; and at the blocks in a window."""
 
 from collections import namedtuple
+from pathlib import Path
 from types import SimpleNamespace
 
 import click
 import pytest
+from support.crooked_hosts import Crooked
 from support.evm import AnvilEvm
+from support.in_process import InProcessChain, reader_of
 from support.system import BASE_TERMS, System
 
+from fl.errors import TreatyError
 from fl.network import gas
 from fl.network.ape_accounts import new_keystore
 from fl.network.federation import FederationReader
@@ -15,7 +19,10 @@ from fl.network.randomness import SPAN
 from fl.network.rpc import Rpc
 from fl.network.sender import BUSY
 from fl.tools.cli.network import Network
-from fl.tools.federation import doctor
+from fl.tools.federation import doctor, take_part
+from fl.tools.federation.invitation import Place
+from fl.tools.federation.take_part import Guest
+from fl.tools.federation.without_ether import loss_words
 
 ROUND = 128 * 264 + 1024  # bytes, of one leaf
 Disk = namedtuple("Disk", "free")
@@ -116,6 +123,15 @@ PRICE = 7 * 10**9
 ROUND_AT_BUSY = BUSY * gas.ROUND * PRICE
 
 
+HERE, THERE = Place("http://127.0.0.1:1", "the sponsor"), Place("http://localhost:1", "a university")
+
+
+def key_in(folder) -> tuple[str, Path]:
+    (folder / "passphrase").write_text("passphrase")
+    (folder / "key.json").write_text(new_keystore("passphrase"))
+    return str(folder / "key.json"), folder / "passphrase"
+
+
 @pytest.mark.parametrize(
     "ether, alone, hosted",
     [
@@ -128,15 +144,44 @@ ROUND_AT_BUSY = BUSY * gas.ROUND * PRICE
 def test_gas_money__for_less_than_a_round_at_three_times_today_s_price__must_be_fixed__unless_hosts_stand_in(
     ether, alone, hosted, tmp_path
 ):
-    (tmp_path / "passphrase").write_text("passphrase")
-    (tmp_path / "key.json").write_text(new_keystore("passphrase"))
+    reader, key = reader_of(System.create(InProcessChain())), key_in(tmp_path)
     answers = {"eth_getBalance": hex(ether), "eth_gasPrice": hex(PRICE)}
     network = SimpleNamespace(local=False, rpc=lambda method, *_: answers[method])
-    for hosts_stand_in, grade in ((False, alone), (True, hosted)):
-        place = str(tmp_path / "key.json"), tmp_path / "passphrase"
-        visit = doctor.Visit(network, "", *place, [], None, None, hosts_stand_in=hosts_stand_in)
+    for words, grade in ((None, alone), (loss_words(reader), hosted)):
+        visit = doctor.Visit(network, "", *key, [], None, None, hosts=[HERE, THERE], accept_loss=words, reader=reader)
         doctor._account(visit)
         (found,) = [finding for finding in visit.findings if finding.what == "gas money"]
         assert found.grade == grade
         lacks = "a seat without gas misses its reveal and loses stake, and it never proposes"
         assert (lacks in found.text) is (ether < ROUND_AT_BUSY)
+        assert ("--accept-loss 'I may lose 10 TTT a round if my hosts fail'" in found.text) is (grade == "bad")
+        guest = object.__new__(take_part.Visit)
+        guest.guest, guest.reader, guest.rpc = Guest("", tmp_path, tmp_path, accept_loss=words), reader, network.rpc
+        guest.invitation = SimpleNamespace(hosts=[HERE, THERE])
+        assert (ether >= guest._needs()["operator"]) is (grade != "bad")  # what it waits for
+
+
+@pytest.mark.parametrize("words, hosts", [("yes", [HERE, THERE]), ("", [HERE]), ("", [HERE, Place(THERE.url, HERE.owner)])])
+def test_loss__that_is_not_accepted_as_it_must_be__is_to_be_mended(words, hosts, tmp_path):
+    reader, key = reader_of(System.create(InProcessChain())), key_in(tmp_path)
+    network = SimpleNamespace(local=False, rpc=lambda *_: "0x0")
+    visit = doctor.Visit(network, "", *key, [], None, None, hosts=hosts, accept_loss=words or loss_words(reader), reader=reader)
+    with pytest.raises(
+        TreatyError, match=r"--accept-loss (wants exactly these words: 'I may lose|needs two hosts of different owners)"
+    ):
+        doctor._account(visit)
+
+
+def test_hosts__are_told_by_what_they_say_of_their_relay():
+    says = [(b"{}", "does not answer as a host"), (b'{"treaty": 1, "relay": null}', "relays nothing")]
+    says += [
+        (b'{"treaty": 1, "relay": {"budget_left": "%s"}}' % left, text) for left, text in ((b"0", "has spent"), (b"5", "ays, "))
+    ]
+    for answer, text in says:
+        host = Crooked(lambda *_, answer=answer: (200, answer))
+        visit = doctor.Visit(SimpleNamespace(), "", None, None, [], None, None, hosts=[Place(host.url, "a university")])
+        doctor._hosts(visit)
+        host.close()
+        (found,) = visit.findings
+        assert text in found.text and found.text.startswith(f"{host.url} of a university")
+        assert found.grade == ("ok" if text == "ays, " else "warn")

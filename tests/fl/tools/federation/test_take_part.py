@@ -2,6 +2,7 @@
 
 import itertools
 import os
+import socket
 import threading
 import time
 from contextlib import contextmanager
@@ -16,8 +17,11 @@ from support.system import System
 
 from fl.errors import TreatyError
 from fl.network import ape_accounts
+from fl.network.rpc import Rpc
+from fl.network.stores import public_http
 from fl.tools.federation.invitation import Invitation, Place
 from fl.tools.federation.take_part import Guest, Visit
+from fl.tools.federation.without_ether import loss_words
 
 SPONSOR = key_of(0)
 
@@ -41,9 +45,9 @@ def listening():
         server.shutdown()
 
 
-def invited(tmp_path, hint: str, rpc: tuple[str, ...] = (), expires: int | None = None) -> Guest:
+def invited(tmp_path, hint: str, rpc: tuple[str, ...] = (), expires: int | None = None, chain_id: int = 1337) -> Guest:
     plain = Invitation(
-        chain_id=1337,
+        chain_id=chain_id,
         federation="0x" + "1" * 40,
         sponsor=SPONSOR.address,
         manifest=manifest().to_json(),
@@ -66,12 +70,81 @@ def test_hint__cannot_press_a_button_on_a_machine_in_the_participant_s_network(t
         assert set(asked) == {"/", "/mine"}
 
 
+@pytest.fixture
+def names(monkeypatch):
+    """Where names lead, which may change; addresses lead to themselves."""
+    leads: dict[str, str] = {}
+
+    def resolve(host, port, *_, **__):
+        if not (address := leads.get(host, host if host[-1].isdigit() else "")):
+            raise socket.gaierror(f"{host} is not known")
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, int(port)))]
+
+    monkeypatch.setattr(public_http, "_strangers", set())
+    monkeypatch.setattr(socket, "getaddrinfo", resolve)
+    return leads
+
+
+@pytest.mark.parametrize("chain_id, name", [(1337, "node.example"), (1, "node.example"), (1, "localhost")])
+def test_hint__whose_name_leads_inside__is_not_asked(tmp_path, names, chain_id, name):
+    """A name that looks public may lead anywhere; on a chain of value nothing near is asked."""
+    names |= {name: "127.0.0.1", "localhost": "127.0.0.1"}
+    with listening() as (place, asked):
+        guest = invited(tmp_path, place.replace("localhost", name), chain_id=chain_id)
+        with pytest.raises(TreatyError, match=f"a node inside your own network.*{name}"):
+            Visit(guest, lambda _: None, print)
+        assert asked == []
+
+
+def test_hint__whose_name_leads_inside_at_a_later_look__is_not_reached_by_any_library(tmp_path, names):
+    names["node.example"] = "8.8.8.8"
+    with listening() as (place, asked):
+        port = int(place.rpartition(":")[2])
+        visit = object.__new__(Visit)
+        visit.guest = invited(tmp_path, f"http://node.example:{port}", chain_id=1)
+        visit.invitation, visit.urls = Invitation.read(visit.guest.invite), [f"http://node.example:{port}"]
+        visit._check_hints()
+        names |= {"node.example": "127.0.0.1", "mine.example": "127.0.0.1"}
+        for reach in (lambda: socket.create_connection(("node.example", port)), lambda: Rpc(visit.urls)("eth_chainId")):
+            with pytest.raises((OSError, TreatyError), match=r"leads to 127\.0\.0\.1, which is not a public address"):
+                reach()
+        assert asked == []
+        socket.create_connection(("mine.example", port)).close()  # other names lead where they lead
+
+
+NEAR, PATH = Place("http://10.0.0.7:8019", "a friend"), Place("http://10.0.0.7/api/shutdown", "a friend")
+REBOUND, FAR = Place("https://host.example", "the sponsor"), Place("https://far.example", "a university")
+
+
+def meeting(tmp_path, chain_id: int, *hosts: Place, mine: list[int], known: tuple[str, ...] = ()) -> Visit:
+    visit = object.__new__(Visit)
+    visit.guest = Guest("", tmp_path, tmp_path, hosts=known)
+    visit.invitation = Invitation(chain_id, "0x" + "1" * 40, SPONSOR.address, {}, hosts=hosts)
+    visit.mine, visit.tell = mine, print
+    return visit
+
+
+def test_host__that_leads_inside__is_refused_at_first_and_left_out_later(tmp_path, names, capsys):
+    names |= {"host.example": "192.168.0.1", "far.example": "8.8.8.8"}
+    for chain_id, place in ((1, NEAR), (1, REBOUND), (1337, REBOUND), (1337, PATH)):
+        with pytest.raises(TreatyError, match=f"inside your own network .*give --host {place.url}; nothing was sent"):
+            meeting(tmp_path, chain_id, place, FAR, mine=[])._reached_hosts()
+        assert meeting(tmp_path, chain_id, place, FAR, mine=[3])._reached_hosts() == [FAR.url]
+        assert "the daemon goes on without it" in capsys.readouterr().out
+        reached = meeting(tmp_path, chain_id, place, FAR, mine=[], known=(place.url,))._reached_hosts()
+        assert reached == [place.url, FAR.url]
+    assert meeting(tmp_path, 1337, NEAR, mine=[])._reached_hosts() == [NEAR.url]
+    unknown = Place("https://down.example", "a hospital")
+    assert meeting(tmp_path, 1, unknown, mine=[])._reached_hosts() == [unknown.url]  # it may be known later
+
+
 def test_what_is_shown__is_not_hidden_by_a_manifest_s_word(monkeypatch):
     """A terminal told to conceal, clear or turn around what follows would not show the worst loss."""
     system = System.create(InProcessChain())
     reader, told = reader_of(system), []
     visit = object.__new__(Visit)
     visit.guest, visit.reader, visit.urls = Guest("", Path(), Path()), reader, ["https://node.example"]
+    visit.hosts = []
     visit.invitation = Invitation(
         reader.chain_id, reader.address, SPONSOR.address, manifest(metric="AUC\x1b[8m\u202e").to_json(), hosts=()
     )
@@ -117,14 +190,19 @@ SAME_OWNER, SAME_MACHINE = Place("https://b.example", "the sponsor"), Place("htt
 
 
 def test_loss__is_accepted_only_in_its_own_words__and_with_two_hosts_of_different_owners():
-    words = poor(None).loss_words
+    words = loss_words(poor(None).reader)
     assert words == "I may lose 10 TTT a round if my hosts fail"
     assert not poor(None, HERE, THERE)._hosts_stand_in()
     assert poor(words, HERE, THERE)._hosts_stand_in()
     with pytest.raises(TreatyError, match="wants exactly these words: 'I may lose 10 TTT a round"):
         poor("yes", HERE, THERE)._hosts_stand_in()
+    for hosts, shown in (((HERE, THERE), True), ((HERE, SAME_OWNER), False)):
+        visit, told = poor(None, *hosts), list[str]()
+        visit.tell, visit.urls, visit.hosts = told.append, ["https://node.example"], []
+        visit.show()
+        assert any(f"--accept-loss {words!r}" in line for line in told) is shown
     for hosts in ((HERE,), (HERE, SAME_OWNER), (HERE, SAME_MACHINE), ()):
-        with pytest.raises(TreatyError, match="needs an invitation with two hosts of different owners: send"):
+        with pytest.raises(TreatyError, match=r"needs two hosts of different owners, .*: send"):
             poor(words, *hosts)._hosts_stand_in()
 
 

@@ -53,8 +53,10 @@ class Stage:
     def look(self) -> None:
         self.host.ledger.look()
 
-    def headers(self, seat: int = 0, root: bytes = ROOT, size: int = len(UPDATE), key: Key | None = None) -> dict[str, str]:
-        data = upload(self.system.evm.chain_id, self.system.federation.address, root, seat, size)
+    def headers(
+        self, seat: int = 0, root: bytes = ROOT, size: int = len(UPDATE), key: Key | None = None, host: str = ""
+    ) -> dict[str, str]:
+        data = upload(self.system.evm.chain_id, self.system.federation.address, host or self.url, root, seat, size)
         return {SEAT_HEADER: str(seat), SIGNATURE_HEADER: (key or key_of(seat)).sign_typed(data).hex()}
 
     def put(self, data: bytes = UPDATE, name: str = NAME, **headers) -> requests.Response:
@@ -80,6 +82,7 @@ def stage(tmp_path):
     ledger = Ledger(reader_of(system))
     host = Host(ledger, LocalStore(tmp_path / "hosted"))
     server = WebServer(application(host), Address())
+    host.urls = (server.url, "https://heart.example")
     server.start()
     yield Stage(system.open(), host, server)
     server.stop()
@@ -118,6 +121,45 @@ def test_upload__is_kept_from_a_confirmed_reveal_on__and_read_by_root_and_by_cid
     assert HostStore(stage.url).get(ROOT, Kind.UPDATE, 0) == UPDATE and HostStore(stage.url).has(ROOT, Kind.UPDATE)
 
 
+def test_upload__is_signed_for_the_host_by_one_of_its_addresses__however_they_are_spelt(stage):
+    revealed(stage)
+    here = stage.url.replace("127.0.0.1", "localhost")
+    for host in ("https://heart.example", "https://HEART.example:443/", stage.url, here):
+        assert stage.put(host=host).status_code == 201, host
+        (stage.host.store.path / NAME).unlink()
+
+
+def test_upload__that_one_host_was_given__is_nothing_worth_at_another(stage, tmp_path):
+    """The first host passes on what the seat's own store gave it, word for word."""
+    revealed(stage)
+    passed: list[int] = []
+
+    class First(BaseHTTPRequestHandler):
+        def do_HEAD(self):
+            self.send_error(404)
+
+        def do_PUT(self):
+            data = self.rfile.read(int(self.headers["Content-Length"]))
+            done = requests.put(stage.url + self.path, data=data, headers=dict(self.headers), timeout=5)
+            passed.append(done.status_code)
+            self.send_response(201)
+            self.end_headers()
+
+        def log_message(self, *_):
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), First) as first:
+        threading.Thread(target=first.serve_forever, args=(0.02,), daemon=True).start()
+        for url, taken in ((f"http://127.0.0.1:{first.server_port}", 401), (stage.url, 201)):
+            store = HostStore(url)
+            store.write_as(stage.writer())
+            store.put(UPDATE, Kind.UPDATE)
+            until(lambda store=store: store.waiting == 0)
+            assert taken == 201 or passed == [taken]
+        first.shutdown()
+    assert [path.name for path in stage.host.store.path.iterdir()] == [NAME]
+
+
 REFUSED = {
     "another key": ({"key": key_of(1)}, UPDATE, NAME, 401, "not signed by the operator of seat 0"),
     "another seat's key": ({"seat": 1, "key": key_of(0)}, UPDATE, NAME, 401, "not signed by the operator of seat 1"),
@@ -125,6 +167,8 @@ REFUSED = {
     "no such seat": ({"seat": 9, "key": key_of(9)}, UPDATE, NAME, 401, "operator of seat 9"),
     "another size signed": ({"size": len(UPDATE) + 1}, UPDATE, NAME, 401, "not signed"),
     "another root signed": ({"root": bytes(32)}, UPDATE, NAME, 401, "not signed"),
+    "another host signed": ({"host": "https://lung.example"}, UPDATE, NAME, 401, "for this host at http://127.0.0.1"),
+    "another port signed": ({"host": "https://heart.example:8443"}, UPDATE, NAME, 401, "or https://heart.example"),
     "a byte more": ({}, UPDATE + b"0", NAME, 413, "has exactly 264"),
     "a byte fewer": ({}, UPDATE[:-1], NAME, 413, "has exactly 264"),
     "other bytes": ({}, bytes(len(UPDATE)), NAME, 422, "does not hash to its name"),
@@ -283,6 +327,7 @@ def test_store__whose_host_is_dead__delays_nothing__and_gives_the_file_when_it_i
     assert store.get(ROOT, Kind.UPDATE, 0) == UPDATE and time.monotonic() - began < 0.5
     until(lambda: any("cannot be reached" in line for line in told))
     again = WebServer(application(stage.host), Address(port=port))
+    stage.host.urls = (again.url,)
     again.start()
     until(lambda: (stage.host.store.path / NAME).is_file(), 20)
     again.stop()
