@@ -7,6 +7,9 @@ from dataclasses import dataclass
 
 from support.system import System
 
+from fl.protocol import committee
+from fl.protocol.enums import RecordState
+from fl.protocol.header import prev_randao
 from fl.protocol.phases import Phase
 from fl.protocol.seats import from_bitmap
 
@@ -64,6 +67,7 @@ def check(last: Moment, before: Moment, after: Moment, events: list[tuple[str, d
     _the_sponsor_never_gains(before, after, events, s)
     _nobody_gains_from_a_slash(before, after, slashes, s)
     _only_a_majority_excludes(before, after, events, conduct)
+    _the_draw_follows_from_block_and_records(after, events, s)
 
 
 def _claim(number: str, holds: bool, text: str) -> None:
@@ -155,3 +159,17 @@ def _the_sponsor_never_gains(before: Moment, after: Moment, events: list[tuple[s
     _claim("I8", now["pool"] <= was["pool"] + given + back, f"the pool grew by {now['pool'] - was['pool']}, funded {given}")
     most = s.terms.round_cost(s.terms.max_seats)
     _claim("I8", now["kept"] <= most, f"{now['kept']} are kept, and no round costs more than {most}")
+
+
+def _the_draw_follows_from_block_and_records(after: Moment, events: list[tuple[str, dict]], s: System) -> None:
+    """I10: who is drawn follows from the randomness of the block fixed in advance, and from every record of the round."""
+    if not any(name == "Drawn" for name, _ in events):
+        return
+    r, chain = after.round, s.evm
+    records = {seat: s.see("recordOf", seat) for seat in from_bitmap(r.active)}
+    written = {seat: digest for seat, (state, digest) in records.items() if state != RecordState.NOTHING}
+    opened = {seat: digest for seat, (state, digest) in records.items() if state == RecordState.REVEALED}
+    mix = committee.mix(r.number, written, opened)
+    seed = committee.seed(prev_randao(chain.header(s.seeding)), mix, chain.chain_id, s.federation.address, r.number)
+    due, drawn = committee.draw(seed, sorted(opened), r.committeeSize), committee.unpack(r.committee, r.committeeSize)
+    _claim("I10", drawn == due, f"{drawn} were drawn, and block and records give {due}")

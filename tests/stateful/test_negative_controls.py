@@ -41,6 +41,9 @@ CONTROLS = [
     ("I9", "Honest", "Exclusions", "if (++reporters[author] > half)", "if (++reporters[author] >= half)"),
     ("I9", "Honest", "Exclusions", "r.revealed.count() / 2", "r.accepted.count() / 2 - 1"),
     ("I9", "Honest", "Exclusions", " & ~_missing[number][seat]", ""),
+    ("I10", "Honest", "Federation", "abi.encode(prevRandao, r.mix, ", "abi.encode(prevRandao, bytes32(0), "),
+    ("I10", "Dropouts", "Federation", "if (state != Records.NOTHING) records", "if (state == Records.REVEALED) records"),
+    ("I10", "Hostile", "Federation", "if (actual != expected) revert WrongHeader(seeding, expected, actual);", ""),
     ("I8", "Honest", "Federation", "_giveBack(ending == Phase.Void && r.revealed == 0);", "_giveBack(true);"),
 ]
 
@@ -65,7 +68,7 @@ def first_red(types: dict, machine: str, folder: Path) -> str:
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:ape_test", "--tb=line", test]
     env = {**os.environ, "TREATY_BUILD": str(build), "PYTHONPATH": "tests"}
     result = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True)
-    found = re.search(r"Broken: (I\d)", result.stdout)
+    found = re.search(r"Broken: (I\d+)", result.stdout)
     return found[1] if found else "none" if result.returncode == 0 else result.stdout[-500:]
 
 
