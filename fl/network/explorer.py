@@ -36,7 +36,9 @@ SETTINGS: dict[str, Any] = {
 LIBRARY, KEPT = "@openzeppelin/contracts/", Path(".openzeppelin", "contracts")
 IMPORT = re.compile(r'import[^;"]*"([^"]+)"')
 MAX_ANSWER = 1 << 20
-TRIES, PAUSE = 20, 5.0  # looks for the result, and seconds between two
+TRIES, PAUSE = 20, 5.0  # times that an explorer is asked while it has not got as far, and seconds between two
+# What it then says, in lower case: it has yet to compare the code, or to read the block that holds it; it is asked too often.
+WAITING = ("pending", "unable to locate contractcode", "rate limit")
 
 
 def sources(name: str, home: Path = Path()) -> dict[str, dict[str, str]]:
@@ -73,7 +75,7 @@ class Explorer:
         """Submits a contract's sources and waits for the comparison; returns what the explorer says. others: the addresses that
         its constructor took. Raises ChainError with the explorer's word if it does not verify them."""
         arguments = encode(["address"] * len(others), others).hex()
-        guid = self._ask(
+        guid = self._patiently(
             {
                 "action": "verifysourcecode",
                 "codeformat": "solidity-standard-json-input",
@@ -85,16 +87,18 @@ class Explorer:
                 "constructorArguments": arguments,
             }
         )
-        if "already verified" in guid.lower():
-            return guid
+        return guid if _is_known(guid) else self._patiently({"action": "checkverifystatus", "guid": guid})
+
+    def _patiently(self, words: dict[str, str]) -> str:
+        """Its result, once it has one. Raises ChainError."""
         for _ in range(TRIES):
-            word = self._ask({"action": "checkverifystatus", "guid": guid}, pending=True)
-            if "pending" not in word.lower():
+            word = self._ask(words)
+            if not _is_waiting(word):
                 return word
             self.sleep(PAUSE)
-        raise ChainError(f"the explorer has not compared it yet: look for {address} there later")
+        raise ChainError(f"the explorer {urlsplit(self.url).hostname} still says: {word}: run the same command again later")
 
-    def _ask(self, words: dict[str, str], pending: bool = False) -> str:
+    def _ask(self, words: dict[str, str]) -> str:
         """Its result. Raises ChainError."""
         named = {"module": "contract", **words} | ({"apikey": self.key} if self.key else {})
         place = f"{self.url}?{urlencode({'chainid': self.chain_id})}"
@@ -105,9 +109,17 @@ class Explorer:
             status, result = str(facts["status"]), str(facts["result"])[:300]
         except (URLError, OSError, ValueError, KeyError, TypeError) as error:
             raise ChainError(f"the explorer {where} did not answer as expected: {error}") from error
-        if status != "1" and "already verified" not in result.lower() and not (pending and "pending" in result.lower()):
+        if status != "1" and not _is_known(result) and not _is_waiting(result):
             raise ChainError(f"the explorer {where} says: {result}")
         return result
+
+
+def _is_known(word: str) -> bool:
+    return "already verified" in word.lower()
+
+
+def _is_waiting(word: str) -> bool:
+    return any(one in word.lower() for one in WAITING)
 
 
 def explorer_of(chain_id: int, url: str, local: bool) -> Explorer:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from eth_account import Account
 from support.cli import ROOT, Commands, remembered
+from support.explorer import explorer
 from web3.exceptions import ContractLogicError
 from web3.logs import DISCARD
 
@@ -27,6 +28,24 @@ DEPLOY = ["deploy", "--account", "TEST::0", "--task", "linear"]
 
 def nonce(commands: Commands) -> int:
     return commands.web3.eth.get_transaction_count(commands.web3.eth.accounts[0])
+
+
+# ---- sources for an explorer
+
+
+def test_publish__submits_what_now_stands__and_tells_what_the_explorer_says(commands, tmp_path):
+    found = iter(["Pass - Verified", "Fail - Unable to verify", "Pass - Verified"])
+    with explorer(lambda asked: next(found)) as (url, asked):
+        done = commands(*DEPLOY, "--store", tmp_path / "store", "--publish", url)
+    assert done.code == 0, done.err
+    sent = [words for words in asked if words["action"] == "verifysourcecode"]
+    assert [words["contractname"].split(":")[1] for words in sent] == list(identity.ARGUMENTS)
+    for words, said in zip(sent, ("Pass - Verified", "Fail - Unable to verify", "Pass - Verified"), strict=True):
+        name, address = words["contractname"].split(":")[1], words["contractaddress"]
+        assert address == identity.address_of(name) and commands.web3.eth.get_code(address)
+        assert next(line for line in done.err.splitlines() if line.startswith(f"{name} ")).endswith(said)
+    others = [identity.address_of(other) for other in identity.ARGUMENTS[identity.IMPLEMENTATION]]
+    assert sent[1]["constructorArguements"] == "".join(other[2:].lower().rjust(64, "0") for other in others)
 
 
 # ---- terms

@@ -13,7 +13,7 @@ from support.system import System
 
 from fl.errors import ChainError
 from fl.network import identity
-from fl.network.explorer import COMPILER, KEY_VARIABLE, SETTINGS, Explorer, explorer_of, publish_all, standard_input
+from fl.network.explorer import COMPILER, KEY_VARIABLE, SETTINGS, TRIES, Explorer, explorer_of, publish_all, standard_input
 
 PLACES = {name: identity.address_of(name) for name in identity.ARGUMENTS}
 
@@ -62,6 +62,39 @@ def test_publish__says_what_the_explorer_says__of_each_contract():
     given = json.loads(asked[0]["sourceCode"])
     assert given["settings"].items() >= SETTINGS.items() and all(words["apikey"] == "secret" for words in asked)
     assert all("@openzeppelin" in name or name.startswith("contracts/") for name in given["sources"])
+
+
+NOT_YET = [
+    f"Unable to locate ContractCode at {PLACES['Disputes']}",
+    "Max calls per sec rate limit reached (5/sec)",
+    "Pending in queue",
+]
+
+
+def test_publish__waits_for_an_explorer_that_has_not_got_as_far():
+    pauses: list[float] = []
+    with explorer(lambda asked: "Pass - Verified", NOT_YET[:2]) as (url, asked):
+        assert Explorer(url, 5, sleep=pauses.append).publish("Disputes", PLACES["Disputes"], ()) == "Pass - Verified"
+    assert [words["action"] for words in asked] == ["verifysourcecode"] * 3 + ["checkverifystatus"] and len(pauses) == 2
+
+
+@pytest.mark.parametrize("word", NOT_YET)
+def test_publish__does_not_wait_for_ever(word):
+    with (
+        explorer(lambda asked: "", [word] * TRIES) as (url, asked),
+        pytest.raises(ChainError, match="run the same command again later"),
+    ):
+        Explorer(url, 5, sleep=lambda _: None).publish("Disputes", PLACES["Disputes"], ())
+    assert len(asked) == TRIES
+
+
+def test_publish__of_what_the_explorer_knows__asks_no_more():
+    known = "Contract source code already verified"
+    with explorer(lambda asked: "", [known]) as (url, asked):
+        assert Explorer(url, 5).publish("Disputes", PLACES["Disputes"], ()) == known
+    assert len(asked) == 1
+    with explorer(lambda asked: "Already Verified") as (url, _):
+        assert Explorer(url, 5).publish("Disputes", PLACES["Disputes"], ()) == "Already Verified"
 
 
 def test_publish__to_what_does_not_answer__is_only_said():
