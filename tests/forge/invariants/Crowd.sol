@@ -615,7 +615,7 @@ contract Crowd is Ledger {
 
     // ---- the same by others, many at once
 
-    /// @dev Everybody's who is due, and the first one's again, which then has no effect.
+    /// @dev Everybody's who is due, and the first one's again, which then has no effect, where a batch may hold one more.
     function _relay(uint256 seed) private {
         (IRoundFacts.Phase phase,) = _now();
         uint256[] memory due = NaiveSeats.list(uint128(_relayable(phase)));
@@ -627,27 +627,31 @@ contract Crowd is Ledger {
     }
 
     function _openings(uint256[] memory seats) private returns (IRelays.Opening[] memory entries) {
-        entries = new IRelays.Opening[](seats.length + 1);
+        entries = new IRelays.Opening[](_andOneAgain(seats));
         for (uint256 i = 0; i < seats.length; ++i) {
             Draft storage d = drafts[round.number][seats[i]];
             entries[i] = IRelays.Opening(seats[i], d.root, d.salt, "");
             d.state = 2;
         }
-        entries[seats.length] = entries[0];
+        if (entries.length > seats.length) entries[seats.length] = entries[0];
+    }
+
+    function _andOneAgain(uint256[] memory due) private view returns (uint256) {
+        return due.length < t.maxSeats ? due.length + 1 : due.length;
     }
 
     function _ballots(uint256[] memory positions) private returns (IRelays.ScoreOpening[] memory entries) {
-        entries = new IRelays.ScoreOpening[](positions.length + 1);
+        entries = new IRelays.ScoreOpening[](_andOneAgain(positions));
         for (uint256 i = 0; i < positions.length; ++i) {
             Vote storage vote = votes[round.number][positions[i]];
             entries[i] = IRelays.ScoreOpening(_seatAt(positions[i]), vote.scores, vote.salt);
             vote.state = 2;
         }
-        entries[positions.length] = entries[0];
+        if (entries.length > positions.length) entries[positions.length] = entries[0];
     }
 
     function _relaySigned(IRoundFacts.Phase phase, uint256[] memory due, uint256 seed, uint256 all) private {
-        IRelays.SignedCommitment[] memory entries = new IRelays.SignedCommitment[](due.length + 1);
+        IRelays.SignedCommitment[] memory entries = new IRelays.SignedCommitment[](_andOneAgain(due));
         uint256 number = round.number;
         for (uint256 i = 0; i < due.length; ++i) {
             if (phase == IRoundFacts.Phase.Commit) entries[i] = _sign(phase, due[i], _draft(due[i], random(seed, i)));
@@ -656,7 +660,7 @@ contract Crowd is Ledger {
                 entries[i] = _sign(phase, _seatAt(due[i]), _ballot(due[i], random(seed, i)));
             }
         }
-        entries[due.length] = entries[0];
+        if (entries.length > due.length) entries[due.length] = entries[0];
         if (phase == IRoundFacts.Phase.Commit) assertEq(federation.commitMany(number, entries), all, "commitments");
         if (phase == IRoundFacts.Phase.ScoreCommit) assertEq(federation.commitScoresMany(number, entries), all, "votes");
         if (phase == IRoundFacts.Phase.Show) _relayReports(entries);
