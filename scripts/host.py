@@ -57,6 +57,7 @@ from fl.tools.cli.options import Key
 @click.option("--budget", type=options.Finite(0), default=0.0, help="Ether for gas: relayed acts and --rounds. Default: none.")
 @click.option("--rounds", type=click.IntRange(0), default=0, help="Move rounds on, and open them up to this one. Default: no.")
 @click.option("--keep-rounds", type=click.IntRange(1), help="Keep the files of the last rounds alone. Default: all files.")
+@click.option("--keep-bytes", type=click.IntRange(1), help="Let the oldest rounds' files give way beyond so many bytes.")
 @click.option("--block-seconds", type=click.IntRange(1), help="Local chains: seconds of the clock between two blocks.")
 @click.option("--no-page", is_flag=True, help="Serve no live page.")
 @click.option("--metrics", type=int, metavar="PORT", help="Serve Prometheus text on 127.0.0.1:PORT.")

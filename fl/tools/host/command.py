@@ -62,6 +62,7 @@ def run(key: Key, given: Mapping[str, Any], say: Callable[[str], None]) -> None:
         budget=int(given["budget"] * 10**18),
         rounds=given["rounds"],
         keep_rounds=given["keep_rounds"],
+        keep_bytes=given["keep_bytes"],
         confirmations=1 if local else 2,
         poll=0.5 if local else 2.0,
     )

@@ -40,7 +40,7 @@ PAGE_SECONDS = 2.0
 class Settings:
     """A host's settings. url: how participants reach it, by default where it listens; others: further hosts that the invitation
     names; hints: nodes that it names; budget: ether for gas in wei, 0 for none; rounds: moves rounds on, and opens them up to
-    this one; keep_rounds: the last rounds whose files are kept, None for all."""
+    this one; keep_rounds: the last rounds whose files are kept, None for all; keep_bytes: what the whole store may hold."""
 
     federation: str
     nodes: tuple[str, ...]
@@ -58,6 +58,7 @@ class Settings:
     budget: int = 0
     rounds: int = 0
     keep_rounds: int | None = None
+    keep_bytes: int | None = None
     confirmations: int = 1
     poll: float = 1.0
 
@@ -74,7 +75,7 @@ class Running:
         self._fetch_what_all_need()
         self.ledger = Ledger(reader, settings.poll, log.warn)
         self.ledger.look()
-        self.host = Host(self.ledger, self.store, token=settings.token, metrics=Metrics())
+        self.host = Host(self.ledger, self.store, token=settings.token, metrics=Metrics(), keep_bytes=settings.keep_bytes)
         self.host.note_cids()
         self.relay: Relay | None = None
         if settings.budget and signer is not None:

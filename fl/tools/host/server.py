@@ -13,6 +13,7 @@ import mmap
 import os
 import secrets
 import shutil
+import threading
 import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import suppress
@@ -54,6 +55,7 @@ MAX_ACT_BYTES = 1 << 16
 CIDS_KEPT = 1 << 16
 FILES_OF_A_ROUND = 12  # that a seat may send, those that failed included
 ROUNDS_A_DAY = 48
+LAST = 2  # rounds whose files never give way to others
 BYTES = "application/octet-stream"
 UPLOAD = ".upload-"  # how a file's name begins until its hash is known
 HOUR = 3600.0  # a file that nothing was added to for so long is no upload any more
@@ -75,7 +77,7 @@ class Relay(Protocol):
 class Host:
     """What one host serves. token: what visitors must show to write, to relay and to read the invitation; empty: nothing.
     takes: whether it takes files and acts, and is more than a folder that is served. urls: how participants reach it; an upload
-    is signed for one of them."""
+    is signed for one of them. keep_bytes: what the whole store may hold."""
 
     ledger: Ledger
     store: LocalStore
@@ -86,6 +88,7 @@ class Host:
     metrics: Metrics = field(default_factory=Metrics)
     takes: bool = True
     urls: tuple[str, ...] = ()
+    keep_bytes: int | None = None
     reads: Rates = field(default_factory=lambda: Rates(50, 500))
     writes: Rates = field(default_factory=lambda: Rates(5, 60))
     quota: Quota | None = None
@@ -95,6 +98,8 @@ class Host:
         a_round = size_of(Kind.UPDATE, terms.depth) + terms.max_attempts * size_of(Kind.MODEL, terms.depth)
         self.quota = self.quota or Quota(FILES_OF_A_ROUND * ROUNDS_A_DAY * a_round)
         self.names: dict[str, str] = {}  # CID to name
+        self._reserving = threading.Lock()
+        self._reserved = self._forgotten = 0  # bytes of files under way; rounds whose files gave way
 
     @property
     def depth(self) -> int:
@@ -114,20 +119,44 @@ class Host:
         with suppress(OSError), open_regular(self.store.path / name, follow=False) as file:
             self.names[cid.to_text(cid.cid_of(file.read()))] = name
 
-    def prune(self, rounds: int) -> None:
-        """Removes updates and models of rounds before the last ones. Documents stay, and what the chain does not name."""
-        known, terms = self.ledger.known, self.ledger.reader.terms
+    def prune(self, rounds: int) -> int:
+        """Removes updates and models of rounds before the last ones; returns their bytes. Documents stay, and what the chain
+        does not name."""
+        known, terms, removed = self.ledger.known, self.ledger.reader.terms, 0
         if known.history is None:
-            return
+            return 0
         old = known.history.files(terms) - known.history.files(terms, rounds)
         for name in sorted(old):
             path = self.store.path / name
             with suppress(FileNotFoundError):
                 size = path.stat().st_size
                 path.unlink()
-                self.metrics.pruned.inc(size)
+                removed += size
         for cid_ in [cid_ for cid_, name in list(self.names.items()) if name in old]:  # uploads add to them meanwhile
             del self.names[cid_]
+        self.metrics.pruned.inc(removed)
+        return removed
+
+    def reserve(self, size: int) -> bool:
+        """Whether so many bytes more may be kept, for which the files of the oldest rounds give way; `release` ends it."""
+        if self.keep_bytes is None:
+            return True
+        with self._reserving:
+            files = (path.stat() for path in self.store.path.iterdir() if not path.name.startswith(UPLOAD))
+            held = sum(file.st_size for file in files) + self._reserved + size
+            rounds = len(self.ledger.known.history.rounds) if self.ledger.known.history else 0
+            while held > self.keep_bytes and rounds - self._forgotten > LAST:
+                self._forgotten += 1
+                held -= self.prune(rounds - self._forgotten)
+            if held > self.keep_bytes:
+                return False
+            self._reserved += size
+            return True
+
+    def release(self, size: int) -> None:
+        if self.keep_bytes is not None:
+            with self._reserving:
+                self._reserved -= size
 
     def facts(self) -> dict[str, Any]:
         """What a client may want to know before it uses a host; it believes none of it."""
@@ -280,7 +309,12 @@ async def _upload(host: Host, request: Request) -> Response:
     if not host.quota.begin(number, wanted):
         return _line(BUSY, f"seat {number} is sending another file, or sent as much as a day allows")
     try:
-        return await _taken(host, request, name, root, kind, wanted)
+        if not await run_in_threadpool(host.reserve, wanted):
+            return _line(NO_ROOM, f"this host keeps at most {host.keep_bytes:,} bytes, which the last {LAST} rounds fill")
+        try:
+            return await _taken(host, request, name, root, kind, wanted)
+        finally:
+            host.release(wanted)
     finally:
         host.quota.end(number)
 

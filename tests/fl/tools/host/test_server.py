@@ -27,6 +27,7 @@ from fl.protocol.commitment import score_commitment
 from fl.protocol.fraud import Opened
 from fl.protocol.hosting import SEAT_HEADER, SIGNATURE_HEADER, upload
 from fl.protocol.leaves import root_of
+from fl.protocol.phases import Phase
 from fl.tools.host import limits
 from fl.tools.host.ledger import Ledger
 from fl.tools.host.limits import Quota, Rates
@@ -184,6 +185,51 @@ def test_upload__of_anything_else__is_refused_and_leaves_nothing(stage, how):
     done = revealed(stage).put(data, name, **given)
     assert done.status_code == status and text in done.text
     assert list(stage.host.store.path.iterdir()) == []
+
+
+def round_of(stage: Stage, seed: int) -> tuple[bytes, bytes]:
+    """Seats 0 and 1 reveal an update each, and nobody scores: the round is void, and the next one opens."""
+    system, updates = stage.system, tuple(random_update(np.random.default_rng(seed + seat)) for seat in (0, 1))
+    if not system.round.live:
+        system.open()
+    for seat, data in enumerate(updates):
+        stage.commits(seat, data)
+    system.skip()
+    for seat, data in enumerate(updates):
+        stage.reveals(seat, data)
+    stage.look()
+    return updates
+
+
+def kept_by(stage: Stage) -> set[bytes]:
+    return {path.read_bytes() for path in stage.host.store.path.iterdir()}
+
+
+def test_store__that_would_grow_too_large__lets_the_oldest_round_give_way__and_refuses_what_does_not_fit(stage):
+    stage.host.keep_bytes = 5 * len(UPDATE)
+    given: list[tuple[bytes, bytes]] = []
+
+    def give(seat: int, data: bytes) -> requests.Response:
+        root = root_of(data, Kind.UPDATE)
+        return stage.put(data, f"{root.hex()}.update", seat=seat, root=root)
+
+    for number in range(3):
+        given.append(round_of(stage, 100 * number))
+        for seat, data in enumerate(given[-1]):
+            assert give(seat, data).status_code == 201
+        if number == 2:
+            break
+        while stage.system.skip() is not Phase.VOID:
+            pass
+        stage.system.do("finalize")
+    assert kept_by(stage) == {*given[1], *given[2]}  # the first round's two files gave way to the sixth
+    stage.host.keep_bytes = 4 * len(UPDATE) - 1
+    (stage.host.store.path / f"{root_of(given[2][1], Kind.UPDATE).hex()}.update").unlink()
+    done = give(1, given[2][1])
+    assert done.status_code == 507 and "keeps at most 1,055 bytes, which the last 2 rounds fill" in done.text
+    assert kept_by(stage) == {*given[1], given[2][0]}  # none of the last two rounds' files was given up for it
+    stage.host.keep_bytes = 4 * len(UPDATE)
+    assert give(1, given[2][1]).status_code == 201  # what was refused holds no room
 
 
 def test_upload__without_a_signature__is_refused(stage):
