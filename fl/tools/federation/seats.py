@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from fl.errors import ChainError, TermsError
 from fl.network import ape_accounts
+from fl.network.calls import number_of
 from fl.network.events import Event
 from fl.network.federation import FederationReader
 from fl.network.stores.several import federation_store
@@ -19,6 +21,8 @@ from fl.protocol.phases import phase_and_end
 from fl.tools.cli.amounts import parse_amount, show_duration, worst_case
 from fl.tools.cli.options import Key, Result, say_first
 from fl.tools.federation.allowlist_file import read_owners
+
+OWN_SECONDS = 60  # of waiting for a transaction that an earlier call sent
 
 Called = tuple[str, tuple[Any, ...]]  # a function of the federation, and its arguments
 
@@ -49,6 +53,7 @@ def join(
         least = token.denomination.show(terms.min_stake)
         raise TermsError(f"--stake {stake}: this federation requires at least {least}")
     hot = account.address if operator is None else address_given(operator, "--operator")
+    wait_for_own(reader, account.address)
     if reader.concluded():
         raise ChainError(
             "the sponsor has given notice and no further round will open: nothing was sent; join another federation"
@@ -183,6 +188,22 @@ def claim(key: Key, federation: str, seat: int | None, to: str | None, *, take_c
     sent = [send(key, account, reader, "multicall", data)]
     message = f"{token.denomination.show(total)} went to {target}"
     return Result([message, *rest, told_costs(sent)], {**facts, "claimed": str(total), **costs(sent)})
+
+
+def wait_for_own(reader: FederationReader, account: str, sleep: Callable[[float], None] = time.sleep) -> None:
+    """Until nothing of the account is under way: what an earlier call sent before it ended may still take the seat or be its
+    allowance, and a second one would be in its way. Raises ChainError if it takes too long."""
+    for _ in range(OWN_SECONDS):
+        mined, sent = (
+            number_of("eth_getTransactionCount", reader.rpc("eth_getTransactionCount", account, which))
+            for which in ("latest", "pending")
+        )
+        if sent <= mined:
+            return
+        sleep(1.0)
+    raise ChainError(
+        f"{account} has a transaction that no block holds yet (nonce {mined}): call again once one does; nothing was sent"
+    )
 
 
 # ---- shared with the sponsor's commands

@@ -36,7 +36,7 @@ from fl.tools.federation.doctor import examine
 from fl.tools.federation.first_model import first_model
 from fl.tools.federation.invitation import Invitation
 from fl.tools.federation.participate import Settings, participate
-from fl.tools.federation.seats import join
+from fl.tools.federation.seats import join, wait_for_own
 from fl.tools.federation.without_ether import ether_to_hold, hosts_stand_in, loss_words, suffice
 
 ROUNDS_AHEAD = 10
@@ -282,7 +282,7 @@ class Visit:
         rpc, token = self.rpc, Token(self.rpc, self.reader.terms.token)
         needs = self._needs()
         told = ""
-        while True:
+        while not self.reader.seats_of(owner):  # which an earlier call may have paid for and not lived to see
             ether = {
                 name: number_of("eth_getBalance", rpc("eth_getBalance", who, "latest"))
                 for name, who in (("owner", owner), ("operator", operator))
@@ -329,6 +329,9 @@ class Visit:
 
     def seat(self, owner: str, operator: str) -> int:
         """The owner's seat, taken now if it has none."""
+        if not self.mine:  # or an earlier call, which was ended, has taken one meanwhile
+            wait_for_own(self.reader, owner)
+            self.mine = self.reader.seats_of(owner)
         if not self.mine:
             with ape_accounts.network(self.choice), ape_accounts.hushed():
                 done = join(
