@@ -384,11 +384,23 @@ class FederationReader:
 
     def cost(self, transaction: str) -> tuple[int, int, str]:
         """(gas, bytes of calldata, function or empty) of a transaction that was mined."""
-        receipt = self._mined("eth_getTransactionReceipt", transaction)
+        size, function = self.called(transaction)
+        return self.gas_of(transaction), size, function
+
+    def called(self, transaction: str) -> tuple[int, str]:
+        """(bytes of calldata, function or empty) of a transaction that was mined."""
         body = self._mined("eth_getTransactionByHash", transaction)
         try:
             data = unhex(body["input"])
-            return int(receipt["gasUsed"], 16), len(data), self.interface.function(data)
+            return len(data), self.interface.function(data)
+        except (KeyError, TypeError, ValueError) as error:
+            raise NodeError(f"the node does not say what transaction {transaction} called: {error!r}") from error
+
+    def gas_of(self, transaction: str) -> int:
+        """The gas of a transaction that was mined."""
+        receipt = self._mined("eth_getTransactionReceipt", transaction)
+        try:
+            return int(receipt["gasUsed"], 16)
         except (KeyError, TypeError, ValueError) as error:
             raise NodeError(f"the node does not say what transaction {transaction} cost: {error!r}") from error
 

@@ -35,6 +35,7 @@ FORMS = {
     "reveal": _Form("revealMany", Phase.REVEAL, (("root", 32, 32), ("salt", 32, 32), ("locator", 0, MAX_LOCATOR))),
     "revealScores": _Form("revealScoresMany", Phase.SCORE_REVEAL, (("scores", 0, MAX_SEATS), ("salt", 32, 32))),
 }
+BATCHES = {form.batch: kind for kind, form in FORMS.items()}  # by the batch's function, the act that it carries
 
 
 def in_bytes(value: bytes | int) -> bytes:

@@ -18,6 +18,7 @@ from fl.protocol.phases import Phase, RoundFacts, phase_and_end
 from fl.protocol.seats import contains, from_bitmap
 from fl.tools.cli.amounts import show_duration
 from fl.tools.cli.options import Result
+from fl.tools.federation.relayed_acts import Relayed, relayed_acts, told_relayed
 
 SHOWN = 16  # rows of seats that fit on one screen
 NEXT = {
@@ -67,6 +68,7 @@ def status(reader: FederationReader, reasons: Callable[[], Reasons] | None = Non
         "slashes": _slashes(facts, events),
         "missing": [asdict(one) for one in missing(facts, events)],
         "proposal": _proposal(facts),
+        "relayed": [asdict(one) for one in relayed_acts(reader, events)],
     }
     if reasons is not None and any(seat["score"] == 0 for seat in result["seats"]):
         result["left_out"] = {str(seat): why for seat, why in reasons().get(facts.number, {}).items()}
@@ -221,6 +223,7 @@ def _screen(given: dict[str, Any], denomination: Denomination) -> list[str]:
     if poor := [str(s["seat"]) for s in given["seats"] if s["ether"] == "0"]:
         what = "a relay must send their commits, reveals and scores; they propose, demand and challenge nothing"
         lines.append(f"no ether    the operator of seat {', '.join(poor)}: {what}")
+    lines += [f"relayed     {told}" for told in told_relayed([Relayed(**one) for one in given["relayed"]])]
     for seat, why in [*given["left_out"].items()][:SHOWN]:
         lines.append(f"left out    seat {seat}: {why}")
     for slash in given["slashes"][:SHOWN]:

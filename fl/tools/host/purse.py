@@ -12,9 +12,8 @@ from typing import Any
 from fl.errors import StoreError
 from fl.network.abi import Interface
 from fl.network.transactions import SignedTransaction
-from fl.protocol.relayed import FORMS
+from fl.protocol.relayed import BATCHES
 
-KINDS = {form.batch: kind for kind, form in FORMS.items()}  # by the batch's function, the act that it carries
 KEEPING = "rounds"  # the kind of a call that moves a round on
 
 
@@ -31,7 +30,7 @@ class Payment:
 
     @classmethod
     def of(cls, transaction: SignedTransaction, receipt: dict[str, Any], interface: Interface) -> Payment:
-        kind = KINDS.get(transaction.function, KEEPING)
+        kind = BATCHES.get(transaction.function, KEEPING)
         events = [interface.event(log) for log in receipt["logs"] if kind != KEEPING]  # each act that is done is one event
         seats = tuple(event.fields["seat"] for event in events if event is not None and "seat" in event.fields)
         gas, price = int(receipt["gasUsed"], 16), int(receipt.get("effectiveGasPrice") or "0x0", 16)

@@ -24,7 +24,7 @@ from fl.network.stores.several import federation_store
 from fl.protocol.artifact import Kind, parse_model
 from fl.protocol.manifest import Manifest
 from fl.protocol.phases import phase_and_end
-from fl.protocol.relayed import FORMS
+from fl.protocol.relayed import BATCHES
 from fl.tools.audit.auditor import Auditor
 from fl.tools.audit.measured import GasUse, Relayed
 from fl.tools.audit.verdict import Verdict
@@ -32,8 +32,6 @@ from fl.tools.cli.prices import Prices
 from fl.tools.report.facts import Facts, Known, functions_of, gather
 from fl.tools.report.render import page
 from fl.tools.report.sources import write
-
-BATCHES = {form.batch for form in FORMS.values()}
 
 
 def report_federation(

@@ -66,7 +66,14 @@ def test_host__moves_rounds_on__forgets_old_files__and_its_figures_are_those_of_
     assert (relayed.gas, relayed.rounds) == (facts["relayed_gas"], 8)  # by receipts, which anybody can read
     page, _ = report_federation(cluster.reader(), [], tmp_path / "report.html")
     assert f"Relays paid {relayed.gas:,} gas for acts that operators signed" in page.read_text()
-    told = "\n".join(status(node).lines)
+    shown = status(node)
+    told = "\n".join(shown.lines)
+    of_round = {n: [one for one in shown.facts["relayed"] if one["round"] == n] for n in (1, 2)}
+    assert sum(one["gas"] for one in shown.facts["relayed"]) == pytest.approx(facts["relayed_gas"], abs=8)
+    for number, seats in of_round.items():
+        assert [one["seat"] for one in seats] == [0, 1, 2, 3] and {*seats[0]["acts"]} >= {"commit", "reveal"}
+        assert f"relayed     in round {number} hosts sent {sum(len(one['acts']) for one in seats)} acts of 4 seats, for" in told
+        assert f": seat 0 {seats[0]['gas']:,}, seat 1 {seats[1]['gas']:,}" in told
     assert "no ether    the operator of seat 1, 2, 3: a relay must send their commits, reveals and scores" in told
     spent = facts["spent"]
     host.kill()
