@@ -39,7 +39,7 @@ def hosts_stand_in(reader: FederationReader, words: str | None, hosts: Sequence[
         raise TreatyError(f"--accept-loss wants exactly these words: {wanted!r}; nothing was signed")
     if not suffice(hosts):
         raise TreatyError(
-            "--accept-loss needs two hosts of different owners, and an invitation that names them: send the operator ether "
-            "instead; nothing was signed"
+            "--accept-loss needs two hosts of different owners, in the invitation or named with --relay: send the operator "
+            "ether instead; nothing was signed"
         )
     return True
