@@ -175,11 +175,23 @@ class _Json(click.ParamType):
 
 
 def recalled() -> Remembered | None:
-    """What the present folder is about. Raises click.ClickException for a damaged file."""
+    """What the present folder is about. Raises click.ClickException for a damaged file, and where an address that an invitation
+    named leads into this user's network by now."""
     try:
-        return remembered()
+        known = remembered()
     except TreatyError as error:
         raise click.ClickException(str(error)) from error
+    for url in known.hints if known else ():
+        from fl.network.stores.public_http import only_public  # loads requests
+
+        try:
+            only_public(url)
+        except OSError as error:
+            raise click.ClickException(
+                f"an invitation named {url}, and now {error}: give --federation, --network and --store yourself, or call "
+                "`ape run take-part` with --rpc or --host"
+            ) from error
+    return known
 
 
 def nothing_remembered(context: click.Context) -> click.UsageError:

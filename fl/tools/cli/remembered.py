@@ -15,11 +15,13 @@ MAX_BYTES = 1 << 16
 
 @dataclass(frozen=True)
 class Remembered:
-    """A federation, the network that it is on, by Ape's name or a node's address, and the stores that have its files."""
+    """A federation, the network that it is on, by Ape's name or a node's address, and the stores that have its files. hints:
+    addresses among these that an invitation named, which must lead to public machines."""
 
     federation: str
     network: str
     stores: tuple[str, ...] = ()
+    hints: tuple[str, ...] = ()
 
     def keep(self, folder: Path | None = None) -> None:
         """Writes it down for later commands in the present folder, or in another. Only this user can read the file, since a
@@ -39,10 +41,15 @@ def remembered(folder: Path | None = None) -> Remembered | None:
         if len(data) > MAX_BYTES:
             raise ValueError(f"more than {MAX_BYTES:,} bytes")
         facts = json.loads(data)
-        found = Remembered(facts["federation"], facts["network"], tuple(facts["stores"]))
-        words = found.federation, found.network, *found.stores
-        if not isinstance(facts["stores"], list) or not all(isinstance(word, str) for word in words):
+        hints = facts.get("hints", [])
+        found = Remembered(facts["federation"], facts["network"], tuple(facts["stores"]), tuple(hints))
+        words = found.federation, found.network, *found.stores, *found.hints
+        if (
+            not isinstance(facts["stores"], list)
+            or not isinstance(hints, list)
+            or not all(isinstance(word, str) for word in words)
+        ):
             raise TypeError("a field is of the wrong kind")
-    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise TreatyError(f"{path} cannot be read ({error!s:.100}): remove it, or name --federation and --network") from error
     return found

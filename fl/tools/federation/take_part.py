@@ -83,6 +83,7 @@ class Visit:
         self.guest, self.tell = guest, say
         self.invitation = Invitation.read(guest.invite)
         self.invitation.check()
+        self.hints: list[str] = []  # addresses of the invitation that are used, and lead to public machines
         if not guest.has_keys:
             self.invitation.check_date()
         self.urls: Sequence[str] = guest.rpc or self.invitation.rpc
@@ -167,6 +168,7 @@ class Visit:
             return
         if urlsplit(url).hostname not in {urlsplit(own).hostname for own in self.guest.rpc}:
             only_public(url)
+            self.hints.append(url)
 
     # ---- what is shown
 
@@ -388,5 +390,5 @@ def take_part(guest: Guest, network: Callable[[str], Network], say: Callable[[st
         visit.wait_for_money(owner, operator)
     seat = visit.seat(owner, operator)
     visit.examine(visit.key("operator").account)
-    Remembered(visit.reader.address, visit.choice, tuple(visit.stores)).keep()
+    Remembered(visit.reader.address, visit.choice, tuple(visit.stores), tuple(visit.hints)).keep()
     return visit.daemon(seat)

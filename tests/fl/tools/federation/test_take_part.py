@@ -103,7 +103,9 @@ def test_hint__whose_name_leads_inside_at_a_later_look__is_not_reached_by_any_li
         visit = object.__new__(Visit)
         visit.guest = invited(tmp_path, f"http://node.example:{port}", chain_id=1)
         visit.invitation, visit.urls = Invitation.read(visit.guest.invite), [f"http://node.example:{port}"]
+        visit.hints = []
         visit._check_hints()
+        assert visit.hints == visit.urls  # which later commands in the folder check again
         names |= {"node.example": "127.0.0.1", "mine.example": "127.0.0.1"}
         for reach in (lambda: socket.create_connection(("node.example", port)), lambda: Rpc(visit.urls)("eth_chainId")):
             with pytest.raises((OSError, TreatyError), match=r"leads to 127\.0\.0\.1, which is not a public address"):
@@ -120,7 +122,7 @@ def meeting(tmp_path, chain_id: int, *hosts: Place, mine: list[int], known: tupl
     visit = object.__new__(Visit)
     visit.guest = Guest("", tmp_path, tmp_path, hosts=known)
     visit.invitation = Invitation(chain_id, "0x" + "1" * 40, SPONSOR.address, {}, hosts=hosts)
-    visit.mine, visit.tell = mine, print
+    visit.mine, visit.tell, visit.hints = mine, print, []
     return visit
 
 
