@@ -13,12 +13,13 @@ import pytest
 from support.in_process import InProcessChain, reader_of
 from support.keys import key_of
 from support.manifests import manifest
-from support.system import System
+from support.system import System, owner
 
 from fl.errors import TreatyError
 from fl.network import ape_accounts
 from fl.network.rpc import Rpc
 from fl.network.stores import public_http
+from fl.tools.federation import take_part
 from fl.tools.federation.invitation import Invitation, Place
 from fl.tools.federation.take_part import Guest, Visit
 from fl.tools.federation.without_ether import loss_words
@@ -225,3 +226,16 @@ def test_invitation__that_expired__asks_nobody(tmp_path):
         with pytest.raises(TreatyError, match="the invitation expired on 2001-09-09"):
             Visit(guest, lambda _: None, print)
         assert asked == []
+
+
+def test_seat__that_a_killed_call_took__is_neither_paid_for_nor_taken_again(monkeypatch):
+    """It was not there when this call looked, and is now."""
+    system = System.create(InProcessChain()).join(1)
+    visit, told = object.__new__(Visit), list[str]()
+    visit.guest, visit.reader, visit.tell, visit.mine = Guest("", Path(), Path()), reader_of(system), told.append, []
+    visit.rpc, visit.local = visit.reader.rpc, False
+    visit.invitation = Invitation(1, visit.reader.address, SPONSOR.address, {}, hosts=())
+    monkeypatch.setattr(visit, "_needs", lambda: {"owner": 10**30, "operator": 10**30})
+    monkeypatch.setattr(take_part, "join", lambda *_, **__: pytest.fail("it takes another seat"))
+    visit.wait_for_money(owner(0), owner(0), sleep=lambda _: pytest.fail("it asks for the stake again"))
+    assert visit.seat(owner(0), system.seat(0).operator) == 0 and told == []
