@@ -2,23 +2,25 @@
 agree to the byte and a lying minority of the committee cannot move the median. The manifest names a federation's gate.
 
 agreement (the default): an update stays in if
-- its norm is at most 1.25 times the median norm of the last round's accepted updates (of a first round: 3 times the median of
-  all). The bound is known before training, so that honest participants stay below it and none is left out for its size;
-- it agrees with the others: its vote for itself and the mean of its cosines to the accepted updates, both averaged over rounds
-  with weight 0.8 on the past, sum to more than zero. Each cosine counts 0.3 at most, so that cheats who send the same update
-  cannot vouch for each other; a hospital with unusual patients stays in unless all others point against it.
+- its norm is at most the bound: 1.05 times the norm that six tenths of a round's accepted updates do not reach, the median of
+  this over the last five settled rounds (of a first round: 3 times the median of all). The bound is known before training, so
+  that honest participants stay below it. It grows slowly, and a round that most seats missed does not move it;
+- the others do not outweigh its vote for itself. The voices are the cosines to all updates within the bound, whoever sent them
+  and whatever was accepted before, so that nobody who is let in can shut others out for longer. Each counts 0.3 at most, for
+  and against; near copies do not vouch for each other. A vote for oneself is 1.05 among up to six seats, and from seven on 1.2
+  or 0.12 for each seat, but never more than all others together: where a model has converged, honest updates cancel each other,
+  and each points against the sum of the others. From ten seats on, fewer than four tenths cannot outweigh it. At most two
+  fifths are left out, those that the others speak against most.
 
-What it remembers of a settled round follows from the chain and from the updates that the committee
-accepted, which everybody can force open. An update that was left out counts as one that the others outweigh by a quarter,
-whatever was in it, since nobody can be sure that others have its file. The memory reaches back 20 settled rounds.
+What it remembers of a settled round is one norm, of the updates that the committee accepted, which everybody can force open.
 
 none: everything well-formed enters. Cosines are integers in units of 2^-30.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from math import isqrt
 
 import numpy as np
@@ -30,36 +32,25 @@ LIMB = 16
 COLUMNS = 1 << 16  # sums of so many products of 16-bit limbs stay below 2^48: exact in float64, in any order
 VALUES = 1 << 19  # values of all vectors at a time, at about 30 bytes each
 
-KEEP, OF = 8, 10  # a moving average keeps 8 parts in 10
 CAP = 3 * ONE // 10
-LOOK_BACK = 20  # settled rounds that are remembered: what is older would weigh 0.8^20, a hundredth
-ROUNDS_OF_TRUST = 4  # times that the set of accepted seats is recomputed
-# Norms are compared as squares: 1.25 and 3 times the median are 25/16 and 144/16 of its square.
-BOUND, FIRST_BOUND, BOUND_OF = 25, 144, 16
+NEAR = 7 * ONE // 10  # a cosine above this is a near copy's
+LOOK_BACK = 5  # settled rounds that are remembered
+FEW, ALONE = 6, 21 * ONE // 20  # up to so many seats, each one's vote for itself
+MIN_VOTE, VOTE_PER_SEAT = 6 * ONE // 5, 12 * ONE // 100  # and among more
+# Norms are compared as squares: 1.05 and 3 times a norm are 441/400 and 3600/400 of its square.
+BOUND, FIRST_BOUND, BOUND_OF = 441, 3600, 400
 
 Updates = Mapping[int, Numbers]
 
 
 @dataclass(frozen=True)
 class GateState:
-    """What a gate remembers between rounds. Anybody can rebuild it from the memories of the last rounds.
+    """What a gate remembers between rounds. Anybody can rebuild it from the last settled rounds.
 
-    averages: per seat the moving average of its agreement; weights: per seat how many rounds stand behind it, in units of
-    ONE (only for `agreement`); square: the median squared norm of the updates last let in, 0 before there is one.
+    squares: of each, in order, the squared norm that `memory_of` gives; none of a round in which nothing was accepted.
     """
 
-    averages: Mapping[int, int] = field(default_factory=dict)
-    weights: Mapping[int, int] = field(default_factory=dict)
-    square: int = 0
-
-
-@dataclass(frozen=True)
-class RoundMemory:
-    """What one settled round adds to the memory. voices: per revealed seat how far the accepted updates agreed with its own;
-    square: the median squared norm of these, 0 if nothing was accepted."""
-
-    voices: Mapping[int, int] = field(default_factory=dict)
-    square: int = 0
+    squares: tuple[int, ...] = ()
 
 
 Verdict = tuple[frozenset[int], GateState]
@@ -102,89 +93,57 @@ def agreement(state: GateState, updates: Updates) -> Verdict:
         return frozenset(), state
     products = gram([updates[seat] for seat in seats])
     squares = [products[i][i] for i in range(len(seats))]
-    largest = BOUND * state.square if state.square else FIRST_BOUND * middle_of(squares)
-    fits = [i for i, square in enumerate(squares) if 0 < BOUND_OF * square <= largest]
-    voices = _voices(products)
-    old = [(state.averages.get(seat, 0), state.weights.get(seat, 0)) for seat in seats]
-    trusted = [i for i in fits if _heard(*old[i], len(seats))]
-    if len(trusted) < 2:
-        trusted = fits
-    for _ in range(ROUNDS_OF_TRUST):
-        now = [_mean([voices[i][j] for j in trusted if j != i]) for i in range(len(seats))]
-        new = [_moved(*before, voice) for before, voice in zip(old, now, strict=True)]
-        chosen = [i for i in fits if _heard(*new[i], len(trusted))]
-        if not chosen:  # everybody points against everybody: keep the better half
-            chosen = [i for i in fits if now[i] >= middle_of([now[j] for j in fits])]
-        if chosen == trusted:
-            break
-        trusted = chosen
-    inside = frozenset(seats[i] for i in trusted)
-    return inside, after(state, _memory(seats, products, inside))
+    fits = within(state, squares)
+    own, heard = own_vote(len(fits)), {i: voices(products, i, fits) for i in fits}
+    chosen = [i for i in fits if heard[i] + own > 0]
+    fewest = len(fits) - 2 * len(fits) // 5
+    if len(chosen) < fewest:
+        chosen = sorted(fits, key=lambda i: (-heard[i], i))[:fewest]
+    return frozenset(seats[i] for i in chosen), after(state, _square([squares[i] for i in chosen]))
 
 
-def memory_of(accepted: Updates, left_out: Collection[int]) -> RoundMemory:
-    """What `agreement` remembers of a settled round: of the updates that its committee accepted, and of the seats that revealed
-    one which it left out."""
-    seats = sorted(accepted)
-    if not seats:
-        return RoundMemory()
-    found = _memory(seats, gram([accepted[seat] for seat in seats]), frozenset(seats))
-    return RoundMemory({**found.voices, **dict.fromkeys(left_out, _outweighed(len(seats) + len(left_out)))}, found.square)
+def within(state: GateState, squares: Sequence[int]) -> list[int]:
+    """Which of a round's squared norms, by place, are not zero and at most the bound's."""
+    largest = BOUND * middle_of(state.squares) if state.squares else FIRST_BOUND * middle_of(squares)
+    return [i for i, square in enumerate(squares) if 0 < BOUND_OF * square <= largest]
 
 
-def _memory(seats: list[int], products: list[list[int]], inside: frozenset[int]) -> RoundMemory:
-    """The memory of a round in which these seats revealed readable updates, and those inside are accepted."""
-    places = [i for i, seat in enumerate(seats) if seat in inside]
-    if not places:
-        return RoundMemory()
-    voices, out = _voices(products), _outweighed(len(seats))
-    said = {seats[i]: _mean([voices[i][j] for j in places if j != i]) for i in places}
-    return RoundMemory({seat: said.get(seat, out) for seat in seats}, middle_of([products[i][i] for i in places]))
+def own_vote(seats: int) -> int:
+    """What a seat's vote for itself weighs among so many within the bound; never more than all others together."""
+    return min(CAP * (seats - 1), ALONE if seats <= FEW else max(MIN_VOTE, VOTE_PER_SEAT * seats))
 
 
-def _voices(products: list[list[int]]) -> list[list[int]]:
-    """How far each update agrees with each other one: the cosine, which counts 0.3 at most."""
-    places = range(len(products))
-    return [[min(CAP, cosine(products[i][j], products[i][i], products[j][j])) for j in places] for i in places]
+def voices(products: list[list[int]], i: int, fits: Sequence[int]) -> int:
+    """What the others within the bound say of update i, from inner products: of each the cosine to it, at most 0.3 for or
+    against; of a near copy nothing."""
+    alike = [cosine(products[i][j], products[i][i], products[j][j]) for j in fits if j != i]
+    return sum(max(-CAP, min(CAP, one)) for one in alike if one <= NEAR)
 
 
-def _outweighed(revealed: int) -> int:
-    """The voice of the others that outweighs a seat's vote for itself by a quarter, among so many revealed seats. Were it
-    more, a seat that was left out for long would stay out even when it agrees with the others again."""
-    return -5 * ONE // (4 * max(1, revealed - 1))
+def memory_of(accepted: Updates) -> int:
+    """What `agreement` remembers of a settled round: the squared norm that six tenths of the accepted updates do not pass; 0 if
+    nothing was accepted."""
+    return _square([gram([update])[0][0] for update in accepted.values()])
 
 
-def _moved(average: int, weight: int, voice: int) -> tuple[int, int]:
-    return KEEP * average // OF + voice, KEEP * weight // OF + ONE
+def _square(squares: list[int]) -> int:
+    return sorted(squares)[6 * len(squares) // 10] if squares else 0
 
 
-def after(state: GateState, heard: RoundMemory) -> GateState:
-    """The state after one more settled round. Seats that did not reveal are remembered as they were."""
-    pairs = {
-        seat: _moved(state.averages.get(seat, 0), state.weights.get(seat, 0), voice) for seat, voice in heard.voices.items()
-    }
-    averages, weights = ({seat: pair[part] for seat, pair in pairs.items()} for part in (0, 1))
-    return GateState({**state.averages, **averages}, {**state.weights, **weights}, heard.square or state.square)
+def after(state: GateState, square: int) -> GateState:
+    """The state after one more settled round."""
+    return GateState((*state.squares, square)[-LOOK_BACK:]) if square else state
 
 
-def state_of(memories: Sequence[RoundMemory]) -> GateState:
+def state_of(memories: Sequence[int]) -> GateState:
     """The state after these settled rounds, in order; only the last ones are remembered."""
     state = GateState()
-    for heard in memories[-LOOK_BACK:]:
-        state = after(state, heard)
+    for square in memories[-LOOK_BACK:]:
+        state = after(state, square)
     return state
 
 
-def _heard(average: int, weight: int, voices: int) -> bool:
-    """Whether a seat's vote for itself and the mean of the others, weighted by their number, sum to more than zero."""
-    return weight == 0 or average * max(1, voices - 1) + weight > 0
-
-
-def _mean(values: list[int]) -> int:
-    return sum(values) // len(values) if values else 0
-
-
-def middle_of(values: list[int]) -> int:
+def middle_of(values: Sequence[int]) -> int:
     """The median, the upper of two middles; 0 if there is none."""
     return sorted(values)[len(values) // 2] if values else 0
 
@@ -195,18 +154,17 @@ def _everything(state: GateState, updates: Updates) -> Verdict:
 
 def _agreement_bound(state: GateState) -> int | None:
     """The largest norm, in units, that `agreement` will let in next: known before anybody trains, except in the first round."""
-    return isqrt(BOUND * state.square // BOUND_OF) if state.square else None
+    return isqrt(BOUND * middle_of(state.squares) // BOUND_OF) if state.squares else None
 
 
 @dataclass(frozen=True)
 class Gate:
     """A rule by which updates enter. bound: the largest norm, in units, that it will let in next, where that is known before
-    anybody trains. remember: what it remembers of a settled round, from the accepted updates and the seats left out; None if
-    it remembers nothing."""
+    anybody trains. remember: what it remembers of a settled round's accepted updates; None if it remembers nothing."""
 
     judge: Callable[[GateState, Updates], Verdict]
     bound: Callable[[GateState], int | None] = lambda state: None
-    remember: Callable[[Updates, Collection[int]], RoundMemory] | None = None
+    remember: Callable[[Updates], int] | None = None
 
 
 # By name; fl.protocol.manifest states the version of each that is computed here.

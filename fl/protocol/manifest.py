@@ -19,7 +19,7 @@ from fl.protocol.terms import Terms
 VERSION = 2  # 1 counted local work in epochs
 # The gates and scores that this code computes, with the version of each that it computes. A change of one that alters a
 # single verdict or byte is a new version: members of one federation must agree to the byte.
-GATES = {"agreement": 2, "none": 1}
+GATES = {"agreement": 3, "none": 1}
 SCORES = {"leave-one-out": 1}
 DEFAULT_GATE, DEFAULT_SCORE = "agreement", "leave-one-out"
 MAX_TEXT = 200  # letters of a name

@@ -91,65 +91,38 @@ def middle(values):
     return sorted(values)[len(values) // 2] if values else 0
 
 
-def mean(values):
-    return sum(values) // len(values) if values else 0
-
-
 def products(vectors):
     wide = [[int(x) for x in v[np.any(vectors, axis=0)]] for v in vectors]
     return [[sum(x * y for x, y in zip(a, b, strict=True)) for b in wide] for a in wide]
 
 
-def voices_of(p):
-    n = range(len(p))
-    scale = [[isqrt(p[i][i] * p[j][j]) for j in n] for i in n]
-    return [[min(CAP, p[i][j] * ONE // scale[i][j]) if scale[i][j] else 0 for j in n] for i in n]
-
-
-def heard(a, w, k):
-    return w == 0 or a * max(1, k - 1) + w > 0
-
-
-def let_in(state, vectors):
-    """The seats that the gate lets in; state: ({seat: (a, w)}, S); vectors by seat, well-formed ones."""
+def let_in(squares, vectors):
+    """The seats that the gate lets in; squares: the last rounds' (S); vectors by seat, well-formed ones."""
     seats = sorted(vectors)
     if not seats:
         return []
-    pairs, square = state
     p = products([vectors[s] for s in seats])
-    v, n = voices_of(p), len(seats)
-    limit = 25 * square if square else 144 * middle([p[i][i] for i in range(n)])
-    fits = [i for i in range(n) if 0 < 16 * p[i][i] <= limit]
-    old = [pairs.get(s, (0, 0)) for s in seats]
-    trusted = [i for i in fits if heard(*old[i], n)]
-    trusted = trusted if len(trusted) > 1 else fits
-    for _ in range(4):
-        m = [mean([v[i][j] for j in trusted if j != i]) for i in range(n)]
-        new = [(8 * a // 10 + m[i], 8 * w // 10 + ONE) for i, (a, w) in enumerate(old)]
-        chosen = [i for i in fits if heard(*new[i], len(trusted))]
-        chosen = chosen or [i for i in fits if m[i] >= middle([m[j] for j in fits])]
-        if chosen == trusted:
-            break
-        trusted = chosen
-    return [seats[i] for i in trusted]
+    limit = 441 * middle(squares) if squares else 3600 * middle([p[i][i] for i in range(len(seats))])
+    fits = [i for i in range(len(seats)) if 0 < 400 * p[i][i] <= limit]
+    v = dict.fromkeys(fits, 0)
+    for i in fits:
+        for j in fits:
+            c = p[i][j] * ONE // isqrt(p[i][i] * p[j][j])
+            v[i] += 0 if i == j or c > 7 * ONE // 10 else max(-CAP, min(CAP, c))
+    n = len(fits)
+    own = min(CAP * (n - 1), 21 * ONE // 20 if n <= 6 else max(6 * ONE // 5, 12 * ONE // 100 * n))
+    ranked = sorted(fits, key=lambda i: (-v[i], i))
+    most = max(sum(v[i] + own > 0 for i in fits), n - 2 * n // 5)
+    return [seats[i] for i in sorted(ranked[:most])]
 
 
 def remembered(rounds):
-    """The state after settled rounds, each ({accepted seat: vector}, seats left out)."""
-    pairs, square = {}, 0
-    for accepted, left_out in rounds[-20:]:
-        seats = sorted(accepted)
-        if not seats:
-            continue
-        p = products([accepted[s] for s in seats])
-        v = voices_of(p)
-        said = {s: mean([v[i][j] for j in range(len(seats)) if j != i]) for i, s in enumerate(seats)}
-        said |= dict.fromkeys(left_out, -5 * ONE // (4 * max(1, len(seats) + len(left_out) - 1)))
-        for s, m in said.items():
-            a, w = pairs.get(s, (0, 0))
-            pairs[s] = 8 * a // 10 + m, 8 * w // 10 + ONE
-        square = middle([p[i][i] for i in range(len(seats))]) or square
-    return pairs, square
+    """The squares of settled rounds, each the vectors that were accepted."""
+    found = []
+    for accepted in rounds[-5:]:
+        s = sorted(sum(int(x) ** 2 for x in vector) for vector in accepted)
+        found += [s[6 * len(s) // 10]] if s and s[6 * len(s) // 10] else []
+    return found
 
 
 # ---- draw, scores, pay
@@ -232,10 +205,9 @@ def verify(folder):
             if manifest["gate"] == {"name": "none", "version": manifest["gate"]["version"]}:
                 same("gate", sorted(vectors), first)
             else:
-                same("gate", ("agreement", 2), (manifest["gate"]["name"], manifest["gate"]["version"]))
+                same("gate", ("agreement", 3), (manifest["gate"]["name"], manifest["gate"]["version"]))
                 same("let in", let_in(remembered(past), vectors), first)
-        left_out = [s for s in r["revealed"] if s not in r["accepted"]]
-        past.append(({s: vectors[s] for s in r["accepted"] if s in vectors}, left_out))
+        past.append([vectors[s] for s in r["accepted"] if s in vectors])
 
     def pay(seat, amount):
         pots["pot"] -= amount

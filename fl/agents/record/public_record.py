@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from fl.agents.record.history import History, RoundLog
 from fl.errors import StoreError
-from fl.learning.gate import GATES, LOOK_BACK, ONE, GateState, RoundMemory, cosine, gram, state_of
+from fl.learning.gate import GATES, LOOK_BACK, ONE, GateState, gram, own_vote, state_of, voices, within
 from fl.learning.scoring import PublicRound
 from fl.network.events import Event
 from fl.network.stores.base import Store, canonical
@@ -58,7 +58,7 @@ class Record:
         self._files: dict[bytes, Data] = {}  # the updates requested last
         self._judged: dict[int, Judged] = {}
         # of settled rounds, as far as all accepted updates were available; a round that excludes one is remembered anew
-        self._memories: dict[_Accepted, RoundMemory] = {}
+        self._memories: dict[_Accepted, int] = {}
         self._models: dict[bytes, Vector] = {}
         self._model_files: dict[bytes, Data] = {}  # the models requested last, the latest last
         self._next: dict[_Accepted, bytes] = {}
@@ -174,15 +174,15 @@ class Record:
         settled = [log for log in history.rounds[: number - 1] if log.settled]
         return state_of([self.memory(log) for log in settled[-LOOK_BACK:]])
 
-    def memory(self, log: RoundLog) -> RoundMemory:
+    def memory(self, log: RoundLog) -> int:
         """What the gate remembers of a settled round. It needs the accepted updates, once; without one of them, and without a
         memory kept by an earlier process, that seat's part is left out until the file is there."""
         if self._gate.remember is None:
-            return RoundMemory()
+            return 0
         if (known := self._memories.get(_accepted(log))) is None and (known := self._kept(log)) is None:
             roots = [log.reveals[seat].root for seat in log.accepted]
             updates = self.well_formed(log, log.accepted)
-            known = self._gate.remember(updates, set(log.revealed or []).difference(log.accepted))
+            known = self._gate.remember(updates)
             if len(self.updates(roots)) < len(set(roots)):
                 return known
         self._memories[_accepted(log)] = known
@@ -203,20 +203,17 @@ class Record:
                 continue
             found = self.memory(log)
             if _accepted(log) in self._memories and self._kept(log) is None:
-                voices = {str(seat): str(voice) for seat, voice in sorted(found.voices.items())}
-                facts = {"of": _digest(log), "voices": voices, "square": str(found.square)}
+                facts = {"of": _digest(log), "square": str(found)}
                 write_durably(self._folder / f"{log.number}.json", canonical(facts), mode=0o600)
             self._tried[log.number] = len(history.rounds)
 
-    def _kept(self, log: RoundLog) -> RoundMemory | None:
+    def _kept(self, log: RoundLog) -> int | None:
         """The memory that an earlier process kept of this very round; None if there is none."""
         if self._folder is None:
             return None
         try:
             facts = json.loads((self._folder / f"{log.number}.json").read_bytes())
-            if facts["of"] != _digest(log):
-                return None
-            return RoundMemory({int(seat): int(voice) for seat, voice in facts["voices"].items()}, int(facts["square"]))
+            return int(facts["square"]) if facts["of"] == _digest(log) else None
         except (OSError, ValueError, LookupError, TypeError, AttributeError):
             return None
 
@@ -226,12 +223,12 @@ class Record:
         out = [seat for seat in log.revealed or [] if log.settled and seat not in log.accepted_first]
         if not out:
             return {}
-        updates = self.well_formed(log, [*out, *log.accepted])
-        inside, most = self.judged(history, log).inside, self._gate.bound(self.state(history, log.number))
+        updates = self.well_formed(log)
+        inside, state = self.judged(history, log).inside, self.state(history, log.number)
         seats = sorted(updates)
         products = gram([updates[seat] for seat in seats]) if seats else []
         places = {seat: i for i, seat in enumerate(seats)}
-        voices = [places[seat] for seat in log.accepted if seat in places]
+        fits, most = within(state, [products[i][i] for i in places.values()]), self._gate.bound(state)
         found = {}
         for seat in out:
             if (i := places.get(seat)) is None:
@@ -239,17 +236,18 @@ class Record:
                 found[seat] = "its update is not as an honest encoder writes it" if held else "no store shows its update"
                 continue
             norm = isqrt(products[i][i]) / 2**FRACTION_BITS
-            alike = [cosine(products[i][j], products[i][i], products[j][j]) / ONE for j in voices]
             if norm == 0:
                 found[seat] = "its update changes nothing"
-            elif most is not None and products[i][i] > most**2:
-                found[seat] = f"too long: its norm is {norm:.3g}, and the gate's bound is {most / 2**FRACTION_BITS:.3g}"
             elif seat in inside:
                 found[seat] = "the gate lets it in, and the committee left it out"
+            elif i not in fits:
+                limit = "three times the median" if most is None else f"{most / 2**FRACTION_BITS:.3g}"
+                found[seat] = f"too long: its norm is {norm:.3g}, and the gate's bound is {limit}"
             else:
-                mean = sum(alike) / max(1, len(alike))
+                heard, own = voices(products, i, fits) / ONE, own_vote(len(fits)) / ONE
                 found[seat] = (
-                    f"it agrees too little: mean cosine {mean:+.2f} to the {len(alike)} accepted updates of this round"
+                    f"it agrees too little: the voices of the {len(fits) - 1} others within the bound sum to {heard:+.2f}, "
+                    f"and its vote for itself is {own:.2f}"
                 )
         return found
 

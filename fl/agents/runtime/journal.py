@@ -22,7 +22,7 @@ SIGNED = tuple(f"{kind.value}.{SUFFIX}" for kind in ActKind)
 LOCAL = "local"  # the seat's own layers after a round's training
 # Kinds of files that a round leaves.
 KEPT = ("update", "salt", "locator", "scores", "missing", "residual", "ahead", LOCAL, *SIGNED)
-FETCHED_ROUNDS = 24  # rounds whose fetched files are kept: the score and the gate look back 20
+FETCHED_ROUNDS = 24  # rounds whose fetched files are kept: the score looks back 20
 KEEP_ROUNDS = 16  # rounds whose files are kept; older ones cannot matter any more
 
 

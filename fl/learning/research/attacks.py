@@ -134,6 +134,13 @@ def _best_response(sight: Sight) -> Change:
     return next((sent for sent in _turned(sight, sight.own) if sight.passes(sent)), sight.honest)
 
 
+def _apart(sight: Sight) -> Change:
+    """The same, under noise of its own, so that accomplices are not told by being near copies of each other."""
+    noise: Change = sight.rng.normal(size=sight.own.size)
+    harm = 0.83 * sight.own / _norm(sight.own) + 0.56 * noise / _norm(noise)
+    return next((sent for sent in _turned(sight, harm) if sight.passes(sent)), sight.honest)
+
+
 def _capture(sight: Sight) -> Change:
     """Of updates that pass, at many angles and along many sides, the one beside which the fewest others are let in."""
     best, fewest = sight.honest, len(sight.others) + 1
@@ -245,6 +252,7 @@ ATTACKS: dict[str, Callable[[Sight], Change]] = {
     "alternating": lambda s: s.own if s.round % 2 else -s.own,
     "best_response": _best_response,
     "reverse_response": _best_response,
+    "apart": _apart,
     "capture": _capture,
     "evict": _evict,
     "opportunist": _opportunist,
@@ -267,7 +275,7 @@ ATTACKS: dict[str, Callable[[Sight], Change]] = {
     "fitted_trigger": _best_response,
 }
 ADAPTIVE = (  # know the gate, or its memory
-    *("min_max", "lean", "edge", "sleeper", "alternating", "best_response", "reverse_response", "capture", "evict"),
+    *("min_max", "lean", "edge", "sleeper", "alternating", "best_response", "reverse_response", "apart", "capture", "evict"),
     *("opportunist", "burst", "burst_flip", "burst_response", "race", "race_burst", "shrink", "comes_and_goes", "late_comer"),
     *("min_sum", "min_max_spread", "fitted_trigger"),
 )
@@ -275,7 +283,7 @@ TOGETHER = (  # accomplices send the same
     *("alie", "ipm", "min_max", "lean", "edge", "best_response", "reverse_response", "capture", "evict", "opportunist"),
     *("burst_response", "late_comer", "min_sum", "min_max_spread", "mimic", "fitted_trigger"),
 )
-FLIPPED = ("label_flip", "edge", "best_response", "capture", "burst_flip", "burst_response", "late_comer")
+FLIPPED = ("label_flip", "edge", "best_response", "apart", "capture", "burst_flip", "burst_response", "late_comer")
 BACKDOORS = ("backdoor", "one_trigger", "distributed_trigger", "fitted_trigger")
 POISONED = (*FLIPPED, "label_shift", *BACKDOORS)  # train on rows of their own making
 FREE_RIDERS = ("free_rider", "replay", "noise", "copycat", "mimic", "retired", "pensioner")  # whose rows serve nobody

@@ -3,13 +3,23 @@ at most 3 times the median norm, and the moving average (0.7) of its cosine to t
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
 import numpy as np
 
-from fl.learning.gate import GATES, OF, Gate, GateState, Updates, Verdict, cosine, dot, middle_of
+from fl.learning.gate import GATES, Gate, GateState, Updates, Verdict, cosine, dot, middle_of
 from fl.protocol.aggregate import aggregate
 
 NORM_FACTOR = 3
-KEEP = 7  # a moving average keeps 7 parts in 10
+KEEP, OF = 7, 10  # a moving average keeps 7 parts in 10
+
+
+@dataclass(frozen=True)
+class Averages(GateState):
+    """averages: per seat the moving average of its cosine to the median."""
+
+    averages: Mapping[int, int] = field(default_factory=dict)
 
 
 def median_cosine(state: GateState, updates: Updates) -> Verdict:
@@ -22,14 +32,14 @@ def median_cosine(state: GateState, updates: Updates) -> Verdict:
     square_middle = dot(middle, middle)
     squares = {seat: dot(vector, vector) for seat, vector in updates.items()}
     median_square = middle_of(list(squares.values()))
-    averages = dict(state.averages)
+    averages = dict(state.averages) if isinstance(state, Averages) else {}
     inside = set()
     for seat, vector in updates.items():
         now = cosine(dot(vector, middle), squares[seat], square_middle)
         averages[seat] = (KEEP * averages[seat] + (OF - KEEP) * now) // OF if seat in averages else now
         if averages[seat] > 0 and squares[seat] <= NORM_FACTOR**2 * median_square:
             inside.add(seat)
-    return frozenset(inside), GateState(averages)
+    return frozenset(inside), Averages(averages=averages)
 
 
 # What the experiment may compare.

@@ -52,7 +52,7 @@ def test_heart__learns_in_three_rounds__and_the_audit_agrees(tmp_path):
     assert (verdict.rounds, verdict.checks["models"], verdict.checks["accounting"]) == (3, 3, 8)
 
 
-@pytest.mark.parametrize("kind", ["sign_flip", "free_rider"])
+@pytest.mark.parametrize("kind", ["scaled_flip", "free_rider"])
 def test_poisoner__is_left_out_and_unpaid_as_a_trainer(tmp_path, kind):
     federation = InProcessFederation(tmp_path, "heart", honest=4, kinds=[kind], rounds=3)
     federation.run()
@@ -176,7 +176,7 @@ def test_same_seed__same_model_roots__whoever_was_drawn(tmp_path):
 @pytest.fixture(scope="module")
 def played(tmp_path_factory):
     federation = InProcessFederation(
-        tmp_path_factory.mktemp("whole"), "heart", honest=4, kinds=["sign_flip", "wrong_model"], rounds=2
+        tmp_path_factory.mktemp("whole"), "heart", honest=4, kinds=["scaled_flip", "wrong_model"], rounds=2
     )
     federation.run()
     federation.audit()

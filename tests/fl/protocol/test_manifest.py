@@ -58,8 +58,8 @@ UNKNOWN = [
     ({"version": "2"}, "version '2'"),
     ({"version": True}, "version True"),
     ({"version": None}, "version None"),
-    ({"gate": {"name": "strict", "version": 1}}, r"gate is 'strict' version 1, .* agreement version 2, none version 1"),
-    ({"gate": {"name": "agreement", "version": 1}}, "gate is 'agreement' version 1"),
+    ({"gate": {"name": "strict", "version": 1}}, r"gate is 'strict' version 1, .* agreement version 3, none version 1"),
+    ({"gate": {"name": "agreement", "version": 2}}, "gate is 'agreement' version 2"),
     ({"score": {"name": "loo", "version": 1}}, r"score is 'loo' version 1, .* leave-one-out version 1"),
     ({"score": {"name": "leave-one-out", "version": 7}}, "score is 'leave-one-out' version 7"),
     ({"fraction_bits": 16}, "number format is 16 fraction bits"),
@@ -116,7 +116,7 @@ def test_training__without_end__is_refused_by_name(name, most):
 
 
 def test_gate_rule__of_an_unknown_name():
-    assert gate_rule("agreement") == Rule("agreement", 2)
+    assert gate_rule("agreement") == Rule("agreement", 3)
     with pytest.raises(ManifestError, match=r"'strict', .* agreement, none"):
         gate_rule("strict")
     assert set(SCORES) == {"leave-one-out"}
