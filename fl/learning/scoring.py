@@ -1,25 +1,27 @@
 """The score: what an accepted update was worth, and so what it is paid. It never decides what enters the model.
 
-A validator's own judgement is a decaying sum: how much the loss on its held-out rows would have risen without the seat's update
-(leave-one-out), as a share of the loss before the round, summed over rounds with factor 0.9. A single round on a few rows is
-mostly chance; the sum is not, and it still pays for honest work when a model has converged and single rounds show nothing.
+A validator's own judgement is a decaying sum: how much the loss on its held-out rows would have risen had the seat sent what is
+closest to its update among all mixtures of what others published in the last settled round (leave-one-out), as a share of the
+loss before the round, summed over rounds with factor 0.9. A single round on a few rows is mostly chance; the sum is not, and it
+still pays for honest work when a model has converged and single rounds show nothing.
 A score of 255 is set by past rounds, so that nobody's pay rises because the best update of the current round was left out.
 
 Work that adds nothing new is not paid again: a judgement is multiplied by the update's novelty, which everybody computes in the
 same way. Novelty falls with the fourth power of the cosine to the model's last change, because a replay of old changes does
-improve a model, and with how many others in the round point the same way, because one owner may hold many seats.
+improve a model, and with how many others in the round point the same way, because one owner may hold many seats. It also falls
+with the square of an update's length beyond the round's median, because whoever stretches an update did no more work.
 
 What a validator reveals is mostly public: the prior, which everybody computes from the vectors revealed in earlier rounds,
 moved a twentieth towards its own judgement. Honest validators are therefore close together, and a lying minority, which cannot
 move a median beyond the range of honest scores, moves it little. Only the validators nearest to the medians, half of each
 committee plus one, enter the prior. It moves four times as far as they did, since each moved only a twentieth of its way. A
-seat without a prior starts in the middle.
+seat without a prior starts at a quarter.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from statistics import median
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -40,11 +42,13 @@ Losses: TypeAlias = "Callable[[NDArray[np.int32], Part], NDArray[np.float64]]"  
 FIRST_YARDSTICK = 0.05  # share of the loss that a typical update of a first round is assumed to be worth
 WINDOW = 20  # past rounds that a validator judges by
 KEEP = 0.9
-NEUTRAL = 128  # the prior of a seat that nobody has scored
+UNKNOWN = 64  # the prior of a seat that nobody has scored
 OWN = 0.05  # share of the way from the prior to the validator's own judgement
 STRIDE = 4  # the prior moves this many times as far as the validators did
 MODELS = 1 << 24  # parameters of all models that are compared at once
 SHARPNESS = 4  # the power of the cosine in the similarity of two updates
+LARGEST = 127 << 23  # units that an update can hold
+RIDGE = 1e-6  # keeps mixtures of nearly equal updates small
 
 Vector = NDArray[np.int32]
 
@@ -58,6 +62,7 @@ class PublicRound:
     accepted: Mapping[int, Numbers]
     trim: int
     earlier: Vector | None = None  # the model before `base`; None if that was the first
+    published: Mapping[int, Numbers] = field(default_factory=dict)  # updates accepted in the settled round before, by seat
 
 
 @dataclass(frozen=True)
@@ -69,29 +74,58 @@ class ScoredRound:
     medians: bytes
 
 
-def candidates(round_: PublicRound, some: slice = slice(None)) -> NDArray[np.int32]:
-    """The models that leave-one-out compares: before, with all accepted, and without each, in the order of seats. Or some."""
-    seats = sorted(round_.accepted)
-    chosen = [[], seats, *([s for s in seats if s != left] for left in seats)][some]
-    models = np.empty((len(chosen), round_.base.size), np.int32)
+def mixtures(round_: PublicRound) -> dict[int, NDArray[np.float64]]:
+    """By accepted seat, the weights of the published updates, in the order of seats, in the mixture closest to its update; 0
+    for what it published itself."""
+    seats, others = sorted(round_.accepted), sorted(round_.published)
+    if not seats:
+        return {}
+    products = np.array(gram([*(round_.accepted[s] for s in seats), *(round_.published[s] for s in others)]), float)
+    norms = np.maximum(np.sqrt(np.diag(products)), 1.0)
+    alike = products / np.outer(norms, norms)
+    found = {}
+    for i, seat in enumerate(seats):
+        used = [j for j, other in enumerate(others) if other != seat]
+        places = [len(seats) + j for j in used]
+        weights = np.linalg.solve(alike[np.ix_(places, places)] + RIDGE * np.eye(len(used)), alike[places, i])
+        found[seat] = np.zeros(len(others))
+        found[seat][used] = weights * norms[i] / norms[places]
+    return found
+
+
+def candidates(
+    round_: PublicRound, some: slice = slice(None), mixed: Mapping[int, NDArray[np.float64]] | None = None
+) -> NDArray[np.int32]:
+    """The models that leave-one-out compares: before, with all accepted, and for each seat, in order, with its mixture in place
+    of its update. Or some of them. mixed: `mixtures` of the round, where they are known already."""
+    seats, others = sorted(round_.accepted), sorted(round_.published)
+    weights = mixtures(round_) if mixed is None else mixed
+    chosen: list[int | None] = [None, None, *seats]
+    places = range(len(chosen))[some]
+    models = np.empty((len(places), round_.base.size), np.int32)
     for start in range(0, round_.base.size, CHUNK):  # each update is decoded once for all models
         part = slice(start, start + CHUNK)
         rows = {seat: round_.accepted[seat][part] for seat in seats}
-        for model, who in zip(models, chosen, strict=True):
-            model[part] = aggregate(round_.base[part], [rows[seat] for seat in who], round_.trim)
+        old = np.stack([np.zeros(round_.base[part].size), *(round_.published[other][part] for other in others)])[1:]
+        for model, place in zip(models, places, strict=True):
+            sent = dict(rows) if place else {}
+            if (seat := chosen[place]) is not None:
+                sent[seat] = np.clip(np.rint(weights[seat] @ old), -LARGEST, LARGEST).astype(np.int32)
+            model[part] = aggregate(round_.base[part], list(sent.values()), round_.trim)
     return models
 
 
 def worths(round_: PublicRound, losses: NDArray[np.float64]) -> dict[int, float]:
     """Each accepted seat's leave-one-out share of the loss before the round; below zero if it harmed."""
-    before, full, *without = losses
+    before, full, *instead = losses
     if not np.isfinite(losses).all() or not before > 0:  # nothing to gain, or nothing to measure with
         return dict.fromkeys(sorted(round_.accepted), 0.0)
-    return {seat: float((loss - full) / before) for seat, loss in zip(sorted(round_.accepted), without, strict=True)}
+    return {seat: float((loss - full) / before) for seat, loss in zip(sorted(round_.accepted), instead, strict=True)}
 
 
 def novelty(round_: PublicRound) -> dict[int, float]:
-    """How much of each accepted update is new, 0 to 1, compared with the model's last change and with others of the round."""
+    """How much of each accepted update is new, 0 to 1, compared with the model's last change and with others of the round; less
+    of one that is longer than the median."""
     seats = sorted(round_.accepted)
     if not seats:
         return {}
@@ -100,7 +134,8 @@ def novelty(round_: PublicRound) -> dict[int, float]:
     alike = np.array([[_alike(products, i, j) for j in range(len(products))] for i in range(len(seats))])
     crowd = alike[:, : len(seats)].sum(1)
     repeated = alike[:, len(seats) :].sum(1)
-    fresh = (1.0 - repeated) * np.minimum(1.0, np.median(crowd) / crowd)
+    squares = np.array([max(1, products[i][i]) for i in range(len(seats))], float)
+    fresh = (1.0 - repeated) * np.minimum(1.0, np.median(crowd) / crowd) * np.minimum(1.0, np.median(squares) / squares)
     return dict(zip(seats, fresh.tolist(), strict=True))
 
 
@@ -142,7 +177,7 @@ def prior(settled: Sequence[ScoredRound], earlier: Mapping[int, int] | None = No
             seat = round_.revealed[i]
             bytes_ = [round_.vectors[v][i] for v in trusted if v != seat]
             if round_.medians[i] > 0 and bytes_:
-                before, n = result.get(seat, NEUTRAL), len(bytes_)
+                before, n = result.get(seat, UNKNOWN), len(bytes_)
                 there = before * n + STRIDE * (sum(bytes_) - before * n)  # times n, to be rounded to the nearest
                 result[seat] = max(1, min(BEST, (2 * there + n) // (2 * n)))
     return result
@@ -152,7 +187,7 @@ def vector(revealed: Sequence[int], judged: Mapping[int, float], given: Mapping[
     """The bytes to reveal: 0 for seats that the gate left out, which have no judgement; else 1..255."""
     out = bytearray()
     for seat in revealed:
-        start = given.get(seat, NEUTRAL)
+        start = given.get(seat, UNKNOWN)
         out.append(0 if seat not in judged else max(1, min(BEST, round(start + OWN * (judged[seat] - start)))))
     return bytes(out)
 
@@ -194,9 +229,10 @@ class Scorer:
     def _judge(self, round_: PublicRound) -> dict[int, float]:
         count, each = len(round_.accepted) + 2, max(1, MODELS // round_.base.size)
         parts = [slice(at, at + each) for at in range(0, count, each)]
+        mixed = mixtures(round_)
         try:
             measure = self._at(round_.number)
-            losses = np.concatenate([measure(candidates(round_, part), self._held_out) for part in parts])
+            losses = np.concatenate([measure(candidates(round_, part, mixed), self._held_out) for part in parts])
         except UserCodeError as error:
             self.failures[round_.number] = str(error)
             losses = np.full(count, np.nan)

@@ -20,7 +20,7 @@ VERSION = 2  # 1 counted local work in epochs
 # The gates and scores that this code computes, with the version of each that it computes. A change of one that alters a
 # single verdict or byte is a new version: members of one federation must agree to the byte.
 GATES = {"agreement": 3, "none": 1}
-SCORES = {"leave-one-out": 1}
+SCORES = {"leave-one-out": 2}
 DEFAULT_GATE, DEFAULT_SCORE = "agreement", "leave-one-out"
 MAX_TEXT = 200  # letters of a name
 MAX_STORES = 16

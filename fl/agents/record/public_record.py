@@ -276,6 +276,8 @@ class Record:
 
     def public_round(self, history: History, log: RoundLog, accepted: frozenset[int] | list[int]) -> PublicRound:
         """The part of a round that scoring uses, with the seats assumed to be accepted."""
+        before = next((r for r in reversed(history.rounds[: log.number - 1]) if r.settled), None)
+        published = self.well_formed(before, before.accepted) if before else {}
         updates = self.well_formed(log)
         older = next((r.base for r in reversed(history.rounds[: log.number - 1]) if r.base != log.base), None)
         file = None if older is None else self.model_file(older)  # a store may have deleted it: scoring continues without
@@ -285,6 +287,7 @@ class Record:
             {s: updates[s] for s in sorted(accepted) if s in updates},
             self.terms.trim,
             None if file is None else parse_model(file, self.terms.depth),
+            published,
         )
 
 

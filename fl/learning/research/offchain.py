@@ -180,7 +180,8 @@ def _round(task: Task, p: Play, number: int, rounds: int, changes: NDArray[np.fl
     p.inside.append(verdict)
     p.present.append(sorted(updates))
     accepted = {seat: updates[seat] for seat in sorted(verdict)}
-    p.rounds.append(scoring.PublicRound(number, p.vector, accepted, cell.trim, p.earlier))
+    published = p.rounds[-1].accepted if p.rounds else {}
+    p.rounds.append(scoring.PublicRound(number, p.vector, accepted, cell.trim, p.earlier, published))
     after = aggregate(p.vector, list(accepted.values()), cell.trim)
     p.earlier, p.vector = p.vector, after
 

@@ -14,7 +14,7 @@ from fl.learning.evaluator import Evaluator
 from fl.learning.scoring import (
     FIRST_YARDSTICK,
     KEEP,
-    NEUTRAL,
+    UNKNOWN,
     WINDOW,
     PublicRound,
     ScoredRound,
@@ -64,13 +64,42 @@ def score(moves, revealed=None, past=(), settled=(), losses=off_target) -> list[
 
 
 def test_worths__by_hand__harm_is_below_zero():
-    # All three: 200, so 800 off. Without 0: 0 (1000 off). Without 1: 100 (900). Without 2, which hurts: 500 (500).
-    assert worth(round_of({0: 600, 1: 400, 2: -400})) == {0: 0.2, 1: 0.1, 2: -0.3}
+    # All three: 200, so 800 off. Had 0 sent nothing: 0 (1000 off). Had 1: 66 (934). Had 2, which hurts: 333 (667).
+    assert worth(round_of({0: 600, 1: 400, 2: -400})) == {0: 0.2, 1: 0.134, 2: -0.133}
 
 
 def test_worths__follow_the_trim_of_the_federation():
-    # The median of three is 400 (600 off). Of two it is their mean: without 0: 0 (1000), without 1: 100 (900), without 2: 500.
-    assert worth(round_of({0: 600, 1: 400, 2: -400}, trim=1)) == {0: 0.4, 1: 0.3, 2: -0.1}
+    # The median of three is 400 (600 off). Had 0 or 1 sent nothing, it would be 0 (1000); had 2, still 400.
+    assert worth(round_of({0: 600, 1: 400, 2: -400}, trim=1)) == {0: 0.4, 1: 0.4, 2: 0.0}
+
+
+def published(now: dict[int, list[int]], before: dict[int, list[int]]) -> PublicRound:
+    """A round of a model of four numbers, and what was published in the one before."""
+    updates = [{seat: 1000 * np.array(update, np.int32) for seat, update in given.items()} for given in (now, before)]
+    return PublicRound(2, np.zeros(4, np.int32), updates[0], 0, None, updates[1])
+
+
+BEFORE = {0: [1, 0, 0, 0], 1: [1, 1, 0, 0], 2: [0, 0, 1, 0]}
+
+
+def test_worths__of_a_mixture_of_what_others_published__are_none__and_noise_on_top_is_not_paid_either():
+    now = published({0: [2, -1, 3, 0], 1: [0, 0, 0, 3], 3: [3, 1, 2, 0], 4: [3, 1, 2, 1]}, BEFORE)
+    full, *instead = candidates(now)[1:]
+    moved = 4 * (full - np.array(instead))
+    assert np.abs(moved[2]).max() <= 8  # a thousandth of what it sent: rounding and the ridge
+    assert np.abs(moved[3] - [0, 0, 0, 1000]).max() <= 8  # all that is left of it is its noise
+    assert np.abs(moved[1] - [0, 0, 0, 3000]).max() <= 8
+
+
+def test_worths__of_what_a_seat_itself_published__stay_whole():
+    full, *instead = candidates(published({2: [0, 0, 5, 0]}, BEFORE))[1:]
+    assert (full - instead[0]).tolist() == [0, 0, 5000, 0]
+
+
+@given(st.dictionaries(st.integers(0, 6), st.lists(st.integers(-9, 9), min_size=4, max_size=4), max_size=6))
+def test_worths__whatever_was_published__are_measured(before):
+    models = candidates(published({0: [2, -1, 3, 0], 5: [0, 0, 0, 0]}, before))
+    assert models.shape == (4, 4) and np.abs(models).max() < 10**4
 
 
 def test_worths__of_nobody__and_to_a_perfect_model__are_none():
@@ -114,7 +143,7 @@ def round_at(base, earlier, **updates) -> PublicRound:
 
 
 def test_novelty__of_what_the_model_did_last__is_none():
-    now = round_at([5, 5, 0], [2, 1, 0], replay=[3, 4, 0], scaled=[300, 400, 0], opposite=[-3, -4, 0], new=[0, 0, 7])
+    now = round_at([5, 5, 0], [2, 1, 0], replay=[3, 4, 0], scaled=[300, 400, 0], opposite=[-3, -4, 0], new=[0, 0, 5])
     result = novelty(now)
     assert result[0] == pytest.approx(0) == result[1] and result[3] == 1 and result[2] == 1
 
@@ -123,14 +152,19 @@ def test_novelty__by_hand__with_an_angle_to_the_last_change():
     assert novelty(round_at([0, 4, 0], [0, 0, 0], only=[3, 4, 0]))[0] == pytest.approx(1 - 0.8**4)
 
 
+def test_novelty__of_an_update_longer_than_the_median__falls_with_the_square_of_its_length():
+    result = novelty(round_at([0] * 3, None, a=[100, 0, 0], b=[0, 100, 0], stretched=[0, 0, 200]))
+    assert result == pytest.approx({0: 1, 1: 1, 2: 1 / 4})
+
+
 def test_novelty__of_many_seats_that_say_the_same__is_shared():
     # Two say the same, three say something each: the two make a crowd of two where one is usual.
-    result = novelty(round_at([0] * 3, None, a=[9, 0, 0], b=[8, 0, 0], c=[0, 5, 0], d=[0, 0, 5], e=[0, -5, 0]))
+    result = novelty(round_at([0] * 3, None, a=[5, 0, 0], b=[4, 0, 0], c=[0, 5, 0], d=[0, 0, 5], e=[0, -5, 0]))
     assert result == pytest.approx({0: 0.5, 1: 0.5, 2: 1, 3: 1, 4: 1})
 
 
 def test_novelty__where_all_agree__and_before_there_was_a_change__is_whole():
-    assert novelty(round_at([0] * 3, None, a=[1, 2, 3], b=[2, 4, 6], c=[1, 2, 3])) == pytest.approx({0: 1, 1: 1, 2: 1})
+    assert novelty(round_at([0] * 3, None, a=[1, 2, 3], b=[1, 2, 3], c=[1, 2, 3])) == pytest.approx({0: 1, 1: 1, 2: 1})
     assert novelty(round_at([1] * 3, [1] * 3, a=[1, 2, 3])) == {0: 1}
     assert novelty(round_at([1] * 3, None)) == {}
 
@@ -142,7 +176,7 @@ def test_judgement__of_what_is_not_new__is_less():
 def test_score__of_an_old_change_sent_again__is_as_low_as_it_gets():
     moved = round_at([5, 5, 0], [2, 1, 0], replay=[3, 4, 0], other=[3, -4, 0])
     result = Scorer(lambda models, part: 1e3 - models.sum(1), NOBODY).score([0, 1], moved, {}, [])
-    assert result[0] == round(NEUTRAL * 19 / 20)
+    assert result[0] == round(UNKNOWN * 19 / 20)
 
 
 def test_memory__goes_on_paying_honest_work_when_single_rounds_show_nothing():
@@ -166,20 +200,23 @@ def scored(given: dict[int, bytes], seats=(0, 1, 2)) -> ScoredRound:
     return ScoredRound(seats, given, scores.medians(seats, given))
 
 
+MIDDLE = dict.fromkeys(range(3), 128)  # what was said of three seats before
+
+
 def test_prior__goes_four_times_as_far_as_those_nearest_to_the_medians():
     # In the mean they went from 128 to 125, 121 and 132; the third is too far off to be heard.
     given = vectors([122, 120, 130], [128, 122, 134], [255, 1, 255])
-    assert prior([scored(given)]) == {0: 116, 1: 100, 2: 144}
+    assert prior([scored(given)], MIDDLE) == {0: 116, 1: 100, 2: 144}
 
 
 def test_prior__stays_between_1_and_255():
-    assert prior([scored(vectors([1, 255, 128], [1, 255, 128]))]) == {0: 1, 1: 255, 2: 128}
+    assert prior([scored(vectors([1, 255, 128], [1, 255, 128]))], MIDDLE) == {0: 1, 1: 255, 2: 128}
 
 
 def test_prior__keeps_what_was_said_before_of_those_left_out_now():
     first, second = scored(vectors([120, 125, 130], [120, 125, 130])), scored(vectors([95, 0, 136], [95, 0, 136]))
-    assert prior([first]) == {0: 96, 1: 116, 2: 136}
-    assert prior([first, second]) == {0: 92, 1: 116, 2: 136} == prior([second], prior([first]))
+    assert prior([first], MIDDLE) == {0: 96, 1: 116, 2: 136}
+    assert prior([first, second], MIDDLE) == {0: 92, 1: 116, 2: 136} == prior([second], prior([first], MIDDLE))
 
 
 @given(st.lists(st.lists(st.integers(0, 255), min_size=3, max_size=3), min_size=3, max_size=7), st.integers(0, 99))
@@ -191,8 +228,13 @@ def test_prior__does_not_care_in_which_order_vectors_come(rows, seed):
     assert all(type(value) is int for value in prior([scored(given)]).values())
 
 
-def test_vector__begins_in_the_middle__and_moves_a_twentieth_of_the_way_toward_ones_own_judgement():
-    assert list(vector([0, 1, 2], {0: 255.0, 1: 0.0}, {})) == [round(NEUTRAL + 127 / 20), round(NEUTRAL * 19 / 20), 0]
+def test_vector__begins_low__and_moves_a_twentieth_of_the_way_toward_ones_own_judgement():
+    assert list(vector([0, 1, 2], {0: 255.0, 1: 0.0}, {})) == [
+        round(UNKNOWN + (255 - UNKNOWN) / 20),
+        round(UNKNOWN * 19 / 20),
+        0,
+    ]
+    assert UNKNOWN == 64
     assert list(vector([0], {0: 0.0}, {0: 1})) == [1]
 
 

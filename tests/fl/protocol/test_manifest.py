@@ -60,7 +60,7 @@ UNKNOWN = [
     ({"version": None}, "version None"),
     ({"gate": {"name": "strict", "version": 1}}, r"gate is 'strict' version 1, .* agreement version 3, none version 1"),
     ({"gate": {"name": "agreement", "version": 2}}, "gate is 'agreement' version 2"),
-    ({"score": {"name": "loo", "version": 1}}, r"score is 'loo' version 1, .* leave-one-out version 1"),
+    ({"score": {"name": "loo", "version": 1}}, r"score is 'loo' version 1, .* leave-one-out version 2"),
     ({"score": {"name": "leave-one-out", "version": 7}}, "score is 'leave-one-out' version 7"),
     ({"fraction_bits": 16}, "number format is 16 fraction bits"),
 ]
