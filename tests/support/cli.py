@@ -50,9 +50,10 @@ class Outcome:
 
     @property
     def line(self) -> str:
-        """The one line that was said on stderr."""
-        assert self.err.startswith("Error: ") and self.err.count("\n") == 1, self.err
-        return self.err.strip()
+        """The one line that was said on stderr, beside what was taken from the folder."""
+        (line,) = [line for line in self.err.splitlines() if not line.startswith("as remembered in ")]
+        assert line.startswith("Error: "), self.err
+        return line
 
 
 @dataclass

@@ -42,7 +42,8 @@ SUMMARY = (
     "baselines accounting audit version"
 )
 A_ROUND = (
-    "number metric model_root active revealed accepted left_out excluded committee scores voided adopted proposer fallen gas"
+    "number metric seat_metrics model_root active revealed accepted left_out excluded committee scores voided adopted proposer "
+    "fallen gas"
 )
 A_SEAT = "seat name kind owner stake scores pay slashes gas privacy"
 TOTALS = "final model_root parameters model_bytes paid slashed gas"
