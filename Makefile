@@ -5,7 +5,7 @@ PYTHON ?= $(firstword $(foreach p,python3.12 python3.11 python3 python,$(shell $
 SHELL := /bin/bash
 ENV = . ./env.sh
 
-.PHONY: demo check test nightly lanes picture browser lint setup gas sizes release-hashes fuzz compare coverage prove mutants deep kubo hardhat chaos lock flower brought clean
+.PHONY: demo check test nightly lanes picture browser lint setup gas sizes release-hashes fuzz compare coverage prove mutants deep kubo hardhat chaos lock flower brought byzfl clean
 
 demo: setup
 	@$(ENV) && ape run demo
@@ -107,6 +107,16 @@ brought: setup
 	@$(ENV) && { .venv/brought/bin/python -c "import lightning, peft" >/dev/null 2>&1 || \
 		uv pip install -q --no-config --no-deps --python .venv/brought/bin/python --group brought; } && \
 		PYTHONPATH=.:$$(python -c "import sysconfig; print(sysconfig.get_path('purelib'))") .venv/brought/bin/python tests/e2e/brought/libraries.py
+
+# The gate beside ByzFL's aggregators, on the same updates (some minutes); its environment holds the library alone. Another grid:
+# make byzfl BYZFL="--task digits --kind lean --seeds 10". The table is in build/byzfl/experiment.md.
+BYZFL ?= --task heart --task digits $(foreach k,sign_flip alie min_max lean best_response race_burst,--kind $(k)) --seeds 3
+BYZFL_RULES = Median TrMean GeometricMedian Krum MultiKrum CenteredClipping MDA MoNNA Meamed CAF SMEA NNM+Krum NNM+TrMean
+byzfl: setup
+	@test -x .venv/byzfl/bin/python || $(PYTHON) -m venv --without-pip .venv/byzfl
+	@$(ENV) && folder=$$(.venv/byzfl/bin/python -c "import sysconfig; print(sysconfig.get_path('purelib'))") && \
+		{ test -d $$folder/byzfl || uv pip install -q --no-config --no-deps --python .venv/byzfl/bin/python --group byzfl; } && \
+		PYTHONPATH=$$folder ape run experiment --part gates --gate agreement $(BYZFL_RULES:%=--gate byzfl:%) $(BYZFL) --out build/byzfl
 
 setup:
 	@$(PYTHON) -c "" 2>/dev/null || { echo "set-up: no Python: install Python 3.11 or 3.12, or name one with PYTHON=/path" >&2; exit 1; }

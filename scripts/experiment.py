@@ -12,7 +12,7 @@ from fl.errors import TreatyError
 @click.option("--part", "parts", multiple=True, help="gates, pay, sybil or shapley. Repeatable. Default: all.")
 @click.option("--task", "tasks", multiple=True, help="heart, breast_cancer or digits. Repeatable. Default: all.")
 @click.option("--kind", "kinds", multiple=True, help="A kind of cheat. Repeatable. Default: all that train.")
-@click.option("--gate", "gates", multiple=True, help="none, median_cosine or agreement. Repeatable. Default: all.")
+@click.option("--gate", "gates", multiple=True, help="none, median_cosine, agreement; `make byzfl`: byzfl:RULE. Repeatable.")
 @click.option("--trim", "trims", type=int, multiple=True, help="Per cent of the seats dropped on each side. Default: 0.")
 @click.option("--share", "shares", type=int, multiple=True, help="Per cent of seats that cheat: 10, 20, 30. Default: 30.")
 @click.option(

@@ -16,6 +16,7 @@ from fl.learning.codec import encode_update, parameters_of, to_vector
 from fl.learning.data.partition import Part, Split
 from fl.learning.evaluator import Evaluator
 from fl.learning.gate import GateState
+from fl.learning.research import robust_rules
 from fl.learning.research.attacks import TOGETHER, Sight, attends, change_of, poison
 from fl.learning.research.median_cosine import COMPARED
 from fl.learning.task import Task, build
@@ -130,7 +131,8 @@ def _begin(task: Task, split: Split, cell: Cell) -> Play:
 def _round(task: Task, p: Play, number: int, rounds: int, changes: NDArray[np.float64], depth: int) -> None:
     cell, honest, size = p.cell, p.honest, changes.shape[1]
     rngs = [np.random.default_rng([cell.seed, number, seat, 1]) for seat in range(p.seats)]
-    gate = COMPARED[cell.gate]
+    combine = robust_rules.rule(cell.gate) if cell.gate.startswith(robust_rules.PREFIX) else None
+    gate = COMPARED["none" if combine else cell.gate]
     bound = gate.bound(p.state)
     updates: dict[int, Vector] = {}
     for seat in range(honest):
@@ -182,7 +184,11 @@ def _round(task: Task, p: Play, number: int, rounds: int, changes: NDArray[np.fl
     accepted = {seat: updates[seat] for seat in sorted(verdict)}
     published = p.rounds[-1].accepted if p.rounds else {}
     p.rounds.append(scoring.PublicRound(number, p.vector, accepted, cell.trim, p.earlier, published))
-    after = aggregate(p.vector, list(accepted.values()), cell.trim)
+    if combine is None:
+        after = aggregate(p.vector, list(accepted.values()), cell.trim)
+    else:
+        moved = combine(np.stack([to_float(update)[:size] for update in accepted.values()]), last)
+        after = p.vector + _sent(moved, depth)
     p.earlier, p.vector = p.vector, after
 
 

@@ -20,7 +20,7 @@ from fl.errors import TaskError
 from fl.learning.data.partition import Part, Shard, Split, split
 from fl.learning.evaluator import Evaluator
 from fl.learning.inference import module_of, outputs_of, predictions
-from fl.learning.research import shapley
+from fl.learning.research import robust_rules, shapley
 from fl.learning.research.attacks import ATTACKS, BACKDOORS, TARGET, stamped, trigger_of
 from fl.learning.research.median_cosine import COMPARED
 from fl.learning.research.offchain import SCORERS, Cell, Play, play, small_digits
@@ -101,10 +101,13 @@ def _check(grid: Grid) -> None:
     for what, given, all_ in (
         ("part", grid.parts, PARTS),
         ("kind", grid.kinds, tuple(ATTACKS)),
-        ("gate", grid.gates, tuple(COMPARED)),
+        ("gate", [gate for gate in grid.gates if not gate.startswith(robust_rules.PREFIX)], tuple(COMPARED)),
     ):
         if wrong := [name for name in given if name not in all_]:
             raise TaskError(f"no {what} {wrong[0]!r}: choose from {', '.join(all_)}")
+    for gate in grid.gates:
+        if gate.startswith(robust_rules.PREFIX):
+            robust_rules.rule(gate)
     if grid.seeds < 1 or grid.rounds < 1:
         raise TaskError("--seeds and --rounds must be at least 1")
     if any(not 0 <= trim < 50 for trim in grid.trims):

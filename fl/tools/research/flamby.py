@@ -26,7 +26,6 @@ def flamby(tasks: tuple[str, ...], seeds: int, out: Path | None) -> dict[str, li
         for way, values in measure(b, seed).items():
             figures.setdefault(way, []).append(values)
     table = [_row(way, found) for way, found in figures.items()]
-    table.append(dict.fromkeys(table[0], "") | {"way": "FedYogi", "published": PUBLISHED["FedYogi"]})
     held = ", ".join(f"{len(s.train)} + {len(t)}" for s, t in zip(b.centres.shards, b.tests, strict=True))
     show("flamby", f"accuracy, mean over {seeds} seeds; training and test rows: {held}", table, figures, out)
     return figures

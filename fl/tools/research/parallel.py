@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import multiprocessing
 import socket
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
@@ -17,6 +19,7 @@ from fl.errors import TaskError
 from fl.protocol.stream import cores
 
 T = TypeVar("T")
+PROJECT = str(Path(__file__).parents[3])
 SECONDS = 10  # to answer a first call
 
 
@@ -42,6 +45,8 @@ def as_done(
         for i, job in enumerate(jobs):
             yield i, function(*job)
     else:
+        if PROJECT not in sys.path:  # `ape run` takes it away, and workers begin with the path that is here
+            sys.path.append(PROJECT)
         # Spawned, not forked: a fork copies locks that PyTorch's threads may hold.
         with ProcessPoolExecutor(min(processes, len(jobs)), multiprocessing.get_context("spawn")) as pool:
             places = {pool.submit(function, *job): i for i, job in enumerate(jobs)}

@@ -7,7 +7,7 @@ from fl.errors import TaskError
 from fl.learning.data.partition import Part
 from fl.learning.evaluator import Evaluator
 from fl.learning.research.baselines import exact_fedavg, exact_models
-from fl.learning.research.flamby import bench
+from fl.learning.research.flamby import bench, yogi
 from fl.learning.research.offchain import small_digits
 from fl.learning.task_loading import load_task
 from fl.tools.research import flamby, rounds, unequal
@@ -47,6 +47,16 @@ def test_flamby__is_rebuilt_but_for_one_patient_whom_another_centre_has():
     assert all(abs(s.train.x[:, 0].mean()) < 1e-5 for s in b.centres.shards)
     with pytest.raises(TaskError, match="leave --task out"):
         flamby.flamby(("heart",), 1, None)
+
+
+def test_yogi__moves_as_its_authors_say():
+    """m = 0.9 m + 0.1 d; v = v - 0.001 d^2 sign(v - d^2); the model moves by 0.01 m / (sqrt(v) + tau)."""
+    server, change = yogi(), np.array([0.5, -2.0])
+    root = np.sqrt(0.001)  # v is 0.001 d^2 after the first change
+    assert server(change) == pytest.approx(0.01 * 0.1 / root * np.sign(change), rel=1e-5)
+    small = np.array([0.001, 0.001])  # below v, which then shrinks, where Adam's would move towards it by a share of v
+    m, v = 0.9 * 0.1 * change + 0.1 * small, 0.001 * change**2 - 0.001 * small**2
+    assert server(small) == pytest.approx(0.01 * m / np.sqrt(v), rel=1e-5)
 
 
 def test_exact_models__with_a_gate__end_where_its_metric_is_told():
