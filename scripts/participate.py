@@ -44,6 +44,7 @@ from fl.tools.cli.network import Network, RecallingCommand
 @click.option("--tip", type=options.Finite(0), default=1.0, show_default=True, help="Gas tip in gwei for the block producer.")
 @click.option("--poll", type=options.Finite(0, min_open=True), default=2.0, show_default=True, help="Seconds between reads.")
 @click.option("--rpc-timeout", type=options.Finite(0, min_open=True), default=10.0, help="Seconds to wait for a node: 10.")
+@click.option("--publish-metric", is_flag=True, help="Publish, signed, what you measure of each final model on your rows.")
 @click.option("--metrics", type=int, metavar="PORT", help="Serve Prometheus text on 127.0.0.1:PORT.")
 @click.option("--log-json", is_flag=True, help="Log JSON lines.")
 @click.option("--once", is_flag=True, help="Do what is due now and end; for cron.")

@@ -1,6 +1,7 @@
 """ape run simulate: runs a whole federation on a local chain."""
 
 from pathlib import Path
+from typing import Any
 
 import click
 from ape.cli import ConnectedProviderCommand
@@ -42,6 +43,7 @@ from fl.tools.cli import options
 @click.option("--noise", type=float, help="Noise multiplier. Default: the smallest with which the budget lasts.")
 @options.until_metric
 @options.patience
+@click.option("--publish-metrics", is_flag=True, help="Honest seats publish, signed, what they measure on their own rows.")
 @click.option("--seed", type=int, default=0, show_default=True, help="The same seed gives the same model roots.")
 @click.option("--ray", metavar="ADDRESS", help="Train on a Ray cluster: host:port, ray://..., auto, or local.")
 @click.option(
@@ -55,16 +57,11 @@ def cli(
     trim: str,
     gate: str,
     adversary: tuple[str, ...],
-    private: str | None,
-    epsilon: float | None,
-    delta: float,
-    clip: float,
-    noise: float | None,
     until_metric: float | None,
-    patience: int | None,
     seed: int,
     ray: str | None,
     out: Path,
+    **more: Any,
 ) -> None:
     """Deploys to the local chain, seats participants, runs rounds of commit, reveal, scoring, settlement and aggregation,
     pays, audits, and writes OUT/summary.json, OUT/events.jsonl, OUT/store and OUT/report.html."""
@@ -77,9 +74,9 @@ def cli(
         if trim != "median" and not trim.isdecimal():
             raise TreatyError(f"--trim {trim}: give a number of seats to drop on each side, or 'median'")
         k = 64 if trim == "median" else int(trim)
-        privacy = wanted(private, epsilon, delta, clip, noise, rounds)
-        cheats, stop = parse_adversaries(adversary), {"until": until_metric, "patience": patience}
-        plan = Plan(task, seats, rounds, alpha, k, seed, cheats, privacy=privacy, gate=gate, **stop)  # type: ignore[arg-type]
+        privacy = wanted(**{name: more.pop(name) for name in ("private", "epsilon", "delta", "clip", "noise")}, rounds=rounds)
+        cheats = parse_adversaries(adversary)
+        plan = Plan(task, seats, rounds, alpha, k, seed, cheats, privacy=privacy, gate=gate, until=until_metric, **more)
         with console.Live(rounds) as live:
             summary = simulate(plan, out, live.watcher, ray)
         console.report(summary)

@@ -26,6 +26,7 @@ from fl.errors import TreatyError
     help="Folder for your keys, journal and store.",
 )
 @click.option("--accept-loss", metavar="WORDS", help="Take part without ether: the words that the command shows you.")
+@click.option("--publish-metric", is_flag=True, help="Publish, signed, what you measure of each final model on your rows.")
 @click.option("--metrics", type=int, metavar="PORT", help="Serve Prometheus text on 127.0.0.1:PORT.")
 def cli(**given: Any) -> None:
     """Shows what INVITE (a treaty:// line or the file invite.json) leads to: four words to compare with the sponsor by

@@ -18,11 +18,13 @@ Files = dict[str, bytes]  # file name in the seat's journal to content, in the o
 
 @dataclass(frozen=True)
 class Publish:
-    """Puts a file into the store. kind None: facts, as canonical JSON. note: the log's text afterwards."""
+    """Puts a file into the store. kind None: facts, as canonical JSON, or what is signed, under a name that says whose it is.
+    note: the log's text afterwards."""
 
     data: Data
     kind: Kind | None
     note: str = ""
+    signed: str = ""
 
 
 @dataclass(frozen=True)
@@ -105,6 +107,10 @@ class Score(Work):
 
 class Look(Work):
     """Looks which accepted updates cannot be had: their seats."""
+
+
+class Measure(Work):
+    """Measures a final model on this seat's own rows, for others to see."""
 
 
 @dataclass(frozen=True)

@@ -100,7 +100,9 @@ class Executor:
         return True
 
     def _publish(self, file: Publish) -> bool:
-        if file.kind is None:
+        if file.signed:
+            self.store.put_signed(file.signed, bytes(file.data))
+        elif file.kind is None:
             self.store.put_document(json.loads(bytes(file.data)))
         else:
             self.store.put(file.data, file.kind)

@@ -44,6 +44,7 @@ class Store(ABC):
     label: str  # for people
     writable = True
     afar = False  # whether a read may take seconds
+    takes_signed = False  # whether it keeps what operators sign under names that say whose it is
 
     @abstractmethod
     def put(self, data: Data, kind: Kind) -> bytes:
@@ -73,6 +74,18 @@ class Store(ABC):
     def get_manifest(self, digest: bytes) -> Manifest:
         """The manifest of this SHA-256. Raises StoreError if it is not available, ManifestError if it is invalid."""
         return Manifest.parse(self.get_document(digest))
+
+    def put_signed(self, name: str, data: bytes) -> None:
+        """Stores what an operator signed, such as a seat's metric. Nothing in the name vouches for the content."""
+        raise StoreError(f"{self.label} keeps files by their hash alone: {name} needs a folder or a host")
+
+    def get_signed(self, name: str) -> bytes:
+        """What is kept under that name, of a bounded size; the reader verifies it. Raises StoreError if there is nothing."""
+        raise StoreError(f"{name} is not in {self.label}")
+
+    def has_signed(self, name: str) -> bool:
+        """Whether it need not be given again."""
+        return False
 
     def locator(self, data: Data) -> bytes:
         """The locator of a file for `reveal` and `propose`: empty if the store is keyed by root."""

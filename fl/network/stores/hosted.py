@@ -19,6 +19,7 @@ from fl.network.stores.base import Writer
 from fl.network.stores.remote import SECONDS, HttpStore
 from fl.protocol.artifact import Data, Kind
 from fl.protocol.hosting import BUSY, EARLY, KEPT, NEW, NO_ROOM, SEAT_HEADER, SIGNATURE_HEADER, parse_name, upload
+from fl.protocol.seat_metric import NAME as SIGNED_NAME
 
 MAX_DUE = 16  # files that wait for a host at a time; the oldest gives way
 MAX_TAKEN = 4096  # names remembered
@@ -54,6 +55,14 @@ class HostStore(HttpStore):
 
     def write_as(self, writer: Writer) -> None:
         self._writer, self.writable = writer, True
+        self.takes_signed = True
+
+    def put_signed(self, name: str, data: bytes) -> None:
+        self._write(name, data)
+
+    def has_signed(self, name: str) -> bool:
+        with self._lock:
+            return name in self._taken or name in self._due
 
     def owes(self, root: bytes, kind: Kind) -> bool:
         name = f"{root.hex()}.{kind.name.lower()}"
@@ -93,7 +102,7 @@ class HostStore(HttpStore):
     def _write(self, name: str, data: Data) -> None:
         if not self.writable:
             return super()._write(name, data)
-        if (parsed := parse_name(name)) is None or parsed[1] is None:
+        if not SIGNED_NAME.fullmatch(name) and ((parsed := parse_name(name)) is None or parsed[1] is None):
             raise StoreError(f"{self.label} takes updates and models alone: {name} needs another --store as well")
         with self._lock:
             if name in self._taken or name in self._due:
@@ -132,12 +141,14 @@ class HostStore(HttpStore):
     def _offer(self, name: str, data: Data) -> tuple[str, bool]:
         """(why the host did not take the file, empty if it has it; whether there is no use in trying again)."""
         writer, parsed = self._writer, parse_name(name)
-        assert writer is not None and parsed is not None
-        if self._http.call("HEAD", name, 0)[0] == KEPT:
-            return "", True
-        place = writer.chain_id, writer.federation, self.label
-        signature = writer.sign(upload(*place, parsed[0], writer.seat, len(data)))
-        headers = {SEAT_HEADER: str(writer.seat), SIGNATURE_HEADER: signature.hex(), "Content-Type": "application/octet-stream"}
+        assert writer is not None
+        headers = {"Content-Type": "application/octet-stream"}
+        if parsed is not None:  # else what it holds is signed
+            if self._http.call("HEAD", name, 0)[0] == KEPT:
+                return "", True
+            place = writer.chain_id, writer.federation, self.label
+            signature = writer.sign(upload(*place, parsed[0], writer.seat, len(data)))
+            headers |= {SEAT_HEADER: str(writer.seat), SIGNATURE_HEADER: signature.hex()}
         if writer.token:
             headers["Authorization"] = f"Bearer {writer.token}"
         status, answer = self._http.call("PUT", name, 1 << 10, data=data, headers=headers)

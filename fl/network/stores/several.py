@@ -128,6 +128,23 @@ class Stores(Store):
         self._keep(source, lambda store: store.put_document(facts))
         return facts
 
+    @property
+    def takes_signed(self) -> bool:  # type: ignore[override]
+        return any(store.takes_signed for store in self.stores)
+
+    def put_signed(self, name: str, data: bytes) -> None:
+        def write(store: Store) -> bytes:
+            store.put_signed(name, data)
+            return b""
+
+        self._all(write, [store for store in self.stores if store.takes_signed])
+
+    def get_signed(self, name: str) -> bytes:
+        return self._first(name, lambda store: store.get_signed(name))[0]
+
+    def has_signed(self, name: str) -> bool:
+        return all(store.has_signed(name) for store in self.stores if store.takes_signed)
+
     def has(self, root: bytes, kind: Kind) -> bool:
         return any(store.has(root, kind) for store in self.stores if not self._rests(store))
 
@@ -173,9 +190,9 @@ class Stores(Store):
             raise kind(tried[0])
         raise kind(f"{name} is not available: " + "; ".join(f"({i}) {what}" for i, what in enumerate(tried, 1)))
 
-    def _all(self, write: Callable[[Store], bytes]) -> bytes:
+    def _all(self, write: Callable[[Store], bytes], stores: Sequence[Store] | None = None) -> bytes:
         done, failed = [], []
-        for store in self.stores:
+        for store in self.stores if stores is None else stores:
             if not store.writable:
                 continue
             try:

@@ -38,7 +38,7 @@ class RoundSummary:
 
     left_out: by the committee, unpaid. excluded: accepted and paid, and not in the model; by seat, how many reported that its
     file is missing. scores: the medians by seat. seat_metrics: what honest seats measure on their own held-out rows, if layers
-    stay at home.
+    stay at home or seats publish it.
     """
 
     number: int

@@ -13,8 +13,9 @@ from typing import Any
 from fl.agents.record.public_record import Record
 from fl.agents.roles.casting import Cast, honest, whole_seat
 from fl.agents.roles.privacy_guard import PrivacyGuard
+from fl.agents.roles.publisher import Publisher
 from fl.agents.roles.training import TrainingOptions
-from fl.agents.runtime.agent import Agent
+from fl.agents.runtime.agent import Agent, Role
 from fl.agents.runtime.daemon import Daemon, Pace
 from fl.agents.runtime.journal import Identity, Journal, seat_of
 from fl.errors import ChainError, StoreError
@@ -69,6 +70,7 @@ class Settings:
     serve_url: str = ""  # how others reach it
     private_from: int = 1
     factory: str | None = None
+    publish_metric: bool = False  # signed, what this seat measures of each final model on its held-out rows
 
     def __post_init__(self) -> None:
         for url in self.relays:
@@ -144,8 +146,11 @@ def _assemble(
         ledger = settings.ledger or journal.folder
         guard = PrivacyGuard(settings.privacy, task, shard.train, ledger, seat=seat, begins=settings.private_from)
         log.info(f"privacy: {guard.privacy.mechanism}", **guard.spent())
-    trio = cast(seat, Evaluator(task), shard, settings.seed, journal.folder, TrainingOptions(guard=guard, ahead=True))
-    roles = whole_seat(trio, seat, signer.address, journal.folder)
+    evaluator = Evaluator(task)
+    trio = cast(seat, evaluator, shard, settings.seed, journal.folder, TrainingOptions(guard=guard, ahead=True))
+    roles: tuple[Role, ...] = whole_seat(trio, seat, signer.address, journal.folder)
+    if settings.publish_metric:
+        roles = (*roles, Publisher(seat, evaluator, shard, journal.folder, signer.sign_typed))
     fees = Fees(int(settings.most_gwei * GWEI), int(settings.tip_gwei * GWEI), settings.patience)
     sender = Sender(node.rpc, signer, node.chain_id, journal.transactions, fees, log, node.refusal)
     relay = HostRelay(settings.relays, writer, min(RELAY_SECONDS, patience(node.terms, near))) if settings.relays else None

@@ -8,10 +8,12 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from fl.agents.record.history import told_left_out, told_reports
+from fl.agents.record.seat_metrics import published
 from fl.network.calls import number_of
 from fl.network.denomination import Denomination
 from fl.network.events import Event
 from fl.network.federation import FederationReader, Head, SeatSets
+from fl.network.stores.base import Store
 from fl.protocol.committee import unpack
 from fl.protocol.enums import Offence
 from fl.protocol.phases import Phase, RoundFacts, phase_and_end
@@ -39,8 +41,9 @@ NEXT = {
 Reasons = Mapping[int, Mapping[int, str]]  # by round and seat, why an update was left out
 
 
-def status(reader: FederationReader, reasons: Callable[[], Reasons] | None = None) -> Result:
+def status(reader: FederationReader, reasons: Callable[[], Reasons] | None = None, store: Store | None = None) -> Result:
     """Reads everything at one block. reasons: finds out from a store; it is asked only if this round left somebody out.
+    store: where seats' own metrics are looked for.
 
     Raises ChainError if the node does not answer."""
     head = reader.head()
@@ -65,11 +68,17 @@ def status(reader: FederationReader, reasons: Callable[[], Reasons] | None = Non
         "round_cost": str(terms.round_cost(facts.active.bit_count() if facts.live else able)),
         "seats": _seats(reader, facts, sets, head, events),
         "left_out": {},
+        "seat_metrics": {},
         "slashes": _slashes(facts, events),
         "missing": [asdict(one) for one in missing(facts, events)],
         "proposal": _proposal(facts),
         "relayed": [asdict(one) for one in relayed_acts(reader, events)],
     }
+    number = facts.number - facts.live
+    if store is not None and number:
+        operators = {seat["seat"]: seat["operator"] for seat in result["seats"]}
+        found = published(store, reader.chain_id, reader.address, number, reader.model(head), operators)
+        result["seat_metrics"] = {str(seat): {"round": number, **asdict(m)} for seat, m in found.items()}
     if reasons is not None and any(seat["score"] == 0 for seat in result["seats"]):
         result["left_out"] = {str(seat): why for seat, why in reasons().get(facts.number, {}).items()}
     return Result(_screen(result, reader.denomination), result)
@@ -224,6 +233,9 @@ def _screen(given: dict[str, Any], denomination: Denomination) -> list[str]:
         what = "a relay must send their commits, reveals and scores; they propose, demand and challenge nothing"
         lines.append(f"no ether    the operator of seat {', '.join(poor)}: {what}")
     lines += [f"relayed     {told}" for told in told_relayed([Relayed(**one) for one in given["relayed"]])]
+    for seat, m in [*given["seat_metrics"].items()][:SHOWN]:
+        alone = "" if m["shared"] is None else f", {m['shared']:.4f} with the shared model alone"
+        lines.append(f"measured    seat {seat}, round {m['round']}: {m['value']:.4f} on {m['rows']:,} rows of its own{alone}")
     for seat, why in [*given["left_out"].items()][:SHOWN]:
         lines.append(f"left out    seat {seat}: {why}")
     for slash in given["slashes"][:SHOWN]:

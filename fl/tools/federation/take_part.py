@@ -59,6 +59,7 @@ class Guest:
     accept: bool = False
     accept_loss: str | None = None
     metrics: int | None = None
+    publish_metric: bool = False
 
     @property
     def keys(self) -> Path:
@@ -366,6 +367,7 @@ class Visit:
             poll=0.5 if self.local else 2.0,
             token=self.invitation.token,
             relays=tuple(self.hosts),
+            publish_metric=guest.publish_metric,
         )
         signer = ape_accounts.AccountSigner(self.key("operator").open(self.local))
         return participate(settings, self.urls, federation_abi(), signer, Log(), guest.metrics)

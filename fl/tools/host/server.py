@@ -27,6 +27,8 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
 
+from fl.agents.record.seat_metrics import verified
+from fl.errors import StoreError
 from fl.network.stores import cid
 from fl.network.stores.files import open_regular
 from fl.network.stores.local import PIECE, LocalStore
@@ -44,6 +46,8 @@ from fl.protocol.hosting import (
     upload,
 )
 from fl.protocol.leaves import root_of
+from fl.protocol.seat_metric import MAX_BYTES
+from fl.protocol.seat_metric import NAME as SIGNED_NAME
 from fl.protocol.signatures import TypedData
 from fl.tools.host.ledger import Ledger
 from fl.tools.host.limits import Quota, Rates
@@ -248,7 +252,7 @@ async def _by_cid(host: Host, request: Request) -> Response:
 
 async def _file(host: Host, request: Request) -> Response:
     name = request.path_params["name"]
-    if parse_name(name) is None:
+    if parse_name(name) is None and not SIGNED_NAME.fullmatch(name):
         return _line(404, "files are named by their root: HASH.update, HASH.model or HASH.json")
     return _sent(host, request, name)
 
@@ -280,6 +284,8 @@ def _pieces(file: BinaryIO, size: int) -> Iterator[bytes]:
 
 async def _upload(host: Host, request: Request) -> Response:
     """Takes a file from a seat. Everything that costs nothing is checked before a byte of it is read."""
+    if found := SIGNED_NAME.fullmatch(request.path_params["name"]):
+        return await _metric(host, request, found[1], int(found[2]), int(found[3]))
     parsed = parse_name(request.path_params["name"])
     if parsed is None or parsed[1] is None:
         return _line(403, "seats give updates and models: HASH.update or HASH.model")
@@ -326,6 +332,35 @@ def _signed(statements: Sequence[TypedData], signature: str, operator: str) -> b
     except ValueError:
         return False
     return any((signer_of(statement, whole) or "").lower() == operator.lower() != "" for statement in statements)
+
+
+async def _metric(host: Host, request: Request, federation: str, number: int, seat: int) -> Response:
+    """Takes what a seat measured of a round's model: the last word of its operator, of at most a kilobyte."""
+    known, reader = host.ledger.known, host.ledger.reader
+    rounds = known.history.rounds if known.history else []
+    if federation != reader.address.lower():
+        return _line(403, f"this host is {reader.address}'s")
+    if not _admitted(host, request):
+        return _line(401, "this host takes files from those who have its token alone")
+    if seat not in known.operators:
+        return _line(403, f"nobody holds seat {seat}")
+    if number > len(rounds) or not rounds[number - 1].finalized:
+        return _line(EARLY, f"round {number} is not final in a confirmed block yet")
+    body = bytearray()
+    try:
+        async with asyncio.timeout(PATIENCE):
+            async for piece in request.stream():
+                body += piece
+                if len(body) > MAX_BYTES:
+                    return _line(413, f"more than {MAX_BYTES:,} bytes")
+        place = reader.chain_id, reader.address, number, seat
+        await run_in_threadpool(verified, bytes(body), *place, rounds[number - 1].model, known.operators[seat])
+        await run_in_threadpool(host.store.put_signed, request.path_params["name"], bytes(body))
+    except (TimeoutError, ClientDisconnect):
+        return _line(400, "the connection ended before the file did")
+    except (ValueError, StoreError) as error:
+        return _line(422, str(error)[:200])
+    return _line(NEW, "kept")
 
 
 async def _taken(host: Host, request: Request, name: str, root: bytes, kind: Kind, wanted: int) -> Response:

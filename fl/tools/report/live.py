@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
@@ -10,6 +11,7 @@ from pathlib import Path
 
 from fl.agents.record.history import History
 from fl.agents.record.public_record import Record
+from fl.agents.record.seat_metrics import published
 from fl.errors import AuditError, ManifestError, StoreError, TaskError
 from fl.learning.data.given_table import read_given
 from fl.learning.data.partition import Part, held_out_of, split
@@ -25,6 +27,7 @@ from fl.protocol.artifact import Kind, parse_model
 from fl.protocol.manifest import Manifest
 from fl.protocol.phases import phase_and_end
 from fl.protocol.relayed import BATCHES
+from fl.protocol.seat_metric import SeatMetric
 from fl.tools.audit.auditor import Auditor
 from fl.tools.audit.measured import GasUse, Relayed
 from fl.tools.audit.verdict import Verdict
@@ -32,6 +35,8 @@ from fl.tools.cli.prices import Prices
 from fl.tools.report.facts import Facts, Known, functions_of, gather
 from fl.tools.report.render import page
 from fl.tools.report.sources import write
+
+AGAIN = 20.0  # seconds after which seats' own metrics are looked for again
 
 
 def report_federation(
@@ -131,6 +136,8 @@ class Source:
         self._metrics: dict[int, float] = {}
         self._pending: list[Event] = []
         self._audited: tuple[int, Verdict | None] = (-1, None)
+        self._own_metrics: dict[int, dict[int, SeatMetric]] = {}
+        self._asked = (0, 0.0)  # for which round seats' metrics were read, and when they are read again
 
     def look(self) -> bool:
         """Reads new events; returns whether there were any."""
@@ -155,6 +162,7 @@ class Source:
             higher_is_better=task.higher_is_better if task else True,
             metrics=dict(self._metrics),
             measured_on=self._measured_on,
+            seat_metrics=self._seat_metrics(),
             gas=self.gas.table(),
             gas_of_round={n: dict(g) for n, g in self.gas.by_round.items()},
             relayed=self.gas.of_relays(),
@@ -178,6 +186,20 @@ class Source:
             pool=reader.accounting(head).available,
             denomination=reader.denomination,
         )
+
+    def _seat_metrics(self) -> dict[int, dict[int, SeatMetric]]:
+        """What seats published of the last final round, asked for again after a while: others may still be measuring."""
+        log = next((log for log in reversed(self.history.rounds) if log.finalized), None)
+        if self.store is None or log is None:
+            return {}
+        if self._asked[0] != log.number or time.monotonic() > self._asked[1]:
+            place, operators = (
+                (self.reader.chain_id, self.reader.address),
+                {s: h.operator for s, h in self.history.seats.items()},
+            )
+            self._own_metrics = {log.number: published(self.store, *place, log.number, log.model, operators)}
+            self._asked = log.number, time.monotonic() + AGAIN
+        return {number: seats for number, seats in self._own_metrics.items() if seats}
 
     def measured(self) -> dict[int, float]:
         """The metric of each final model so far, by round, 0 for the first; of those whose files the stores have."""

@@ -120,6 +120,7 @@ def _again(plan: Plan) -> str:
         words += ["--gate", plan.gate]
     for flag, limit in (("--until-metric", plan.until), ("--patience", plan.patience)):
         words += [] if limit is None else [flag, str(limit)]
+    words += ["--publish-metrics"] if plan.publish_metrics else []
     if private := plan.privacy:
         words += ["--private", private.mechanism]
         for name in ("epsilon", "delta", "clip", "noise"):

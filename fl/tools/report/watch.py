@@ -23,6 +23,7 @@ from rich.text import Text
 
 from fl.errors import ChainError, TreatyError
 from fl.network.rpc import LOOPBACK
+from fl.protocol.seat_metric import told_seats
 from fl.tools.cli.prices import Prices
 from fl.tools.report import text
 from fl.tools.report.facts import Facts
@@ -247,6 +248,10 @@ def terminal(screen: Screen) -> Group:
     if facts.rounds:
         parts.append(_rounds(facts))
     parts.append(_people(facts))
+    for number, seats in sorted(facts.known.seat_metrics.items())[-1:]:
+        each = ", ".join(f"{facts.name(seat)} {m.value:.4f}" for seat, m in sorted(seats.items()))
+        parts.append(Text(f"{facts.metric} of round {number} on seats' own rows, as their operators sign: {told_seats(seats)}"))
+        parts.append(Text(f"  {each}"))
     parts += [Text(f"{text.moment(at)}  {what}", style="dim") for at, what in facts.latest[:6]]
     parts.append(Text(text.audited(facts)[1], style="red" if text.audited(facts)[0] == "failed" else "dim"))
     return Group(*parts)

@@ -26,4 +26,5 @@ class Plan:
     gate: str = DEFAULT_GATE
     until: float | None = None  # it ends early at this metric on held-out rows,
     patience: int | None = None  # or after so many rounds without a better one
+    publish_metrics: bool = False  # honest seats publish, signed, what they measure on their own rows
     compare: bool = True  # also measure local-only and centralised training and float FedAvg

@@ -122,6 +122,7 @@ def simulate(
     seed: int = 0,
     until: float | None = None,
     patience: int | None = None,
+    publish_metrics: bool = False,
     compare: bool = True,
     out: str | Path | None = None,
     progress: bool = True,
@@ -157,6 +158,7 @@ def simulate(
         gate=gate,
         until=until,
         patience=patience,
+        publish_metrics=publish_metrics,
         compare=compare,
     )
     with connection():

@@ -19,6 +19,7 @@ from fl.agents.roles.casting import whole_seat
 from fl.agents.roles.collector import Collector
 from fl.agents.roles.keeper import Keeper
 from fl.agents.roles.privacy_guard import PrivacyGuard, statement_name
+from fl.agents.roles.publisher import Publisher
 from fl.agents.roles.training import CohortTrainer, TrainingOptions
 from fl.agents.roles.validator import seat_metric
 from fl.agents.runtime.agent import Agent
@@ -214,6 +215,8 @@ class _Simulation:
             cast, trainer = adversaries.cast(kind, self._seats_of(kind)), CohortTrainer(cohort, seat)
             trio = cast(seat, self.evaluator, shard, self.plan.seed, journal, TrainingOptions(trainer, guard))
             roles = whole_seat(trio, seat, signer.address, journal, self.plan.rounds, checks=kind == "honest")
+            if self.plan.publish_metrics and kind == "honest":
+                roles = (*roles, Publisher(seat, self.evaluator, shard, journal, signer.sign_typed))
             self.limited += roles
             agents.append(Agent(self.name(seat), signer, roles, journal, self.store, seat, kind))
         return sorted(agents, key=lambda agent: agent.kind == "honest")  # cheats move first
@@ -247,8 +250,8 @@ class _Simulation:
         self.watcher.view(view)
 
     def _measure_seats(self, log: RoundLog, view: View) -> None:
-        """What each honest seat measures with its own layers, where some stay at home."""
-        if not self.task.local:
+        """What each honest seat measures, with its own layers where some stay at home."""
+        if not self.task.local and not self.plan.publish_metrics:
             return
         vector = parse_model(self.store.get(log.model, Kind.MODEL, view.terms.depth), view.terms.depth)
         for seat, shard in enumerate(self.data.shards):
