@@ -54,7 +54,7 @@ def test_yogi__moves_as_its_authors_say():
     server, change = yogi(), np.array([0.5, -2.0])
     root = np.sqrt(0.001)  # v is 0.001 d^2 after the first change
     assert server(change) == pytest.approx(0.01 * 0.1 / root * np.sign(change), rel=1e-5)
-    small = np.array([0.001, 0.001])  # below v, which then shrinks, where Adam's would move towards it by a share of v
+    small = 0.03 * change  # its square is below v, which then shrinks by a share of the square, and Adam's by a share of v
     m, v = 0.9 * 0.1 * change + 0.1 * small, 0.001 * change**2 - 0.001 * small**2
     assert server(small) == pytest.approx(0.01 * m / np.sqrt(v), rel=1e-5)
 
