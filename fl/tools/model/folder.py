@@ -22,11 +22,12 @@ from safetensors.numpy import load as load_tensors
 from safetensors.numpy import save as save_tensors
 
 from fl.errors import TaskError, TreatyError
+from fl.learning.codec import fixed
 from fl.learning.data.given_table import RowShape
 from fl.learning.data.table import stated_table
 from fl.learning.inference import Module, module_from, tensors_of
 from fl.learning.shipped import SHIPPED
-from fl.learning.task import Task
+from fl.learning.task import Task, build
 from fl.learning.task_loading import load_task
 from fl.network.nesting import nests_too_deep
 from fl.network.stores.files import open_regular, write_durably
@@ -154,7 +155,7 @@ def load(folder: Path, task: str | None = None) -> Model:
     Raises TreatyError if the folder was altered or the task is a different one."""
     config = read_config(folder)
     found = referenced_task(config.task, task)
-    data = _weights(folder / WEIGHTS, config)
+    data = _weights(folder / WEIGHTS, config, sum(tensor.numel() for tensor in fixed(build(found, 0)).values()))
     try:
         tensors = load_tensors(data)
     except (SafetensorError, ValueError, KeyError) as error:
@@ -162,10 +163,10 @@ def load(folder: Path, task: str | None = None) -> Model:
     return Model(config, found, module_from(found, tensors))
 
 
-def _weights(path: Path, config: Config) -> bytes:
+def _weights(path: Path, config: Config, fixed_numbers: int) -> bytes:
     """The file that the configuration names, hashed from a copy on disk before any of it is held in memory; no larger than a
-    model of so many parameters can be."""
-    most = MAX_PARAMETER_BYTES * min(max(config.parameters, 0), MAX_PARAMETERS) + MAX_HEADER_BYTES
+    model of so many parameters, and of what it has beside them, can be."""
+    most = MAX_PARAMETER_BYTES * (min(max(config.parameters, 0), MAX_PARAMETERS) + fixed_numbers) + MAX_HEADER_BYTES
     try:
         with open_regular(path) as file:
             if (size := os.fstat(file.fileno()).st_size) > most:

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
+from support.models import source
 from torch import nn
 
 from fl.errors import TaskError
@@ -17,9 +18,12 @@ from fl.learning.inference import module_from, tensors_of
 from fl.learning.privacy.mechanisms import PerRow, check_private
 from fl.learning.task import Data, LocalTraining, Task, build
 from fl.learning.task_check import check_task
+from fl.learning.task_loading import load_task
 from fl.learning.trainer import generator, local_change
 from fl.tools.federation.deploy import manifest_of
 from fl.tools.federation.first_model import first_model
+from fl.tools.model.export import export
+from fl.tools.model.folder import load
 
 
 class Halves(Task):
@@ -47,6 +51,37 @@ class Halves(Task):
 
     def evaluate(self, outputs, targets):
         return float(self.loss(outputs, targets))
+
+
+LARGE = """
+import numpy as np
+from torch import nn
+
+from fl.learning.task import Data, LocalTraining, Task
+
+
+class Large(Task):
+    name, metric, training = "large", "error", LocalTraining(learning_rate=0.1)
+
+    def data(self):
+        return Data(np.ones((9, 3), np.float32), np.ones((9, 1), np.float32))
+
+    def model(self):
+        model = nn.Sequential(nn.Linear(3, 6), nn.Linear(6, 1), nn.Embedding(5 << 20, 1))
+        for part in (model[0], model[2]):
+            part.requires_grad_(False)
+        model.forward = lambda x: model[1](model[0](x))
+        return model
+
+    def loss(self, outputs, targets):
+        return nn.functional.mse_loss(outputs, targets)
+
+    def evaluate(self, outputs, targets):
+        return float(self.loss(outputs, targets))
+
+
+TASK = Large()
+"""
 
 
 def test_only_what_trains_is_federated():
@@ -145,6 +180,14 @@ def test_model_in_a_folder__holds_the_frozen_part_too__and_is_complete():
     assert set(kept) == {"0.weight", "0.bias", "2.weight", "2.bias"}
     x = torch.ones(2, 3)
     assert torch.equal(module_from(Halves(), kept)(x), model.eval()(x))
+
+
+def test_folder_of_a_model_with_a_large_frozen_part__is_read(tmp_path: Path):
+    """Of seven parameters that are federated beside 20 MB that are not."""
+    path = tmp_path / "large.py"
+    path.write_text(LARGE)
+    export(source(load_task(str(path)), tmp_path / "store"), tmp_path / "out", task=str(path))
+    assert sum(p.numel() for p in load(tmp_path / "out", str(path)).module.parameters()) > 5 << 20
 
 
 def test_private_training__clips_only_what_trains():
