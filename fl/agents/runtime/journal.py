@@ -20,8 +20,8 @@ from fl.protocol.signatures import ActKind
 
 SIGNED = tuple(f"{kind.value}.{SUFFIX}" for kind in ActKind)
 LOCAL = "local"  # the seat's own layers after a round's training
-# Kinds of files that a round leaves.
 FETCHED_ROUNDS = 24  # rounds whose fetched files are kept: the score looks back 20
+# Kinds of files that a round leaves.
 KEPT = ("update", "salt", "locator", "scores", "missing", "residual", "ahead", "metric", LOCAL, *SIGNED)
 KEEP_ROUNDS = 16  # rounds whose files are kept; older ones cannot matter any more
 

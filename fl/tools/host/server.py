@@ -124,13 +124,16 @@ class Host:
             self.names[cid.to_text(cid.cid_of(file.read()))] = name
 
     def prune(self, rounds: int) -> int:
-        """Removes updates and models of rounds before the last ones; returns their bytes. Documents stay, and what the chain
-        does not name."""
+        """Removes updates, models and seats' metrics of rounds before the last ones; returns their bytes. Documents stay, and
+        what the chain does not name."""
         known, terms, removed = self.ledger.known, self.ledger.reader.terms, 0
         if known.history is None:
             return 0
         old = known.history.files(terms) - known.history.files(terms, rounds)
-        for name in sorted(old):
+        last = len(known.history.rounds)
+        signed = [path.name for path in self.store.path.glob("*.metric")]
+        over = [name for name in signed if (found := SIGNED_NAME.fullmatch(name)) and int(found[2]) <= last - rounds]
+        for name in sorted([*old, *over]):
             path = self.store.path / name
             with suppress(FileNotFoundError):
                 size = path.stat().st_size
@@ -355,7 +358,12 @@ async def _metric(host: Host, request: Request, federation: str, number: int, se
                     return _line(413, f"more than {MAX_BYTES:,} bytes")
         place = reader.chain_id, reader.address, number, seat
         await run_in_threadpool(verified, bytes(body), *place, rounds[number - 1].model, known.operators[seat])
-        await run_in_threadpool(host.store.put_signed, request.path_params["name"], bytes(body))
+        if not await run_in_threadpool(host.reserve, len(body)):
+            return _line(NO_ROOM, "this host has no room left")
+        try:
+            await run_in_threadpool(host.store.put_signed, request.path_params["name"], bytes(body))
+        finally:
+            host.release(len(body))
     except (TimeoutError, ClientDisconnect):
         return _line(400, "the connection ended before the file did")
     except (ValueError, StoreError) as error:

@@ -195,6 +195,10 @@ def test_host__keeps_what_the_operator_signed__and_refuses_the_rest(run, host, t
     assert not list(made.store.path.glob("*.metric"))
     assert put(kept(run)).status_code == 201
     assert shown(run, HttpStore(url)).keys() == {0}
+    assert put(kept(run, 0, 1), name_of(federation, 1, 0)).status_code == 201
+    assert made.prune(1) > 0 and [path.name for path in made.store.path.glob("*.metric")] == [name_of(federation, ROUNDS, 0)]
+    made.keep_bytes = 10
+    assert put(kept(run, 1), name_of(federation, ROUNDS, 1)).status_code == 507
     made.token = "word"
     assert put(kept(run)).status_code == 401
 
