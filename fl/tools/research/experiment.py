@@ -227,12 +227,17 @@ def _paid(plays: Sequence[Play], rounds: int) -> dict[str, float]:
         facts[f"{who}_trainer"] = each(lambda p: p.trained_pay, bad) / rounds
         times = each(lambda p: p.judged_times, bad)
         facts[f"{who}_validator"] = each(lambda p: p.judged_pay, bad) / times if times else 0.0
-        late = [float(np.mean([p.scored[-1].medians[seat] for seat in _seats(p, bad)])) for p in plays if _seats(p, bad)]
+        late = [score for p in plays for seat, score in _last_scores(p).items() if seat in _seats(p, bad)]
         facts[f"{who}_last_score"] = mean(late) if late else 0.0
     if all(p.cell.bad for p in plays):
         pairs = [(float(p.trained_pay[p.honest :].mean()), float(p.trained_pay[: p.honest].mean())) for p in plays]
         facts["worst_ratio"] = max(bad / honest if honest else float(bad > 0) for bad, honest in pairs)
     return facts
+
+
+def _last_scores(p: Play) -> dict[int, int]:
+    """Of the seats that took part in the last round."""
+    return dict(zip(p.scored[-1].revealed, p.scored[-1].medians, strict=True))
 
 
 def _seats(p: Play, bad: bool) -> range:

@@ -124,3 +124,9 @@ def test_absent__cheats_and_honest__are_neither_heard_nor_drawn_nor_paid():
     assert late.judged_times.sum() == 8 * 7 and late.judged_times[7:].sum() <= 9
     assert [len(present) for present in gone.present] == [8] * 7 + [3]
     assert all(inside <= set(present) for p in (late, gone) for inside, present in zip(p.inside, p.present, strict=True))
+
+
+def test_experiment__pay_of_cheats_who_were_away_at_the_end__is_told(tmp_path):
+    known = run(Grid(("pay",), SETTINGS[2:3], ("comes_and_goes",), seeds=1, rounds=2), tmp_path)
+    (honest,) = [facts for key, facts in known.items() if "/comes_and_goes/honest/" in key]
+    assert honest["bad_last_score"] == 0.0 < honest["honest_last_score"]
