@@ -21,8 +21,9 @@ from urllib.request import Request, urlopen
 
 from eth_abi.abi import encode
 
-from fl.errors import ChainError
+from fl.errors import ChainError, plain
 from fl.network import identity
+from fl.network.nesting import nests_too_deep
 
 ETHERSCAN = "https://api.etherscan.io/v2/api"
 KEY_VARIABLE = "ETHERSCAN_API_KEY"
@@ -105,13 +106,20 @@ class Explorer:
         where = urlsplit(self.url).hostname
         try:
             with urlopen(Request(place, urlencode(named).encode()), timeout=60) as answer:
-                facts = json.loads(answer.read(MAX_ANSWER))
-            status, result = str(facts["status"]), str(facts["result"])[:300]
+                status, result = read_answer(answer.read(MAX_ANSWER))
         except (URLError, OSError, ValueError, KeyError, TypeError) as error:
             raise ChainError(f"the explorer {where} did not answer as expected: {error}") from error
         if status != "1" and not _is_known(result) and not _is_waiting(result):
             raise ChainError(f"the explorer {where} says: {result}")
         return result
+
+
+def read_answer(data: bytes) -> tuple[str, str]:
+    """(status, result on one line) of what an explorer sent. Raises ValueError, KeyError or TypeError."""
+    if nests_too_deep(data):
+        raise ValueError("the answer nests too deep")
+    facts = json.loads(data)
+    return str(facts["status"]), plain(str(facts["result"])[:300])
 
 
 def _is_known(word: str) -> bool:

@@ -20,7 +20,7 @@ from support.system import BASE_TERMS
 from fl.errors import ChainError, ManifestError, TreatyError
 from fl.learning.data.reading import read_table
 from fl.learning.data.table import PREFIX, manifest_table, table_task
-from fl.network import rpc
+from fl.network import explorer, rpc
 from fl.network.abi import Interface, federation_abi
 from fl.network.denomination import denomination_of
 from fl.network.headers import header_of
@@ -117,6 +117,12 @@ def answers(data: bytes) -> None:
         for whole in (data, b'{"id":1,"result":' + data + b"}", b'{"id":1,"error":' + data + b"}"):
             with suppress(rpc._Failure, rpc.NodeRefused):
                 str(rpc._result(method, 1, whole))
+
+
+def explorer_answer(data: bytes) -> None:
+    for whole in (data, b'{"status":"1","result":' + data + b"}"):
+        with suppress(ValueError, KeyError, TypeError):
+            assert explorer.read_answer(whole)[1].isprintable()
 
 
 def results(data: bytes) -> None:
@@ -309,6 +315,7 @@ TARGETS: dict[str, Callable[[bytes], None]] = {
         logs,
         log_as_json,
         answers,
+        explorer_answer,
         results,
         locators,
         kept_logs,

@@ -13,7 +13,17 @@ from support.system import System
 
 from fl.errors import ChainError
 from fl.network import identity
-from fl.network.explorer import COMPILER, KEY_VARIABLE, SETTINGS, TRIES, Explorer, explorer_of, publish_all, standard_input
+from fl.network.explorer import (
+    COMPILER,
+    KEY_VARIABLE,
+    SETTINGS,
+    TRIES,
+    Explorer,
+    explorer_of,
+    publish_all,
+    read_answer,
+    standard_input,
+)
 
 PLACES = {name: identity.address_of(name) for name in identity.ARGUMENTS}
 
@@ -100,6 +110,19 @@ def test_publish__of_what_the_explorer_knows__asks_no_more():
 def test_publish__to_what_does_not_answer__is_only_said():
     (line, *_) = publish_all(Explorer("http://127.0.0.1:9/api", 5), PLACES)
     assert "but its sources were not published: the explorer 127.0.0.1 did not answer as expected" in line
+
+
+@pytest.mark.parametrize(
+    "data", [b"[" * 100_000, b"[]", b"1", b"null", b'"word"', b'{"status": "1"}', b"\xff", b'{"result": "x"}', b""]
+)
+def test_answer__of_another_form__is_told_as_such(data):
+    with pytest.raises((ValueError, KeyError, TypeError)):
+        read_answer(data)
+
+
+def test_answer__is_one_line_that_moves_no_cursor():
+    status, result = read_answer(b'{"status": 0, "result": "a\\u001b[2J\\nb"}')
+    assert status == "0" and result == "a?[2J?b".replace("?", "\N{REPLACEMENT CHARACTER}")
 
 
 def test_explorer__is_known_before_anything_is_sent(monkeypatch):
