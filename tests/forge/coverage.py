@@ -70,11 +70,13 @@ def read(text: str) -> dict[str, Covered]:
 
 
 def noticed() -> dict[str, tuple[set[int], set[int]]]:
-    """By file: lines of which the Python suite killed a mutant, and all lines that have mutants."""
-    killed = set(json.loads((HERE.parent / "quality" / "mutation" / "contracts.json").read_text())["killed"])
+    """By file: lines of which the Python suite killed a mutant, and all lines of which a mutant was tried."""
+    verdicts = json.loads((HERE.parent / "quality" / "mutation" / "contracts.json").read_text())
+    killed, tried = set(verdicts["killed"]), {*verdicts["killed"], *verdicts["survived"]}
     found: dict[str, tuple[set[int], set[int]]] = defaultdict(lambda: (set(), set()))
     for mutant in mutants("contracts"):
-        found[mutant.file][1].add(mutant.line)
+        if mutant.digest in tried:
+            found[mutant.file][1].add(mutant.line)
         if mutant.digest in killed:
             found[mutant.file][0].add(mutant.line)
     return found
@@ -113,7 +115,7 @@ def report(found: dict[str, Covered]) -> tuple[str, list[str]]:
     if sums[0] < LINES * sums[1] or sums[2] < BRANCHES * sums[3]:
         faults.append(f"lines {share(*sums[:2])}, branches {share(*sums[2:4])}: promised are {LINES:.0%} and {BRANCHES:.0%}")
     page = "# What of `contracts/` the Solidity suite runs (`make coverage`)\n\nMocks and the random walks are left out.\n\n"
-    page += "| file | lines | branches | lines of which the Python suite kills a mutant, of those that have one |\n"
+    page += "| file | lines | branches | lines of which the Python suite kills a mutant, of those with one that was tried |\n"
     page += "| --- | ---: | ---: | ---: |\n" + "\n".join(rows)
     page += "\n\nNever run, and why:\n\n| where | what | why |\n| --- | --- | --- |\n" + "\n".join(missed) + "\n"
     return page, faults
