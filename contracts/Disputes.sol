@@ -24,13 +24,13 @@ contract Disputes is IDisputes, Exclusions, Handovers {
         uint256 pathBytes = 32 * _checkLeaf(leaf);
         uint256[] memory seats = _round.accepted.list();
         uint256 modelBytes = Leaves.MODEL_BYTES + pathBytes;
-        uint256 split = seats.length * (Leaves.UPDATE_BYTES + pathBytes);
+        uint256 split = seats.length * (_updateBytes() + pathBytes);
         if (proof.length != split + 2 * modelBytes) revert WrongProofLength(split + 2 * modelBytes, proof.length);
 
         int256[] memory values = _openUpdates(seats, leaf, coordinate, proof[:split]);
         int256 previous = _openModel(Artifact.Previous, leaf, coordinate, proof[split:split + modelBytes]);
         int256 proposed = _openModel(Artifact.Proposed, leaf, coordinate, proof[split + modelBytes:]);
-        if (FixedPoint.aggregate(previous, values, T.word(T.TRIM)) == proposed) revert CoordinateCorrect(proposed);
+        if (_next(previous, values) == proposed) revert CoordinateCorrect(proposed);
         _fall(msg.sender, msg.sender);
     }
 
@@ -59,7 +59,7 @@ contract Disputes is IDisputes, Exclusions, Handovers {
         Demand memory d = _demands[key];
         if (d.demander == address(0)) revert NoDemand(artifact, seat, leaf);
         if (block.timestamp >= d.deadline) revert AnswerTooLate(block.timestamp, d.deadline);
-        uint256 size = artifact == Artifact.Update ? Leaves.UPDATE_BYTES : Leaves.MODEL_BYTES;
+        uint256 size = artifact == Artifact.Update ? _updateBytes() : Leaves.MODEL_BYTES;
         uint256 depth = T.word(T.DEPTH);
         if (content.length != size) revert WrongProofLength(size, content.length);
         if (path.length != 32 * depth) revert WrongProofLength(32 * depth, path.length);
@@ -102,6 +102,23 @@ contract Disputes is IDisputes, Exclusions, Handovers {
         return (d.demander, d.deadline);
     }
 
+    // ---- what a sibling does otherwise
+
+    /// @dev How long a leaf of an update is.
+    function _updateBytes() internal pure virtual returns (uint256) {
+        return Leaves.UPDATE_BYTES;
+    }
+
+    /// @dev What an update's leaf says of a parameter.
+    function _valueIn(bytes calldata content, uint256 coordinate, uint256 maxExponent) internal pure virtual returns (int256) {
+        return Leaves.updateValue(content, coordinate, maxExponent);
+    }
+
+    /// @dev A parameter of the next model.
+    function _next(int256 previous, int256[] memory values) internal view virtual returns (int256) {
+        return FixedPoint.aggregate(previous, values, T.word(T.TRIM));
+    }
+
     // ---- private
 
     function _proposalStands() private view returns (bool) {
@@ -121,13 +138,14 @@ contract Disputes is IDisputes, Exclusions, Handovers {
     {
         uint256 n = seats.length;
         values = new int256[](n);
+        uint256 size = _updateBytes();
         uint256 maxExponent = T.word(T.MAX_EXPONENT);
         for (uint256 i = 0; i < n; ++i) {
             uint256 part = proof.length / (n - i);
-            bytes calldata content = proof[:Leaves.UPDATE_BYTES];
-            bytes32 root = Leaves.rootOf(content, leaf, proof[Leaves.UPDATE_BYTES:part]);
+            bytes calldata content = proof[:size];
+            bytes32 root = Leaves.rootOf(content, leaf, proof[size:part]);
             if (!_isRoot(Artifact.Update, seats[i], root)) revert WrongLeaf(Artifact.Update, seats[i]);
-            values[i] = Leaves.updateValue(content, coordinate, maxExponent);
+            values[i] = _valueIn(content, coordinate, maxExponent);
             proof = proof[part:];
         }
     }

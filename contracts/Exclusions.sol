@@ -45,6 +45,11 @@ abstract contract Exclusions is IExclusions, Relays {
         return (_missing[number][seat], _reporters[number][seat]);
     }
 
+    /// @dev The updates that still enter the model where these do not.
+    function _without(uint128 accepted, uint128 out) internal pure virtual returns (uint128 left) {
+        return accepted & ~out;
+    }
+
     // ---- private
 
     /// @dev What a report adds. Updates that left the accepted set meanwhile take nothing away from the rest of it.
@@ -64,7 +69,7 @@ abstract contract Exclusions is IExclusions, Relays {
             if (++reporters[author] > half) out = out.add(author);
         }
         if (out == 0) return;
-        uint128 left = r.accepted & ~out;
+        uint128 left = _without(r.accepted, out);
         r.accepted = left;
         emit Excluded(number, left);
     }

@@ -7,7 +7,6 @@ import {IRounds, Terms} from "./interfaces/IFederation.sol";
 import {Commitments} from "./libraries/Commitments.sol";
 import {Committee} from "./libraries/Committee.sol";
 import {Headers} from "./libraries/Headers.sol";
-import {Phases} from "./libraries/Phases.sol";
 import {Record, Records} from "./libraries/Records.sol";
 import {Scores} from "./libraries/Scores.sol";
 import {Seats} from "./libraries/Seats.sol";
@@ -58,7 +57,7 @@ contract Federation is IRounds, Rounds, Stakes, Multicall {
 
         Round storage r = _round;
         r.number += 1;
-        r.active = active;
+        _begin(r, active);
         r.openedAt = uint40(block.timestamp);
         r.closeBlock = 0;
         // One word: the round is live, and the word's other fields are cleared.
@@ -72,11 +71,10 @@ contract Federation is IRounds, Rounds, Stakes, Multicall {
     }
 
     function commit(uint256 round, uint256 seat, bytes32 commitment) external {
-        Round storage r = _round;
-        if (block.timestamp >= r.openedAt + T.word(T.COMMIT_WINDOW)) _in(Phase.Commit);
+        _inCommit();
         uint256 number = _named(round);
         _onlyOperator(seat);
-        if (!r.active.contains(seat)) revert NotActive(number, seat);
+        if (!_round.active.contains(seat)) revert NotActive(number, seat);
         _records[seat] = _changed(_records[seat], number, seat, commitment);
         emit Committed(number, seat, commitment);
     }
@@ -144,7 +142,7 @@ contract Federation is IRounds, Rounds, Stakes, Multicall {
         _in(Phase.ScoreReveal);
         uint256 number = _round.number;
         uint256 position = _positionOf(seat);
-        uint256 expected = _round.revealed.count();
+        uint256 expected = _scoreBytes();
         if (scores.length != expected) revert WrongScoresLength(expected, scores.length);
         Record record = _scoreRecords[position];
         uint256 state = record.state(number);
@@ -209,7 +207,7 @@ contract Federation is IRounds, Rounds, Stakes, Multicall {
     }
 
     function finalize() external {
-        (Phase actual,) = Phases.read(_round, block.timestamp);
+        (Phase actual,) = _read();
         if (actual != Phase.Final && actual != Phase.Void) revert WrongPhase(Phase.Final, actual);
         _finalize(actual);
     }
@@ -245,11 +243,11 @@ contract Federation is IRounds, Rounds, Stakes, Multicall {
     }
 
     function phase() external view returns (Phase current) {
-        (current,) = Phases.read(_round, block.timestamp);
+        (current,) = _read();
     }
 
     function phaseEnd() external view returns (uint256 end) {
-        (, end) = Phases.read(_round, block.timestamp);
+        (, end) = _read();
     }
 
     function model() external view returns (bytes32) {
@@ -266,6 +264,18 @@ contract Federation is IRounds, Rounds, Stakes, Multicall {
 
     function scoreRecordOf(uint256 position) external view returns (uint256 state, bytes28 digest) {
         return _shown(_scoreRecords[position]);
+    }
+
+    // ---- what a sibling does otherwise
+
+    /// @dev Who may commit in the round that opens.
+    function _begin(Round storage r, uint128 eligible) internal virtual {
+        r.active = eligible;
+    }
+
+    /// @dev `_in(Phase.Commit)` from the round's first word alone: the second costs a slot read in every commit.
+    function _inCommit() internal view virtual {
+        if (block.timestamp >= _round.openedAt + T.word(T.COMMIT_WINDOW)) _in(Phase.Commit);
     }
 
     // ---- private: who and when
@@ -290,7 +300,7 @@ contract Federation is IRounds, Rounds, Stakes, Multicall {
 
     function _release(uint256 seat) internal override {
         Round storage r = _round;
-        (Phase actual,) = Phases.read(r, block.timestamp);
+        (Phase actual,) = _read();
         if (actual == Phase.Final || actual == Phase.Void) _finalize(actual);
         if (r.live && r.active.contains(seat)) revert StillEngaged(seat, r.number);
     }
@@ -301,7 +311,7 @@ contract Federation is IRounds, Rounds, Stakes, Multicall {
 
     // ---- private: ends
 
-    function _close() private {
+    function _close() internal virtual {
         Round storage r = _round;
         uint256 number = r.number;
         uint256 revealed;
@@ -387,8 +397,9 @@ contract Federation is IRounds, Rounds, Stakes, Multicall {
 
     /// @dev Per revealed seat the median vote; per validator the sum of its distances from those medians.
     function _medians(uint256[] memory seats, uint256[] memory validators, bytes[] calldata scores)
-        private
-        pure
+        internal
+        view
+        virtual
         returns (bytes memory medians, uint256[] memory distances)
     {
         uint256 size = validators.length;

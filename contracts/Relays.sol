@@ -76,7 +76,7 @@ abstract contract Relays is IRelays, Rounds {
         _in(Phase.ScoreReveal);
         _checkCount(entries.length);
         uint256 number = _round.number;
-        uint256 expected = _round.revealed.count();
+        uint256 expected = _scoreBytes();
         (uint120 committee, uint256 size) = (_round.committee, _round.committeeSize);
         for (uint256 i = 0; i < entries.length; ++i) {
             ScoreOpening calldata entry = entries[i];

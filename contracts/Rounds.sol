@@ -32,8 +32,17 @@ abstract contract Rounds is IRoundFacts, Accounting {
 
     // ---- who and when
 
+    function _read() internal view virtual returns (Phase current, uint256 end) {
+        return Phases.read(_round, block.timestamp);
+    }
+
+    /// @dev How many bytes a validator reveals.
+    function _scoreBytes() internal view virtual returns (uint256) {
+        return _round.revealed.count();
+    }
+
     function _in(Phase expected) internal view {
-        (Phase actual,) = Phases.read(_round, block.timestamp);
+        (Phase actual,) = _read();
         if (actual != expected) revert WrongPhase(expected, actual);
     }
 

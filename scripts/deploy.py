@@ -11,7 +11,7 @@ from fl.learning.shipped import SHIPPED
 from fl.protocol.manifest import GATES
 from fl.tools.cli import options
 from fl.tools.cli.options import Key
-from fl.tools.cli.prices import FLAGS, prices
+from fl.tools.cli.prices import FLAGS, PRICES, prices
 from fl.tools.cli.prices import given as prices_given
 
 
@@ -29,6 +29,7 @@ from fl.tools.cli.prices import given as prices_given
 @click.option("--public", multiple=True, metavar="URL", help="A store that the manifest names for everybody. Repeatable.")
 @click.option("--factory", metavar="ADDRESS", help="Use this factory instead of deploying one.")
 @click.option("--gate", default="agreement", show_default=True, help=f"Which updates enter: {' or '.join(GATES)}.")
+@options.private_sum
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Seeds the first model.")
 @options.training
 @click.option(
@@ -48,10 +49,7 @@ def cli(
     dry_run: bool,
     seats: int | None,
     training: str | None,
-    gas_price: float | None,
-    l2_gas_price: float | None,
-    blob_price: float | None,
-    eth_price: float | None,
+    private_sum: bool,
     publish: str | None,
     **choices: Any,
 ) -> None:
@@ -62,22 +60,23 @@ def cli(
         options.only_with("--dry-run", *FLAGS)
     from fl.network import ape_accounts
     from fl.network.stores.several import open_store
+    from fl.protocol.mode import mode_of
     from fl.tools.federation.deploy import deploy, draft, remember, tried_task
-    from fl.tools.federation.deploy import dry_run as estimated
+    from fl.tools.federation.deploy import dry_run as tried
     from fl.tools.federation.pace import pace_here
     from fl.tools.federation.show_deployment import deployment_facts, show_deployment
-    from fl.tools.federation.terms_file import EXPECTED, PRESETS, for_seats, read_terms
+    from fl.tools.federation.terms_file import EXPECTED, PRESETS, everybody, for_seats, read_terms
 
+    asked = {name: choices.pop(name) for name in PRICES}
     try:
-        given = for_seats(PRESETS[preset], read_terms(terms) if terms else {}, seats)
-        checked_task = tried_task(task)
-        choices["pace"] = pace_here(preset, checked_task, training)
+        chosen = (everybody(seats) if private_sum else {}) | (read_terms(terms) if terms else {})
+        given, checked_task = for_seats(PRESETS[preset], chosen, seats), tried_task(task)
+        choices |= {"pace": pace_here(preset, checked_task, training), "mode": mode_of(private_sum)}
         if dry_run:
-            price = ape_accounts.gas_price() / 1e9 if gas_price is None else gas_price
+            asked["gas_price"] = asked["gas_price"] or ape_accounts.gas_price() / 1e9
             sender = ape_accounts.account_address(key.account)
             checked = draft(checked_task, given, sender, **choices)
-            assumed = prices_given(gas_price=price, l2_gas_price=l2_gas_price, blob_price=blob_price, eth_price=eth_price)
-            return options.printed(estimated(checked, choices["pace"], seats or EXPECTED, assumed, sender), as_json)
+            return options.printed(tried(checked, choices["pace"], seats or EXPECTED, prices_given(**asked), sender), as_json)
         with ape_accounts.hushed():
             done = deploy(checked_task, given, key.open(), open_store(stores), publish=publish, **choices, **key.options)
         path = remember(done, Path("deployments"), ape_accounts.network_choice(), stores)

@@ -33,6 +33,8 @@ from fl.tools.cli.options import Key
     help="With --data or --task: terms to start from.",
 )
 @click.option("--terms", type=click.Path(path_type=Path), help="With --data or --task: YAML file of terms that differ from it.")
+@options.private_sum
+@click.option("--seats", type=click.IntRange(3, 128), help="With --private-sum: how many partners there are.")
 @options.training
 @click.option("--fund", metavar="TOKENS", help="With --data or --task: what to pay into the pool. Play money is minted.")
 @click.option("--store", type=click.Path(path_type=Path), default=Path("store"), show_default=True, help="The folder to serve.")

@@ -30,6 +30,7 @@ from fl.tools.cli.network import Network, RecallingCommand
 @click.option("--seat", type=click.IntRange(0, 127), help="The seat's number. Default: as the journal or --owner says.")
 @click.option("--owner", metavar="ADDRESS", help="Run the seat that this account owns. Default: the operator itself.")
 @click.option("--journal", type=click.Path(path_type=Path), help="Folder for salts and transactions. Default: journal/...")
+@options.partners
 @options.nodes
 @click.option("--confirmations", type=click.IntRange(0), default=2, show_default=True, help="Act only on blocks this deep.")
 @click.option("--relay", "relays", multiple=True, metavar="URL", help="A host that sends this seat's signed acts. Repeatable.")
@@ -73,8 +74,8 @@ def cli(
     from fl.tools.federation.participate import Settings, participate, run
 
     try:
-        asked = (given.pop(name) for name in ("private", "epsilon", "delta", "clip", "noise", "rounds"))
-        given["privacy"] = wanted(*asked)
+        given["privacy"] = wanted(*map(given.pop, ("private", "epsilon", "delta", "clip", "noise", "rounds")))
+        given["partners"] = options.partners_in(given["partners"])
         ape_accounts.quiet()
         known = network.chain_id
         nodes = urls or (network.address,)

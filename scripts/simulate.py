@@ -41,6 +41,7 @@ from fl.tools.cli import options
 @click.option("--delta", type=float, default=1e-5, show_default=True, help="The second part of the budget; below 1 / rows.")
 @click.option("--clip", type=float, default=1.0, show_default=True, help="Largest norm of a row's gradient, or of an update.")
 @click.option("--noise", type=float, help="Noise multiplier. Default: the smallest with which the budget lasts.")
+@options.private_sum
 @options.until_metric
 @options.patience
 @click.option("--publish-metrics", is_flag=True, help="Honest seats publish, signed, what they measure on their own rows.")
@@ -57,6 +58,7 @@ def cli(
     trim: str,
     gate: str,
     adversary: tuple[str, ...],
+    private_sum: bool,
     until_metric: float | None,
     seed: int,
     ray: str | None,
@@ -75,8 +77,8 @@ def cli(
             raise TreatyError(f"--trim {trim}: give a number of seats to drop on each side, or 'median'")
         k = 64 if trim == "median" else int(trim)
         privacy = wanted(**{name: more.pop(name) for name in ("private", "epsilon", "delta", "clip", "noise")}, rounds=rounds)
-        cheats = parse_adversaries(adversary)
-        plan = Plan(task, seats, rounds, alpha, k, seed, cheats, privacy=privacy, gate=gate, until=until_metric, **more)
+        cheats, more = parse_adversaries(adversary), {**more, "privacy": privacy, "masked": private_sum}
+        plan = Plan(task, seats, rounds, alpha, k, seed, cheats, gate=gate, until=until_metric, **more)
         with console.Live(rounds) as live:
             summary = simulate(plan, out, live.watcher, ray)
         console.report(summary)

@@ -6,6 +6,7 @@ from typing import Any
 import click
 
 from fl.errors import TreatyError
+from fl.tools.cli import options
 
 
 @click.command(short_help="Take part in a federation by its invitation: keys, checks, seat, daemon.")
@@ -27,6 +28,7 @@ from fl.errors import TreatyError
 )
 @click.option("--accept-loss", metavar="WORDS", help="Take part without ether: the words that the command shows you.")
 @click.option("--publish-metric", is_flag=True, help="Publish, signed, what you measure of each final model on your rows.")
+@options.partners
 @click.option("--metrics", type=int, metavar="PORT", help="Serve Prometheus text on 127.0.0.1:PORT.")
 def cli(**given: Any) -> None:
     """Shows what INVITE (a treaty:// line or the file invite.json) leads to: four words to compare with the sponsor by
@@ -39,6 +41,7 @@ def cli(**given: Any) -> None:
 
     context = click.get_current_context()
     try:
+        given["partners"] = options.partners_in(given["partners"])
         daemon = take_part(Guest(**given), lambda url: Network(context, url), click.echo)
         if daemon is not None:
             run(daemon)

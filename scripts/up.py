@@ -1,6 +1,5 @@
 """ape run up: runs a whole federation on this machine, with one process for each participant."""
 
-from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -27,6 +26,7 @@ from fl.tools.cli import options
 @click.option("--task", help="Instead of --data: a shipped task or a task file, whose rows are split among --seats.")
 @click.option("--seats", type=int, default=3, show_default=True, help="With --task: how many participants.")
 @click.option("--rounds", type=click.IntRange(0), default=0, help="Rounds to run, or to add. Default: until you press Ctrl-C.")
+@options.private_sum
 @options.until_metric
 @options.patience
 @click.option(
@@ -50,6 +50,7 @@ def cli(
     task: str | None,
     seats: int,
     rounds: int,
+    private_sum: bool,
     until_metric: float | None,
     patience: int | None,
     out: Path,
@@ -67,8 +68,8 @@ def cli(
     try:
         if more and not tables:
             raise TreatyError(f"{more[0]}: tables follow --data, as in --data a.csv b.csv c.csv; nothing was started")
-        plan = Plan(out, (*tables, *more), target, drop, task, seats, rounds, seed, None if no_page else port)
-        plan = replace(plan, stop=Stop(until_metric, patience))
+        page, stop = None if no_page else port, Stop(until_metric, patience)
+        plan = Plan(out, (*tables, *more), target, drop, task, seats, rounds, seed, page, stop, private_sum)
         with Progress() as progress:
             done = up(plan, progress)
     except TreatyError as error:

@@ -9,11 +9,11 @@ from typing import Any
 
 import release_hashes
 
-from fl.network.identity import ARGUMENTS
+from fl.network.identity import ARGUMENTS, CODE
 
 HOME = Path(__file__).resolve().parents[1]
 TARGET = HOME / "fl" / "network" / "federation.abi.json"
-PARTS = ("Federation", "Disputes")  # a federation's code, and its interface what either of them has
+PARTS = ("Federation", "Disputes", "MaskedFederation", "MaskedDisputes")  # an interface has what any of them has
 BYTECODE = HOME / "fl" / "network" / "bytecode.json"
 
 
@@ -30,7 +30,7 @@ def bytecode() -> str:
     """The creation code of the contracts that a federation consists of, and the length of what it leaves on the chain; a line
     each."""
     types, lines = _types(), []
-    for name in ARGUMENTS:
+    for name in (name for name in ARGUMENTS if name not in CODE):
         creation, runtime = (
             types[name][kind]["bytecode"].removeprefix("0x") for kind in ("deploymentBytecode", "runtimeBytecode")
         )

@@ -31,7 +31,8 @@ hashed with zeros where the constructor fills in an address.
 def written() -> str:
     """The page, from the packaged bytecode."""
     rows = []
-    for name, code in identity.compiled().items():
+    for name in identity.ARGUMENTS:
+        code = identity.code_of(name)
         hashes = (keccak(part).hex() for part in (code.creation, code.runtime))
         rows.append(f"| {name} | `{identity.address_of(name)}` | {' | '.join(f'`{digest}`' for digest in hashes)} |\n")
     return HEAD + "".join(rows)
@@ -44,7 +45,7 @@ def compiled_afresh() -> dict[str, str]:
 
 def outputs(wanted: str, **settings: Any) -> dict[str, dict[str, Any]]:
     """What the compiler gives for each contract. settings: other ones than those of a release."""
-    files = {name: f"contracts/{name}.sol" for name in identity.ARGUMENTS}
+    files = {name: f"contracts/{name}.sol" for name in identity.compiled()}
     sources = {file: {"content": (HOME / file).read_text()} for file in files.values()}
     selection = {file: {name: [wanted]} for name, file in files.items()}
     asked = {"language": "Solidity", "sources": sources, "settings": SETTINGS | settings | {"outputSelection": selection}}

@@ -8,7 +8,7 @@ from pathlib import Path
 HOME = Path(__file__).resolve().parents[1]
 LIMIT = 24_576  # bytes of code that Ethereum takes (EIP-170)
 HEADROOM = 1_000  # what every contract must leave, so that a repair always fits
-DEPLOYED = ("Federation", "Disputes", "FederationFactory")
+DEPLOYED = ("Federation", "Disputes", "MaskedFederation", "MaskedDisputes", "FederationFactory")
 
 
 def sizes() -> dict[str, int]:

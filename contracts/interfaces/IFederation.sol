@@ -110,7 +110,9 @@ interface IRoundFacts {
         /// The round is over, and `finalize` records its result.
         Final,
         /// The round is over and pays nobody; `finalize` records that.
-        Void
+        Void,
+        /// Seats announce keys, before they commit; in a masked federation only.
+        Announce
     }
 
     /// @notice The artifact that a demand asks to see one leaf of.

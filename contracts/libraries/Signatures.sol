@@ -13,6 +13,7 @@ library Signatures {
     bytes32 internal constant COMMIT_TYPEHASH = keccak256("Commit(uint256 round,uint256 seat,bytes32 value)");
     bytes32 internal constant COMMIT_SCORES_TYPEHASH = keccak256("CommitScores(uint256 round,uint256 seat,bytes32 value)");
     bytes32 internal constant MISSING_TYPEHASH = keccak256("Missing(uint256 round,uint256 seat,bytes32 value)");
+    bytes32 internal constant ANNOUNCE_TYPEHASH = keccak256("Announce(uint256 round,uint256 seat,bytes32 value)");
     bytes32 internal constant HANDOVER_TYPEHASH = keccak256(
         "Handover(uint256 seat,address owner,address newOwner,address newOperator,uint256 stake,uint256 deadline)"
     );

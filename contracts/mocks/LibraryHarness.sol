@@ -6,6 +6,7 @@ import {Committee} from "../libraries/Committee.sol";
 import {FixedPoint} from "../libraries/FixedPoint.sol";
 import {Headers} from "../libraries/Headers.sol";
 import {Leaves} from "../libraries/Leaves.sol";
+import {Masks} from "../libraries/Masks.sol";
 import {Record, Records} from "../libraries/Records.sol";
 import {Scores} from "../libraries/Scores.sol";
 import {Seats} from "../libraries/Seats.sol";
@@ -31,6 +32,18 @@ contract LibraryHarness {
 
     function aggregate(int256 previous, int256[] memory values, uint256 trim) external pure returns (int256) {
         return FixedPoint.aggregate(previous, values, trim);
+    }
+
+    function maskedValue(bytes calldata content, uint256 coordinate) external pure returns (int256) {
+        return Masks.valueIn(content, coordinate);
+    }
+
+    function maskedLift(int256 sum, int256 seats) external pure returns (int256) {
+        return Masks.lift(sum, seats);
+    }
+
+    function maskedNext(int256 previous, int256[] memory values, uint256 exponent) external pure returns (int256) {
+        return Masks.next(previous, values, exponent);
     }
 
     function drawCommittee(bytes32 seed, uint128 set, uint256 size) external pure returns (uint120) {
@@ -98,13 +111,14 @@ contract LibraryHarness {
     function actDigests(address federation, uint256 round, uint256 seat, bytes32 value)
         external
         view
-        returns (bytes32 update, bytes32 scores, bytes32 missing)
+        returns (bytes32 update, bytes32 scores, bytes32 missing, bytes32 announce)
     {
         bytes32 domain = Signatures.domain(federation);
         return (
             Signatures.act(domain, Signatures.COMMIT_TYPEHASH, round, seat, value),
             Signatures.act(domain, Signatures.COMMIT_SCORES_TYPEHASH, round, seat, value),
-            Signatures.act(domain, Signatures.MISSING_TYPEHASH, round, seat, value)
+            Signatures.act(domain, Signatures.MISSING_TYPEHASH, round, seat, value),
+            Signatures.act(domain, Signatures.ANNOUNCE_TYPEHASH, round, seat, value)
         );
     }
 

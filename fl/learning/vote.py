@@ -2,12 +2,10 @@
 
 Everybody computes the candidate from the public files, and judges it on held-out rows of its own against the best model so
 far; against the last one, a cheat could go down by a little every round. More than two thirds of the committee must accept
-it, or the model stays.
+it, or the model stays (fl.protocol.votes).
 """
 
 from __future__ import annotations
-
-from collections.abc import Sequence
 
 SLACK = 0.25  # of the best loss: small held-out tables call good models worse by as much as a sixth
 TRIFLE = 0.01  # of the first model's loss: near a perfect fit, ratios of losses mean nothing
@@ -18,11 +16,3 @@ def accepts(first: float, best: float, candidate: float) -> bool:
 
     A loss that is not a number refuses."""
     return candidate <= (1 + SLACK) * best + TRIFLE * first
-
-
-def adopted(votes: Sequence[bool], committee: int) -> bool:
-    """Whether the candidate becomes the model: more than two thirds of the committee accepted it; silence does not.
-
-    Half would do against rows of one kind. Where most tables hold one class, a model that knows only that class pleases half of
-    the seats; and as any seat can stop a masked round by sending garbage, a third that can stop one gains no power by it."""
-    return 3 * sum(votes) > 2 * committee

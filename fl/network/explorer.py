@@ -75,14 +75,15 @@ class Explorer:
     def publish(self, name: str, address: str, others: tuple[str, ...]) -> str:
         """Submits a contract's sources and waits for the comparison; returns what the explorer says. others: the addresses that
         its constructor took. Raises ChainError with the explorer's word if it does not verify them."""
+        source = identity.CODE.get(name, name)
         arguments = encode(["address"] * len(others), others).hex()
         guid = self._patiently(
             {
                 "action": "verifysourcecode",
                 "codeformat": "solidity-standard-json-input",
-                "sourceCode": json.dumps(standard_input(name)),
+                "sourceCode": json.dumps(standard_input(source)),
                 "contractaddress": address,
-                "contractname": f"contracts/{name}.sol:{name}",
+                "contractname": f"contracts/{source}.sol:{source}",
                 "compilerversion": COMPILER,
                 "constructorArguements": arguments,  # as the API spells it
                 "constructorArguments": arguments,
@@ -143,9 +144,10 @@ def explorer_of(chain_id: int, url: str, local: bool) -> Explorer:
 
 
 def publish_all(explorer: Explorer, addresses: dict[str, str]) -> list[str]:
-    """Publishes the contracts of a deployment; returns a line for each."""
+    """Publishes the contracts of a deployment, by name; returns a line for each."""
     lines = []
-    for name, others in identity.ARGUMENTS.items():
+    for name in addresses:
+        others = identity.ARGUMENTS[name]
         try:
             said = explorer.publish(name, addresses[name], tuple(addresses[other] for other in others))
             lines.append(f"{name} {addresses[name]}: {said}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ from fl.network.headers import HeaderMismatch, header_of
 from fl.network.identity import Maker, born_at, check_identity
 from fl.network.kept_logs import KeptLogs, Reading
 from fl.network.rpc import DEV_CHAINS, NodeError
+from fl.protocol.mode import Mode
 from fl.protocol.phases import Phase, RoundFacts, phase_and_end
 from fl.protocol.seats import from_bitmap
 from fl.protocol.terms import Terms
@@ -198,13 +199,28 @@ class FederationReader:
         return denomination_of(self._of_token("decimals"), self._of_token("symbol"))
 
     @cached_property
+    def announce_window(self) -> int:
+        """How long seats announce keys, in seconds; 0 if the federation is open, and its contract knows no such window."""
+        if not self.interface.knows("announceWindow"):
+            return 0
+        try:
+            return int(self.read("announceWindow"))
+        except ContractError:
+            return 0
+
+    @property
+    def mode(self) -> Mode:
+        """As the contract says; `check_identity` proves it."""
+        return Mode.MASKED if self.announce_window else Mode.OPEN
+
+    @cached_property
     def start(self) -> int:
         """The block from which events are read."""
         return self._creation()
 
     def check_identity(self) -> Maker:
         """Who made it; raises ChainError unless it is of this program's version. Called before anything is paid or staked."""
-        return check_identity(self.rpc, self.address, self.terms, self.factory)
+        return check_identity(self.rpc, self.address, self.terms, self.factory, self.mode)
 
     def check_chain(self) -> None:
         """Raises WrongChain if any node that answers is on another chain."""
@@ -306,7 +322,7 @@ class FederationReader:
 
     def round_facts(self, at: Head | str = "latest") -> RoundFacts:
         """The current round, or the last one."""
-        return RoundFacts(*self.read("roundInfo", at=at))
+        return self._round_facts(self.read("roundInfo", at=at))
 
     def accounting(self, at: Head | str = "latest") -> Accounting:
         """The contract's accounting in token units."""
@@ -531,7 +547,10 @@ class FederationReader:
         for party in parties:
             credit = int(next(rest))
             own[party] = Own(credit, None if party.seat is None else _seat(next(rest), next(rest)))
-        return RoundFacts(*facts), int(accounting[5] + accounting[6]), bool(concluded), own
+        return self._round_facts(facts), int(accounting[5] + accounting[6]), bool(concluded), own
+
+    def _round_facts(self, facts: Sequence[Any]) -> RoundFacts:
+        return replace(RoundFacts(*facts), announce_window=self.announce_window)
 
     def _resume(self, confirmed: Head) -> tuple[int, list[Event]]:
         """(the block from which logs must be read, the events before it): from disk, as far as its blocks are on the chain."""

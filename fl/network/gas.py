@@ -70,7 +70,8 @@ def seat(rules: str) -> int:
 def relayed(batch: str, acts: int) -> int:
     """Gas that so many relayed acts take at most in one of the contract's batches, under the dearer rules. An operator that is
     a contract takes more."""
-    first, more = (max(int(TABLE[rules]["relayed at most"][batch][which]) for rules in RULES) for which in ("first", "more"))
+    kinds = [{**TABLE[rules]["relayed at most"], "announceMany": TABLE[rules]["announced at most"]} for rules in RULES]
+    first, more = (max(int(kind[batch][which]) for kind in kinds) for which in ("first", "more"))
     return first + (acts - 1) * more if acts else 0
 
 

@@ -24,6 +24,7 @@ from fl.errors import ChainError, ContractError
 from fl.network.abi import Interface
 from fl.network.calls import code_at, view
 from fl.network.chain import Chain
+from fl.protocol.mode import Mode
 from fl.protocol.terms import Terms
 
 DEPLOYER = "0x4e59b44847b379578588920cA78FbF26c0B4956C"  # takes salt and creation code, knows no owner, keeps nothing
@@ -36,13 +37,18 @@ DEPLOYER_TRANSACTION = (
     "1ba0" + "22" * 32 + "a0" + "22" * 32
 )
 SALT = bytes(32)
-# The contracts of a federation in the order in which they are created, each with those whose addresses its constructor takes.
+# The contracts in the order in which they are created, each with those whose addresses its constructor takes.
 ARGUMENTS: Mapping[str, tuple[str, ...]] = {
     "Disputes": (),
     "Federation": ("Disputes",),
     "FederationFactory": ("Federation",),
+    "MaskedDisputes": (),
+    "MaskedFederation": ("MaskedDisputes",),
+    "MaskedFactory": ("MaskedFederation",),
 }
-IMPLEMENTATION, FACTORY = "Federation", "FederationFactory"
+CODE = {"MaskedFactory": "FederationFactory"}  # where one contract stands at two addresses, over two others
+IMPLEMENTATIONS = {Mode.OPEN: "Federation", Mode.MASKED: "MaskedFederation"}
+FACTORIES = {Mode.OPEN: "FederationFactory", Mode.MASKED: "MaskedFactory"}
 # The proxy before and after the implementation's address (EIP-1167), and what creates it, after the length.
 PROXY = bytes.fromhex("363d3d373d3d3d363d73"), bytes.fromhex("5af43d82803e903d91602b57fd5bf3")
 CREATES = bytes.fromhex("3d81600a3d39f3")
@@ -84,10 +90,24 @@ def compiled() -> Mapping[str, Code]:
     return {name: Code(code, code[-size:]) for name, (code, size) in creation.items()}
 
 
+def code_of(name: str) -> Code:
+    """What the compiler made of the contract that has this name among those that are deployed."""
+    return compiled()[CODE.get(name, name)]
+
+
+def contracts(mode: Mode) -> list[str]:
+    """The contracts that a federation of this mode needs, in the order in which they are created."""
+    wanted, names = [FACTORIES[mode]], list[str]()
+    while wanted:
+        names.insert(0, name := wanted.pop())
+        wanted += ARGUMENTS[name]
+    return names
+
+
 @cache
 def creation_code(name: str) -> bytes:
     """The whole creation code of a contract, with the recomputed addresses that its constructor takes."""
-    return compiled()[name].creation + b"".join(bytes(12) + _raw(address_of(other)) for other in ARGUMENTS[name])
+    return code_of(name).creation + b"".join(bytes(12) + _raw(address_of(other)) for other in ARGUMENTS[name])
 
 
 @cache
@@ -109,14 +129,14 @@ class Maker:
     implementation: str
 
     @classmethod
-    def own(cls) -> Maker:
+    def own(cls, mode: Mode = Mode.OPEN) -> Maker:
         """This version's, at their recomputed addresses."""
-        return cls(address_of(FACTORY), address_of(IMPLEMENTATION))
+        return cls(address_of(FACTORIES[mode]), address_of(IMPLEMENTATIONS[mode]))
 
     @property
     def factory_code(self) -> bytes:
         """The factory's code, as a node shows it."""
-        return HOLE.sub(b"\x7f" + bytes(12) + _raw(self.implementation), compiled()[FACTORY].runtime)
+        return HOLE.sub(b"\x7f" + bytes(12) + _raw(self.implementation), compiled()[FACTORIES[Mode.OPEN]].runtime)
 
     def code(self, terms: Terms) -> bytes:
         """The code of the federation under these terms, as a node shows it."""
@@ -135,12 +155,12 @@ def encoded(terms: Terms) -> bytes:
     return encode(kinds, terms.as_tuple())
 
 
-def check_identity(rpc: Chain, address: str, terms: Terms, factory: str | None = None) -> Maker:
+def check_identity(rpc: Chain, address: str, terms: Terms, factory: str | None = None, mode: Mode = Mode.OPEN) -> Maker:
     """Who made the federation at this address; raises ChainError unless it is one of this program's version, under these terms.
 
     Whoever is about to pay or to stake there calls this first. factory: one that the user knows, for chains on which addresses
-    cannot be recomputed, and for factories that were deployed otherwise."""
-    maker = Maker.own() if factory is None else _named(rpc, factory)
+    cannot be recomputed, and for factories that were deployed otherwise. mode: that the manifest states."""
+    maker = Maker.own(mode) if factory is None else _named(rpc, factory, mode)
     if factory is None and not code_at(rpc, DEPLOYER):
         raise ChainError(
             f"{address} cannot be recomputed here, since this chain lacks the deployer {DEPLOYER}: name a factory that you "
@@ -159,21 +179,21 @@ def foreign(address: str, factory: str) -> str:
     )
 
 
-def _named(rpc: Chain, factory: str) -> Maker:
+def _named(rpc: Chain, factory: str, mode: Mode) -> Maker:
     """A factory that the user names. Raises ChainError if it is none of this version's."""
     if not is_hex_address(factory):
         raise ChainError(f"--factory {factory!r} is not a valid address: give 0x and 40 hexadecimal digits")
     place = to_checksum_address(factory)
-    found = _standing(rpc, FACTORY, place)
+    found = _standing(rpc, FACTORIES[mode], place)
     if found is None:
         raise ChainError(f"--factory {place}: no factory of this program's version stands there; check it; nothing was sent")
-    return Maker(place, found[IMPLEMENTATION])
+    return Maker(place, found[IMPLEMENTATIONS[mode]])
 
 
 def _standing(rpc: Chain, name: str, address: str) -> dict[str, str] | None:
     """The addresses that the code of a contract at this address names, by contract; None unless all of them run this version's
     code."""
-    filled = compiled()[name].filled(code_at(rpc, address))
+    filled = code_of(name).filled(code_at(rpc, address))
     if filled is None:
         return None
     found = {}
@@ -186,11 +206,14 @@ def _standing(rpc: Chain, name: str, address: str) -> dict[str, str] | None:
 
 
 def born_at(rpc: Chain, address: str, factory: str | None = None) -> int:
-    """The block in which a factory, by default this version's, created a federation; 0 if it does not say."""
-    try:
-        return int(view(rpc, factory or address_of(FACTORY), Interface(FACTORY_ABI), "bornAt", address))
-    except ContractError:
-        return 0
+    """The block in which a factory, by default one of this version's, created a federation; 0 if none says."""
+    for place in [factory] if factory else [address_of(name) for name in FACTORIES.values()]:
+        try:
+            if number := int(view(rpc, place, Interface(FACTORY_ABI), "bornAt", address)):
+                return number
+        except ContractError:
+            continue
+    return 0
 
 
 def _raw(address: str) -> bytes:

@@ -1,7 +1,8 @@
 """The files: an update or a model as leaves of 256 parameters, a power of two of them, padded with zero parameters.
 
-Update leaf: 8 exponent bytes, then 256 int8 (264 bytes). Model leaf: 256 big-endian int32 (1,024 bytes). No header: the
-length follows from the federation's depth, and the name is the root of the leaf tree.
+Update leaf: 8 exponent bytes, then 256 int8 (264 bytes). Model leaf: 256 big-endian int32 (1,024 bytes). Leaf of a masked
+update: 256 little-endian uint16 (512 bytes; fl.protocol.masks). No header: the length follows from the federation's depth, and
+the name is the root of the leaf tree.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ LEAF_PARAMETERS = 256
 BLOCKS_PER_LEAF = LEAF_PARAMETERS // BLOCK
 UPDATE_LEAF_BYTES = BLOCKS_PER_LEAF + LEAF_PARAMETERS
 MODEL_LEAF_BYTES = 4 * LEAF_PARAMETERS
+MASKED_LEAF_BYTES = 2 * LEAF_PARAMETERS
 MAX_DEPTH = 22
 
 Data = bytes | bytearray | memoryview
@@ -38,6 +40,7 @@ class Kind(Enum):
 
     UPDATE = UPDATE_LEAF_BYTES
     MODEL = MODEL_LEAF_BYTES
+    MASKED = MASKED_LEAF_BYTES
 
 
 def depth_for(parameters: int) -> int:

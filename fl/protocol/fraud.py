@@ -8,9 +8,9 @@ from itertools import chain
 from typing import Protocol
 
 from fl.errors import ArtifactError
-from fl.protocol.aggregate import aggregate_coordinate
-from fl.protocol.artifact import LEAF_PARAMETERS, Data, Kind, leaf_bytes, parse_model, parse_update
+from fl.protocol.artifact import LEAF_PARAMETERS, Data, Kind, leaf_bytes, parse_model
 from fl.protocol.leaves import Tree, root_from
+from fl.protocol.mode import Mode
 
 ROOT_KEPT = 28  # bytes of an update's root that the chain keeps: roots that differ only in the rest are equal to the contract
 
@@ -54,6 +54,7 @@ def check_challenge(
     update_roots: Sequence[bytes],
     previous_root: bytes,
     proposed_root: bytes,
+    mode: Mode = Mode.OPEN,
 ) -> bool:
     """Whether the proof would bring the proposal down. Raises ArtifactError where the contract would reject the proof itself.
 
@@ -61,7 +62,7 @@ def check_challenge(
     """
     if not (0 <= leaf < 1 << depth and 0 <= coordinate < LEAF_PARAMETERS):
         raise ArtifactError(f"leaf {leaf} or coordinate {coordinate} is out of range")
-    parts = [(Kind.UPDATE, root) for root in update_roots]
+    parts = [(mode.kind, root) for root in update_roots]
     parts += [(Kind.MODEL, previous_root), (Kind.MODEL, proposed_root)]
     if len(proof) != sum(kind.value + 32 * depth for kind, _ in parts):
         raise ArtifactError(f"a proof of {len(proof):,} bytes has the wrong length")
@@ -73,7 +74,7 @@ def check_challenge(
         offset += 32 * depth
         if not root_from(content, leaf, path).startswith(root):
             raise ArtifactError(f"an opened {kind.name.lower()} leaf does not lead to its root")
-        decoded = parse_update(content, 0, max_exponent) if kind is Kind.UPDATE else parse_model(content, 0)
-        values.append(int(decoded[coordinate]))
+        read = parse_model(content, 0)[coordinate] if kind is Kind.MODEL else mode.number_in(content, coordinate, max_exponent)
+        values.append(int(read))
     *added, before, claimed = values
-    return aggregate_coordinate(before, added, trim) != claimed
+    return mode.next_parameter(before, added, trim, max_exponent) != claimed

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from fl.protocol.artifact import Kind
 from fl.protocol.signatures import TypedData
 
-NAME = re.compile(r"([0-9a-f]{64})\.(update|model|json)")
+NAME = re.compile(r"([0-9a-f]{64})\.(update|masked|model|json)")
 SEAT_HEADER, SIGNATURE_HEADER = "Treaty-Seat", "Treaty-Signature"
 UPLOAD = (("host", "bytes32"), ("root", "bytes32"), ("seat", "uint256"), ("size", "uint256"))
 

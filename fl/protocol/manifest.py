@@ -14,14 +14,16 @@ from fl.errors import ManifestError
 from fl.protocol.artifact import LEAF_PARAMETERS, MAX_DEPTH, depth_for
 from fl.protocol.blocks import MAX_EXPONENT
 from fl.protocol.fixed_point import FRACTION_BITS
+from fl.protocol.mode import Mode
 from fl.protocol.terms import Terms
 
 VERSION = 2  # 1 counted local work in epochs
 # The gates and scores that this code computes, with the version of each that it computes. A change of one that alters a
 # single verdict or byte is a new version: members of one federation must agree to the byte.
 GATES = {"agreement": 3, "none": 1}
-SCORES = {"leave-one-out": 2}
+SCORES = {"leave-one-out": 2, "vote": 1}
 DEFAULT_GATE, DEFAULT_SCORE = "agreement", "leave-one-out"
+MASKED_GATE, MASKED_SCORE = "none", "vote"  # no single update can be judged, only the model that their sum makes
 MAX_TEXT = 200  # letters of a name
 MAX_STORES = 16
 MAX_ADDRESS = 1000  # letters of a store's address
@@ -74,6 +76,11 @@ class Manifest:
     stores: tuple[str, ...] = ()
     details: Mapping[str, Any] = field(default_factory=dict)
 
+    @property
+    def mode(self) -> Mode:
+        """Masked where validators vote on the candidate model: such a federation has the contract for it."""
+        return Mode.MASKED if self.score.name == MASKED_SCORE else Mode.OPEN
+
     def to_json(self) -> dict[str, Any]:
         """The JSON object: the details beside the other fields, and what is not set left out."""
         facts = {name: value for name, value in asdict(self).items() if name != "details" and value not in (None, ())}
@@ -90,6 +97,9 @@ class Manifest:
         bits = read.whole("fraction_bits", 0, 64)
         if bits != FRACTION_BITS:
             raise _unknown("number format", f"{bits} fraction bits", f"{FRACTION_BITS} fraction bits")
+        gate, score = _rule("gate", read, GATES), _rule("score", read, SCORES)
+        if score.name == MASKED_SCORE and gate.name != MASKED_GATE:
+            raise ManifestError(f"the manifest's gate is {gate.name!r}, and a vote goes with {MASKED_GATE!r}: {_REMEDY}")
         return cls(
             task=read.text("task"),
             metric=read.text("metric"),
@@ -97,8 +107,8 @@ class Manifest:
             parameters=read.whole("parameters", 1, MAX_PARAMETERS),
             max_exponent=read.whole("max_exponent", 0, MAX_EXPONENT),
             genesis_seed=read.whole("genesis_seed", 0, MAX_SEED),
-            gate=_rule("gate", read, GATES),
-            score=_rule("score", read, SCORES),
+            gate=gate,
+            score=score,
             genesis_cid=read.text("genesis_cid") if "genesis_cid" in facts else None,
             stores=read.addresses("stores") if "stores" in facts else (),
             details={name: value for name, value in facts.items() if name not in OWN_FIELDS},
@@ -108,6 +118,8 @@ class Manifest:
 def check_terms(manifest: Manifest, terms: Terms) -> None:
     """Raises ManifestError unless manifest and terms can belong together: whoever believed the one would find every honest
     update of the other malformed."""
+    if manifest.mode is Mode.MASKED and terms.trim:
+        raise ManifestError(f"masked updates cannot be sorted, and the contract's terms trim {terms.trim}: {_REMEDY}")
     depth = depth_for(manifest.parameters)
     stated = {"parameters": f"{manifest.parameters:,}, a depth of {depth}", "max_exponent": str(manifest.max_exponent)}
     wanted = {"parameters": f"a depth of {terms.depth}", "max_exponent": str(terms.max_exponent)}
@@ -129,6 +141,13 @@ def gate_rule(name: str) -> Rule:
     if name not in GATES:
         raise _unknown("gate", repr(name), ", ".join(GATES))
     return Rule(name, GATES[name])
+
+
+def score_rule(name: str) -> Rule:
+    """The score of this name, as a manifest states it. Raises ManifestError."""
+    if name not in SCORES:
+        raise _unknown("score", repr(name), ", ".join(SCORES))
+    return Rule(name, SCORES[name])
 
 
 def _unknown(what: str, found: str, known: str) -> ManifestError:

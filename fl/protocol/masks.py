@@ -24,13 +24,12 @@ from eth_hash.auto import keccak
 from numpy.typing import NDArray
 
 from fl.errors import ArtifactError, NumberError
-from fl.protocol.artifact import LEAF_PARAMETERS, MAX_DEPTH, Data
+from fl.protocol.artifact import MASKED_LEAF_BYTES, MAX_DEPTH, MODEL_LEAF_BYTES, Data
 from fl.protocol.blocks import MAX_EXPONENT
 from fl.protocol.fixed_point import FRACTION_BITS, INT32_MAX, INT32_MIN
 
 CAP = 255  # steps that one seat moves a parameter by, at most
 MAX_SEATS, MIN_SEATS = 128, 3  # of two, each reads the other's update from the sum
-MASKED_LEAF_BYTES = 2 * LEAF_PARAMETERS
 PRIME = 2**256 - 2**32 - 977  # of secp256k1's field; its curve is y^2 = x^3 + 7
 ORDER = 0xFFFFFFFF_FFFFFFFF_FFFFFFFF_FFFFFFFE_BAAEDCE6_AF48A03B_BFD25E8C_D0364141
 DOMAIN = keccak(
@@ -153,6 +152,14 @@ def parse_masked(data: Data, depth: int) -> Masked:
     if not 0 <= depth <= MAX_DEPTH or len(data) != MASKED_LEAF_BYTES << depth:
         raise ArtifactError(f"masked update of {len(data):,} bytes; depth {depth} needs {MASKED_LEAF_BYTES << depth:,}")
     return np.frombuffer(data, "<u2").astype(np.uint16, copy=False)
+
+
+def depth_of_model(data: Data) -> int:
+    """The depth of a model's file. Raises ArtifactError if it has another length than models have."""
+    leaves, rest = divmod(len(data), MODEL_LEAF_BYTES)
+    if rest or leaves < 1 or leaves & (leaves - 1):
+        raise ArtifactError(f"{len(data):,} bytes are no model")
+    return leaves.bit_length() - 1
 
 
 def lifted(total: int, seats: int) -> int:

@@ -23,11 +23,14 @@ class Phase(IntEnum):
     CHALLENGE = 9
     FINAL = 10
     VOID = 11
+    ANNOUNCE = 12
 
 
 @dataclass(frozen=True)
 class RoundFacts:
-    """The contract's Round, as `roundInfo` shows it. Sets are bitmaps; times in seconds."""
+    """The contract's Round, as `roundInfo` shows it. Sets are bitmaps; times in seconds.
+
+    announce_window: how long seats announce keys; 0 in an open federation, which knows no such phase. Another view tells it."""
 
     number: int = 0
     active: int = 0
@@ -49,12 +52,15 @@ class RoundFacts:
     open_demands: int = 0
     proposal: bytes = bytes(32)
     mix: bytes = bytes(32)
+    announce_window: int = 0
 
 
 def phase_and_end(r: RoundFacts, terms: Terms, time: int) -> tuple[Phase, int]:
     """The phase at `time` and when it ends by the clock (0: it does not)."""
     if not r.live:
         return Phase.IDLE, 0
+    if time < r.opened_at + r.announce_window:
+        return Phase.ANNOUNCE, r.opened_at + r.announce_window
     end = r.opened_at + terms.commit_window
     if time < end:
         return Phase.COMMIT, end

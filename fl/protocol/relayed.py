@@ -25,13 +25,14 @@ class _Form:
     signs: ActKind | None = None
 
 
-# By the name of the direct call.
+# By the name of the direct call; `announce` has none, and its batch takes one entry as well.
 FORMS = {
     "commit": _Form("commitMany", Phase.COMMIT, (("value", 32, 32), ("signature", 65, 65)), ActKind.COMMIT),
     "commitScores": _Form(
         "commitScoresMany", Phase.SCORE_COMMIT, (("value", 32, 32), ("signature", 65, 65)), ActKind.COMMIT_SCORES
     ),
     "reportMissing": _Form("reportMissingMany", Phase.SHOW, (("value", 32, 32), ("signature", 65, 65)), ActKind.MISSING),
+    "announce": _Form("announceMany", Phase.ANNOUNCE, (("value", 32, 32), ("signature", 65, 65)), ActKind.ANNOUNCE),
     "reveal": _Form("revealMany", Phase.REVEAL, (("root", 32, 32), ("salt", 32, 32), ("locator", 0, MAX_LOCATOR))),
     "revealScores": _Form("revealScoresMany", Phase.SCORE_REVEAL, (("scores", 0, MAX_SEATS), ("salt", 32, 32))),
 }

@@ -29,11 +29,13 @@ Fields = tuple[tuple[str, str], ...]
 
 
 class ActKind(StrEnum):
-    """The acts of a round that an operator may sign for others to send, by the name of their type."""
+    """The acts of a round that an operator may sign for others to send, by the name of their type; a key is announced in
+    this form only."""
 
     COMMIT = "Commit"
     COMMIT_SCORES = "CommitScores"
     MISSING = "Missing"
+    ANNOUNCE = "Announce"
 
 
 @dataclass(frozen=True)

@@ -52,8 +52,16 @@ def test_no_function__is_in_both_parts__and_together_they_are_the_interface():
     assert len(selectors) == len(set(selectors)) == len(ours | theirs)
 
 
-def test_both_parts__find_everything_at_the_same_place():
-    assert layout("Federation") == layout("Disputes")
+def test_all_parts__find_everything_at_the_same_place():
+    assert layout("Federation") == layout("Disputes") == layout("MaskedFederation") == layout("MaskedDisputes")
+
+
+def test_the_masked_parts__have_what_the_open_ones_have_and_two_functions_more():
+    ours, theirs = functions("MaskedFederation"), functions("MaskedDisputes")
+    assert ours & theirs == set()
+    assert ours - functions("Federation") == {"announceWindow()"} and functions("Federation") <= ours
+    assert {name.split("(")[0] for name in theirs - functions("Disputes")} == {"announceMany"}
+    assert ours | theirs == functions("IMaskedFederation")
 
 
 def test_every_contract__leaves_room_for_a_repair():

@@ -138,8 +138,9 @@ def _named(entry: dict, value: Any) -> Any:
 def contract_types() -> dict[str, ContractType]:
     """Everything Ape compiled; `ape test` compiles first. A federation also answers for the part that it hands calls to."""
     types = json.loads(BUILD.read_text())["contractTypes"]
-    federation = types["Federation"]["abi"]
-    federation += [entry for entry in types["Disputes"]["abi"] if entry not in federation]
+    for whole, part in (("Federation", "Disputes"), ("MaskedFederation", "MaskedDisputes")):
+        if whole in types:  # a build of one contract alone has not both
+            types[whole]["abi"] += [entry for entry in types[part]["abi"] if entry not in types[whole]["abi"]]
     return {
         name: ContractType(name, t["abi"], bytes.fromhex((t.get("deploymentBytecode") or {}).get("bytecode", "0x")[2:]))
         for name, t in types.items()

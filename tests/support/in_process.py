@@ -18,7 +18,7 @@ from eth_account.typed_transactions import TypedTransaction
 from eth_hash.auto import keccak
 from eth_utils import to_checksum_address
 from hexbytes import HexBytes
-from support.evm import LocalEvm, contract_types, event_of
+from support.evm import LocalEvm, event_of
 from support.keys import Key, key_of
 from support.system import System, owner
 
@@ -28,7 +28,9 @@ from fl.agents.record.view import View
 from fl.agents.roles.answerer import Answerer
 from fl.agents.roles.challenger import Challenger
 from fl.agents.roles.keeper import Keeper
+from fl.agents.roles.partners import Partners
 from fl.agents.roles.reporter import Reporter
+from fl.agents.roles.training import TrainingOptions
 from fl.agents.runtime.agent import Agent, Role
 from fl.agents.runtime.lockstep import Lockstep
 from fl.learning.codec import depth_of, to_vector
@@ -42,9 +44,11 @@ from fl.network.rpc import NodeRefused
 from fl.network.stores.local import LocalStore
 from fl.protocol.artifact import Kind, pack_model, parse_model
 from fl.protocol.manifest import Manifest
+from fl.protocol.mode import Mode
 from fl.tools.audit.auditor import Auditor
 from fl.tools.audit.verdict import Verdict
 from fl.tools.federation.deploy import manifest_of
+from fl.tools.federation.terms_file import everybody
 
 NOBODY = "0x" + "00" * 20
 HOUSE = Key(0x4005E)  # whose agent checks, answers and moves rounds on, and has no seat
@@ -236,7 +240,7 @@ class InProcessChain(LocalEvm):
 
 def reader_of(system: System) -> FederationReader:
     """What anybody reads a system through, on whichever chain it is."""
-    return FederationReader(system.evm, contract_types()["Federation"].abi, system.federation.address)
+    return FederationReader(system.evm, system.federation.type.abi, system.federation.address)
 
 
 def operated(system: System, seat: int) -> Key:
@@ -260,21 +264,30 @@ class InProcessFederation:
     """A federation of agents: honest seats first, then the kinds named."""
 
     def __init__(
-        self, folder: Path, task: str = "linear", honest: int = 4, kinds: Sequence[str] = (), rounds: int = 2, **terms: Any
+        self,
+        folder: Path,
+        task: str = "linear",
+        honest: int = 4,
+        kinds: Sequence[str] = (),
+        rounds: int = 2,
+        mode: Mode = Mode.OPEN,
+        **terms: Any,
     ):
         self.task, self.folder = load_task(task), folder
         self.store = LocalStore(folder / "store")
         model = pack_model(to_vector(build(self.task, 0)))
         self.store.put(model, Kind.MODEL)
-        self.manifest = manifest_of(self.task, 0)
+        self.manifest = manifest_of(self.task, 0, mode=mode)
+        if mode is Mode.MASKED:
+            terms = {**everybody(honest), **terms}
         facts = {"depth": depth_of(build(self.task, 0)), "max_exponent": self.task.max_exponent}
         facts |= {"manifest": self.store.put_manifest(self.manifest)}
-        self.system = System.create(InProcessChain(), model=model, **facts, **terms)
-        seats, everybody = honest + len(kinds), ["honest"] * honest + list(kinds)
+        self.system = System.create(InProcessChain(), model=model, mode=mode, **facts, **terms)
+        seats, all_kinds = honest + len(kinds), ["honest"] * honest + list(kinds)
         self.system.join(seats, self.system.terms.min_stake + 2 * self.system.terms.fraud_slash).fund()
         self.data = split(self.task.data(), honest, None, 0)
         self.evaluator = Evaluator(self.task)
-        self.agents = [self._agent(seat, everybody, folder) for seat in range(seats)]
+        self.agents = [self._agent(seat, all_kinds, folder) for seat in range(seats)]
         self.agents.sort(key=lambda agent: agent.kind == "honest")
         self.system.rich(HOUSE.address)
         housekeeping = (Challenger(), Answerer(), Keeper(rounds))
@@ -290,7 +303,10 @@ class InProcessFederation:
         kind, journal = kinds[seat], folder / str(seat)
         shard = self.data.shards[seat % len(self.data.shards)]
         cast = adversaries.cast(kind, [s for s, k in enumerate(kinds) if k == kind])
-        roles: tuple[Role, ...] = cast(seat, self.evaluator, shard, 0, journal)
+        partners = None
+        if self.manifest.mode is Mode.MASKED:
+            partners = Partners.of([key_of(other).address for other in range(len(kinds))])
+        roles: tuple[Role, ...] = cast(seat, self.evaluator, shard, 0, journal, TrainingOptions(partners=partners))
         if kind == "honest":
             roles = (*roles, Reporter(seat, journal))
         return Agent(f"{kind} {seat}", operated(self.system, seat), roles, journal, self.store, seat, kind)

@@ -6,7 +6,6 @@ from support.evm import Contract
 from support.keys import Key, key_of
 from support.system import STRANGER, System, owner, salt
 
-from fl.protocol.artifact import Kind
 from fl.protocol.commitment import score_commitment
 from fl.protocol.fraud import Opened
 from fl.protocol.signatures import ActKind, Signature, act
@@ -50,13 +49,13 @@ def commitments(system: System, updates: dict[int, bytes], locator: bytes = b"")
     entries = []
     for seat, data in updates.items():
         system.updates[seat] = data
-        entries.append(signed(system, seat, system.commitment(seat, Opened.of(data, Kind.UPDATE).tree.root, locator)))
+        entries.append(signed(system, seat, system.commitment(seat, Opened.of(data, system.mode.kind).tree.root, locator)))
     return entries
 
 
 def openings(system: System, locator: bytes = b"") -> list[tuple[int, bytes, bytes, bytes]]:
     """What opens the commitments to the updates that the system holds."""
-    return [(seat, Opened.of(data, Kind.UPDATE).tree.root, salt(seat), locator) for seat, data in system.updates.items()]
+    return [(seat, Opened.of(data, system.mode.kind).tree.root, salt(seat), locator) for seat, data in system.updates.items()]
 
 
 def score_commitments(system: System, vectors: dict[int, bytes]) -> list[Entry]:

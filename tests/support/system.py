@@ -8,16 +8,17 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 import numpy as np
 from support.evm import Contract, Engine, LocalEvm
 
-from fl.network.identity import ARGUMENTS, FACTORY, Maker
+from fl.network.identity import ARGUMENTS, CODE, FACTORIES, IMPLEMENTATIONS, Maker, contracts
 from fl.protocol import commitment, fraud, seats
-from fl.protocol.aggregate import aggregate
-from fl.protocol.artifact import LEAF_PARAMETERS, Kind, pack_model, pack_update, parse_model, parse_update
+from fl.protocol.artifact import LEAF_PARAMETERS, Kind, pack_model, pack_update
 from fl.protocol.committee import unpack
 from fl.protocol.fraud import Opened
+from fl.protocol.mode import Mode
 from fl.protocol.phases import Phase, RoundFacts, phase_and_end
 from fl.protocol.terms import AMOUNTS, BURN_ADDRESS, ZERO_ADDRESS, Terms
 from fl.tools.federation.terms_file import LAPTOP
@@ -116,37 +117,45 @@ class System:
     updates: dict[int, bytes] = field(default_factory=dict)  # this round's files by seat
     proposal: bytes = b""
     scores: dict[int, bytes] = field(default_factory=dict)  # this round's vectors by validator
+    mode: Mode = Mode.OPEN
     labels: Iterator[int] = field(default_factory=lambda: itertools.count(1))  # of the federations beside this one
 
     # ---- building
 
     @classmethod
     def create(
-        cls, evm: Engine | None = None, model: bytes | None = None, token: str = "TestToken", **changes: object
+        cls,
+        evm: Engine | None = None,
+        model: bytes | None = None,
+        token: str = "TestToken",
+        mode: Mode = Mode.OPEN,
+        **changes: object,
     ) -> System:
         evm = evm or LocalEvm()
         depth = int(changes.get("depth", 0))
         model = model or pack_model(np.zeros(LEAF_PARAMETERS << depth, np.int32))
         money = evm.deploy(token, by=DEPLOYER)
         made: dict[str, Contract] = {}
-        for name, others in ARGUMENTS.items():
-            made[name] = evm.deploy_known(name, *(made[other].address for other in others), by=DEPLOYER)
-        factory = made[FACTORY]
-        return cls._of(evm, money, factory, model, changes)
+        for name in contracts(mode):
+            others = [made[other].address for other in ARGUMENTS[name]]
+            made[name] = evm.deploy_known(CODE.get(name, name), *others, by=DEPLOYER)
+        return cls._of(evm, money, made[FACTORIES[mode]], model, changes, mode)
 
     @classmethod
-    def _of(cls, evm: Engine, money: Contract, factory: Contract, model: bytes, changes: dict) -> System:
+    def _of(
+        cls, evm: Engine, money: Contract, factory: Contract, model: bytes, changes: dict, mode: Mode = Mode.OPEN
+    ) -> System:
         genesis = Opened.of(model, Kind.MODEL).tree.root
         terms = replace(BASE_TERMS, token=money.address, genesis=genesis, **changes)
         factory.send("create", terms.as_tuple(), by=DEPLOYER)
         place = Maker(factory.address, factory.call("implementation")).address(terms).lower()  # as the chain's answers are read
-        return cls(evm, money, factory, evm.at("Federation", place), terms, model)
+        return cls(evm, money, factory, evm.at(IMPLEMENTATIONS[mode], place), terms, model, mode=mode)
 
     def another(self, **changes: object) -> System:
         """A second federation from the same factory, over the same token, with the same genesis; its label is its own."""
         changes = {"label": b"%d" % next(self.labels), **changes}
         changes["label"] = bytes(changes["label"]).ljust(32, b"\0")
-        return replace(self._of(self.evm, self.token, self.factory, self.model, changes), labels=self.labels)
+        return replace(self._of(self.evm, self.token, self.factory, self.model, changes, self.mode), labels=self.labels)
 
     def rich(self, account: str, amount: int = PLENTY) -> str:
         """Gives an account tokens and lets the federation take them."""
@@ -184,6 +193,10 @@ class System:
     def see(self, function: str, *args: object) -> object:
         return self.federation.call(function, *args)
 
+    @cached_property
+    def announce_window(self) -> int:
+        return self.see("announceWindow") if self.mode is Mode.MASKED else 0
+
     @property
     def round(self) -> dict:
         return self.see("roundInfo")
@@ -192,7 +205,8 @@ class System:
     def phase(self) -> Phase:
         """The contract's; Python's own reading of the same facts must agree, its end too."""
         result = Phase(self.see("phase"))
-        assert phase_and_end(RoundFacts(*self.round.values()), self.terms, self.evm.time) == (result, self.see("phaseEnd"))
+        facts = replace(RoundFacts(*self.round.values()), announce_window=self.announce_window)
+        assert phase_and_end(facts, self.terms, self.evm.time) == (result, self.see("phaseEnd"))
         return result
 
     def sets(self) -> tuple[int, int, int]:
@@ -230,13 +244,13 @@ class System:
     def commit(self, updates: dict[int, bytes]) -> System:
         for seat, data in updates.items():
             self.updates[seat] = data
-            root = Opened.of(data, Kind.UPDATE).tree.root
+            root = Opened.of(data, self.mode.kind).tree.root
             self.do("commit", seat, self.commitment(seat, root), by=operator(seat))
         return self
 
     def reveal(self, *only: int) -> System:
         for seat in only or self.updates:
-            root = Opened.of(self.updates[seat], Kind.UPDATE).tree.root
+            root = Opened.of(self.updates[seat], self.mode.kind).tree.root
             self.do("reveal", seat, root, salt(seat), b"")
         return self
 
@@ -273,10 +287,8 @@ class System:
 
     def aggregate(self) -> bytes:
         """The right next model."""
-        depth, exponent = self.terms.depth, self.terms.max_exponent
-        accepted = seats.from_bitmap(self.round.accepted)
-        updates = [parse_update(self.updates[seat], depth, exponent) for seat in accepted]
-        return pack_model(aggregate(parse_model(self.model, depth), updates, self.terms.trim))
+        files = [self.updates[seat] for seat in seats.from_bitmap(self.round.accepted)]
+        return self.mode.next_file(self.model, files, self.terms)
 
     def propose(self, model: bytes, seat: int = 0) -> System:
         self.proposal = model
@@ -284,7 +296,7 @@ class System:
         return self
 
     def proof(self, leaf: int = 0) -> bytes:
-        opened = [Opened.of(self.updates[seat], Kind.UPDATE) for seat in seats.from_bitmap(self.round.accepted)]
+        opened = [Opened.of(self.updates[seat], self.mode.kind) for seat in seats.from_bitmap(self.round.accepted)]
         return fraud.challenge_proof(leaf, opened, Opened.of(self.model, Kind.MODEL), Opened.of(self.proposal, Kind.MODEL))
 
     # ---- a round, by stages

@@ -20,6 +20,7 @@ from fl.protocol.aggregate import aggregate, aggregate_coordinate
 from fl.protocol.artifact import LEAF_PARAMETERS, Kind, pack_model, parse_model, parse_update
 from fl.protocol.commitment import score_commitment, update_commitment
 from fl.protocol.leaves import Tree, root_from
+from fl.protocol.masks import lifted, next_model, next_parameter, parse_masked
 from fl.protocol.signatures import ActKind, Signature
 
 VECTORS = Path(__file__).parent / "vectors.json"
@@ -65,6 +66,35 @@ def test_aggregate__agrees(previous, values, trim):
     assert result == aggregate_coordinate(previous, values, trim)
     whole = aggregate(np.array([previous], np.int32), [np.array([v], np.int32) for v in values], trim)
     assert result == whole[0]
+
+
+masked_number = st.sampled_from([0, 1, 255, 256, 0x7FFF, 0x8000, 0x8001, 0xFF00, 0xFF01, 0xFFFF]) | st.integers(0, 0xFFFF)
+
+
+@given(st.lists(edge_bytes, min_size=512, max_size=512).map(bytes), st.integers(0, 255))
+def test_masked_value__agrees(content, coordinate):
+    assert chain().call("maskedValue", content, coordinate) == parse_masked(content, 0)[coordinate]
+
+
+@given(st.integers(0, 128 * 0xFFFF), st.integers(1, 128))
+@example(0x8000, 128)
+@example(0x7FFF, 128)
+@example(255 * 3 + 1, 3)
+def test_lift__agrees__and_is_clamped(total, count):
+    result = chain().call("maskedLift", total, count)
+    assert result == lifted(total, count) and abs(result) <= 255 * count
+
+
+@given(
+    INT32 | st.sampled_from([-(2**31), 2**31 - 1]),
+    st.lists(masked_number, max_size=128),
+    st.integers(0, 23),
+)
+def test_masked_next__agrees(previous, values, exponent):
+    result = chain().call("maskedNext", previous, values, exponent)
+    assert result == next_parameter(previous, values, exponent)
+    whole = next_model(np.array([previous], np.int32), [np.array([v], np.uint16) for v in values], exponent)
+    assert result == whole[0] and abs(result - previous) <= 255 << exponent
 
 
 @given(st.integers(1, 5), st.sampled_from(list(Kind)), st.data())

@@ -11,6 +11,7 @@ from fl.network.events import Event
 from fl.protocol.committee import unpack
 from fl.protocol.scores import trainer_pay
 from fl.protocol.seats import from_bitmap
+from fl.protocol.signatures import Signature
 from fl.protocol.terms import Terms
 
 
@@ -31,6 +32,14 @@ class Reveal:
     root: bytes
     salt: bytes
     locator: bytes
+
+
+@dataclass(frozen=True)
+class Announcement:
+    """The key that a seat announced, and its operator's signature."""
+
+    key: bytes
+    signature: Signature
 
 
 @dataclass
@@ -69,6 +78,7 @@ class RoundLog:
     prev_randao: bytes = b""
     seed: bytes = b""
     committee: list[int] = field(default_factory=list)
+    keys: dict[int, Announcement] = field(default_factory=dict)  # what was announced, in masked mode
     score_commitments: dict[int, bytes] = field(default_factory=dict)
     scores: dict[int, bytes] = field(default_factory=dict)
     score_salts: dict[int, bytes] = field(default_factory=dict)
@@ -171,11 +181,11 @@ class History:
     def files(self, terms: Terms, rounds: int | None = None) -> set[str]:
         """The names of updates and models that the chain names in all rounds, or in the last ones, with the first model."""
         logs = self.rounds if rounds is None else self.rounds[-rounds:]
-        updates = {reveal.root for log in logs for reveal in log.reveals.values()}
+        updates = {(r.root.hex(), "masked" if log.keys else "update") for log in logs for r in log.reveals.values()}
         models = {terms.genesis} | {
             root for log in logs for root in (log.base, log.model, *(proposal.root for proposal in log.proposals))
         }
-        return {f"{root.hex()}.update" for root in updates} | {f"{root.hex()}.model" for root in models}
+        return {f"{root}.{kind}" for root, kind in updates} | {f"{root.hex()}.model" for root in models}
 
     def with_next(self, base: bytes, active: list[int]) -> History:
         """A copy in which the next round has opened with the model `base`: for work that need not wait until it has."""
@@ -218,6 +228,9 @@ class History:
 
     def _RoundOpened(self, round: int, active: int, base: bytes, pot: int, openedAt: int) -> None:
         self.rounds.append(RoundLog(round, from_bitmap(active), base, pot, openedAt))
+
+    def _Announced(self, round: int, seat: int, key: bytes, r: bytes, vs: bytes) -> None:
+        self.rounds[-1].keys[seat] = Announcement(key, Signature(r, vs))
 
     def _Committed(self, round: int, seat: int, commitment: bytes) -> None:
         self.rounds[-1].commitments[seat] = commitment

@@ -30,7 +30,7 @@ from fl.protocol.fixed_point import FRACTION_BITS
 from fl.protocol.fraud import ROOT_KEPT, Opened
 from fl.protocol.leaves import Tree, root_from
 from fl.protocol.manifest import Manifest
-from fl.protocol.stream import aggregate_files
+from fl.protocol.mode import Mode
 from fl.protocol.terms import Terms
 
 MODELS_KEPT = 3  # the models that a round starts with, the one before, and the proposed one
@@ -52,6 +52,7 @@ class Record:
 
     def __init__(self, terms: Terms, manifest: Manifest, store: Store):
         self.terms, self.manifest, self.store = terms, manifest, store
+        self.mode = manifest.mode
         self._gate = GATES[manifest.gate.name]
         self._folder: Path | None = None  # where memories are kept
         self._tried: dict[int, int] = {}  # how many rounds there were when a memory was last to be kept
@@ -91,7 +92,7 @@ class Record:
         """An update's file, or None if it is not available."""
         name = self._name(root)
         try:
-            return self._files.get(name) or self.store.get(name, Kind.UPDATE, self.terms.depth)
+            return self._files.get(name) or self.store.get(name, self.mode.kind, self.terms.depth)
         except StoreError:
             return None
 
@@ -109,7 +110,7 @@ class Record:
         the folder that it was read from has it no more, so that a restart would lose it."""
         names = {seat: self._name(log.reveals[seat].root) for seat in log.accepted}
         files, near = self._held(names.values()), not self.store.afar
-        return [s for s, name in names.items() if name not in files or (near and not self.store.has(name, Kind.UPDATE))]
+        return [s for s, name in names.items() if name not in files or (near and not self.store.has(name, self.mode.kind))]
 
     def _name(self, root: bytes) -> bytes:
         return self._opened.get(root[:ROOT_KEPT], root)
@@ -120,7 +121,7 @@ class Record:
         wanted = dict.fromkeys(names)
         if missing := [name for name in wanted if name not in self._files]:
             self._files = {name: data for name, data in self._files.items() if name in wanted}
-            come = fetched(self.store, missing, Kind.UPDATE, self.terms.depth)
+            come = fetched(self.store, missing, self.mode.kind, self.terms.depth)
             self._files |= {name: data for name, data in come if data is not None}
         return self._files
 
@@ -221,6 +222,8 @@ class Record:
         """Why each revealed update that the committee left out of a settled round is not in the model, with the numbers that
         everybody can recompute, by seat."""
         out = [seat for seat in log.revealed or [] if log.settled and seat not in log.accepted_first]
+        if self.mode is Mode.MASKED:
+            return dict.fromkeys(out, "the committee refused the model that all updates make together")
         if not out:
             return {}
         updates = self.well_formed(log)
@@ -263,8 +266,17 @@ class Record:
             if base is None or any(root not in files for root in roots):
                 return None
             held = [files[root] for root in roots]
-            self._next = {key: bytes(aggregate_files(base, held, self.terms.trim, self.terms.max_exponent))}
+            self._next = {key: self.mode.next_file(base, held, self.terms)}
         return self._next[key]
+
+    def candidate(self, log: RoundLog) -> Vector | None:
+        """The model that all revealed updates of a masked round make, in units; None while a file is missing."""
+        roots = [log.reveals[seat].root for seat in log.revealed or []]
+        files, base = self.updates(roots), self.model_file(log.base)
+        if base is None or any(root not in files for root in roots):
+            return None
+        made = self.mode.next_file(base, [files[root] for root in roots], self.terms)
+        return parse_model(made, self.terms.depth)
 
     def next_tree(self, log: RoundLog) -> Tree | None:
         """The tree over that file, which a checker needs at every block."""

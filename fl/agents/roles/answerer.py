@@ -75,13 +75,13 @@ class Answerer:
     def _opened(self, view: View, demanded: Demanded) -> Opened | None:
         log, record = view.round, view.record
         if demanded.artifact == Artifact.UPDATE:
-            root, kind = log.reveals[demanded.seat].root, Kind.UPDATE
+            root, kind = log.reveals[demanded.seat].root, record.mode.kind
         elif demanded.artifact == Artifact.PREVIOUS:
             root, kind = log.base, Kind.MODEL
         else:
             root, kind = log.proposals[-1].root, Kind.MODEL
         if (known := self._trees.pop(root, None)) is None:
-            data = record.update(root) if kind is Kind.UPDATE else record.model_file(root)
+            data = record.model_file(root) if kind is Kind.MODEL else record.update(root)
             known = None if data is None else Opened.of(data, kind)
         if known is not None:
             self._trees = dict([*self._trees.items()][1 - TREES_KEPT :]) | {root: known}

@@ -9,6 +9,7 @@ from fl.agents.roles.answerer import Answerer
 from fl.agents.roles.challenger import Challenger
 from fl.agents.roles.collector import Collector
 from fl.agents.roles.keeper import Keeper
+from fl.agents.roles.masked import MaskedParticipant, Voter
 from fl.agents.roles.participant import Participant
 from fl.agents.roles.proposer import Proposer
 from fl.agents.roles.reporter import Reporter
@@ -43,7 +44,10 @@ def honest(
     journal: Path,
     options: TrainingOptions = PLAIN,
 ) -> Trio:
-    """The roles of a seat that follows the protocol."""
+    """The roles of a seat that follows the protocol; of a masked federation's if it has partners."""
+    if options.partners is not None:
+        masked = MaskedParticipant(seat, evaluator.task, shard, seed, journal, options)
+        return masked, Voter(seat, evaluator, shard, journal), Proposer(seat)
     participant = Participant(seat, evaluator.task, shard, seed, journal, options)
     return participant, Validator(seat, evaluator, shard, journal), Proposer(seat)
 

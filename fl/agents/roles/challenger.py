@@ -20,7 +20,6 @@ from fl.protocol.enums import Artifact
 from fl.protocol.fraud import Opened, challenge_proof
 from fl.protocol.leaves import Tree
 from fl.protocol.phases import Phase
-from fl.protocol.stream import aggregate_files
 
 MAX_DEMANDS = 64
 
@@ -78,7 +77,7 @@ class Challenger:
         files = record.updates(log.reveals[seat].root for seat in log.accepted)
         shown = {seat: answer for seat in log.accepted if (answer := _shown(view, Artifact.UPDATE, seat, leaf))}
         updates = (  # one tree at a time
-            Opened.of(files[root], Kind.UPDATE) if (root := log.reveals[seat].root) in files else shown[seat]
+            Opened.of(files[root], record.mode.kind) if (root := log.reveals[seat].root) in files else shown[seat]
             for seat in log.accepted
         )
         base = record.model_file(log.base)
@@ -105,25 +104,25 @@ class Challenger:
         lacking = [(Artifact.UPDATE, seat) for seat in missing]
         base, proposed = record.model_file(log.base), record.model_file(log.proposals[-1].root)
         if proposed is None:  # a root without a file falls here
-            return [*self._demand(view, Artifact.PROPOSED, 0, 0), *self._force(view, Kind.UPDATE, lacking)]
+            return [*self._demand(view, Artifact.PROPOSED, 0, 0), *self._force(view, record.mode.kind, lacking)]
         if base is None:
-            return self._force(view, Kind.UPDATE, lacking)
+            return self._force(view, record.mode.kind, lacking)
         roots = [log.reveals[seat].root for seat in log.accepted if seat not in missing]
         files = record.updates(roots)
         held = [files[root] for root in roots]
-        others = aggregate_files(base, held, terms.trim, terms.max_exponent)
+        others = record.mode.next_file(base, held, terms)
         far = parse_model(proposed, terms.depth).astype(np.int64) - parse_model(others, terms.depth)
         leaves = [int(i) for i in np.argsort(-np.abs(far).reshape(-1, LEAF_PARAMETERS).max(axis=1), kind="stable")]
         for leaf in leaves:
             shown = [answer.content for seat in missing if (answer := _shown(view, Artifact.UPDATE, seat, leaf))]
             if len(shown) == len(missing):
-                parts = [leaf_bytes(file, Kind.UPDATE, leaf) for file in held] + shown
+                parts = [leaf_bytes(file, record.mode.kind, leaf) for file in held] + shown
                 before = leaf_bytes(base, Kind.MODEL, leaf)
-                wanted = bytes(aggregate_files(before, parts, terms.trim, terms.max_exponent))
+                wanted = record.mode.next_file(before, parts, terms)
                 if wanted != leaf_bytes(proposed, Kind.MODEL, leaf):
                     return self._challenge(view, leaf, Opened.of(proposed, Kind.MODEL), wanted)
         farthest = [leaf for leaf in leaves[:1] if not all(_shown(view, *what, leaf) for what in lacking)]
-        return self._force(view, Kind.UPDATE, lacking, farthest or leaves)
+        return self._force(view, record.mode.kind, lacking, farthest or leaves)
 
     def _force(
         self, view: View, kind: Kind, lacking: Sequence[tuple[int, int]], order: Sequence[int] | None = None

@@ -21,7 +21,7 @@ from fl.learning.data.partition import Shard
 from fl.learning.task import Task
 from fl.learning.trainer import change_beside, generator
 from fl.learning.user_code import during
-from fl.protocol.artifact import Kind, depth_for
+from fl.protocol.artifact import depth_for
 from fl.protocol.commitment import update_commitment
 from fl.protocol.leaves import root_of
 from fl.protocol.phases import Phase
@@ -92,7 +92,7 @@ class Participant:
         number = view.round.number
         data, residual, own = self._trained_ahead(number, view.round.base) or (*self.update(view), self._local)
         sealed = data, os.urandom(32), view.record.store.locator(data)
-        files = {} if self.guard is None else self.guard.keep(view, root_of(data, Kind.UPDATE))
+        files = {} if self.guard is None else self.guard.keep(view, root_of(data, view.record.mode.kind))
         files |= {f"{number}.{local_layers.SUFFIX}": own} if own else {}
         files |= {f"{number}.residual": save({"residual": residual})}
         files |= {f"{number}.{name}": part for name, part in zip(SEALED, sealed, strict=True)}
@@ -110,13 +110,17 @@ class Participant:
             # Read here, not by the worker alone: scoring needs the base too, and the store may be away by then.
             view.record.model_file(view.round.base)
             return [Train(number, self.train)]
-        commitment = self._commitment(view, kept)
+        return self.sends_commitment(view, kept)
+
+    def sends_commitment(self, view: View, kept: tuple[bytes, bytes, bytes]) -> list[Action]:
+        """kept: the parts of the commitment."""
+        number, commitment = view.round.number, self._commitment(view, kept)
         if view.round.commitments.get(self.seat) == commitment:
             return []
         # A commitment on the chain whose salt was lost is replaced while there is time.
         args = (number, self.seat, commitment)
         again = self.seat in view.round.commitments
-        half = view.phase_end - view.terms.commit_window // 2
+        half = view.phase_end - (view.terms.commit_window - view.facts.announce_window) // 2
         return [Call("commit", args, self.seat, number=int(again), relay_until=0 if again else half)]
 
     def reveals(self, view: View) -> list[Action]:
@@ -125,11 +129,11 @@ class Participant:
         if kept is None:
             return []
         data, salt, locator = kept
-        files = [Publish(data, Kind.UPDATE)]
+        files = [Publish(data, view.record.mode.kind)]
         if (result := self._kept(statement_name(number))) is not None:
             files.append(Publish(result, None))
         half = view.phase_end - view.terms.reveal_window // 2
-        args = (self.seat, root_of(data, Kind.UPDATE), salt, locator)
+        args = (self.seat, root_of(data, view.record.mode.kind), salt, locator)
         return [
             Call(
                 "reveal",
@@ -145,13 +149,13 @@ class Participant:
     def serves(self, view: View) -> list[Action]:
         """Publishes the revealed update again while the round is open and a store that others read lacks it."""
         root = view.round.reveals[self.seat].root
-        store = view.record.store
-        if store.has(root, Kind.UPDATE) and not store.owes(root, Kind.UPDATE):
+        store, kind = view.record.store, view.record.mode.kind
+        if store.has(root, kind) and not store.owes(root, kind):
             return []
         data = self._kept(f"{view.round.number}.update")
-        if data is None or root_of(data, Kind.UPDATE) != root:
+        if data is None or root_of(data, view.record.mode.kind) != root:
             return []
-        return [Publish(data, Kind.UPDATE, "the revealed update is in the store again")]
+        return [Publish(data, kind, "the revealed update is in the store again")]
 
     def trains_ahead(self, view: View) -> list[Action]:
         """Trains for the next round once its base is known. If the proposal falls after all, the work is thrown away."""
@@ -201,7 +205,7 @@ class Participant:
         data, salt, locator = sealed
         facts = view.chain_id, view.federation, view.round.number, self.seat
         if self._made[0] != (facts, salt, locator):
-            self._made = (facts, salt, locator), update_commitment(*facts, root_of(data, Kind.UPDATE), salt, locator)
+            self._made = (facts, salt, locator), update_commitment(*facts, root_of(data, view.record.mode.kind), salt, locator)
         return self._made[1]
 
     def _sealed(self, number: int) -> tuple[bytes, bytes, bytes] | None:

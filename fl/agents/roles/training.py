@@ -8,6 +8,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from fl.agents.roles.partners import Partners
 from fl.agents.roles.privacy_guard import PrivacyGuard
 from fl.learning.batched import Cohort
 from fl.learning.data.partition import Part
@@ -56,11 +57,13 @@ class TrainingOptions:
     trainer: how it trains; by default by itself. guard: of its privacy, if it has a budget. ahead: it trains for the next
     round while the model that this round will start with can still be challenged, so that the commit window need not hold the
     training. With a budget it does not: the ledger counts what is trained, and a proposal that falls would waste it.
+    partners: whose updates may be summed with this one's, in masked mode.
     """
 
     trainer: SeatTrainer | None = None
     guard: PrivacyGuard | None = None
     ahead: bool = False
+    partners: Partners | None = None
 
 
 PLAIN = TrainingOptions()

@@ -49,7 +49,7 @@ def disagreement(snapshot: Snapshot, history: History) -> str:
     if log is not None:
         settled = bool(facts.settled_at)
         pairs = {
-            "active seats": (facts.active, to_bitmap(log.active)),
+            "active seats": (facts.active, to_bitmap(log.keys if facts.announce_window else log.active)),
             "end": (facts.live, not log.finalized),
             "closing": (facts.close_block, log.close_block),
             "revealed seats": (facts.revealed, to_bitmap(log.revealed or [])),

@@ -14,7 +14,7 @@ from pathlib import Path
 from fl.agents.record.view import View
 from fl.agents.runtime.actions import Action, Call, Publish, Wait, Work
 from fl.agents.runtime.deposits import Deposits
-from fl.agents.runtime.relaying import Relaying
+from fl.agents.runtime.relaying import Relaying, SignedOnce
 from fl.agents.runtime.turns import Turns, Wake
 from fl.agents.runtime.workers import Workers
 from fl.errors import ChainError, StoreError
@@ -52,6 +52,7 @@ class Executor:
         self.node, self.sender, self.store, self.folder = node, sender, store, folder
         self.turns, self.deposits, self.workers = turns, deposits, workers
         self.log, self.trouble, self.relaying = log, trouble, relaying
+        self.signed = SignedOnce(folder, sender.signer, node.chain_id, node.address)
         self.wakes: list[Wake] = []
         self._told: set[tuple[int, str]] = set()  # the rounds and functions of which it was said that there is no ether
 
@@ -197,7 +198,18 @@ class Executor:
     def _data(self, call: Call) -> bytes:
         if call.calls:
             return self.node.interface.call(call.function, [self._data(one) for one in call.calls])
+        if not self.node.interface.knows(call.function):
+            return self._alone_in_batch(call)
         return self.node.interface.call(call.function, *call.args)
+
+    def _alone_in_batch(self, call: Call) -> bytes:
+        """An act that counts with its operator's signature only, as the one entry of its batch. Raises StoreError if another
+        value was signed for this round."""
+        number = int(str(call.args[0]))
+        act = self.signed.act(call.function, call.args, number)
+        if act is None:
+            raise StoreError(f"{call.function}: the journal has another signature for round {number}; this one is not made")
+        return self.node.interface.call(act.form.batch, number, [act.entry])
 
     def _early(self, call: Call, view: View) -> Wake | None:
         """When to try a call that must wait again; None: it may be sent."""

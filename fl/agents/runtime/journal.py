@@ -22,7 +22,7 @@ SIGNED = tuple(f"{kind.value}.{SUFFIX}" for kind in ActKind)
 LOCAL = "local"  # the seat's own layers after a round's training
 FETCHED_ROUNDS = 24  # rounds whose fetched files are kept: the score looks back 20
 # Kinds of files that a round leaves.
-KEPT = ("update", "salt", "locator", "scores", "missing", "residual", "ahead", "metric", LOCAL, *SIGNED)
+KEPT = ("update", "salt", "locator", "scores", "missing", "residual", "ahead", "steps", "key", "metric", LOCAL, *SIGNED)
 KEEP_ROUNDS = 16  # rounds whose files are kept; older ones cannot matter any more
 
 
@@ -79,7 +79,7 @@ class Journal:
         """Removes files of rounds long over, so that the disk does not fill. The last local layers stay, and so do the
         copies of fetched files that are `recent`."""
         for path in self.fetched.glob("*.*") if recent else ():
-            if path.suffix in (".update", ".model") and path.name not in recent:
+            if path.suffix in (".update", ".masked", ".model") and path.name not in recent:
                 path.unlink(missing_ok=True)
         trained = [int(path.stem) for path in self.folder.glob(f"*.{LOCAL}") if path.stem.isdecimal()]
         before, last = round_ - KEEP_ROUNDS, f"{max(trained, default=0)}.{LOCAL}"

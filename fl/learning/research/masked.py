@@ -14,9 +14,10 @@ from fl.learning.data.partition import Split
 from fl.learning.evaluator import Evaluator
 from fl.learning.task import Task, build
 from fl.learning.trainer import generator
-from fl.learning.vote import accepts, adopted
+from fl.learning.vote import accepts
 from fl.protocol.artifact import depth_for, pad
 from fl.protocol.masks import Company, Masked, RoundKey, Steps, mask, next_model, parse_masked, steps_of
+from fl.protocol.votes import adopted
 
 CHAIN_ID, FEDERATION = 31337, "0x" + "fe" * 20
 EXPONENT = 16  # a step of 2^-8: 255 of them hold the largest change that a shipped task makes in a round

@@ -26,7 +26,7 @@ from fl.network.stores.several import federation_store
 from fl.protocol.artifact import Data, Kind, depth_for, parse_model, size_of
 from fl.protocol.header import HeaderError
 from fl.protocol.leaves import root_of
-from fl.protocol.stream import aggregate_files
+from fl.protocol.mode import Mode
 from fl.protocol.terms import Terms, check
 from fl.tools.audit.export import read_events, round_facts, seat_facts, terms_to_json
 from fl.tools.audit.money import Money
@@ -84,8 +84,6 @@ class Auditor:
         self.chain_id, self.federation, self.terms, self.store = chain_id, federation, terms, store
         self.findings = Findings()
         self.history = History(terms.committee)
-        self.rules = Rules(chain_id, federation, terms, self.history, blocks, self.findings)
-        self.money = Money(terms, self.history, self.rules.falls, self.findings)
         self._time: Callable[[int], int] = cache(lambda number: blocks.block(number).time)
         self.parts = tuple(part for part in PARTS if part != "summary")
         self._doubt = ""  # why the gate's verdicts can no longer be told for certain
@@ -101,7 +99,9 @@ class Auditor:
             raise AuditError(f"the store lacks a file that the chain names: {error}") from error
         except ManifestError as error:
             raise AuditError(str(error)) from error
-        self.record = Record(terms, self.manifest, store)
+        self.record, mode = Record(terms, self.manifest, store), self.manifest.mode
+        self.rules = Rules(chain_id, federation, terms, self.history, blocks, self.findings, mode)
+        self.money = Money(terms, self.history, self.rules.falls, self.findings, mode)
         self._check_manifest()
 
     @classmethod
@@ -247,6 +247,8 @@ class Auditor:
                 self._missing("committee", f"round {number}, seat {seat}: its update was accepted", log.reveals[seat].root)
                 self._doubt = self._doubt or f"the update of seat {seat} in round {number} is not there"
         self._note_excluded(log, there)
+        if self.manifest.mode is Mode.MASKED:  # votes follow from rows that nobody shows: there is nothing to compare them with
+            return
         hidden = [f"the update of seat {seat} was excluded and is not there" for seat in log.excluded if seat not in there]
         judged = self.record.judged(self.history, log)
         if sorted(judged.inside) != accepted and (doubts := [*([self._doubt] if self._doubt else []), *hidden]):
@@ -307,7 +309,7 @@ class Auditor:
             self._right[log.number] = None
             if base is not None and all(root in files for root in roots):
                 held: list[Data] = [files[root] for root in roots]
-                right = aggregate_files(base, held, self.terms.trim, self.terms.max_exponent)
+                right = self.manifest.mode.next_file(base, held, self.terms)
                 self._right[log.number] = root_of(right, Kind.MODEL)
         if self._right[log.number] is None and part:
             self.findings.unknown(part, f"round {log.number}: the model, because a file that it is made of is not there")
@@ -321,6 +323,8 @@ class Auditor:
         self._same(
             "models", "the depth for the manifest's parameters, and the terms'", depth_for(manifest.parameters), terms.depth
         )
+        if manifest.mode is Mode.MASKED:
+            self.findings.note("masked updates: validators vote by rows of their own, so that no vote can be recomputed")
         if (file := self.record.model_file(terms.genesis)) is None:
             self._missing("models", "the first model", terms.genesis, Kind.MODEL)
         elif np.any(parse_model(file, terms.depth)[manifest.parameters :]):
@@ -332,11 +336,11 @@ class Auditor:
     def _round(self) -> RoundLog:
         return self.history.rounds[-1]
 
-    def _missing(self, part: str, what: str, root: bytes, kind: Kind = Kind.UPDATE) -> None:
+    def _missing(self, part: str, what: str, root: bytes, kind: Kind | None = None) -> None:
         """A file that the chain names and the stores do not show: unknown, or a difference if a store shows something else
         under its name."""
         try:
-            self.store.get(root, kind, self.terms.depth)
+            self.store.get(root, kind or self.manifest.mode.kind, self.terms.depth)
         except AlteredError as error:
             self.findings.wrong(part, f"the store lacks a file that the chain names: {error}")
         except StoreError as error:

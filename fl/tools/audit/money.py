@@ -9,8 +9,9 @@ from typing import Any
 
 from fl.agents.record.history import History, RoundLog
 from fl.network.federation import Accounting, SeatFacts
-from fl.protocol import scores
+from fl.protocol import scores, votes
 from fl.protocol.enums import Offence
+from fl.protocol.mode import Mode
 from fl.protocol.seats import from_bitmap
 from fl.protocol.terms import ZERO_ADDRESS, Terms
 from fl.tools.audit.rules import Fall, Moment
@@ -25,8 +26,8 @@ Payment = tuple[str, int]  # account, amount
 class Money:
     """Follows the accounting event by event. `before_*` sees the history without the event, `after_*` with it."""
 
-    def __init__(self, terms: Terms, history: History, falls: list[Fall], findings: Findings):
-        self.terms, self.history, self.findings = terms, history, findings
+    def __init__(self, terms: Terms, history: History, falls: list[Fall], findings: Findings, mode: Mode = Mode.OPEN):
+        self.terms, self.history, self.findings, self.mode = terms, history, findings, mode
         self.accounting = dict.fromkeys(POTS, 0)
         self.earned: Counter[int] = Counter()  # by seat, what it has not claimed
         self.credits: Counter[str] = Counter()  # by account
@@ -206,11 +207,11 @@ class Money:
         log = self._log
         revealed = log.revealed or []
         vectors = {seat: log.scores[seat] for seat in log.validators}
-        medians = scores.medians(revealed, vectors)
+        medians = self._medians(revealed, vectors)
         self._same(f"round {round}: median scores", medians.hex(), log.medians.hex())
         self._same(f"round {round}: accepted seats", scores.accepted(revealed, medians), log.accepted)
         rates = self.terms.validator_rate, self.terms.strictness
-        far = scores.distances(revealed, vectors)
+        far = (scores if self.mode is Mode.OPEN else votes).distances(revealed, vectors)
         pay = [scores.validator_pay(*rates, far[seat], len(revealed) - 1) for seat in log.validators]
         self._same(f"round {round}: validators' pay", pay, log.validator_pay)
         trained = [scores.trainer_pay(self.terms.trainer_rate, median) for median in medians]
@@ -218,6 +219,11 @@ class Money:
         self._silent_validators(round)
         self._pay([*zip(revealed, trained, strict=True), *zip(log.validators, pay, strict=True)], f"round {round}")
         self.findings.checks["medians"] += len(medians)
+
+    def _medians(self, revealed: list[int], vectors: dict[int, bytes]) -> bytes:
+        if self.mode is Mode.MASKED:
+            return votes.verdicts(revealed, vectors, self.terms.committee)
+        return scores.medians(revealed, vectors)
 
     def before_Finalized(self, at: Moment, round: int, adopted: bool, **_: Any) -> None:
         proposal = self._log.proposal

@@ -11,14 +11,17 @@ from typing import Any, Protocol
 from eth_hash.auto import keccak
 
 from fl.agents.record.history import History, RoundLog
+from fl.network.typed_data import signer_of
 from fl.protocol import committee as drawing
 from fl.protocol.commitment import score_commitment, update_commitment
 from fl.protocol.enums import Artifact, Offence
 from fl.protocol.fraud import ROOT_KEPT
 from fl.protocol.header import prev_randao
 from fl.protocol.leaves import root_from
+from fl.protocol.mode import Mode
 from fl.protocol.phases import Phase, RoundFacts, phase_and_end
 from fl.protocol.seats import from_bitmap, to_bitmap
+from fl.protocol.signatures import ActKind, Signature, act
 from fl.protocol.terms import ZERO_ADDRESS, Terms
 from fl.tools.audit.verdict import Findings
 
@@ -76,7 +79,17 @@ class Rules:
     """Follows a federation's state and compares every event with it. `before_*` sees the history without the event, `after_*`
     with it."""
 
-    def __init__(self, chain_id: int, federation: str, terms: Terms, history: History, blocks: Blocks, findings: Findings):
+    def __init__(
+        self,
+        chain_id: int,
+        federation: str,
+        terms: Terms,
+        history: History,
+        blocks: Blocks,
+        findings: Findings,
+        mode: Mode = Mode.OPEN,
+    ):
+        self.mode = mode
         self.chain_id, self.federation, self.terms = chain_id, federation, terms
         self.history, self.blocks, self.findings = history, blocks, findings
         self.round = RoundFacts()
@@ -139,11 +152,25 @@ class Rules:
         self._must(at, len(whole) >= self.terms.min_reveals, f"{len(whole)} seats are too few")
         self._same(f"round {round}: base model", self.model.hex(), base.hex())
         self._same(f"round {round}: time of opening", at.time, openedAt)
-        self.round = RoundFacts(number=round, active=active, opened_at=openedAt, live=True)
+        company = 0 if self.mode is Mode.MASKED else active
+        window = self.terms.commit_window // 2 if self.mode is Mode.MASKED else 0
+        self.round = RoundFacts(number=round, active=company, opened_at=openedAt, live=True, announce_window=window)
+
+    def before_Announced(self, at: Moment, round: int, seat: int, key: bytes, r: bytes, vs: bytes) -> None:
+        self._in(at, Phase.ANNOUNCE)
+        self._must(at, seat in self._log.active and seat in self.eligible(), f"seat {seat} may not announce")
+        self._must(at, seat not in self._log.keys, f"seat {seat} had announced")
+        statement = act(ActKind.ANNOUNCE, self.chain_id, self.federation, round, seat, key)
+        signer = (signer_of(statement, Signature(r, vs).whole) or "").lower()
+        if signer == self.history.seats[seat].operator.lower():
+            self.findings.checks["announcements"] += 1
+        else:  # a contract wallet's signature is checked by the chain alone
+            self.findings.note(f"round {round}: the key of seat {seat} was not signed by a key of its operator's address")
+        self.round = replace(self.round, active=self.round.active | 1 << seat)
 
     def before_Committed(self, at: Moment, seat: int, commitment: bytes, **_: Any) -> None:
         self._in(at, Phase.COMMIT)
-        self._must(at, seat in self._log.active, f"seat {seat} is not active in this round")
+        self._must(at, seat in from_bitmap(self.round.active), f"seat {seat} is not active in this round")
         before = self._log.commitments.get(seat, b"")
         self._must(at, commitment[:ROOT_KEPT] != before[:ROOT_KEPT], f"seat {seat} had made this very commitment")
 
@@ -202,7 +229,8 @@ class Rules:
     def before_ScoresRevealed(self, at: Moment, round: int, seat: int, scores: bytes, salt: bytes) -> None:
         self._in(at, Phase.SCORE_REVEAL)
         self._must(at, seat in self._log.committee and seat not in self._log.scores, f"seat {seat} had nothing to reveal")
-        self._must(at, len(scores) == len(self._log.revealed or []), "there is not one score for each revealed seat")
+        length = 1 if self.mode is Mode.MASKED else len(self._log.revealed or [])
+        self._must(at, len(scores) == length, f"there are not {length} bytes, as the mode has it")
         expected = score_commitment(self.chain_id, self.federation, round, seat, scores, salt)
         self._opens(f"round {round}, seat {seat}: commitment to its scores", expected, self._log.score_commitments.get(seat))
 
@@ -231,7 +259,9 @@ class Rules:
     def _reported_by_few(self) -> list[int]:
         """The accepted seats whose updates no majority of all who revealed has reported."""
         log, everybody = self._log, self.round.revealed.bit_count()
-        return [seat for seat in from_bitmap(self.round.accepted) if 2 * len(log.reporters(seat)) <= everybody]
+        few = [seat for seat in from_bitmap(self.round.accepted) if 2 * len(log.reporters(seat)) <= everybody]
+        whole = len(few) == self.round.accepted.bit_count()
+        return few if whole or self.mode is Mode.OPEN else []  # masks do not cancel without one of them
 
     def end_of_transaction(self, block: int) -> None:
         """Whoever is reported by a majority must have been left out at once."""
@@ -242,6 +272,7 @@ class Rules:
     def before_Voided(self, at: Moment, **_: Any) -> None:
         phase, log = self._phase(at), self._log
         few = len(log.revealed or []) < self.terms.min_reveals
+        few |= self.mode is Mode.MASKED and self.round.revealed != self.round.active
         silent = 2 * len(log.validators) <= self.terms.committee
         reason = phase is Phase.VOID or (phase is Phase.DRAW and few) or (phase is Phase.SETTLE and silent)
         self._must(at, bool(self.round.close_block) and not self.round.voided and reason, "nothing made the round void")
@@ -255,7 +286,8 @@ class Rules:
         self._must(at, not self.round.proposed_at, "a proposal stood")
         self._must(at, any(root) and len(locator) <= MAX_LOCATOR, "the root is zero or the locator too long")
         self._must(at, seat not in from_bitmap(self.round.fallen), f"a proposal of seat {seat} had fallen in this round")
-        self._must(at, seat in self._log.active and seat in self.eligible(), f"seat {seat} may not propose")
+        able = {*from_bitmap(self.round.active)} & {*self.eligible()}
+        self._must(at, seat in able, f"seat {seat} may not propose")
         self.round = replace(self.round, attempts=attempt, proposer=seat, proposed_at=at.time, proposal=root)
 
     def before_ProposalFell(self, at: Moment, round: int, attempt: int, seat: int, by: str) -> None:

@@ -87,6 +87,26 @@ training = click.option(
     metavar="TIME",
     help="What a round's training takes the slowest participant. Default: measured here, fourfold.",
 )
+private_sum = click.option(
+    "--private-sum", is_flag=True, help="Updates are masked: nobody sees one of them, and only their sum is known."
+)
+partners = click.option(
+    "--partners",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Masked federations: your partners' operators, one address a line, yours too.",
+)
+
+
+def partners_in(path: Path | None) -> tuple[str, ...]:
+    """The addresses in the file of --partners. Raises TermsError."""
+    if path is None:
+        return ()
+    from fl.tools.cli.partners import read_partners  # loads what hashes
+
+    return read_partners(path)
+
+
 until_metric = click.option(
     "--until-metric", type=float, metavar="VALUE", help="End as soon as the metric on held-out rows is this good."
 )

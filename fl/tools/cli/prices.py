@@ -13,6 +13,7 @@ from fl.tools.cli.options import Finite
 
 ENVELOPE = 110  # bytes of a signed transaction beside its calldata
 BASE_SCALAR, BLOB_SCALAR = 0.002269, 1.055762  # of a large OP Stack chain
+PRICES = ("gas_price", "l2_gas_price", "blob_price", "eth_price")
 FLAGS = ("--gas-price", "--l2-gas-price", "--blob-price", "--eth-price")
 
 

@@ -22,6 +22,7 @@ from fl.network.calls import code_at, number_of
 from fl.network.chain import Chain
 from fl.network.denomination import Denomination
 from fl.network.rpc import NodeRefused, Rpc
+from fl.protocol.mode import Mode
 from fl.protocol.terms import Terms
 from fl.tools.simulation.local_chain import start_chain
 
@@ -67,7 +68,9 @@ def copy_of(url: str, chain_id: int, block: int) -> Iterator[Rpc]:
             process.wait()
 
 
-def try_on_copy(terms: Terms, sender: str, factory: str | None, *, own_token: bool, denomination: Denomination) -> Tried:
+def try_on_copy(
+    terms: Terms, sender: str, factory: str | None, *, own_token: bool, denomination: Denomination, mode: Mode
+) -> Tried:
     """Tries a deployment under these terms on a copy of the connected chain. factory: one that stands."""
     rpc = ape_accounts.node()
     newest = rpc("eth_getBlockByNumber", "latest", False)
@@ -80,7 +83,7 @@ def try_on_copy(terms: Terms, sender: str, factory: str | None, *, own_token: bo
         return result
     try:
         with copy_of(rpc.urls[0], ape_accounts.chain_id(), result.block) as copy:
-            _Attempt(copy, sender, result, denomination).run(terms, factory, own_token)
+            _Attempt(copy, sender, result, denomination).run(terms, factory, own_token, mode)
     except ChainError as error:
         result.untried = str(error)
     return result
@@ -91,9 +94,9 @@ class _Attempt:
 
     def __init__(self, copy: Chain, sender: str, result: Tried, denomination: Denomination):
         self.copy, self.sender, self.result, self.denomination = copy, sender, result, denomination
-        self.interface = Interface(ape_accounts.abi(identity.FACTORY))
+        self.interface = Interface(ape_accounts.abi(identity.FACTORIES[Mode.OPEN]))
 
-    def run(self, terms: Terms, factory: str | None, own_token: bool) -> None:
+    def run(self, terms: Terms, factory: str | None, own_token: bool, mode: Mode) -> None:
         held = number_of("eth_getBalance", self.copy("eth_getBalance", self.sender, "latest"))
         price = number_of("eth_gasPrice", self.copy("eth_gasPrice"))
         self.copy("anvil_impersonateAccount", self.sender)
@@ -102,12 +105,13 @@ class _Attempt:
         if own_token and (made := self._create("TestToken")):
             terms = replace(terms, token=to_checksum_address(made))
         if factory is None:
-            for name in identity.ARGUMENTS:
+            for name in identity.contracts(mode):
                 place = identity.address_of(name)
                 if not code_at(self.copy, place):
                     self._send(name, identity.DEPLOYER, identity.SALT + identity.creation_code(name), place)
-            factory = identity.address_of(identity.FACTORY)
-        maker = identity.Maker(factory, self._implementation(factory) or identity.address_of(identity.IMPLEMENTATION))
+            factory = identity.address_of(identity.FACTORIES[mode])
+        own = identity.Maker.own(mode).implementation
+        maker = identity.Maker(factory, self._implementation(factory) or own)
         self._send("create", factory, self.interface.call("create", terms.as_tuple()), maker.address(terms))
         need = price * sum(used for _, used, _ in self.result.steps)
         if held < need:

@@ -11,6 +11,7 @@ from typing import Any
 
 from fl.network import gas, identity
 from fl.network.denomination import Denomination
+from fl.protocol.mode import Mode
 from fl.protocol.terms import Terms
 from fl.tools.cli.amounts import show_duration
 from fl.tools.cli.prices import ENVELOPE, Prices
@@ -39,18 +40,26 @@ def calls_of_round(seats: int, committee: int) -> dict[str, int]:
     return {**once, "commit": seats, "reveal": seats, "commitScores": committee, "revealScores": committee}
 
 
-def deployment_gas(rules: str, *, own_factory: bool, own_token: bool) -> dict[str, int]:
+def deployment_gas(rules: str, *, own_factory: bool, own_token: bool, mode: Mode = Mode.OPEN) -> dict[str, int]:
     """Gas of what a deployment sends, by name."""
-    parts = [*(["TestToken"] if own_token else []), *(identity.ARGUMENTS if own_factory else [])]
+    parts = [*(["TestToken"] if own_token else []), *(identity.contracts(mode) if own_factory else [])]
     return {**{name: gas.deployment(name, rules) for name in parts}, "create": gas.creation(rules)}
 
 
 def estimate(
-    terms: Terms, seats: int, prices: Prices, denomination: Denomination, *, rules: str, own_factory: bool, own_token: bool
+    terms: Terms,
+    seats: int,
+    prices: Prices,
+    denomination: Denomination,
+    *,
+    rules: str,
+    own_factory: bool,
+    own_token: bool,
+    mode: Mode = Mode.OPEN,
 ) -> dict[str, Any]:
     """The whole estimate as facts. rules: the connected chain's. Amounts of tokens are exact text."""
     tokens, committee = denomination.number, terms.committee
-    deployment = deployment_gas(rules, own_factory=own_factory, own_token=own_token)
+    deployment = deployment_gas(rules, own_factory=own_factory, own_token=own_token, mode=mode)
     all_deployed = sum(deployment.values())
     cost = tokens(terms.round_cost(seats))
     calls = calls_of_round(seats, committee)

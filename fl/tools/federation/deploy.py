@@ -30,7 +30,17 @@ from fl.network.token import Token
 from fl.protocol.allowlist import Allowlist
 from fl.protocol.artifact import Kind, pack_model
 from fl.protocol.leaves import root_of
-from fl.protocol.manifest import DEFAULT_GATE, Manifest, gate_rule
+from fl.protocol.manifest import (
+    DEFAULT_GATE,
+    DEFAULT_SCORE,
+    MASKED_GATE,
+    MASKED_SCORE,
+    Manifest,
+    check_terms,
+    gate_rule,
+    score_rule,
+)
+from fl.protocol.mode import Mode
 from fl.protocol.terms import AMOUNTS, WINDOWS, ZERO_ADDRESS, Terms, check
 from fl.tools.cli.amounts import parse_amount
 from fl.tools.cli.options import Result
@@ -43,9 +53,10 @@ from fl.tools.federation.terms_file import DEFAULTS
 from fl.tools.federation.windows import PACES, Pace, said_windows, windows
 
 
-def manifest_of(task: Task, seed: int, gate: str = DEFAULT_GATE) -> Manifest:
-    """Everything off-chain that participants must agree on, except where files are stored. Raises ManifestError if the task's
-    own facts cannot be stated."""
+def manifest_of(task: Task, seed: int, gate: str = DEFAULT_GATE, mode: Mode = Mode.OPEN) -> Manifest:
+    """Everything off-chain that participants must agree on, except where files are stored. In masked mode there is no gate.
+    Raises ManifestError if the task's own facts cannot be stated."""
+    gate, score = (gate, DEFAULT_SCORE) if mode is Mode.OPEN else (MASKED_GATE, MASKED_SCORE)
     stated = Manifest(
         task=task.name,
         metric=task.metric,
@@ -54,6 +65,7 @@ def manifest_of(task: Task, seed: int, gate: str = DEFAULT_GATE) -> Manifest:
         max_exponent=task.max_exponent,
         genesis_seed=seed,
         gate=gate_rule(gate),
+        score=score_rule(score),
     )
     return Manifest.parse({**stated.to_json(), **task.facts()})
 
@@ -133,7 +145,8 @@ class Draft:
 
     def gas(self, rules: str) -> dict[str, int]:
         """What the deployment takes, by name."""
-        return deployment_gas(rules, own_factory=self.maker is None, own_token=self.own_token)
+        own = {"own_factory": self.maker is None, "own_token": self.own_token}
+        return deployment_gas(rules, **own, mode=self.manifest.mode)
 
 
 def draft(
@@ -146,13 +159,14 @@ def draft(
     factory: str | None = None,
     public: Sequence[str] = (),
     pace: Pace = PACES["laptop"],
+    mode: Mode = Mode.OPEN,
 ) -> Draft:
     """Checks all that can be checked; sends nothing and writes nothing. Raises TermsError or ChainError."""
     genesis = pack_model(to_vector(build(task, seed)))
     if odd := [place for place in public if not is_public(place)]:
         raise TermsError(f"--public {odd[0]}: others must be able to reach it; give an address such as https:// or s3://")
     genesis_cid = cid.to_text(cid.cid_of(genesis))
-    manifest = replace(manifest_of(task, seed, gate), genesis_cid=genesis_cid, stores=tuple(public))
+    manifest = replace(manifest_of(task, seed, gate, mode), genesis_cid=genesis_cid, stores=tuple(public))
     token, denomination = "0x" + "11" * 20, PLAY
     if "token" in given:
         erc20 = Token(ape_accounts.node(), given["token"])
@@ -167,7 +181,8 @@ def draft(
         )
     if ape_accounts.chain_id() not in DEV_CHAINS:
         check_draw(terms, randomness_of(ape_accounts.node()))
-    maker, known = None, identity.address_of(identity.FACTORY)
+    check_terms(manifest, terms)
+    maker, known = None, identity.Maker.own(mode).factory
     if factory is not None:
         maker = ape_accounts.attach("FederationFactory", factory, "factory")
         ape_accounts.read(maker.implementation, "factory")
@@ -195,6 +210,7 @@ def deploy(
     public: Sequence[str] = (),
     publish: str | None = None,
     pace: Pace = PACES["laptop"],
+    mode: Mode = Mode.OPEN,
     **options: Any,
 ) -> Deployment:
     """Deploys what is missing and creates the federation; `account` pays. Genesis model and manifest go to the store.
@@ -202,7 +218,7 @@ def deploy(
     publish: submit the sources to a block explorer afterwards, whose API's address this is, empty for Etherscan. options: for
     every transaction."""
     gas: dict[str, int] = {}
-    checked = draft(task, given, account.address, seed=seed, gate=gate, factory=factory, public=public, pace=pace)
+    checked = draft(task, given, account.address, seed=seed, gate=gate, factory=factory, public=public, pace=pace, mode=mode)
     here = ape_accounts.chain_id()
     explorer = None if publish is None else explorer_of(here, publish, ape_accounts.is_local())
     need = ape_accounts.gas_price() * sum(checked.gas(ape_accounts.rules()).values())
@@ -217,7 +233,7 @@ def deploy(
         return instance
 
     token = put("TestToken").address if checked.own_token else checked.terms.token
-    maker = checked.maker or _own_factory(account, gas, put, options)
+    maker = checked.maker or _own_factory(account, gas, put, options, mode)
     terms = replace(checked.terms, token=token)
     try:
         receipt = ape_accounts.transact(maker.create, terms.as_tuple(), sender=account, **options)
@@ -228,21 +244,22 @@ def deploy(
     implementation = str(maker.implementation())
     disputes = str(ape_accounts.contract("Federation").at(implementation).disputes())
     if explorer is not None:
-        stand = {"Disputes": disputes, identity.IMPLEMENTATION: implementation, identity.FACTORY: str(maker.address)}
+        places = disputes, implementation, str(maker.address)
+        stand = dict(zip(identity.contracts(mode), places, strict=True))
         for line in publish_all(explorer, stand):
             print(line, file=sys.stderr)
     facts = here, federation, str(maker.address), implementation, disputes, token
     return Deployment(*facts, terms.manifest.hex(), terms.genesis.hex(), gas, int(receipt.block_number))
 
 
-def _own_factory(account: Any, gas: dict[str, int], put: Any, options: dict[str, Any]) -> Any:
+def _own_factory(account: Any, gas: dict[str, int], put: Any, options: dict[str, Any], mode: Mode) -> Any:
     """A factory and what it needs, at their recomputed addresses where the chain has the deployer."""
     if not ape_accounts.put_deployer(account, **options):
         made: dict[str, Any] = {}
-        for name, others in identity.ARGUMENTS.items():
-            made[name] = put(name, *(made[other].address for other in others))
-        return made[identity.FACTORY]
-    for name in identity.ARGUMENTS:
+        for name in identity.contracts(mode):
+            made[name] = put(identity.CODE.get(name, name), *(made[other].address for other in identity.ARGUMENTS[name]))
+        return made[identity.FACTORIES[mode]]
+    for name in identity.contracts(mode):
         address, used = ape_accounts.deploy_known(account, name, **options)
         gas |= {name: used} if used else {}
     return ape_accounts.attach("FederationFactory", address, "factory")
@@ -254,9 +271,12 @@ def dry_run(checked: Draft, pace: Pace, seats: int, prices: Prices, sender: str)
         least, most = checked.terms.min_reveals, checked.terms.max_seats
         raise TermsError(f"--seats {seats}: these terms allow {least} to {most}")
     own = {"own_factory": checked.maker is None, "own_token": checked.own_token}
-    facts = estimate(checked.terms, seats, prices, checked.denomination, rules=ape_accounts.rules(), **own)
+    mode = checked.manifest.mode
+    facts = estimate(checked.terms, seats, prices, checked.denomination, rules=ape_accounts.rules(), **own, mode=mode)
     factory = None if checked.maker is None else str(checked.maker.address)
-    tried = try_on_copy(checked.terms, sender, factory, own_token=checked.own_token, denomination=checked.denomination)
+    tried = try_on_copy(
+        checked.terms, sender, factory, own_token=checked.own_token, denomination=checked.denomination, mode=mode
+    )
     lines = [*lines_of(facts, prices, checked.denomination.symbol), *said_windows(checked.terms, pace)]
     lines += [*tried.lines(lambda used: ether(prices.mainnet(used), prices)), "nothing was sent"]
     windows = {name: getattr(checked.terms, name) for name in WINDOWS}

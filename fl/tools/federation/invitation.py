@@ -13,13 +13,11 @@ import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from hashlib import scrypt, sha256
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from eth_account.hdaccount.mnemonic import Mnemonic
-from eth_account.types import Language
 from eth_utils.address import is_hex_address, to_checksum_address
 
 from fl.errors import TreatyError
@@ -29,6 +27,7 @@ from fl.network.stores.files import write_durably
 from fl.network.typed_data import signer_of
 from fl.protocol.manifest import Manifest
 from fl.protocol.signatures import TypedData
+from fl.tools.federation.spoken import spoken
 
 SCHEME = "treaty://"
 VERSION = 1
@@ -36,8 +35,6 @@ MAX_BYTES = 1 << 20  # of the JSON; a manifest has at most as many
 MAX_PLACES = 16
 MAX_ADDRESS = 1000
 CONTENT = (("content", "bytes32"), ("expires", "uint256"))
-# The words are slow to compute, so that nobody finds a second federation with the same four: 44 bits, at some 0.1 s each.
-WORDS, WORD_BITS, SLOW = 4, 11, {"n": 1 << 15, "r": 8, "p": 1, "maxmem": 1 << 27}
 
 
 @dataclass(frozen=True)
@@ -101,10 +98,8 @@ class Invitation:
     @cached_property
     def words(self) -> str:
         """Four words of the BIP-39 list, to compare by telephone."""
-        facts = f"{self.chain_id} {self.federation} {self.sponsor} {self.manifest_hash.hex()}".encode()
-        number = int.from_bytes(scrypt(facts, salt=b"Treaty invitation", dklen=8, **SLOW))
-        listed = Mnemonic(Language.ENGLISH).wordlist
-        return " ".join(listed[number >> (WORD_BITS * i) & (1 << WORD_BITS) - 1] for i in range(WORDS))
+        facts = f"{self.chain_id} {self.federation} {self.sponsor} {self.manifest_hash.hex()}"
+        return spoken(facts, "Treaty invitation")
 
     def check(self) -> None:
         """Raises TreatyError if its sponsor did not sign it; whether that is the federation's, only the chain can say."""

@@ -12,6 +12,7 @@ from typing import Any
 
 from fl.agents.record.public_record import Record
 from fl.agents.roles.casting import Cast, honest, whole_seat
+from fl.agents.roles.partners import Partners
 from fl.agents.roles.privacy_guard import PrivacyGuard
 from fl.agents.roles.publisher import Publisher
 from fl.agents.roles.training import TrainingOptions
@@ -37,6 +38,7 @@ from fl.network.stores.several import Stores, federation_store, patience
 from fl.protocol.artifact import Kind
 from fl.protocol.manifest import Manifest
 from fl.tools.federation.first_model import first_model
+from fl.tools.federation.partners import check_mode, check_partners, lines_of, warnings_of
 
 
 @dataclass(frozen=True)
@@ -71,6 +73,7 @@ class Settings:
     private_from: int = 1
     factory: str | None = None
     publish_metric: bool = False  # signed, what this seat measures of each final model on its held-out rows
+    partners: tuple[str, ...] = ()  # operators, in a masked federation
 
     def __post_init__(self) -> None:
         for url in self.relays:
@@ -128,6 +131,12 @@ def _assemble(
     store, manifest = federation_store(node.terms, settings.store, log.warn, journal.fetched, near)
     writer = Writer(node.chain_id, node.address, seat, signer.sign_typed, log.warn, settings.token)
     store.write_as(writer)
+    check_mode(manifest, node)
+    check_partners(settings.partners, signer.address, manifest, node)
+    if settings.partners and settings.privacy:
+        raise ChainError("a privacy budget goes with open updates, and not with masked ones: leave --private out")
+    for line in (*lines_of(settings.partners), *warnings_of(settings.partners)) if settings.partners else ():
+        log.info(f"partner {line}" if line.startswith("0x") else line)
     task = federation_task(manifest, settings.task)
     _check_task(task, manifest, node, store)
     if settings.serve:
@@ -147,7 +156,9 @@ def _assemble(
         guard = PrivacyGuard(settings.privacy, task, shard.train, ledger, seat=seat, begins=settings.private_from)
         log.info(f"privacy: {guard.privacy.mechanism}", **guard.spent())
     evaluator = Evaluator(task)
-    trio = cast(seat, evaluator, shard, settings.seed, journal.folder, TrainingOptions(guard=guard, ahead=True))
+    partners = Partners.of(settings.partners) if settings.partners else None
+    options = TrainingOptions(guard=guard, ahead=True, partners=partners)
+    trio = cast(seat, evaluator, shard, settings.seed, journal.folder, options)
     roles: tuple[Role, ...] = whole_seat(trio, seat, signer.address, journal.folder)
     if settings.publish_metric:
         roles = (*roles, Publisher(seat, evaluator, shard, journal.folder, signer.sign_typed))

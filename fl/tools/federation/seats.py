@@ -17,10 +17,12 @@ from fl.network.token import Token
 from fl.protocol import seats
 from fl.protocol.allowlist import Allowlist, admits
 from fl.protocol.artifact import Kind
+from fl.protocol.mode import Mode
 from fl.protocol.phases import phase_and_end
 from fl.tools.cli.amounts import parse_amount, show_duration, worst_case
 from fl.tools.cli.options import Key, Result, say_first
 from fl.tools.federation.allowlist_file import read_owners
+from fl.tools.federation.partners import lines_of, seated
 
 OWN_SECONDS = 60  # of waiting for a transaction that an earlier call sent
 
@@ -83,6 +85,9 @@ def join(
     facts |= {"worst_loss": str(terms.worst_loss()), "longest_lock": terms.longest_round()}
     show = token.denomination.show
     lines = [f"seat {seat}: {show(amount)} staked, operated by {hot}; it counts from the next round"]
+    if reader.mode is Mode.MASKED:
+        lines += ["operators seated now; compare the words with each partner by telephone before you run a daemon for them:"]
+        lines += [f"  {line}" for line in lines_of(seated(reader))]
     if given:
         lines.append(f"{show(given)} given to the operator's credit, for the deposits of {demands} demands")
     return Result([*lines, told_costs(sent)], {**facts, **costs(sent)})

@@ -24,6 +24,7 @@ from fl.tools.federation.relayed_acts import Relayed, relayed_acts, told_relayed
 
 SHOWN = 16  # rows of seats that fit on one screen
 NEXT = {
+    Phase.ANNOUNCE: "seats announce keys for their masks",
     Phase.COMMIT: "active seats commit",
     Phase.REVEAL: "committed seats reveal, or are slashed",
     Phase.DRAW: "anybody closes, then draws the committee",

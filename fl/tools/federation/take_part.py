@@ -28,6 +28,7 @@ from fl.network.stores.several import is_public
 from fl.network.token import Token
 from fl.protocol.artifact import Kind
 from fl.protocol.manifest import Manifest
+from fl.protocol.mode import Mode
 from fl.tools.cli.amounts import parse_amount, show_duration
 from fl.tools.cli.network import Network
 from fl.tools.cli.options import Key
@@ -36,6 +37,7 @@ from fl.tools.federation.doctor import examine
 from fl.tools.federation.first_model import first_model
 from fl.tools.federation.invitation import Invitation
 from fl.tools.federation.participate import Settings, participate
+from fl.tools.federation.partners import lines_of, seated, warnings_of
 from fl.tools.federation.seats import join, wait_for_own
 from fl.tools.federation.without_ether import ether_to_hold, hosts_stand_in, loss_words, suffice
 
@@ -60,6 +62,7 @@ class Guest:
     accept_loss: str | None = None
     metrics: int | None = None
     publish_metric: bool = False
+    partners: tuple[str, ...] = ()
 
     @property
     def keys(self) -> Path:
@@ -188,15 +191,23 @@ class Visit:
         how = "if you commit and do not reveal or score, or propose a wrong model"
         self.say(f"worst loss  {show(terms.worst_loss())} in one round, {how}")
         self.say(f"lock        a round holds the stake for {show_duration(terms.longest_round())} at most")
-        self.say(
-            "privacy     your rows stay here; the updates that you reveal are public for ever and say something about the rows"
-        )
+        self._show_privacy(manifest)
         for place in invitation.hosts:
             self.say(f"host        {place.url} of {place.owner}")
         if suffice(invitation.hosts):
             words = loss_words(self.reader)
             self.say(f"no ether    the hosts may send your acts if you accept what that risks: --accept-loss {words!r}")
         self._show_trust()
+
+    def _show_privacy(self, manifest: Manifest) -> None:
+        if manifest.mode is Mode.OPEN:
+            what = "the updates that you reveal are public for ever and say something about the rows"
+            return self.say(f"privacy     your rows stay here; {what}")
+        self.say("privacy     your rows stay here; your updates are masked, and only the sum over all partners can be read")
+        for line in warnings_of(self.guest.partners) if self.guest.partners else ():
+            self.say(f"            {line}")
+        for line in lines_of(self.guest.partners):
+            self.say(f"partner     {line}    (compare these words by telephone)")
 
     def _show_trust(self) -> None:
         if self.guest.rpc:
@@ -212,6 +223,16 @@ class Visit:
     def how_to_accept(self) -> None:
         """What to type next."""
         self.say("nothing was signed. If the words agree and you accept, call the same command again with --accept")
+
+    def how_to_name_partners(self, operator: str) -> None:
+        """What to do between taking a seat in a masked federation and running its daemon."""
+        self.say("the seat is taken, and has no duty before it commits. This is your operator, for your partners' files:")
+        for line in lines_of((operator,)):
+            self.say(f"  {line}")
+        self.say("seated now, as the chain shows it, which proves nothing: compare the words with each partner by telephone")
+        for line in lines_of(seated(self.reader)):
+            self.say(f"  {line}")
+        self.say("write all partners' addresses into a file, yours too, and call the same command again with --partners FILE")
 
     # ---- keys
 
@@ -368,6 +389,7 @@ class Visit:
             token=self.invitation.token,
             relays=tuple(self.hosts),
             publish_metric=guest.publish_metric,
+            partners=guest.partners,
         )
         signer = ape_accounts.AccountSigner(self.key("operator").open(self.local))
         return participate(settings, self.urls, federation_abi(), signer, Log(), guest.metrics)
@@ -393,4 +415,7 @@ def take_part(guest: Guest, network: Callable[[str], Network], say: Callable[[st
     seat = visit.seat(owner, operator)
     visit.examine(visit.key("operator").account)
     Remembered(visit.reader.address, visit.choice, tuple(visit.stores), tuple(visit.hints)).keep()
+    if visit.reader.mode is Mode.MASKED and not guest.partners:
+        visit.how_to_name_partners(operator)
+        return None
     return visit.daemon(seat)

@@ -73,6 +73,14 @@ def for_seats(preset: dict[str, Any], chosen: dict[str, Any], seats: int | None)
     return terms | {"committee": max(3, min(wanted, most - (most + 1) % 2))}
 
 
+def everybody(seats: int | None) -> dict[str, int]:
+    """The terms of a masked federation of so many: a round is void unless all take part, and all vote where they are odd and at
+    most 15, or else as many as can be drawn. Raises TermsError."""
+    if seats is None or seats < 3:
+        raise TermsError("a private sum needs to know how many partners there are: add --seats N, 3 or more")
+    return {"min_reveals": seats, "max_seats": seats, "committee": min(15, seats - 1 + seats % 2)}
+
+
 PRESETS = {"laptop": LAPTOP, "live": LAPTOP, "testnet": TESTNET, "l2": L2}
 DEFAULTS = LAPTOP
 DERIVED = ("manifest", "genesis", "depth", "max_exponent")

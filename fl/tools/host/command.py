@@ -15,12 +15,13 @@ from fl.network import ape_accounts
 from fl.network.rpc import Rpc, on_loopback
 from fl.network.stores.files import write_durably
 from fl.network.stores.local import LocalStore
+from fl.protocol.mode import mode_of
 from fl.tools.cli.options import Key
 from fl.tools.federation.deploy import deploy, remember, tried_task
 from fl.tools.federation.invitation import Place
 from fl.tools.federation.pace import pace_here
 from fl.tools.federation.sponsor import fund
-from fl.tools.federation.terms_file import PRESETS, read_terms
+from fl.tools.federation.terms_file import PRESETS, everybody, read_terms
 from fl.tools.federation.windows import said_windows
 from fl.tools.host.host import Running, Settings, hasten
 from fl.tools.host.web import Address
@@ -88,7 +89,8 @@ def _federation(key: Key, given: Mapping[str, Any], store: LocalStore, say: Call
         given = {**given, "task": table_address(given["data"], given["target"], given["drop"])}
     if not given["task"]:
         return str(given["federation"])
-    terms = PRESETS[given["preset"]] | (read_terms(given["terms"]) if given["terms"] else {})
+    everyone = everybody(given["seats"]) if given["private_sum"] else {}
+    terms = PRESETS[given["preset"]] | everyone | (read_terms(given["terms"]) if given["terms"] else {})
     try:
         task = tried_task(given["task"])
     except TaskError as error:  # with what to write on this command's line
@@ -98,7 +100,7 @@ def _federation(key: Key, given: Mapping[str, Any], store: LocalStore, say: Call
     pace = pace_here(given["preset"], task, given["training"])
     say("deploying the contracts")
     with ape_accounts.hushed():
-        done = deploy(task, terms, key.open(), store, pace=pace, **key.options)
+        done = deploy(task, terms, key.open(), store, pace=pace, mode=mode_of(given["private_sum"]), **key.options)
         remember(done, Path("deployments"), ape_accounts.network_choice(), [str(store.path)])
         reader = ape_accounts.federation(done.federation)
         for line in said_windows(reader.terms, pace):

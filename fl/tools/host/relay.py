@@ -234,6 +234,7 @@ def _done(log: RoundLog, kind: str) -> set[int]:
     """The seats whose act of this kind the chain has."""
     done: dict[str, Collection[int]]
     done = {
+        "announce": log.keys,
         "commit": log.commitments,
         "reveal": log.reveals,
         "commitScores": log.score_commitments,
@@ -246,7 +247,8 @@ def _done(log: RoundLog, kind: str) -> set[int]:
 def _expected(log: RoundLog, kind: str) -> set[int]:
     """The seats that may do an act of this kind in this round."""
     may = {
-        "commit": log.active,
+        "announce": log.active,
+        "commit": log.keys or log.active,
         "reveal": log.commitments,
         "commitScores": log.committee,
         "revealScores": log.score_commitments,
@@ -257,6 +259,7 @@ def _expected(log: RoundLog, kind: str) -> set[int]:
 
 def _window(terms: Terms, kind: str) -> int:
     windows = {
+        "announce": terms.commit_window // 2,
         "commit": terms.commit_window,
         "reveal": terms.reveal_window,
         "commitScores": terms.score_commit_window,

@@ -99,7 +99,7 @@ class Host:
 
     def __post_init__(self) -> None:
         terms = self.ledger.reader.terms
-        a_round = size_of(Kind.UPDATE, terms.depth) + terms.max_attempts * size_of(Kind.MODEL, terms.depth)
+        a_round = size_of(self.ledger.reader.mode.kind, terms.depth) + terms.max_attempts * size_of(Kind.MODEL, terms.depth)
         self.quota = self.quota or Quota(FILES_OF_A_ROUND * ROUNDS_A_DAY * a_round)
         self.names: dict[str, str] = {}  # CID to name
         self._reserving = threading.Lock()
@@ -256,7 +256,7 @@ async def _by_cid(host: Host, request: Request) -> Response:
 async def _file(host: Host, request: Request) -> Response:
     name = request.path_params["name"]
     if parse_name(name) is None and not SIGNED_NAME.fullmatch(name):
-        return _line(404, "files are named by their root: HASH.update, HASH.model or HASH.json")
+        return _line(404, "files are named by their root: HASH.update, HASH.masked, HASH.model or HASH.json")
     return _sent(host, request, name)
 
 
@@ -291,7 +291,7 @@ async def _upload(host: Host, request: Request) -> Response:
         return await _metric(host, request, found[1], int(found[2]), int(found[3]))
     parsed = parse_name(request.path_params["name"])
     if parsed is None or parsed[1] is None:
-        return _line(403, "seats give updates and models: HASH.update or HASH.model")
+        return _line(403, "seats give updates and models: HASH.update, HASH.masked or HASH.model")
     if not _admitted(host, request):
         return _line(401, "this host takes files from those who have its token alone")
     root, kind, name = parsed[0], parsed[1], request.path_params["name"]

@@ -12,6 +12,7 @@ from fl.errors import plain
 from fl.learning.research.comparison import Baselines
 from fl.network.denomination import Denomination
 from fl.network.events import Event
+from fl.protocol import votes
 from fl.protocol.enums import Offence
 from fl.protocol.manifest import Manifest
 from fl.protocol.phases import Phase
@@ -401,6 +402,9 @@ def _spans(log: RoundLog, terms: Terms, given: Mapping[str, Any], now: int) -> t
 
     over = at("Finalized") or now
     spans = [Span("commit", log.opened_at, log.opened_at + terms.commit_window)]
+    if log.keys:
+        half = log.opened_at + terms.commit_window // 2
+        spans = [Span("announce", log.opened_at, half), Span("commit", half, spans[0].end)]
     spans.append(Span("reveal", spans[-1].end, spans[-1].end + terms.reveal_window))
     if spans[-1].end < over:
         spans.append(Span("draw", spans[-1].end, at("Drawn") or over))
@@ -426,6 +430,9 @@ def _agreement(log: RoundLog) -> tuple[dict[int, float], int]:
     if not log.settled or not log.validators:
         return {}, 0
     revealed, vectors = log.revealed or [], {v: log.scores[v] for v in log.validators}
+    if log.keys:  # one vote on what all updates make together
+        mean = {validator: far / max(len(revealed) - 1, 1) for validator, far in votes.distances(revealed, vectors).items()}
+        return mean, len(revealed) * (len({any(vote) for vote in vectors.values()}) > 1)
     far = {}
     for validator, vector in vectors.items():
         others = [i for i, seat in enumerate(revealed) if seat != validator]

@@ -118,6 +118,7 @@ def _again(plan: Plan) -> str:
         words += ["--adversary", f"{kind}:{count}"]
     if plan.gate != DEFAULT_GATE:
         words += ["--gate", plan.gate]
+    words += ["--private-sum"] if plan.masked else []
     for flag, limit in (("--until-metric", plan.until), ("--patience", plan.patience)):
         words += [] if limit is None else [flag, str(limit)]
     words += ["--publish-metrics"] if plan.publish_metrics else []

@@ -35,6 +35,8 @@ def begin(plan: Any, task: str, out: Path) -> int:
     if (out / "participants").exists() or kept.exists():
         if _read(kept) != facts:
             raise TaskError(f"{out} holds an unfinished simulation with other settings: give those, or another --out")
+        if facts["masked"]:  # masked for a company on a chain that is gone; trained anew, with the same randomness
+            shutil.rmtree(out / "participants", ignore_errors=True)
         for scores in out.glob("participants/*/*.scores"):
             scores.unlink()
         for transactions in out.glob("participants/*/transactions"):

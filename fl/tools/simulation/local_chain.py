@@ -85,8 +85,10 @@ class Clock:
     def _over(self, phase: Phase, log: RoundLog) -> bool:
         """Whether all awaited seats have done what the phase asks for."""
         here = self.awaited()
+        if phase is Phase.ANNOUNCE:
+            return here & set(log.active) <= log.keys.keys()
         if phase is Phase.COMMIT:
-            return here & set(log.active) <= log.commitments.keys()
+            return here & set(log.keys or log.active) <= log.commitments.keys()
         if phase is Phase.REVEAL:
             return here & log.commitments.keys() <= log.reveals.keys()
         if phase is Phase.SCORE_COMMIT:

@@ -18,6 +18,7 @@ from fl.agents.record.view import View
 from fl.agents.roles.casting import whole_seat
 from fl.agents.roles.collector import Collector
 from fl.agents.roles.keeper import Keeper
+from fl.agents.roles.partners import Partners
 from fl.agents.roles.privacy_guard import PrivacyGuard, statement_name
 from fl.agents.roles.publisher import Publisher
 from fl.agents.roles.training import CohortTrainer, TrainingOptions
@@ -106,6 +107,8 @@ def simulate(plan: Plan, out: Path, watcher: Watcher | None = None, ray: str | N
     if plan.rounds < 1:
         raise TaskError(f"{plan.rounds} rounds: give at least one")
     gate_rule(plan.gate)
+    if plan.masked and (plan.adversaries or plan.privacy or plan.trim):
+        raise TaskError("a masked sum goes without --adversary, --private and --trim: no single update is seen, to be judged")
     Stop(plan.until, plan.patience)
     if plan.seed < 0:
         raise TaskError(f"seed {plan.seed}: give a number of at least 0")
@@ -143,7 +146,7 @@ class _Simulation:
         accounts = ape_accounts.local_accounts(FIRST_SEAT + plan.seats)
         sponsor, seats = accounts[SPONSOR], accounts[FIRST_SEAT:]
         say("compiling, where anything is new, and deploying the contracts")
-        deployment = deploy(self.task, {"trim": plan.trim, **plan.terms}, sponsor, self.store, seed=plan.seed, gate=plan.gate)
+        deployment = deploy(self.task, plan.given_terms(), sponsor, self.store, seed=plan.seed, gate=plan.gate, mode=plan.mode)
         node = FederationReader(Rpc([ape_accounts.node_url()]), federation_abi(), deployment.federation, depth=DEPTH)
         say(f"seating {plan.seats} participants")
         self._seat(node, deployment, sponsor, seats)
@@ -205,6 +208,7 @@ class _Simulation:
         agents = []
         parts = {seat: self._shard(seat).train for seat in range(self.plan.seats)}
         far = partial(in_parallel, ray=self.ray) if self.ray else None
+        partners = Partners.of([account.address for account in seats]) if self.plan.masked else None
         cohort = Cohort(self.task, parts, self.plan.seed, far, self.plan.task)
         for seat, (kind, account) in enumerate(zip(self.kinds, seats, strict=True)):
             shard, signer = self._shard(seat), ape_accounts.AccountSigner(account)
@@ -213,7 +217,8 @@ class _Simulation:
             if self.plan.privacy and kind not in adversaries.PARTICIPANTS:
                 guard = self.guards[seat] = self._guard(self.plan.privacy, seat, shard, journal)
             cast, trainer = adversaries.cast(kind, self._seats_of(kind)), CohortTrainer(cohort, seat)
-            trio = cast(seat, self.evaluator, shard, self.plan.seed, journal, TrainingOptions(trainer, guard))
+            options = TrainingOptions(trainer, guard, partners=partners)
+            trio = cast(seat, self.evaluator, shard, self.plan.seed, journal, options)
             roles = whole_seat(trio, seat, signer.address, journal, self.plan.rounds, checks=kind == "honest")
             if self.plan.publish_metrics and kind == "honest":
                 roles = (*roles, Publisher(seat, self.evaluator, shard, journal, signer.sign_typed))

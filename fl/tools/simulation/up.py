@@ -33,9 +33,11 @@ from fl.learning.task import Task
 from fl.learning.task_check import table_of
 from fl.learning.task_loading import load_task
 from fl.network import ape_accounts
+from fl.network.abi import federation_abi
 from fl.network.federation import FederationReader
 from fl.network.rpc import LOOPBACK, Rpc
 from fl.network.stores.local import LocalStore
+from fl.protocol.mode import mode_of
 from fl.tools.audit.auditor import Auditor
 from fl.tools.audit.export import write_events
 from fl.tools.cli.prices import Prices
@@ -43,7 +45,7 @@ from fl.tools.federation.deploy import deploy, tried_task
 from fl.tools.federation.deployment import Deployment
 from fl.tools.federation.participate import Settings
 from fl.tools.federation.stopping import Stop
-from fl.tools.federation.terms_file import LAPTOP
+from fl.tools.federation.terms_file import LAPTOP, everybody
 from fl.tools.model.export import export
 from fl.tools.model.source import from_chain
 from fl.tools.report.live import Source
@@ -67,7 +69,7 @@ class Plan:
     drop: columns of the tables that nobody learns from, such as a patient's number.
     rounds: it ends after so many final models; 0 runs until it is stopped.
     stop: it ends earlier when the models have become good enough, or no better, on rows that nobody trains on.
-    port: of the live page on loopback, 0 for any free one; None: no page."""
+    port: of the live page on loopback, 0 for any free one; None: no page. masked: nobody sees one update, only their sum."""
 
     out: Path
     tables: tuple[Path, ...] = ()
@@ -79,6 +81,7 @@ class Plan:
     seed: int = 0
     port: int | None = None
     stop: Stop = field(default_factory=Stop)
+    masked: bool = False
 
     def __post_init__(self) -> None:
         if self.continues and not (self.tables or self.task or self.target or self.drop):
@@ -107,7 +110,7 @@ class Plan:
         """What must stay the same from one run of a federation to the next."""
         tables = [str(path.resolve()) for path in self.tables]
         facts = {"tables": tables, "target": self.target, "drop": list(self.drop)}
-        return facts | {"task": self.task, "seats": self.seats, "seed": self.seed}
+        return facts | {"task": self.task, "seats": self.seats, "seed": self.seed, "masked": self.masked}
 
     @property
     def participants(self) -> int:
@@ -214,7 +217,7 @@ class _Local:
                 if resumed:
                     carry_on(Rpc([url]))
                 self.deployment = deployment = self.deployment or self._found(task)
-                self.abi = ape_accounts.abi("Federation")
+                self.abi = federation_abi()
                 self.meter = self._meter(task, deployment)
                 self.judge = self._judge(task, deployment)
                 history, reader = self._play(deployment, url, resumed)
@@ -279,7 +282,8 @@ class _Local:
         accounts = ape_accounts.local_accounts(OWNERS + seats)
         sponsor = accounts[0]
         self.progress.say("deploying the contracts")
-        done = deploy(task, LAPTOP, sponsor, self.store, seed=self.plan.seed, required_confirmations=0)
+        given, mode = {**LAPTOP, **everybody(seats)} if self.plan.masked else LAPTOP, mode_of(self.plan.masked)
+        done = deploy(task, given, sponsor, self.store, seed=self.plan.seed, mode=mode, required_confirmations=0)
         (self.out / "columns.csv").unlink(missing_ok=True)
         token = ape_accounts.contract("TestToken").at(done.token)
         federation = ape_accounts.contract("Federation").at(done.federation)
@@ -339,6 +343,9 @@ class _Local:
         mine: dict[str, Any] = {"shard": f"{seat}/{self.plan.participants}", "task": self.plan.task}
         if self.plan.tables:
             mine = {"task": self._table(seat, deployment)}
+        if self.plan.masked:
+            accounts = ape_accounts.local_accounts(OWNERS + self.plan.participants)
+            mine["partners"] = tuple(accounts[OPERATORS + i].address for i in range(self.plan.participants))
         settings = Settings(
             deployment.federation,
             [str(self.store.path)],

@@ -8,7 +8,8 @@ from fl.learning.data.partition import split
 from fl.learning.research import baselines
 from fl.learning.research.masked import course
 from fl.learning.task_loading import load_task
-from fl.learning.vote import accepts, adopted
+from fl.learning.vote import accepts
+from fl.protocol.votes import adopted
 
 
 def test_vote__allows_noise_and_refuses_harm():

@@ -24,6 +24,7 @@ from fl.network.explorer import (
     read_answer,
     standard_input,
 )
+from fl.protocol.mode import Mode
 
 PLACES = {name: identity.address_of(name) for name in identity.ARGUMENTS}
 
@@ -37,8 +38,9 @@ def test_compiler__is_named_as_explorers_name_it():
 @pytest.mark.parametrize("name", identity.ARGUMENTS)
 def test_submission__compiles_to_the_code_on_the_chain(name):
     """By an explorer that knows nothing of us: without the settings for the metadata it would get other code."""
-    evm = LocalEvm()
-    System.create(evm)
+    evm, source = LocalEvm(), identity.CODE.get(name, name)
+    for mode in Mode:
+        System.create(evm, mode=mode)
 
     def judge(words: dict[str, str]) -> str:
         made = compiled(json.loads(words["sourceCode"]), words["contractname"])
@@ -47,7 +49,7 @@ def test_submission__compiles_to_the_code_on_the_chain(name):
     with explorer(judge) as (url, asked):
         others = tuple(PLACES[other] for other in identity.ARGUMENTS[name])
         assert Explorer(url, 31337).publish(name, PLACES[name], others) == "Pass - Verified"
-    assert asked[0]["compilerversion"] == COMPILER and asked[0]["contractname"] == f"contracts/{name}.sol:{name}"
+    assert asked[0]["compilerversion"] == COMPILER and asked[0]["contractname"] == f"contracts/{source}.sol:{source}"
     assert asked[0].get("constructorArguements", "") == "".join(other[2:].lower().rjust(64, "0") for other in others)
 
 
@@ -63,7 +65,7 @@ def test_code_without_the_metadata_settings__is_another():
 def test_publish__says_what_the_explorer_says__of_each_contract():
     words = iter(["Pass - Verified", "Fail - Unable to verify", "Pass - Verified"])
     with explorer(lambda asked: next(words)) as (url, asked):
-        lines = publish_all(Explorer(url, 5, "secret"), PLACES)
+        lines = publish_all(Explorer(url, 5, "secret"), {name: PLACES[name] for name in identity.contracts(Mode.OPEN)})
     assert lines[0] == f"Disputes {PLACES['Disputes']}: Pass - Verified"
     assert lines[1] == (
         f"Federation stands at {PLACES['Federation']}, but its sources were not published: "

@@ -15,6 +15,7 @@ from fl.errors import ChainError
 from fl.network import identity
 from fl.network.federation import FederationReader
 from fl.network.identity import Maker
+from fl.protocol.mode import Mode
 
 THIEF = address("thief")
 REFUSED = "is not a federation of this program's version, made by the factory .*false books.*nothing was sent"
@@ -35,23 +36,32 @@ def made_by(factory: Contract) -> Maker:
     return Maker(*map(to_checksum_address, (factory.address, factory.call("implementation"))))
 
 
-def without_deployer(**terms) -> System:
+def without_deployer(mode: Mode = Mode.OPEN, **terms) -> System:
     """A chain that lacks the deployer: implementation and factory are wherever they came to be."""
     evm = InProcessChain()
     token, made = evm.deploy("TestToken", by=DEPLOYER), {}
-    for name, others in identity.ARGUMENTS.items():
-        made[name] = evm.deploy(name, *(made[other].address for other in others), by=DEPLOYER)
-    honest = System._of(evm, token, made[identity.FACTORY], System.create().model, terms)
+    for name in identity.contracts(mode):
+        others = [made[other].address for other in identity.ARGUMENTS[name]]
+        made[name] = evm.deploy(identity.CODE.get(name, name), *others, by=DEPLOYER)
+    honest = System._of(evm, token, made[identity.FACTORIES[mode]], System.create().model, terms, mode)
     evm.vm.insert_account_info(identity.DEPLOYER, type(evm.vm.basic(STRANGER))())
     return honest
 
 
-def test_addresses__follow_from_code_and_terms_alone(s):
+@pytest.mark.parametrize("mode", Mode)
+def test_addresses__follow_from_code_and_terms_alone(mode):
+    s = System.create(InProcessChain(), mode=mode)
     maker = reader_of(s).check_identity()
-    assert maker == Maker.own() == made_by(s.factory)
+    assert maker == Maker.own(mode) == made_by(s.factory)
     assert maker.address(s.terms).lower() == s.federation.address
     assert s.evm.code(s.factory.address) == maker.factory_code
-    assert System.create(InProcessChain()).federation.address == s.federation.address
+    assert System.create(InProcessChain(), mode=mode).federation.address == s.federation.address
+
+
+def test_the_other_mode_under_the_same_terms__is_another_federation(s):
+    assert Maker.own(Mode.OPEN).address(s.terms) != Maker.own(Mode.MASKED).address(s.terms)
+    with pytest.raises(ChainError, match=REFUSED):
+        identity.check_identity(s.evm, s.federation.address, s.terms, mode=Mode.MASKED)
 
 
 def test_label__makes_another_address(s):
@@ -83,8 +93,9 @@ def test_federation_that_is_still_to_be_created__is_refused(s):
         identity.check_identity(s.evm, Maker.own().address(later), later)
 
 
-def test_chain_without_the_deployer__needs_a_factory_that_the_user_knows():
-    s = without_deployer()
+@pytest.mark.parametrize("mode", Mode)
+def test_chain_without_the_deployer__needs_a_factory_that_the_user_knows(mode):
+    s = without_deployer(mode)
     with pytest.raises(ChainError, match=r"cannot be recomputed here.*name a factory that you know with --factory"):
         reader_of(s).check_identity()
     reader = FederationReader.open(s.evm, s.federation.address, s.factory.address)

@@ -119,4 +119,4 @@ def test_gate_rule__of_an_unknown_name():
     assert gate_rule("agreement") == Rule("agreement", 3)
     with pytest.raises(ManifestError, match=r"'strict', .* agreement, none"):
         gate_rule("strict")
-    assert set(SCORES) == {"leave-one-out"}
+    assert set(SCORES) == {"leave-one-out", "vote"}

@@ -17,12 +17,15 @@ from support.keys import key_of
 from support.relays import Entry, commitments, openings, score_commitments, score_openings, signed, with_keys
 from support.system import CHALLENGER, STRANGER, System, operator, owner, random_model, random_update, salt
 
+from fl.network.identity import ARGUMENTS, CODE
 from fl.protocol import committee
 from fl.protocol.artifact import Kind
 from fl.protocol.commitment import score_commitment, update_commitment
 from fl.protocol.fraud import Opened
 from fl.protocol.header import prev_randao
 from fl.protocol.leaves import root_from
+from fl.protocol.masks import RoundKey
+from fl.protocol.mode import Mode
 from fl.protocol.signatures import ActKind
 
 HERE = Path(__file__).parent
@@ -30,6 +33,7 @@ SHIPPED = HERE.parents[2] / "fl" / "network" / "gas.json"
 SEATS = (5, 10, 50, 128)
 DEPTHS = {"1M": 12, "34M": 17, "1G": 22}
 ANSWERED = (0, 6, 12, 17, 22)  # depths at which a leaf is demanded and answered
+MASKED_SEATS = (4, 10, 20)
 RELAYED = ((10, 3), (10, 5), (50, 5), (128, 15))  # seats and committee
 BATCH = 64  # reveals that one relayer sends together
 LOCATOR = b"\xff" * 64  # the longest
@@ -265,17 +269,121 @@ def challenge(evm: AnvilEvm, n: int, depth: int) -> tuple[int, int]:
     return s.take()["challenge"][0]
 
 
+def deployments(evm: AnvilEvm) -> dict[str, int]:
+    """Gas of what all federations share, in each mode, and of the play money."""
+    places: dict[str, str] = {}
+    out = {}
+    for name, others in ARGUMENTS.items():
+        places[name] = evm.deploy(CODE.get(name, name), *(places[other] for other in others)).address
+        out[name] = evm.gas
+    evm.deploy("TestToken")
+    return {**out, "TestToken": evm.gas}
+
+
+def masked(evm: AnvilEvm, n: int) -> dict[str, int]:
+    """Gas per participant of a steady masked round whose committee are all seats, or the largest odd part of them up to 15, by
+    the same calls as in an open round of as many seats; batches are sent by a relay, and `direct` by each seat itself."""
+    size = min(15, n - 1 + n % 2)
+    terms = {"committee": size, "min_reveals": n, "max_seats": n}
+    keys = {seat: RoundKey(seat + 1) for seat in range(n)}
+    s = with_keys(Meter.create(evm, mode=Mode.MASKED, **terms).join(n).fund(), n)
+    for direct in (False, False, True):  # the first round fills empty storage
+        s.take()
+        f = s.federation
+        s.do("multicall", [*([f.data("finalize")] if s.round.live else []), f.data("openRound")])
+        _in_parts(s, "announceMany", [signed(s, i, key.public, ActKind.ANNOUNCE) for i, key in keys.items()], direct)
+        s.skip()
+        s.updates, s.scores = {seat: np.random.default_rng(seat).bytes(512) for seat in keys}, {}
+        _in_parts(s, "commitMany", commitments(s, s.updates), direct)
+        s.skip()
+        _in_parts(s, "revealMany", openings(s), direct)
+        s.skip()
+        _in_parts(s, "commitScoresMany", score_commitments(s, dict.fromkeys(s.draw(), b"\xff")), direct)
+        s.skip()
+        _in_parts(s, "revealScoresMany", score_openings(s), direct)
+        s.skip()
+        s.settle()
+        s.skip()
+        s.do("propose", 0, b"\x01" * 32, b"", by=key_of(0).address)
+        s.skip()
+        spent = {name: sum(gas for gas, _ in calls) for name, calls in s.take().items()}
+        if not direct:
+            out = {name: round(spent[name] / n) for name in ("announceMany", "commitMany", "revealMany")}
+            out |= {name: round(spent[name] / size) for name in ("commitScoresMany", "revealScoresMany")}
+            out["all-in"] = round(sum(spent.values()) / n)
+    return {**out, "all-in, direct": round(sum(spent.values()) / n)}
+
+
+def announcements(evm: AnvilEvm) -> dict[str, int]:
+    """Gas of announced keys at their largest, as `largest` has the other acts."""
+    n = 128
+    s = with_keys(Meter.create(evm, mode=Mode.MASKED).join(n).fund(), n)
+    s.open()
+    entries = [signed(s, i, RoundKey(i + 1).public, ActKind.ANNOUNCE) for i in range(n)]
+    s.take()
+    for part in (entries[:1], entries[1:]):
+        s.do("announceMany", s.round.number, part)
+    (first, _), (rest, _) = s.take()["announceMany"]
+    return {"first": first, "more": -(-rest // (n - 1))}
+
+
+def _in_parts(s: Meter, function: str, entries: list, each: bool) -> None:
+    number = () if function.startswith("reveal") else (s.round.number,)
+    for part in [[entry] for entry in entries] if each else [entries]:
+        s.do(function, *number, part)
+
+
+def masked_challenge(evm: AnvilEvm, n: int, depth: int) -> tuple[int, int]:
+    """As `challenge`, against n masked updates."""
+    rng = np.random.default_rng(depth)
+    leaf = int(rng.integers(0, 1 << depth))
+
+    def part(content: bytes) -> tuple[bytes, bytes]:
+        path = tuple(rng.bytes(32) for _ in range(depth))
+        return content + b"".join(path), root_from(content, leaf, path)
+
+    previous, genesis = part(random_model(rng))
+    terms = {"depth": depth, "challenge_window": 3600, "min_reveals": n, "max_seats": n}
+    s = Meter.create(evm, random_model(rng), mode=Mode.MASKED, **{**terms, "committee": min(15, n - 1 + n % 2)})
+    s.terms = replace(s.terms, genesis=genesis, label=bytes(31) + b"\x02")
+    made = s.factory.send("create", s.terms.as_tuple(), by=STRANGER)[0][1]["federation"]
+    s.federation = evm.at("MaskedFederation", made)
+    with_keys(s.join(n).fund(), n)
+    shown, roots = zip(*[part(rng.bytes(512)) for _ in range(n)], strict=True)
+    s.open()
+    s.do("announceMany", 1, [signed(s, i, RoundKey(i + 1).public, ActKind.ANNOUNCE) for i in range(n)])
+    s.skip()
+    s.do("commitMany", 1, [signed(s, i, s.commitment(i, roots[i])) for i in range(n)])
+    s.skip()
+    s.do("revealMany", [(i, roots[i], salt(i), b"") for i in range(n)])
+    s.skip()
+    s.do("commitScoresMany", 1, score_commitments(s, dict.fromkeys(s.draw(), b"\xff")))
+    s.skip()
+    s.do("revealScoresMany", score_openings(s))
+    s.skip()
+    s.settle()
+    s.skip()
+    last, root = part(random_model(rng))
+    s.do("propose", 0, root, b"", by=key_of(0).address)
+    s.take()
+    s.do("challenge", leaf, 100, b"".join(shown) + previous + last, by=CHALLENGER)
+    return s.take()["challenge"][0]
+
+
+def masked_part(evm: AnvilEvm) -> dict:
+    """What the masked mode adds to the table."""
+    challenges = {
+        f"{n} seats, 34M parameters": dict(zip(("gas", "bytes"), masked_challenge(evm, n, 17), strict=True))
+        for n in MASKED_SEATS
+    }
+    rounds = {f"{n} seats": masked(evm, n) for n in MASKED_SEATS}
+    return {"masked": rounds, "masked challenge": challenges, "announced at most": announcements(evm)}
+
+
 def table_of(evm: AnvilEvm) -> dict:
     """The whole table under the rules of an engine."""
     try:
-        disputes = evm.deploy("Disputes")
-        table: dict = {"deploy": {"Disputes": evm.gas}}
-        implementation = evm.deploy("Federation", disputes.address)
-        table["deploy"]["Federation"] = evm.gas
-        evm.deploy("FederationFactory", implementation.address)
-        table["deploy"]["FederationFactory"] = evm.gas
-        evm.deploy("TestToken")
-        table["deploy"]["TestToken"] = evm.gas
+        table: dict = {"deploy": deployments(evm)}
         table["actions"] = {str(n): actions(evm, n) for n in SEATS}
         table["relayed"] = {f"{n} seats, committee of {size}": relayed(evm, n, size) for n, size in RELAYED}
         table["relayed at most"] = largest(evm)
@@ -285,7 +393,7 @@ def table_of(evm: AnvilEvm) -> dict:
             for n in SEATS
             for name, d in DEPTHS.items()
         }
-        return table
+        return {**table, **masked_part(evm)}
     finally:
         evm.close()
 
@@ -329,11 +437,29 @@ def markdown(table: dict) -> str:
     lines += ["", f"| challenge | gas | {NEXT} | bytes |", "|---|---:|---:|---:|"]
     for name, c in today["challenge"].items():
         lines.append(f"| {name} | {c['gas']:,} | {then['challenge'][name]['gas']:,} | {c['bytes']:,} |")
+    kinds = [*today["masked"]["4 seats"]]
+    lines += head("masked, a participant or validator", kinds)
+    for name, now in today["masked"].items():
+        lines.append(row(name, [(now[kind], then["masked"][name][kind]) for kind in kinds]))
+    lines += ["", f"| challenge of a masked round | gas | {NEXT} | bytes |", "|---|---:|---:|---:|"]
+    for name, c in today["masked challenge"].items():
+        lines.append(f"| {name} | {c['gas']:,} | {then['masked challenge'][name]['gas']:,} | {c['bytes']:,} |")
     return "\n".join(lines) + "\n"
 
 
+def only_masked() -> dict:
+    """The shipped table, with deployments and the masked mode measured anew."""
+    table = json.loads(SHIPPED.read_text())
+    for rules, engine in ((TODAY, AnvilEvm(fork=TODAY)), (NEXT, NextRules())):
+        try:
+            table[rules] |= {"deploy": deployments(engine), **masked_part(engine)}
+        finally:
+            engine.close()
+    return table
+
+
 if __name__ == "__main__":
-    result = measure()
+    result = only_masked() if sys.argv[1:] == ["masked"] else measure()
     SHIPPED.write_text(json.dumps(result, indent=1) + "\n")
     (HERE / "gas.md").write_text(markdown(result))
     sys.stdout.write(markdown(result))
