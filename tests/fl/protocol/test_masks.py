@@ -165,6 +165,25 @@ def test_exchanged_updates__leave_the_same_sum_and_no_file_in_place():
     assert (first[0] - second[0] == (steps[0] - steps[1]).view(np.uint16)).all()
 
 
+def test_public_files__fit_the_exchanged_updates_as_well__for_whoever_lacks_the_stream_of_the_two():
+    """Store, chain, sponsor and the third seat know all but the stream that the first two share. For each of the two assignments
+    of their updates there is exactly one such stream that gives the published files, and both streams look alike."""
+    them, keys = company(3)
+    steps = some_steps(3, 5)
+    files = masked(steps)
+    seeds = them.seeds(4, keys[2])  # of the third seat, which is a traitor
+    known = [stream(seeds[seat], 256) for seat in (0, 2)]
+    fitting = []
+    for first, second in ((steps[0], steps[1]), (steps[1], steps[0])):
+        between = files[0] - first.view(np.uint16) - known[0]
+        assert (second.view(np.uint16) - between + known[1] == files[1]).all()
+        fitting.append(between)
+    assert (fitting[0] == stream(them.seeds(0, keys[0])[2], 256)).all()
+    assert (fitting[0] != fitting[1]).any()
+    for between in fitting:  # neither has the high bytes of 0 and 255 that an update has
+        assert len(np.unique(between >> 8)) > 100
+
+
 @pytest.mark.parametrize("seat", range(3))
 def test_file__alone_looks_uniform(seat: int):
     """The counts of the 16 highest nibbles over 64 rounds of one constant update: chi-squared with 15 degrees of freedom stays
