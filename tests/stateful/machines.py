@@ -220,7 +220,7 @@ class Base(RuleBasedStateMachine):
         self.ledger.time, self.ledger.block = self.s.evm.time, self.s.evm.block
         assert self.s.sets() == self.ledger.sets()
         result, facts = self.s.round, self.ledger.facts()
-        assert tuple(result.values()) == tuple(vars(facts).values())
+        assert (*result.values(), self.s.announce_window) == tuple(vars(facts).values())
         assert self.s.phase is self.ledger.phase
         assert self.s.see("phaseEnd") == self.ledger.phase_end
         assert self.s.see("model") == self.ledger.model

@@ -14,7 +14,7 @@ from fl.protocol.phases import Phase
 # Runs of each machine.
 WEIGHTS = {"Base": 6, "Honest": 10, "Dropouts": 20, "Liars": 20, "Fraud": 80, "Hostile": 110, "Several": 14, "OnNode": 8}
 MUST = (
-    [f"phase {p.name}" for p in Phase]
+    [f"phase {p.name}" for p in Phase if p is not Phase.ANNOUNCE]  # of private sums only
     + [f"slash: {act}" for act in ("no reveal", "no scores", "fraud")]
     + [f"ending: {e}" for e in ("adopted", "unchanged", "void at once", "void by the clock", "toppled by the clock")]
     + [f"{act}: done" for act in ("join", "topUp", "setOperator", "exit", "withdraw", "claim", "claimCredit", "sweep", "fund")]

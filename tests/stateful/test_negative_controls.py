@@ -25,7 +25,7 @@ CONTROLS = [
         "if (state == Records.REVEALED) { revealed |= 1 << seat;"
         " _slash(seat, Offence.NoReveal, T.word(T.NO_REVEAL_SLASH), 0, address(0)); }",
     ),
-    ("I3", "Honest", "Disputes", "if (FixedPoint.aggregate(previous, values, T.word(T.TRIM)) == proposed)", "if (false)"),
+    ("I3", "Honest", "Disputes", "if (_next(previous, values) == proposed)", "if (false)"),
     ("I4", "Honest", "Federation", "        r.number += 1;\n", "        if (r.number == 0) r.number = 1;\n"),
     ("I5", "Fraud", "Federation", "if (r.openDemands > 0) {", "if (r.openDemands > 9) {"),
     ("I5", "Honest", "Federation", "        r.proposal = root;\n", "        r.proposal = root;\n        _model = root;\n"),

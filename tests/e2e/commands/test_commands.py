@@ -64,9 +64,10 @@ def test_summary__tells_what_was_asked_and_what_came_of_it(summary):
     assert plan == {"task": "linear", "seats": 3, "rounds": 2, "seed": 1, "adversaries": []}
     assert [r["number"] for r in rounds] == [1, 2] and [s["seat"] for s in seats] == [0, 1, 2]
     for r in rounds:
-        assert r["active"] == r["revealed"] == r["accepted"] == sorted(r["committee"]) == [0, 1, 2]
-        assert set(r["scores"]) == {"0", "1", "2"} and all(1 <= score <= 255 for score in r["scores"].values())
-        assert r["adopted"] and not r["voided"] and (r["left_out"], r["fallen"]) == ([], [])
+        assert r["active"] == r["revealed"] == sorted(r["committee"]) == sorted([*r["accepted"], *r["left_out"]]) == [0, 1, 2]
+        assert {seat for seat, score in r["scores"].items() if 1 <= score <= 255} == {str(seat) for seat in r["accepted"]}
+        # Of three seats the gate may leave out one, where their few rows ask for opposite changes.
+        assert r["adopted"] and not r["voided"] and len(r["accepted"]) >= 2 and r["fallen"] == []
     assert (totals["model_root"], totals["final"]) == (rounds[-1]["model_root"], rounds[-1]["metric"])
     assert totals["final"] < 0.01 < 1 < summary["start"]
     assert set(summary["baselines"]["local_only"]) == {s["name"] for s in seats}
@@ -166,7 +167,8 @@ def flip(path: Path, at: int = 100) -> None:
 
 def test_audit__passes_and_counts(commands, simulated, summary):
     done = commands("audit", "--summary", simulated / "summary.json")
-    assert done.code == 0 and "     2 models agree\n" in done.out and "     6 updates agree\n" in done.out
+    accepted = sum(len(r["accepted"]) for r in summary["rounds"])
+    assert done.code == 0 and "     2 models agree\n" in done.out and f"     {accepted} updates agree\n" in done.out
     assert done.out.endswith(f"audit passed: 2 rounds, model {roots(summary)[-1]}\n")
 
 

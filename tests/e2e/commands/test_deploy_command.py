@@ -15,6 +15,7 @@ from web3.logs import DISCARD
 from fl.errors import ChainError
 from fl.network import gas, identity
 from fl.network.stores.local import LocalStore
+from fl.protocol.mode import Mode
 from fl.protocol.terms import WINDOWS, Terms
 from fl.tools.cli import options
 from fl.tools.federation.chain_copy import copy_of
@@ -39,12 +40,12 @@ def test_publish__submits_what_now_stands__and_tells_what_the_explorer_says(comm
         done = commands(*DEPLOY, "--store", tmp_path / "store", "--publish", url)
     assert done.code == 0, done.err
     sent = [words for words in asked if words["action"] == "verifysourcecode"]
-    assert [words["contractname"].split(":")[1] for words in sent] == list(identity.ARGUMENTS)
+    assert [words["contractname"].split(":")[1] for words in sent] == identity.contracts(Mode.OPEN)
     for words, said in zip(sent, ("Pass - Verified", "Fail - Unable to verify", "Pass - Verified"), strict=True):
         name, address = words["contractname"].split(":")[1], words["contractaddress"]
         assert address == identity.address_of(name) and commands.web3.eth.get_code(address)
         assert next(line for line in done.err.splitlines() if line.startswith(f"{name} ")).endswith(said)
-    others = [identity.address_of(other) for other in identity.ARGUMENTS[identity.IMPLEMENTATION]]
+    others = [identity.address_of(other) for other in identity.ARGUMENTS[identity.IMPLEMENTATIONS[Mode.OPEN]]]
     assert sent[1]["constructorArguements"] == "".join(other[2:].lower().rjust(64, "0") for other in others)
 
 
@@ -166,7 +167,7 @@ def test_deployment__is_what_later_commands_of_the_folder_read(commands, tmp_pat
 def bare(commands):
     """The chain before anybody deployed a contract of this version; put back afterwards."""
     before = commands.web3.provider.make_request("evm_snapshot", [])["result"]
-    for name in identity.ARGUMENTS:
+    for name in identity.contracts(Mode.OPEN):
         commands.web3.provider.make_request("anvil_setCode", [identity.address_of(name), "0x"])
         commands.web3.provider.make_request("anvil_setNonce", [identity.address_of(name), "0x0"])
     yield
@@ -177,8 +178,8 @@ def test_second_federation__needs_no_factory_of_its_own__and_another_label_under
     places = ["--store", tmp_path / "s"]
     assert commands(*DEPLOY, *places).code == 0
     first = remembered(commands)[-1]
-    assert first["gas"].keys() == {"TestToken", *identity.ARGUMENTS, "create"} and min(first["gas"].values()) > 0
-    assert first["factory"] == identity.address_of(identity.FACTORY)
+    assert first["gas"].keys() == {"TestToken", *identity.contracts(Mode.OPEN), "create"} and min(first["gas"].values()) > 0
+    assert first["factory"] == identity.address_of(identity.FACTORIES[Mode.OPEN])
     named = f"token: '{first['token']}'\n"
     again = commands(*DEPLOY, *places, "--terms", commands.write("again.yaml", named))
     assert again.line.endswith(f"stands at {first['federation']}: use it, or add a label for another one")
@@ -194,7 +195,7 @@ def test_local_chain_without_the_deployer__gets_it__so_that_no_command_must_be_t
     commands.web3.provider.make_request("anvil_setNonce", [identity.DEPLOYER, "0x0"])
     assert commands(*DEPLOY, "--store", tmp_path / "s").code == 0
     made = remembered(commands)[-1]
-    assert made["factory"] == identity.address_of(identity.FACTORY)
+    assert made["factory"] == identity.address_of(identity.FACTORIES[Mode.OPEN])
     done = commands("fund", "--federation", made["federation"], "--account", "TEST::0", "--mint", "--amount", "5")
     assert done.code == 0 and "the pool holds 5 TTT" in done.out, done
 
@@ -204,7 +205,7 @@ def test_chain_without_the_deployer__gets_a_factory_of_its_own__that_commands_mu
     commands.web3.provider.make_request("anvil_setNonce", [identity.DEPLOYER_MAKER, "0x1"])  # nobody can make it here
     assert commands(*DEPLOY, "--store", tmp_path / "s").code == 0
     made = remembered(commands)[-1]
-    assert made["factory"] != identity.address_of(identity.FACTORY)
+    assert made["factory"] != identity.address_of(identity.FACTORIES[Mode.OPEN])
     fund = ["fund", "--federation", made["federation"], "--account", "TEST::0", "--mint", "--amount", "5"]
     done = commands(*fund)
     assert done.code == 1 and "cannot be recomputed here" in done.line and "name a factory that you know" in done.line
@@ -281,7 +282,7 @@ def test_dry_run__without_gas_money__says_that_it_would_fail__and_tries_the_rest
 
 def test_dry_run__names_the_transaction_that_would_fail(commands, bare):
     """A factory's address that holds something else."""
-    commands.web3.provider.make_request("anvil_setCode", [identity.address_of(identity.FACTORY), "0x60006000fd"])
+    commands.web3.provider.make_request("anvil_setCode", [identity.address_of(identity.FACTORIES[Mode.OPEN]), "0x60006000fd"])
     copy = tried(commands)
     assert [step["name"] for step in copy["steps"]] == ["TestToken"]
     assert copy["fails"] and copy["fails"][0].startswith("create: ")
@@ -329,7 +330,7 @@ def test_dry_run__deployment_costs_what_it_said(commands, bare, tmp_path):
     result = commands(*DEPLOY, "--dry-run").out
     assert commands(*DEPLOY, "--store", tmp_path / "s").code == 0
     paid = remembered(commands)[-1]["gas"]
-    assert paid.keys() > {*identity.ARGUMENTS}
+    assert paid.keys() > {*identity.contracts(Mode.OPEN)}
     for what, used in paid.items():
         said = int(re.search(rf"{what} ([\d,]+)", result)[1].replace(",", ""))
         assert said == pytest.approx(used, rel=0.05), what

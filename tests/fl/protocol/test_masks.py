@@ -166,8 +166,8 @@ def test_exchanged_updates__leave_the_same_sum_and_no_file_in_place():
 
 
 def test_public_files__fit_the_exchanged_updates_as_well__for_whoever_lacks_the_stream_of_the_two():
-    """Store, chain, sponsor and the third seat know all but the stream that the first two share. For each of the two assignments
-    of their updates there is exactly one such stream that gives the published files, and both streams look alike."""
+    """Store, chain, sponsor and the third seat know all but the stream that the first two share. For each assignment of the two
+    updates there is exactly one such stream that gives the published files, and both streams look alike."""
     them, keys = company(3)
     steps = some_steps(3, 5)
     files = masked(steps)

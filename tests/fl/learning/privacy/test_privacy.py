@@ -32,6 +32,7 @@ from fl.network.events import Event
 from fl.protocol.artifact import Kind, parse_update
 from fl.protocol.fixed_point import to_float
 from fl.protocol.leaves import root_of
+from fl.protocol.mode import Mode
 from fl.protocol.phases import Phase
 
 TASK = load_task("breast_cancer")
@@ -316,6 +317,7 @@ def view(number: int, revealed: Sequence[Event] = ()) -> SimpleNamespace:
         model=lambda root: BASE,
         model_file=lambda root: b"",
         bound=lambda history: None,
+        mode=Mode.OPEN,
         store=SimpleNamespace(locator=lambda data: b""),
     )
     terms = SimpleNamespace(depth=2, reveal_window=600)
