@@ -9,7 +9,8 @@ from support.keys import key_of
 from support.relays import batch, commitments, openings, score_commitments, score_openings, signed, with_keys
 from support.system import System
 
-from fl.protocol.artifact import LEAF_PARAMETERS
+from fl.protocol.artifact import LEAF_PARAMETERS, Kind
+from fl.protocol.leaves import root_of
 from fl.protocol.masks import CAP, Company, RoundKey, mask
 from fl.protocol.mode import Mode
 from fl.protocol.phases import Phase
@@ -35,6 +36,12 @@ def announce(system: System, keys: Mapping[int, RoundKey]) -> int:
 
 def random_steps(rng: np.random.Generator, depth: int = 0) -> np.ndarray:
     return rng.integers(-CAP, CAP + 1, LEAF_PARAMETERS << depth, dtype=np.int16)
+
+
+def random_keys_and_steps(seats: int) -> tuple[dict[int, RoundKey], dict[int, np.ndarray]]:
+    """A key and an update for each of the first seats, the same in each run."""
+    rng = np.random.default_rng(3)
+    return {seat: round_key(seat) for seat in range(seats)}, {seat: random_steps(rng) for seat in range(seats)}
 
 
 def company_of(system: System, keys: Mapping[int, RoundKey]) -> Company:
@@ -75,9 +82,6 @@ def to_settle(system: System, files: Mapping[int, bytes], votes: Mapping[int, in
 
 def propose(system: System, model: bytes, seat: int = 0) -> System:
     """Proposes as the seat's key."""
-    from fl.protocol.artifact import Kind
-    from fl.protocol.leaves import root_of
-
     system.proposal = model
     system.do("propose", seat, root_of(model, Kind.MODEL), b"", by=key_of(seat).address)
     return system
