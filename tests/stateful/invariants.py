@@ -10,6 +10,7 @@ from support.system import System
 from fl.protocol import committee
 from fl.protocol.enums import RecordState
 from fl.protocol.header import prev_randao
+from fl.protocol.mode import Mode
 from fl.protocol.phases import Phase
 from fl.protocol.seats import from_bitmap
 
@@ -39,7 +40,7 @@ class Moment:
         """Grows as a round goes on. Proposing and its window alternate, once for each attempt."""
         r = self.round
         over = int(self.phase in (Phase.FINAL, Phase.VOID)) + 2 * int(not r.live and r.number > 0)
-        within = 0 if over else min(self.phase, Phase.PROPOSE)
+        within = 0 if over or self.phase is Phase.ANNOUNCE else min(self.phase, Phase.PROPOSE)
         return (r.number, over, within, 0 if over else r.attempts)
 
 
@@ -52,6 +53,7 @@ class Conduct:
     drawn: set[int]
     scored: set[int]
     reports: set[tuple[int, int]]  # (who reported, whose update)
+    votes: dict[int, bytes]  # what each validator revealed, as events told it
     wrong: bool  # the standing proposal is not the right model, or a demand against it ran out
 
 
@@ -66,7 +68,8 @@ def check(last: Moment, before: Moment, after: Moment, events: list[tuple[str, d
     _only_a_surviving_proposal_becomes_the_model(before, after)
     _the_sponsor_never_gains(before, after, events, s)
     _nobody_gains_from_a_slash(before, after, slashes, s)
-    _only_a_majority_excludes(before, after, events, conduct)
+    _only_a_majority_excludes(before, after, events, conduct, s)
+    _all_of_a_masked_round_or_nobody(before, after, events, conduct, s)
     _the_draw_follows_from_block_and_records(after, events, s)
 
 
@@ -137,15 +140,38 @@ def _nobody_gains_from_a_slash(before: Moment, after: Moment, slashes: list[dict
         _claim("I7", 0 <= fee <= frauds * s.terms.challenge_fee, f"of {amount} slashed, {fee} were not burnt")
 
 
-def _only_a_majority_excludes(before: Moment, after: Moment, events: list[tuple[str, dict]], conduct: Conduct) -> None:
-    """I9: once settled, the accepted set loses whom more than half of all that revealed reported, and nobody else."""
+def _only_a_majority_excludes(
+    before: Moment, after: Moment, events: list[tuple[str, dict]], conduct: Conduct, s: System
+) -> None:
+    """I9: once settled, the accepted set loses whom more than half of all that revealed reported, and nobody else; in a masked
+    federation it then loses everybody, and otherwise nobody."""
     if after.round.number != before.round.number or not before.round.settledAt:
         return
     told = [(e["seat"], author) for name, e in events if name == "MissingReported" for author in from_bitmap(e["missing"])]
     votes = [author for _, author in conduct.reports | set(told)]
     half = len(from_bitmap(before.round.revealed)) / 2
     stays = {author for author in from_bitmap(before.round.accepted) if votes.count(author) <= half}
+    if s.mode is Mode.MASKED and stays != set(from_bitmap(before.round.accepted)):
+        stays = set()
     _claim("I9", set(from_bitmap(after.round.accepted)) == stays, f"accepted {after.round.accepted:b}, by the votes {stays}")
+
+
+def _all_of_a_masked_round_or_nobody(
+    before: Moment, after: Moment, events: list[tuple[str, dict]], conduct: Conduct, s: System
+) -> None:
+    """I11: a masked round goes on only if all who announced revealed; it accepts all of them or nobody; and settling pays each
+    of them alike for its update, the whole rate or nothing, after votes of more than two thirds of the committee or fewer."""
+    r = after.round
+    if s.mode is not Mode.MASKED or not r.closeBlock:
+        return
+    _claim("I11", bool(r.voided) or r.revealed == r.active, f"{r.active:b} announced, {r.revealed:b} revealed, and it goes on")
+    _claim("I11", r.accepted in (0, r.revealed), f"of {r.revealed:b}, {r.accepted:b} are accepted")
+    if any(name == "Settled" for name, _ in events):
+        drawn = set(committee.unpack(r.committee, r.committeeSize))
+        paid = {i: after.seats[i].earned - before.seats[i].earned for i in from_bitmap(r.revealed) if i not in drawn}
+        favourable = sum(vote != b"\0" for vote in conduct.votes.values())
+        due = s.terms.trainer_rate if 3 * favourable > 2 * len(drawn) else 0
+        _claim("I11", set(paid.values()) <= {due}, f"{paid} were paid, and {due} was due to each")
 
 
 def _the_sponsor_never_gains(before: Moment, after: Moment, events: list[tuple[str, dict]], s: System) -> None:

@@ -339,7 +339,7 @@ class Ledger:
     def revealScores(self, by: str, seat: int, vector: bytes, right: bool) -> None:
         self._in(Phase.SCORE_REVEAL)
         refuse_if(seat not in self.round.committee, "NotDrawn")
-        refuse_if(len(vector) != len(self.round.closed), "WrongScoresLength")
+        refuse_if(len(vector) != self._score_bytes(), "WrongScoresLength")
         refuse_if(seat not in self.round.score_commitments, "NothingCommitted")
         refuse_if(seat in self.round.vectors, "AlreadyRevealed")
         refuse_if(not right, "WrongOpening")
@@ -358,10 +358,10 @@ class Ledger:
             r.voided = True
             return
         revealed = list(r.closed)
-        medians = pay.medians(revealed, r.vectors)
+        medians, distances = self._judged(revealed)
         for seat, m in zip(revealed, medians, strict=True):
             self._earn(seat, pay.trainer_pay(t.trainer_rate, m))
-        for seat, far in pay.distances(revealed, r.vectors).items():
+        for seat, far in distances.items():
             self._earn(seat, pay.validator_pay(t.validator_rate, t.strictness, far, len(revealed) - 1))
         r.accepted = pay.accepted(revealed, medians)
         r.settled_at, r.propose_from = self.time, self.time + t.show_window
@@ -398,7 +398,7 @@ class Ledger:
         news = set(from_bitmap(missing)) & set(r.accepted) - known
         r.reports[seat] = known | news
         votes = [author for reported in r.reports.values() for author in reported]
-        r.accepted = [author for author in r.accepted if 2 * votes.count(author) <= len(r.closed)]
+        r.accepted = self._without([author for author in r.accepted if 2 * votes.count(author) > len(r.closed)])
         return bool(news)
 
     def propose(self, by: str, round_: int, attempt: int, seat: int, root: bytes) -> None:
@@ -521,6 +521,19 @@ class Ledger:
         if len(r.closed) < self.terms.min_reveals:
             r.voided = True
 
+    # ---- what differs in a masked federation
+
+    def _score_bytes(self) -> int:
+        return len(self.round.closed)
+
+    def _judged(self, revealed: list[int]) -> tuple[list[int], dict[int, int]]:
+        """(each update's median score, each validator's distance)."""
+        return pay.medians(revealed, self.round.vectors), pay.distances(revealed, self.round.vectors)
+
+    def _without(self, out: list[int]) -> list[int]:
+        """The accepted, without those whom a majority reported."""
+        return [seat for seat in self.round.accepted if seat not in out]
+
     def _slash_silent(self) -> None:
         for seat in self.round.committee:
             if seat not in self.round.vectors:
@@ -555,3 +568,48 @@ class Ledger:
         self.deposits -= self.terms.demand_deposit
         if self.terms.demand_deposit:
             self._credit(account, self.terms.demand_deposit)
+
+
+class MaskedLedger(Ledger):
+    """A masked federation's. `invited` may announce; who did is active."""
+
+    def __init__(self, terms: Terms, chain_id: int, federation: str):
+        super().__init__(terms, chain_id, federation)
+        self.invited: frozenset[int] = frozenset()
+
+    def facts(self) -> RoundFacts:
+        return replace(super().facts(), announce_window=self.terms.commit_window // 2)
+
+    def openRound(self, by: str) -> None:
+        super().openRound(by)
+        self.invited, self.round.active = self.round.active, frozenset()
+
+    def announceMany(self, by: str, round_: int, entries: list[tuple[int, bytes, object]]) -> None:
+        self._in(Phase.ANNOUNCE)
+        self._named(round_)
+        refuse_if(len(entries) > self.terms.max_seats, "TooManyEntries")
+        self.relayed = []
+        for i, (seat, value, signed) in enumerate(entries):
+            free = seat in self.invited and seat in self.eligible() and seat not in self.round.active
+            if free and signed == ("Announce", self.round.number, seat, value, self.seats[seat].operator):
+                self.round.active |= {seat}
+                self.relayed.append(i)
+
+    def _close(self) -> None:
+        super()._close()
+        if set(self.round.closed) != self.round.active:
+            self.round.voided = True
+
+    def _score_bytes(self) -> int:
+        return 1
+
+    def _judged(self, revealed: list[int]) -> tuple[list[int], dict[int, int]]:
+        votes = {seat: vector != b"\0" for seat, vector in self.round.vectors.items()}
+        favourable = sum(votes.values())
+        verdict = 255 if 3 * favourable > 2 * len(self.round.committee) else 0
+        agree = {seat: favourable if vote else len(votes) - favourable for seat, vote in votes.items()}
+        far = {seat: 255 * (len(revealed) - 1) if 2 * count < len(votes) else 0 for seat, count in agree.items()}
+        return [verdict] * len(revealed), far
+
+    def _without(self, out: list[int]) -> list[int]:
+        return [] if out else self.round.accepted

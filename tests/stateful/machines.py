@@ -11,16 +11,16 @@ import numpy as np
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 from stateful.invariants import Broken, Conduct, Moment, check
-from stateful.ledger import Ledger, Refusal
+from stateful.ledger import Ledger, MaskedLedger, Refusal
 from support.evm import AnvilEvm, LocalEvm, Reverted
 from support.keys import Key
-from support.system import BASE_TERMS, BURN, SPONSOR, UNIT, System, random_model, random_update
+from support.system import BURN, SPONSOR, UNIT, System, random_model, random_update
 
-from fl.protocol.aggregate import aggregate
-from fl.protocol.artifact import Kind, pack_model, parse_model, parse_update
+from fl.protocol.artifact import LEAF_PARAMETERS, Kind, pack_model, parse_model
 from fl.protocol.commitment import score_commitment, update_commitment
 from fl.protocol.committee import unpack
 from fl.protocol.fraud import Opened, challenge_proof
+from fl.protocol.mode import Mode
 from fl.protocol.phases import Phase
 from fl.protocol.seats import from_bitmap
 from fl.protocol.signatures import ActKind, Signature, handover
@@ -29,11 +29,14 @@ from fl.protocol.signatures import act as act_of
 KEYS = {key.address.lower(): key for key in (Key(0xBEEF00 + i) for i in range(12))}
 PEOPLE = list(KEYS)
 RNG = np.random.default_rng(1)
-FILES = [random_update(RNG) for _ in range(24)]
-OPENED = {(o := Opened.of(data, Kind.UPDATE)).tree.root: o for data in FILES}
-VALUES = {root: parse_update(o.data, 0, BASE_TERMS.max_exponent) for root, o in OPENED.items()}
-ROOTS = list(OPENED)
+POOL = 24  # updates, from which seats choose
 GENESIS = random_model(RNG)
+FILES = {
+    Mode.OPEN: [random_update(RNG) for _ in range(POOL)],
+    Mode.MASKED: [RNG.bytes(2 * LEAF_PARAMETERS) for _ in range(POOL)],
+}
+OPENED = {(o := Opened.of(data, mode.kind)).tree.root: o for mode, pool in FILES.items() for data in pool}
+ROOTS = {mode: list(OPENED)[i * POOL : (i + 1) * POOL] for i, mode in enumerate(FILES)}
 SALT = b"\x05" * 32
 # The batches, and the single call that each entry stands for.
 BATCHES = {"commitMany": "commit", "revealMany": "reveal", "commitScoresMany": "", "revealScoresMany": "revealScores"}
@@ -64,6 +67,7 @@ class Base(RuleBasedStateMachine):
 
     reached: Counter[str] = Counter()
     terms: dict = {"max_seats": 8}
+    mode = Mode.OPEN
 
     def __init__(self):
         super().__init__()
@@ -76,16 +80,22 @@ class Base(RuleBasedStateMachine):
         self.sound, self.draining = True, False
         self.done: dict[str, set[int]] = {"commit": set(), "reveal": set(), "revealScores": set()}
         self.reports: set[tuple[int, int]] = set()  # of this round, as events told them
+        self.votes: dict[int, bytes] = {}  # likewise
 
     def build(self) -> System:
-        return System.create(LocalEvm(), GENESIS, **self.terms)
+        return System.create(LocalEvm(), GENESIS, mode=self.mode, **self.terms)
+
+    def update(self, pick: int) -> bytes:
+        """The root of one of the updates."""
+        return ROOTS[self.mode][pick % POOL]
 
     @initialize()
     def start(self):
         self.s = self.build()
         for one in [*PEOPLE, SPONSOR]:
             self.s.rich(one)
-        self.ledger = Ledger(self.s.terms, self.s.evm.chain_id, self.s.federation.address)
+        ledger = MaskedLedger if self.mode is Mode.MASKED else Ledger
+        self.ledger = ledger(self.s.terms, self.s.evm.chain_id, self.s.federation.address)
         self.models = {self.s.terms.genesis: Opened.of(GENESIS, Kind.MODEL)}
         self.stakes_before: dict[int, int] = {}
         for one in PEOPLE[:5]:
@@ -141,15 +151,17 @@ class Base(RuleBasedStateMachine):
             return
         if function == "openRound":
             self.done = {"commit": set(), "reveal": set(), "revealScores": set()}
-            self.reports = set()
+            self.reports, self.votes = set(), {}
         elif function in self.done:
             self.done[function].add(args[0])
         elif single := BATCHES.get(function):
             self.done[single] |= {args[-1][i][0] for i in self.ledger.relayed}
 
     def hear(self, events: list[tuple[str, dict]]) -> None:
-        """Notes whose updates were reported as missing, for the invariants."""
+        """Notes whose updates were reported as missing, and what validators revealed, for the invariants."""
         for name, facts in events:
+            if name == "ScoresRevealed":
+                self.votes[facts["seat"]] = bytes(facts["scores"])
             if name == "MissingReported":
                 self.reports |= {(facts["seat"], author) for author in from_bitmap(facts["missing"])}
             Base.reached["exclusions"] += name == "Excluded"
@@ -197,7 +209,9 @@ class Base(RuleBasedStateMachine):
         drawn = set(unpack(r.committee, r.committeeSize))
         late = any(key[:2] == (r.number, r.attempts) and now >= d.deadline for key, d in self.ledger.demands.items())
         wrong = self.wrong_at is not None or late
-        return Conduct(self.done["commit"], self.done["reveal"], drawn, self.done["revealScores"], self.reports, wrong)
+        return Conduct(
+            self.done["commit"], self.done["reveal"], drawn, self.done["revealScores"], self.reports, self.votes, wrong
+        )
 
     def count(self, before: dict) -> None:
         """What this step reached."""
@@ -338,6 +352,8 @@ class Honest(Base):
         match self.ledger.phase:
             case Phase.IDLE:
                 self.open_round()
+            case Phase.ANNOUNCE:
+                self.announce(pick)
             case Phase.COMMIT:
                 if self.hostile and pick % 8 == 0:
                     self.late_or_early(pick)
@@ -391,8 +407,10 @@ class Honest(Base):
         one = PEOPLE[pick % 12]
         self.play("join", one, (one, one, self.s.terms.min_stake, b""), (one, one, self.s.terms.min_stake))
         for i in set(self.ledger.seats) - self.live.active:
-            self.play("commit", self.ledger.seats[i].operator, (i, self.commitment(i, ROOTS[0])))
-        i = min(self.live.active & set(self.ledger.seats))
+            self.play("commit", self.ledger.seats[i].operator, (i, self.commitment(i, self.update(0))))
+        if not (seated := self.live.active & set(self.ledger.seats)):
+            return
+        i = min(seated)
         owner = self.ledger.seats[i].owner
         if pick % 16 == 0:
             self.play("exit", owner, (i,))
@@ -403,7 +421,7 @@ class Honest(Base):
             self.relays_commits(pick)
         for i, operator in self.operators(self.live.active).items():
             if i not in self.live.committed and not self.luck(i):
-                root = ROOTS[(pick + i) % len(ROOTS)]
+                root = self.update(pick + i)
                 self.play("commit", operator, (i, self.commitment(i, root)))
                 self.roots[self.live.number, i] = root
         self.to_the_end()
@@ -423,7 +441,7 @@ class Honest(Base):
         entries, number = [], self.live.number
         for i in sorted(self.live.active & set(self.ledger.seats)):
             if not self.luck(i + 200):
-                root = ROOTS[(pick + i) % len(ROOTS)]
+                root = self.update(pick + i)
                 entries.append(self.signs(ActKind.COMMIT, number, i, self.commitment(i, root)))
                 if i not in self.live.committed:
                     self.roots[number, i] = root
@@ -452,7 +470,7 @@ class Honest(Base):
             if i not in self.live.revealed and not self.luck(i + 50):
                 root = self.roots.get((self.live.number, i))
                 if self.hostile and self.steps % 7 == 0:
-                    other = ROOTS[self.steps % len(ROOTS)]
+                    other = self.update(self.steps)
                     opens = self.live.committed[i] == self.commitment(i, other)
                     self.play("reveal", SPONSOR, (i, other, SALT, b""), (i, other, opens))
                 if root and i not in self.live.revealed:
@@ -480,8 +498,7 @@ class Honest(Base):
         for i, operator in self.operators(self.live.committee).items():
             if self.luck(i + 100):
                 continue
-            vector = bytes(self.byte(base, i, j) for j in self.live.closed)
-            self.vectors[i] = vector
+            self.vectors[i] = vector = self.vector(base, i)
             args = self.s.evm.chain_id, self.s.federation.address, self.live.number, i, vector, SALT
             self.play("commitScores", operator, (i, score_commitment(*args)))
         self.to_the_end()
@@ -491,11 +508,14 @@ class Honest(Base):
         for i in self.live.committee:
             if i in self.live.score_commitments or self.luck(i + 300):
                 continue
-            self.vectors[i] = vector = bytes(self.byte(base, i, j) for j in self.live.closed)
+            self.vectors[i] = vector = self.vector(base, i)
             value = score_commitment(self.s.evm.chain_id, self.s.federation.address, number, i, vector, SALT)
             entries.append(self.signs(ActKind.COMMIT_SCORES, number, i, value))
         entries += [self.signs(ActKind.COMMIT, number, i, value) for (i, value, *_), _ in entries[:1]]
         self.relay("commitScoresMany", PEOPLE[base % 12], (number,), entries)
+
+    def vector(self, base: int, validator: int) -> bytes:
+        return bytes(self.byte(base, validator, judged) for judged in self.live.closed)
 
     def byte(self, base: int, validator: int, judged: int) -> int:
         honest = max(1, (base + 17 * judged) % 256)
@@ -525,6 +545,8 @@ class Honest(Base):
         if pick % 8:
             self.relays_reports(dict(list(reports.items())[: 2 + pick // 8 % 4]), pick)
         for i, operator in self.operators(reports).items():
+            if self.hostile and operator != PEOPLE[pick % 12]:
+                self.play("reportMissing", PEOPLE[pick % 12], (i, reports[i]))
             self.play("reportMissing", operator, (i, reports[i]))
         if pick % 3:
             self.to_the_end()
@@ -540,8 +562,8 @@ class Honest(Base):
 
     def right_model(self) -> Opened:
         """The file that the settled round must give."""
-        base = parse_model(self.models[self.ledger.model].data, 0)
-        data = pack_model(aggregate(base, [VALUES[self.live.revealed[i]] for i in self.live.accepted], self.s.terms.trim))
+        files = [OPENED[self.live.revealed[i]].data for i in self.live.accepted]
+        data = self.mode.next_file(self.models[self.ledger.model].data, files, self.s.terms)
         opened = Opened.of(data, Kind.MODEL)
         self.models[opened.tree.root] = opened
         return opened
@@ -690,8 +712,9 @@ class Hostile(Fraud):
     silent = 0.03
     terms = {"max_seats": 8, "trim": 1, "demand_deposit": 0, "max_attempts": 2}
 
-    @act(what=st.integers(0, 12), i=seat, who=person, root=st.sampled_from(ROOTS), n=st.integers(0, 8))
-    def any_call(self, what, i, who, root, n):
+    @act(what=st.integers(0, 12), i=seat, who=person, pick=st.integers(0, POOL - 1), n=st.integers(0, 8))
+    def any_call(self, what, i, who, pick, n):
+        root = self.update(pick)
         operator = self.ledger.seats[i].operator if n % 2 and i in self.ledger.seats else who
         match what:
             case 0 | 1:
@@ -728,6 +751,47 @@ class Hostile(Fraud):
             case 12:
                 stale = (self.live.number + 1,) if n == 6 else ()
                 self.play("reportMissing", operator, (i, 1 << n % 8 | 1 << i), stale=stale)
+
+
+class Masked(Hostile):
+    """Private sums: a company announces, and all of it counts or nobody does."""
+
+    mode = Mode.MASKED
+    silent = 0.01
+    terms = {"max_seats": 8, "demand_deposit": 0, "max_attempts": 2}
+
+    @act(weight=3, when=lambda self: self.phase_is(Phase.ANNOUNCE), pick=st.integers(0, 255))
+    def announce(self, pick):
+        """Mostly everybody in one batch, with entries at fault among it, and somebody again in another."""
+        number = self.live.number
+        keys = {
+            i: bytes([number % 256, i, pick]).rjust(32, b"\x01") for i in sorted(self.ledger.seats) if not self.luck(i + 500)
+        }
+        entries = [self.signs(ActKind.ANNOUNCE, number, i, key) for i, key in keys.items()]
+        if entries and pick % 4 == 0:
+            i, value = entries[0][0][:2]
+            entries = [self.at_fault(ActKind.ANNOUNCE, ActKind.COMMIT, i, value, pick, pick // 4 % 4), *entries, entries[-1]]
+        self.relay("announceMany", PEOPLE[pick % 12], (number + (pick % 30 == 0),), entries)
+        if pick % 3:
+            self.to_the_end()
+
+    @act(when=lambda self: self.phase_is(Phase.ANNOUNCE), pick=st.integers(0, 255))
+    def meddle_with_the_company(self, pick):
+        """Commit before its end, leave before announcing, join after the opening."""
+        i = pick % 8
+        if pick % 3 == 0:
+            self.late_or_early(pick)
+        elif pick % 3 == 1 and i in self.ledger.seats:
+            self.play("commit", self.ledger.seats[i].operator, (i, self.commitment(i, self.update(pick))))
+        elif i in self.ledger.seats and len(self.ledger.seats) > 5:
+            owner = self.ledger.seats[i].owner
+            self.play("exit", owner, (i,))
+            self.play("withdraw", owner, (i, owner), (i,))
+
+    def vector(self, base, validator):
+        """A vote: seldom against, by all alike or by one."""
+        against = base % 9 == 0 or (self.lies and (validator + base) % 11 == 0)
+        return bytes([0 if against else 1 + base % 255])
 
 
 class OnNode(Hostile):
@@ -797,4 +861,4 @@ class Several(RuleBasedStateMachine):
             part.teardown()
 
 
-LADDER = (Base, Honest, Dropouts, Liars, Fraud, Hostile, Several, OnNode)
+LADDER = (Base, Honest, Dropouts, Liars, Fraud, Hostile, Masked, Several, OnNode)

@@ -12,15 +12,28 @@ from stateful.machines import LADDER, Base, Several
 from fl.protocol.phases import Phase
 
 # Runs of each machine.
-WEIGHTS = {"Base": 6, "Honest": 10, "Dropouts": 20, "Liars": 20, "Fraud": 80, "Hostile": 110, "Several": 14, "OnNode": 8}
+WEIGHTS = {
+    "Base": 6,
+    "Honest": 10,
+    "Dropouts": 20,
+    "Liars": 20,
+    "Fraud": 80,
+    "Hostile": 110,
+    "Masked": 80,
+    "Several": 14,
+    "OnNode": 8,
+}
 MUST = (
-    [f"phase {p.name}" for p in Phase if p is not Phase.ANNOUNCE]  # of private sums only
+    [f"phase {p.name}" for p in Phase]
     + [f"slash: {act}" for act in ("no reveal", "no scores", "fraud")]
     + [f"ending: {e}" for e in ("adopted", "unchanged", "void at once", "void by the clock", "toppled by the clock")]
     + [f"{act}: done" for act in ("join", "topUp", "setOperator", "exit", "withdraw", "claim", "claimCredit", "sweep", "fund")]
     + [f"{act}: done" for act in ("conclude", "refund", "openRound", "commit", "reveal", "close", "draw", "commitScores")]
     + [f"{act}: done" for act in ("revealScores", "settle", "propose", "challenge", "demand", "answer", "expire", "reclaim")]
-    + [f"{act}: done" for act in ("commitMany", "revealMany", "commitScoresMany", "revealScoresMany", "handover")]
+    + [
+        f"{act}: done"
+        for act in ("commitMany", "revealMany", "commitScoresMany", "revealScoresMany", "handover", "announceMany")
+    ]
     + [f"{act}: done" for act in ("reportMissing", "reportMissingMany", "finalize")]
     + ["exclusions", "drained"]
     + [
@@ -33,6 +46,7 @@ MUST = (
         "propose: WrongRound",
         "commit: WrongRound",
         "commitMany: WrongRound",
+        "announceMany: WrongRound",
         "reportMissing: ReportUnchanged",
         "reportMissing: NotOperator",
         "reportMissing: WrongPhase",

@@ -44,6 +44,24 @@ CONTROLS = [
     ("I10", "Honest", "Federation", "abi.encode(prevRandao, r.mix, ", "abi.encode(prevRandao, bytes32(0), "),
     ("I10", "Dropouts", "Federation", "if (state != Records.NOTHING) records", "if (state == Records.REVEALED) records"),
     ("I10", "Hostile", "Federation", "if (actual != expected) revert WrongHeader(seeding, expected, actual);", ""),
+    ("I11", "Masked", "MaskedFederation", "if (r.revealed == r.active || r.voided) return;", "if (true) return;"),
+    ("I11", "Masked", "MaskedFederation", "3 * favourable > 2 *", "3 * favourable >= 2 *"),
+    (
+        "I11",
+        "Masked",
+        "MaskedFederation",
+        "medians[i] = bytes1(uint8(Scores.BEST));",
+        "medians[i] = i == 0 ? bytes1(0) : bytes1(0xff);",
+    ),
+    (
+        "I9",
+        "Masked",
+        "MaskedDisputes",
+        "function _without(uint128, uint128) internal pure override returns (uint128) {\n        return 0;",
+        "function _without(uint128 all, uint128 out) internal pure override returns (uint128) {\n        return all & ~out;",
+    ),
+    ("I3", "Masked", "libraries/Masks", "if (lifted > bound) return bound;", ""),
+    ("I3", "Masked", "libraries/Masks", "lifted := signextend(1, sum)", "lifted := sum"),
     ("I8", "Honest", "Federation", "_giveBack(ending == Phase.Void && r.revealed == 0);", "_giveBack(true);"),
 ]
 

@@ -48,6 +48,10 @@ ROOTS = {
     "Rounds.sol": ["Federation", "Disputes"],
     "Phases.sol": ["Federation", "Disputes"],
     "TermsReader.sol": ["Federation", "Disputes"],
+    "MaskedFederation.sol": ["MaskedFederation"],
+    "MaskedDisputes.sol": ["MaskedDisputes"],
+    "MaskedRounds.sol": ["MaskedFederation", "MaskedDisputes"],
+    "Masks.sol": ["MaskedDisputes", "mocks/LibraryHarness"],
     "FederationFactory.sol": ["FederationFactory"],
     "TermsRules.sol": ["FederationFactory"],
 }

@@ -5,7 +5,7 @@ const path = require("path");
 const root = path.join(__dirname, "..", "..", "..");
 const solc = require(path.join(root, "node_modules", "solc"));
 
-const ROOTS = ["Federation", "Disputes", "FederationFactory", "mocks/LibraryHarness"];
+const ROOTS = ["Federation", "Disputes", "MaskedFederation", "MaskedDisputes", "FederationFactory", "mocks/LibraryHarness"];
 const kept = {};
 const load = (name) => (kept[name] ??= fs.readFileSync(path.join(root, name), "utf8"));
 
