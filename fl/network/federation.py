@@ -503,7 +503,13 @@ class FederationReader:
     def _call(self, to: str, interface: Interface, function: str, args: tuple[Any, ...], at: Head | str) -> Any:
         call = {"to": to, "data": "0x" + interface.call(function, *args).hex()}
         answer = self.rpc("eth_call", call, at) if isinstance(at, str) else self._at_block(call, at)
-        return interface.result(function, bytes_of(function, answer))
+        data = bytes_of(function, answer)
+        if not data and isinstance(at, Head):
+            raise ContractError(
+                f"{to} had no code at block {at.number}, which is as new as counts as confirmed: it was created later; wait "
+                "until the chain has made more blocks (a local one may make them for transactions alone), then call again"
+            )
+        return interface.result(function, data)
 
     def _at_block(self, call: dict[str, str], block: Head) -> Any:
         """A call at a block, by its hash; or by its number if nodes do not support EIP-1898, and then the hash is compared."""

@@ -18,12 +18,15 @@ import pytest
 from support.cli import APE, ROOT, project
 from support.keys import Key
 
+from fl.network.federation import FederationReader
+from fl.network.rpc import Rpc
 from fl.tools.federation.invitation import Invitation
 
 TEST_0 = 0xAC0974BEC39A17E36BA4A6B4D238FF944BACB478CBED5EFCAE784D7BF4F2FF80  # the key of the sponsor, which everybody knows
 
 BLOCK = 0.4  # seconds on the wall, and 5 of the chain's clock; the guide's 0.25 suit a machine that does nothing else
 MINUTES = 5.0
+PRIVATE_SUM = ("--private-sum", "--seats", "4")
 
 
 def table(path: Path, rows: int, seed: int) -> Path:
@@ -173,6 +176,58 @@ def test_three_participants__who_share_an_invitation_alone__make_a_model__though
         new = quick("take-part", "invite.json", "--data", data["a"], "--folder", "other", "--accept", folder=folders["a"])
         assert new.returncode == 1 and "the invitation expired on 1970-01-01" in new.stderr  # nobody else takes a seat by it
         print(f"first final model after {took:.0f} s, in round {final}; paid: {len(earned)} of 3")
+    finally:
+        for command in running:
+            command.end()
+
+
+@pytest.mark.xdist_group("chaos")
+def test_four_partners__who_share_an_invitation_and_a_list_of_operators__learn_from_their_sum_alone(chain, tmp_path):
+    """A private sum over a host: keys announced, masked files uploaded, votes cast; the audit passes on what is public."""
+    folders = {name: project(tmp_path / name, chain) for name in ("sponsor", "a", "b", "c", "d")}
+    columns = table(tmp_path / "columns.csv", 60, 0)
+    hosting = ["host", "--account", "TEST::0", "--network", chain, "--budget", "5", "--port", "0", "--block-seconds", "5"]
+    running: list[Command] = []
+    try:
+        host = Command(
+            folders["sponsor"], tmp_path / "host.log", *hosting, "--data", columns, "--target", "relapse", *PRIVATE_SUM
+        )
+        running.append(host)
+        url = host.until(r"at (http://\S+);", 120)[1]
+        link = re.search(r"^treaty://\S+$", host.text, re.M)[0]
+        data = {name: table(folders[name] / "mine.csv", 40 + 10 * i, i) for i, name in enumerate("abcd", 1)}
+        words = {name: ["take-part", link, "--data", data[name], "--accept"] for name in "abcd"}
+        for name in "abcd":  # the first call takes the seat, and says which operator the others are to be told
+            done = quick(*words[name], folder=folders[name])
+            assert done.returncode == 0 and "call the same command again with --partners FILE" in done.stdout, done
+        operators = [address_in(folders[name] / "taking-part/keys/operator.json") for name in "abcd"]
+        for name in "abcd":
+            (folders[name] / "partners.txt").write_text("".join(f"{one}\n" for one in operators))
+            said = *words[name], "--partners", "partners.txt"
+            running.append(Command(folders[name], tmp_path / f"{name}.log", *said))
+        began, facts = time.monotonic(), {}
+        while facts.get("round", 0) < 2:
+            assert time.monotonic() - began < 60 * MINUTES, [command.text[-1500:] for command in running]
+            status = quick("status", "--json", folder=folders["sponsor"])
+            facts = json.loads(status.stdout) if status.returncode == 0 else {}
+            time.sleep(1)
+        took = time.monotonic() - began
+        assert [seat["stake"] for seat in facts["seats"]] == [str(100 * 10**18)] * 4  # nobody was slashed
+        rpc = Rpc([chain])
+        node = FederationReader.open(rpc, facts["federation"])
+        events = node.events_until(node.head())
+        announced = [event for event in events if event.name == "Announced"]
+        senders = {str(rpc("eth_getTransactionByHash", e.transaction)["from"]).lower() for e in announced}
+        assert len(announced) >= 4 and senders == {Key(TEST_0).address.lower()}  # the host's relay sent each of them
+        adopted = [event for event in events if event.name == "Finalized" and event.fields["adopted"]]
+        assert adopted, [event.name for event in events]
+        audited = quick("audit", "--federation", facts["federation"], "--store", url, folder=folders["a"])
+        assert audited.returncode == 0 and "audit passed" in audited.stdout, audited
+        made = quick("model", "--out", "model", folder=folders["b"])
+        assert made.returncode == 0, made
+        done = quick("predict", "--model", "model", "--data", "mine.csv", "--out", "predictions.csv", folder=folders["b"])
+        assert done.returncode == 0 and len(pd.read_csv(folders["b"] / "predictions.csv")) == 60, done
+        print(f"first model from a private sum over a host after {took:.0f} s")
     finally:
         for command in running:
             command.end()

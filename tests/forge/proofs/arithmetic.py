@@ -61,6 +61,15 @@ CLAIMS = {
         [1 <= count, 0 <= total, down(share, total, count)],
         z3.And(share * count <= total, total - share * count < count),
     ),
+    # Masks.next, unchecked: the lifted sum of n seats, at most 255 * n, times a step of at most 2^23 units, divided by n.
+    "no step of a sum overflows": (
+        [1 <= count, count <= 128, -255 * count <= total, total <= 255 * count],
+        z3.And(-(2**39) < total * 2**23, total * 2**23 < 2**39),
+    ),
+    "a sum moves a parameter by at most 255 steps": (
+        [1 <= count, 0 <= total, total <= 255 * count, 1 <= value, value <= 2**23, down(share, total * value, count)],
+        share <= 255 * value,
+    ),
     # Committee.draw
     "the draw stays inside the list, and behind what was drawn": (drawing, z3.And(j <= drawn, drawn < n)),
     "a swap repeats no seat": (drawing, distinct(swapped)),
@@ -74,6 +83,10 @@ WRONGS = {
         pay <= rate,
     ),
     "one seat more fits the same budget": ([0 <= rate, pay <= rate, paid <= k * rate], paid + pay <= k * rate),
+    "without the clamp a sum moves a parameter no further": (
+        [1 <= count, 0 <= total, total < 2**15, 1 <= value, value <= 2**23, down(share, total * value, count)],
+        share <= 255 * value,
+    ),
     "rounding down loses nothing": ([1 <= count, 0 <= total, down(share, total, count)], share * count == total),
     "any draw stays behind what was drawn": (drawing, j <= again),
     "half a swap repeats no seat": (drawing, distinct(copied)),

@@ -39,6 +39,9 @@ CONTROLS = [
     ("Commitments", "mstore(add(words, 0x80), seat)", "", "check_update_opensInOnePlaceOnly"),
     ("Commitments", "federation, round, seat, scoresHash", "federation, round, scoresHash", "check_scores_openInOnePlaceOnly"),
     ("FixedPoint", "values[j - 1] > value", "values[j - 1] < value", "check_sort_ordersWhatItWasGiven"),
+    ("Masks", "signextend(1, sum)", "signextend(2, sum)", "check_lift_findsTheHonestSum"),
+    ("Masks", "if (lifted < -bound) return -bound;", "", "check_lift_staysWithinTheCap"),
+    ("Masks", "byte(1, word)", "byte(2, word)", "check_valueIn_ofTheLast"),
     ("FixedPoint", "return type(int32).min", "return -type(int32).max", "check_clamp_isTheNearestInt32"),
 ]
 

@@ -5,6 +5,7 @@ from support.keys import key_of
 from support.providers import narrow
 from support.system import operator, owner
 
+from fl.errors import ContractError
 from fl.network import kept_logs
 from fl.network.federation import FederationReader
 from fl.network.rpc import NodeError, Rpc
@@ -168,3 +169,9 @@ def test_doubted_logs__are_fetched_again(cluster, kept):
     spans.take()
     node.forget()
     assert node.look().events == first.events and min(spans.take()) == node.start
+
+
+def test_block_before_the_federation__is_told_as_such(cluster):
+    node = reader(cluster, cluster.url)
+    with pytest.raises(ContractError, match=r"had no code at block 0, which is as new as counts as confirmed.*call again"):
+        node.read_all([("model", ())], at=node.block(0))
