@@ -215,14 +215,26 @@ class Visit:
             return
         self.say(
             f"node        {', '.join(self.urls)}, named by the invitation: whoever runs it could show you a chain of its own; "
-            "better choose one yourself with --rpc URL"
+            "choose one yourself with --rpc URL"
         )
         if {urlsplit(url).hostname for url in self.urls} & {urlsplit(url).hostname for url in self.hosts}:
             self.say("            node, store and relay have one owner, who could hide from you whatever happens")
 
+    def check_node(self) -> None:
+        """Raises TreatyError where money is at stake and nobody chose the node whose word is taken for it."""
+        chain = self.invitation.chain_id
+        if not self.guest.rpc and chain not in DEV_CHAINS:
+            raise TreatyError(
+                f"whose word do you take for chain {chain}? Name a node of your own choice, --rpc URL; what it shows is "
+                f"believed. The invitation's, {', '.join(self.urls)}, will do if you trust whoever runs it: then name that "
+                "one. Nothing was signed"
+            )
+
     def how_to_accept(self) -> None:
         """What to type next."""
-        self.say("nothing was signed. If the words agree and you accept, call the same command again with --accept")
+        chosen = self.guest.rpc or self.invitation.chain_id in DEV_CHAINS
+        more = "--accept" if chosen else "--accept and --rpc URL, a node of your own choice"
+        self.say(f"nothing was signed. If the words agree and you accept, call the same command again with {more}")
 
     def how_to_name_partners(self, operator: str) -> None:
         """What to do between taking a seat in a masked federation and running its daemon."""
@@ -405,6 +417,7 @@ def take_part(guest: Guest, network: Callable[[str], Network], say: Callable[[st
         return None
     if not guest.data.is_file():
         raise TreatyError(f"{guest.data} is not a file: give your own table with --data; nothing was signed")
+    visit.check_node()
     visit.prepare_store()
     if not visit.mine:
         visit.examine(None)

@@ -1,11 +1,13 @@
 """The two walks of a new user, with the commands of the pages and nothing else: from a table to predictions, and a federation
 of three participants who share an invitation alone."""
 
+import base64
 import json
 import os
 import re
 import shlex
 import signal
+import socket
 import subprocess
 import threading
 import time
@@ -15,7 +17,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from safetensors.numpy import load
 from support.cli import APE, ROOT, project
+from support.eavesdropper import Eavesdropper, tells, windows
 from support.keys import Key
 
 from fl.network.federation import FederationReader
@@ -181,22 +185,35 @@ def test_three_participants__who_share_an_invitation_alone__make_a_model__though
             command.end()
 
 
+def steps_in(folder: Path) -> bytes:
+    """The updates before masks that a participant's journal holds."""
+    found = [
+        load(path.read_bytes())["steps"] for path in (folder / "taking-part/journal").rglob("*.steps") if path.stat().st_size
+    ]
+    return b"".join(steps.astype("<i2").tobytes() for steps in found)
+
+
 @pytest.mark.xdist_group("chaos")
 def test_four_partners__who_share_an_invitation_and_a_list_of_operators__learn_from_their_sum_alone(chain, tmp_path):
     """A private sum over a host: keys announced, masked files uploaded, votes cast; the audit passes on what is public."""
     folders = {name: project(tmp_path / name, chain) for name in ("sponsor", "a", "b", "c", "d")}
     columns = table(tmp_path / "columns.csv", 60, 0)
-    hosting = ["host", "--account", "TEST::0", "--network", chain, "--budget", "5", "--port", "0", "--block-seconds", "5"]
+    free = socket.create_server(("127.0.0.1", 0))
+    port = free.getsockname()[1]
+    free.close()
+    to_host, to_node = heard = Eavesdropper(port), Eavesdropper(int(chain.rpartition(":")[2]))
+    hosting = ["host", "--account", "TEST::0", "--network", chain, "--budget", "5", "--block-seconds", "5"]
+    hosting += ["--port", port, "--url", to_host.url]
     running: list[Command] = []
     try:
         host = Command(
             folders["sponsor"], tmp_path / "host.log", *hosting, "--data", columns, "--target", "relapse", *PRIVATE_SUM
         )
         running.append(host)
-        url = host.until(r"at (http://\S+);", 120)[1]
+        host.until(r"at (http://\S+);", 120)
         link = re.search(r"^treaty://\S+$", host.text, re.M)[0]
         data = {name: table(folders[name] / "mine.csv", 40 + 10 * i, i) for i, name in enumerate("abcd", 1)}
-        words = {name: ["take-part", link, "--data", data[name], "--accept"] for name in "abcd"}
+        words = {name: ["take-part", link, "--data", data[name], "--rpc", to_node.url, "--accept"] for name in "abcd"}
         for name in "abcd":  # the first call takes the seat, and says which operator the others are to be told
             done = quick(*words[name], folder=folders[name])
             assert done.returncode == 0 and "call the same command again with --partners FILE" in done.stdout, done
@@ -221,16 +238,35 @@ def test_four_partners__who_share_an_invitation_and_a_list_of_operators__learn_f
         assert len(announced) >= 4 and senders == {Key(TEST_0).address.lower()}  # the host's relay sent each of them
         adopted = [event for event in events if event.name == "Finalized" and event.fields["adopted"]]
         assert adopted, [event.name for event in events]
-        audited = quick("audit", "--federation", facts["federation"], "--store", url, folder=folders["a"])
+        audited = quick("audit", "--federation", facts["federation"], "--store", to_host.url, folder=folders["a"])
         assert audited.returncode == 0 and "audit passed" in audited.stdout, audited
         made = quick("model", "--out", "model", folder=folders["b"])
         assert made.returncode == 0, made
         done = quick("predict", "--model", "model", "--data", "mine.csv", "--out", "predictions.csv", folder=folders["b"])
         assert done.returncode == 0 and len(pd.read_csv(folders["b"] / "predictions.csv")) == 60, done
+        # Whoever reads every packet, every log and every published file finds nothing of an update before masks.
+        public = b"\0".join(bytes(said) for one in heard for said in one.heard)
+        public += b"\0".join(
+            path.read_bytes()
+            for path in [*tmp_path.glob("*.log"), *(folders["sponsor"] / "store").rglob("*")]
+            if path.is_file()
+        )
+        updates = {name: steps_in(folders[name]) for name in "abcd"}
+        assert [name for name, steps in updates.items() if not list(windows(steps))] == []  # there is something to find
+        assert [name for name, steps in updates.items() if tells(public, steps)] == []
+        assert all(
+            tells(public + said, steps)
+            for steps in updates.values()
+            for said in (steps, steps.hex().encode(), base64.b64encode(b"x" + steps))
+        )
+        masked = [path.read_bytes() for name in "abcd" for path in (folders[name] / "taking-part/journal").rglob("1.update")]
+        assert len(masked) == 4 and all(
+            tells(b"".join(bytes(said) for said in to_host.heard), file) for file in masked
+        )  # it hears
         print(f"first model from a private sum over a host after {took:.0f} s")
     finally:
-        for command in running:
-            command.end()
+        for one in [*running, *heard]:
+            one.end() if isinstance(one, Command) else one.close()
 
 
 @pytest.mark.xdist_group("chaos")

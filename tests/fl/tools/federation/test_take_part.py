@@ -6,6 +6,7 @@ import socket
 import threading
 import time
 from contextlib import contextmanager
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -69,6 +70,31 @@ def test_hint__cannot_press_a_button_on_a_machine_in_the_participant_s_network(t
             with pytest.raises(TreatyError, match="HTTP status 404"):
                 Visit(invited(tmp_path, hint, own), lambda _: None, print)
         assert set(asked) == {"/", "/mine"}
+
+
+def test_accepting__where_money_is_at_stake__wants_a_node_of_one_s_own_choice(tmp_path, monkeypatch):
+    class Seen(Visit):
+        def __init__(self, guest, network, tell):
+            self.guest, self.urls, self.invitation = guest, ["https://hint.example"], Invitation.read(guest.invite)
+
+        def show(self):
+            pass
+
+        def prepare_store(self):
+            raise AssertionError("went on")
+
+    monkeypatch.setattr(take_part, "Visit", Seen)
+    (tmp_path / "mine.csv").write_text("x")
+    for chain_id, rpc, match in (
+        (1, (), "whose word.*--rpc URL.*https://hint.example.*Nothing was signed"),
+        (1337, (), "went on"),
+    ):
+        guest = replace(invited(tmp_path, "https://hint.example", rpc, chain_id=chain_id), accept=True)
+        with pytest.raises((TreatyError, AssertionError), match=match):
+            take_part.take_part(guest, lambda _: None, print)
+    with pytest.raises(AssertionError, match="went on"):
+        own = invited(tmp_path, "https://hint.example", ("https://hint.example",), chain_id=1)
+        take_part.take_part(replace(own, accept=True), lambda _: None, print)
 
 
 @pytest.fixture
