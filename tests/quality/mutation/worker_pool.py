@@ -63,7 +63,7 @@ class Collected:
 
     @staticmethod
     def run(session: pytest.Session, request: dict[str, Any]) -> str:
-        import evm
+        from support import evm
 
         for name, contract in request["contracts"].items():
             code = bytes.fromhex(contract["deploymentBytecode"]["bytecode"][2:])
