@@ -14,7 +14,7 @@ class Eavesdropper:
     """Listens on a port of its own and forwards to `port`; `heard` is what clients sent, by connection, in order."""
 
     def __init__(self, port: int):
-        self.port, self.heard, self._parts = port, [], []
+        self.port, self.heard = port, []
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
         threading.Thread(target=self._accept, daemon=True).start()
